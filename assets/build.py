@@ -1,0 +1,165 @@
+"""A build: raw to core, pnl and quality, in one transaction. No network, no orchestrator; running it again changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import duckdb
+
+from assets.catalog import TABLES, Table
+from assets.changes import changed_days, spans
+from assets.inputs import load_earlier, load_inputs, no_earlier
+from pipelines.calendar import TradingCalendar
+from pipelines.errors import BuildFailed, ConfigurationError, DaybookError
+from pipelines.settings import Settings
+from pipelines.warehouse.tables import (
+    OPEN_END,
+    add_versions,
+    make_empty,
+    make_temporary,
+    make_version_table,
+    make_view,
+    replace_days,
+    replace_whole,
+)
+
+#: Why a new version of a row exists, from what differs between it and the version before.
+_REASONS = {
+    "pnl.position_daily": """
+        case
+            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
+                then case when fresh.flags is distinct from current_version.flags then 'CLASSIFICATION' else 'CODE' end
+            when fresh.quantity is distinct from current_version.quantity
+                or fresh.cost_basis is distinct from current_version.cost_basis then 'LATE_SNAPSHOT'
+            when fresh.market_value is distinct from current_version.market_value
+                or fresh.unrealized_change is distinct from current_version.unrealized_change then 'PRICE_CORRECTION'
+            when fresh.bought_quantity is distinct from current_version.bought_quantity
+                or fresh.sold_quantity is distinct from current_version.sold_quantity
+                or fresh.realized_pnl is distinct from current_version.realized_pnl then 'EXECUTION_LATE'
+            else 'LATE_SNAPSHOT'
+        end
+    """,
+    "pnl.account_daily": """
+        case
+            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from then 'CODE'
+            when fresh.total_pnl is distinct from current_version.total_pnl then 'POSITIONS_CHANGED'
+            else 'BROKER_HISTORY_CHANGED'
+        end
+    """,
+}
+_KEYS = {
+    "pnl.position_daily": ("account_id", "instrument_id", "trading_date"),
+    "pnl.account_daily": ("account_id", "trading_date"),
+}
+
+
+@dataclass
+class Built:
+    """What a build did: the ranges of trading dates it looked at, and how many versions it added to each table."""
+
+    spans: list[tuple[date, date]] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the books say anything that they did not say before."""
+        return any(self.versions.values())
+
+
+def build(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    from_date: date | None = None,
+    to_date: date | None = None,
+    built_at: datetime | None = None,
+) -> Built:
+    """Build the days whose inputs changed, and those from `from_date` to `to_date` where given.
+
+    All or nothing: raises BuildFailed, with the warehouse as it was, when a select fails; ConfigurationError for an
+    adjustments.csv that can't be read or dates in the wrong order.
+    """
+    calendar = load_inputs(con, settings)
+    values = {"realized": settings.realized, "built_at": built_at or datetime.now(UTC)}
+    con.execute("begin")
+    try:
+        _make_tables(con, values)
+        asked = _asked(calendar, from_date, to_date)
+        built = Built(spans(con, sorted({*changed_days(con), *asked}), calendar))
+        for start, end in built.spans:
+            _build_span(con, values | {"from_date": start, "to_date": end}, built)
+        con.execute("commit")
+    except duckdb.Error as error:
+        con.execute("rollback")
+        raise BuildFailed(f"The build failed and changed nothing: {error}") from error
+    except DaybookError:
+        con.execute("rollback")
+        raise
+    return built
+
+
+def _asked(calendar: TradingCalendar, start: date | None, end: date | None) -> list[date]:
+    if start is None and end is None:
+        return []
+    first, last = start or end, end or start
+    assert first is not None  # noqa: S101  (one of the two was given)
+    assert last is not None  # noqa: S101
+    if first > last:
+        raise ConfigurationError(f"--from {first} is after --to {last}: give the earlier day first.")
+    return [session.date for session in calendar.sessions(first, last)]
+
+
+def _make_tables(con: duckdb.DuckDBPyConnection, values: dict[str, Any]) -> None:
+    """Every table and view, empty where it is new: selects read each other, and some their own past."""
+    no_earlier(con)
+    nothing = values | {"from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
+    for table in TABLES:
+        if table.kind == "view":
+            con.execute(f"create schema if not exists {table.name.partition('.')[0]}")
+            make_view(con, table.name, table.select)
+        elif table.kind == "working":
+            make_temporary(con, _bare(table), table.select, nothing)
+        elif table.kind == "versions":
+            make_temporary(con, f"new_{_bare(table)}", table.select, nothing)
+            make_version_table(con, f"{table.name}_version", f"new_{_bare(table)}")
+            _make_current(con, table)
+        else:
+            make_empty(con, table.name, table.select, nothing)
+    for table in TABLES:
+        if table.kind == "whole":
+            replace_whole(con, table.name, table.select, values)
+
+
+def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """The view of current versions, and the macro that answers as known at an instant."""
+    make_view(
+        con,
+        table.name,
+        f"select * exclude (known_to) from {table.name}_version where known_to = timestamptz '{OPEN_END}'",
+    )
+    con.execute(
+        f"create or replace macro {table.name}_as_known(ts) as table "
+        f"select * from {table.name}_version where known_from <= ts and ts < known_to"
+    )
+
+
+def _build_span(con: duckdb.DuckDBPyConnection, values: dict[str, Any], built: Built) -> None:
+    load_earlier(con, values["from_date"])
+    for table in TABLES:
+        if table.kind == "days":
+            replace_days(con, table.name, table.select, values)
+        elif table.kind == "working":
+            make_temporary(con, _bare(table), table.select, values)
+        elif table.kind == "versions":
+            fresh = f"new_{_bare(table)}"
+            make_temporary(con, fresh, table.select, values)
+            added = add_versions(
+                con, f"{table.name}_version", fresh, _KEYS[table.name], _REASONS[table.name], values
+            )
+            built.versions[table.name] = built.versions.get(table.name, 0) + added
+
+
+def _bare(table: Table) -> str:
+    return table.name.partition(".")[2]

@@ -1,0 +1,259 @@
+-- A position at two ends of day, side by side, with everything known to have happened between them: fills, splits and adjustments. The keys
+-- are the union of today's rows, yesterday's, the fills and the adjustments: a join from today's rows alone would lose every close.
+with days as (
+    select
+        account_eod.*,
+        before.known_at as prev_known_at
+    from core.account_eod
+    left join core.account_eod as before
+        on account_eod.account_id = before.account_id and account_eod.prev_trading_date = before.trading_date
+    where account_eod.trading_date between $from_date and $to_date
+),
+
+today as (
+    select position_eod.*
+    from core.position_eod
+    where position_eod.trading_date between $from_date and $to_date and position_eod.instrument_type <> 'CASH'
+),
+
+before as (
+    select
+        days.trading_date as day,
+        position_eod.*
+    from core.position_eod
+    inner join days
+        on position_eod.account_id = days.account_id and position_eod.trading_date = days.prev_trading_date
+    where
+        position_eod.instrument_type <> 'CASH' and position_eod.quantity <> 0
+        and position_eod.trading_date >= (select min(prev_trading_date) from days)
+),
+
+trades as (
+    select
+        days.account_id,
+        days.trading_date,
+        trade_flow.instrument_id,
+        max(trade_flow.symbol) as symbol,
+        max(trade_flow.underlying_instrument_id) as underlying_instrument_id,
+        sum(trade_flow.fills) as fills,
+        sum(trade_flow.unpriced_fills) as unpriced_fills,
+        cast(sum(trade_flow.net_quantity) as decimal(24, 8)) as net_quantity,
+        cast(sum(trade_flow.bought_quantity) as decimal(24, 8)) as bought_quantity,
+        cast(sum(trade_flow.sold_quantity) as decimal(24, 8)) as sold_quantity,
+        cast(sum(trade_flow.bought_per_share) as decimal(28, 10)) as bought_per_share,
+        cast(sum(trade_flow.sold_per_share) as decimal(28, 10)) as sold_per_share,
+        max(trade_flow.known_at) as known_at
+    from core.trade_flow
+    inner join days
+        on
+            trade_flow.account_id = days.account_id
+            and trade_flow.trading_date <= days.trading_date
+            and trade_flow.trading_date > coalesce(days.prev_trading_date, days.trading_date - 1)
+    where trade_flow.trading_date >= (select coalesce(min(prev_trading_date), $from_date) from days)
+    group by days.account_id, days.trading_date, trade_flow.instrument_id
+),
+
+-- an id change leaves one instrument and enters another, at yesterday's value and cost
+moves as (
+    select
+        account_id,
+        trading_date,
+        kind,
+        instrument_id,
+        quantity,
+        cash,
+        value,
+        cost_basis
+    from core.position_adjustment
+    where trading_date between $from_date and $to_date and kind <> 'ID_CHANGE'
+    union all
+    select
+        adjustment.account_id,
+        adjustment.trading_date,
+        adjustment.kind,
+        leg.instrument_id,
+        leg.direction * before.quantity,
+        0,
+        leg.direction * before.market_value,
+        leg.direction * before.cost_basis
+    from core.position_adjustment as adjustment
+    inner join before
+        on
+            adjustment.account_id = before.account_id
+            and adjustment.trading_date = before.day
+            and adjustment.instrument_id = before.instrument_id
+    cross join lateral (
+        select adjustment.instrument_id, -1 as direction
+        union all
+        select adjustment.to_instrument_id, 1
+    ) as leg
+    where adjustment.trading_date between $from_date and $to_date and adjustment.kind = 'ID_CHANGE'
+),
+
+adjustments as (
+    select
+        account_id,
+        trading_date,
+        instrument_id,
+        cast(sum(coalesce(quantity, 0)) as decimal(24, 8)) as quantity,
+        cast(sum(coalesce(cash, 0)) as decimal(28, 10)) as cash,
+        cast(sum(coalesce(value, 0)) as decimal(28, 10)) as value,
+        cast(sum(coalesce(cost_basis, 0)) as decimal(28, 10)) as cost_basis,
+        cast(sum(case when kind = 'TRANSFER' then coalesce(value, 0) else 0 end) as decimal(28, 10))
+            as transferred_value,
+        max(kind) as kind
+    from moves
+    group by account_id, trading_date, instrument_id
+),
+
+splits_observed as (
+    select
+        instrument_id,
+        event_date,
+        numerator,
+        denominator
+    from raw.corporate_events
+    where event_type = 'STOCK_SPLIT' and numerator > 0 and denominator > 0
+    qualify row_number() over (partition by instrument_id, event_date, sequence order by run_id desc) = 1
+),
+
+splits as (
+    select
+        before.account_id,
+        before.day,
+        before.instrument_id,
+        cast(round(exp(sum(ln(cast(splits_observed.numerator as double)))), 6) as decimal(12, 6)) as numerator,
+        cast(round(exp(sum(ln(cast(splits_observed.denominator as double)))), 6) as decimal(12, 6)) as denominator
+    from before
+    inner join splits_observed
+        on
+            before.instrument_id = splits_observed.instrument_id
+            and splits_observed.event_date > before.trading_date
+            and splits_observed.event_date <= before.day
+    group by before.account_id, before.day, before.instrument_id
+),
+
+contracts as (
+    select * from raw.option_contracts
+    qualify row_number() over (partition by id order by run_id desc) = 1
+),
+
+keys as (
+    select account_id, trading_date, instrument_id from today
+    union
+    select account_id, day, instrument_id from before
+    union
+    select account_id, trading_date, instrument_id from trades
+    union
+    select account_id, trading_date, instrument_id from adjustments
+),
+
+paired as (
+    select
+        keys.account_id,
+        keys.instrument_id,
+        keys.trading_date,
+        days.run_id,
+        days.prev_trading_date,
+        days.days_covered,
+        days.executions_loaded,
+        days.instructions_loaded,
+        days.captured_at,
+        days.known_at,
+        days.prev_known_at,
+        trades.known_at as trades_known_at,
+        coalesce(today.symbol, before.symbol, trades.symbol) as symbol,
+        before.symbol as symbol_prev,
+        coalesce(today.underlying_instrument_id, before.underlying_instrument_id, trades.underlying_instrument_id)
+            as underlying_instrument_id,
+        coalesce(
+            today.instrument_type,
+            before.instrument_type,
+            case when contracts.id is not null then 'OPTION' end
+        ) as instrument_type,
+        coalesce(today.option_expiry, before.option_expiry) as option_expiry,
+        coalesce(today.option_strike, before.option_strike) as option_strike,
+        coalesce(today.option_right, before.option_right) as option_right,
+        -- an option that no snapshot ever held: its contract, else its symbol, tells the multiplier
+        coalesce(
+            today.multiplier,
+            before.multiplier,
+            cast(contracts.multiplier as decimal(12, 4)),
+            case when regexp_matches(trades.symbol, '^[A-Z0-9./]{1,6} *[0-9]{6}[CP][0-9]{8}$') then 100 else 1 end
+        ) as multiplier,
+        coalesce(today.quantity, 0) as quantity,
+        case when today.instrument_id is null then 0 else today.market_value end as market_value,
+        case when today.instrument_id is null then 0 else today.cost_basis end as cost_basis,
+        case when today.instrument_id is null then 0 else today.unrealized_pnl end as unrealized_pnl,
+        case when today.quantity <> 0 then today.value_recalc end as value_recalc,
+        today.eod_price,
+        today.price_grade,
+        today.daily_realized_pnl,
+        today.daily_unrealized_pnl,
+        coalesce(before.quantity, 0) as quantity_prev,
+        case when before.instrument_id is null then 0 else before.market_value end as market_value_prev,
+        case when before.instrument_id is null then 0 else before.cost_basis end as cost_basis_prev,
+        case when before.instrument_id is null then 0 else before.unrealized_pnl end as unrealized_pnl_prev,
+        before.value_recalc as value_recalc_prev,
+        before.eod_price as sod_price,
+        coalesce(splits.numerator, 1) as split_numerator,
+        coalesce(splits.denominator, 1) as split_denominator,
+        coalesce(trades.fills, 0) as fills,
+        coalesce(trades.unpriced_fills, 0) as unpriced_fills,
+        coalesce(trades.net_quantity, 0) as traded_quantity,
+        coalesce(trades.bought_quantity, 0) as bought_quantity,
+        coalesce(trades.sold_quantity, 0) as sold_quantity,
+        coalesce(trades.bought_per_share, 0) as bought_per_share,
+        coalesce(trades.sold_per_share, 0) as sold_per_share,
+        coalesce(adjustments.quantity, 0) as adjusted_quantity,
+        coalesce(adjustments.cash, 0) as adjusted_cash,
+        coalesce(adjustments.value, 0) as adjusted_value,
+        coalesce(adjustments.cost_basis, 0) as adjusted_cost_basis,
+        coalesce(adjustments.transferred_value, 0) as transferred_value,
+        adjustments.kind as adjustment_kind
+    from keys
+    inner join days on keys.account_id = days.account_id and keys.trading_date = days.trading_date
+    left join today
+        on
+            keys.account_id = today.account_id
+            and keys.trading_date = today.trading_date
+            and keys.instrument_id = today.instrument_id
+    left join before
+        on
+            keys.account_id = before.account_id
+            and keys.trading_date = before.day
+            and keys.instrument_id = before.instrument_id
+    left join trades
+        on
+            keys.account_id = trades.account_id
+            and keys.trading_date = trades.trading_date
+            and keys.instrument_id = trades.instrument_id
+    left join adjustments
+        on
+            keys.account_id = adjustments.account_id
+            and keys.trading_date = adjustments.trading_date
+            and keys.instrument_id = adjustments.instrument_id
+    left join splits
+        on
+            keys.account_id = splits.account_id
+            and keys.trading_date = splits.day
+            and keys.instrument_id = splits.instrument_id
+    left join contracts on keys.instrument_id = contracts.id
+)
+
+select
+    *,
+    cast(
+        quantity_prev * split_numerator
+        + (traded_quantity + adjusted_quantity - quantity) * split_denominator
+        as decimal(38, 14)
+    ) = 0 as quantity_rolls,
+    cast(round(
+        cast(quantity_prev as double) * cast(split_numerator as double)
+        / cast(split_denominator as double), 8
+    ) as decimal(24, 8)) as quantity_prev_split
+from paired
+-- a purged zero-quantity row is not a second close
+where
+    quantity <> 0 or quantity_prev <> 0 or fills > 0 or adjustment_kind is not null
+    or coalesce(daily_realized_pnl, 0) <> 0

@@ -1,0 +1,211 @@
+-- Positions of each account at the end of its day: quantity, cost and value as the broker reported them, the price behind them with its
+-- grade, the multiplier with its source, and the same value recalculated (quantity x price x multiplier), kept apart from the reported one.
+with days as (
+    select * from core.account_eod where trading_date between $from_date and $to_date
+),
+
+contracts as (
+    select * from raw.option_contracts
+    qualify row_number() over (partition by id order by run_id desc) = 1
+),
+
+held as (
+    select
+        days.trading_date,
+        days.captured_at,
+        days.daily_fields_run_id = days.run_id as daily_fields_apply,
+        days.daily_fields_run_id,
+        days.marks_run_id,
+        positions.*
+    from raw.positions
+    inner join days
+        on positions.run_id = days.run_id and positions.account_id = days.account_id
+),
+
+-- marks of a later snapshot apply only where it shows the very same position: overnight trades and splits belong to the next day
+later_marks as (
+    select
+        days.trading_date,
+        positions.*
+    from raw.positions
+    inner join days
+        on positions.run_id = days.marks_run_id and positions.account_id = days.account_id
+    where days.marks_run_id <> days.run_id
+),
+
+-- a snapshot taken after the broker had rolled keeps its quantities, but not its daily figures
+unrolled as (
+    select
+        days.trading_date,
+        positions.account_id,
+        positions.instrument_id,
+        positions.daily_realized_pnl,
+        positions.daily_unrealized_pnl
+    from raw.positions
+    inner join days
+        on positions.run_id = days.daily_fields_run_id and positions.account_id = days.account_id
+    where days.daily_fields_run_id <> days.run_id
+),
+
+marked as (
+    select
+        held.account_id,
+        held.instrument_id,
+        held.trading_date,
+        held.symbol,
+        coalesce(held.underlying_instrument_id, contracts.underlying_instrument_id) as underlying_instrument_id,
+        held.instrument_type,
+        case when held.position_type like 'SHORT%' then 'SHORT' else 'LONG' end as side,
+        held.quantity,
+        held.available_quantity,
+        held.avg_price,
+        held.cost_basis,
+        coalesce(later_marks.market_value, held.market_value) as market_value,
+        case when later_marks.instrument_id is null then held.unrealized_pnl else later_marks.unrealized_pnl end
+            as reported_unrealized_pnl,
+        coalesce(later_marks.closing_price, held.closing_price) as closing_price,
+        coalesce(later_marks.closing_price_date, held.closing_price_date) as closing_price_date,
+        coalesce(later_marks.instrument_price, held.instrument_price) as instrument_price,
+        case
+            when held.daily_fields_apply then held.daily_realized_pnl
+            else unrolled.daily_realized_pnl
+        end as daily_realized_pnl,
+        case
+            when held.daily_fields_apply then held.daily_unrealized_pnl
+            else unrolled.daily_unrealized_pnl
+        end as daily_unrealized_pnl,
+        regexp_extract(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$', 1) as osi_expiry,
+        regexp_extract(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$', 2) as osi_right,
+        regexp_extract(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$', 3) as osi_strike,
+        contracts.multiplier as contract_multiplier,
+        contracts.expiry as contract_expiry,
+        contracts.strike_price as contract_strike,
+        contracts.contract_type as contract_right
+    from held
+    left join later_marks
+        on
+            held.account_id = later_marks.account_id
+            and held.instrument_id = later_marks.instrument_id
+            and held.trading_date = later_marks.trading_date
+            and held.quantity = later_marks.quantity
+            and held.cost_basis is not distinct from later_marks.cost_basis
+    left join unrolled
+        on
+            held.account_id = unrolled.account_id
+            and held.instrument_id = unrolled.instrument_id
+            and held.trading_date = unrolled.trading_date
+    left join contracts on held.instrument_id = contracts.id
+),
+
+-- what the row itself implies: cost / (quantity x average price), else value / (quantity x price)
+implied as (
+    select
+        *,
+        coalesce(
+            abs(cast(cost_basis as double) / nullif(cast(quantity as double) * cast(avg_price as double), 0)),
+            abs(
+                cast(market_value as double)
+                / nullif(cast(quantity as double) * cast(coalesce(instrument_price, closing_price) as double), 0)
+            )
+        ) as implied_ratio
+    from marked
+),
+
+multiplied as (
+    select
+        *,
+        case
+            when instrument_type <> 'OPTION' then cast(1 as decimal(12, 4))
+            when contract_multiplier is not null then cast(contract_multiplier as decimal(12, 4))
+            -- average prices are rounded by the broker, so 99.98 means 100
+            when abs(implied_ratio - round(implied_ratio)) <= 0.005 * implied_ratio and round(implied_ratio) > 0
+                then cast(round(implied_ratio) as decimal(12, 4))
+            when implied_ratio > 0 and implied_ratio < 1000000 then cast(round(implied_ratio, 4) as decimal(12, 4))
+            else cast(100 as decimal(12, 4))
+        end as multiplier,
+        case
+            when instrument_type <> 'OPTION' then 'UNIT'
+            when contract_multiplier is not null then 'CONTRACT'
+            when implied_ratio > 0 and implied_ratio < 1000000 then 'IMPLIED'
+            else 'ASSUMED'
+        end as multiplier_source
+    from implied
+),
+
+priced as (
+    select
+        *,
+        coalesce(reported_unrealized_pnl, market_value - cost_basis) as unrealized_pnl,
+        case
+            when closing_price_date = trading_date then closing_price
+            when instrument_price is not null then instrument_price
+            when quantity <> 0 and market_value is not null
+                then cast(round(
+                    cast(market_value as double) / (cast(quantity as double) * cast(multiplier as double)), 8
+                ) as decimal(24, 8))
+            else closing_price
+        end as eod_price,
+        case
+            when closing_price_date = trading_date and closing_price is not null then 'OFFICIAL'
+            when instrument_price is not null then 'INDICATIVE'
+            when quantity <> 0 and market_value is not null then 'IMPLIED'
+            when closing_price is not null then 'STALE'
+        end as price_grade
+    from multiplied
+),
+
+recalculated as (
+    select
+        *,
+        cast(
+            cast(quantity * eod_price as decimal(38, 10)) * multiplier as decimal(28, 10)
+        ) as value_recalc
+    from priced
+)
+
+select
+    account_id,
+    instrument_id,
+    trading_date,
+    symbol,
+    underlying_instrument_id,
+    instrument_type,
+    side,
+    quantity,
+    available_quantity,
+    avg_price,
+    cost_basis,
+    market_value,
+    unrealized_pnl,
+    eod_price,
+    price_grade,
+    closing_price,
+    closing_price_date,
+    instrument_price,
+    multiplier,
+    multiplier_source,
+    coalesce(
+        contract_expiry,
+        case
+            when osi_expiry <> ''
+                then try_cast(
+                    '20' || substr(osi_expiry, 1, 2) || '-' || substr(osi_expiry, 3, 2) || '-' || substr(osi_expiry, 5, 2)
+                    as date
+                )
+        end
+    ) as option_expiry,
+    coalesce(
+        cast(contract_strike as decimal(24, 8)),
+        case
+            when osi_strike <> '' then cast(cast(osi_strike as decimal(24, 8)) * cast(0.001 as decimal(4, 3)) as decimal(24, 8))
+        end
+    ) as option_strike,
+    coalesce(
+        contract_right,
+        case osi_right when 'C' then 'CALL' when 'P' then 'PUT' end
+    ) as option_right,
+    daily_realized_pnl,
+    daily_unrealized_pnl,
+    value_recalc,
+    value_recalc - cost_basis as unrealized_recalc
+from recalculated

@@ -1,0 +1,128 @@
+-- Daily P&L of every account whose day is known: the sum of its positions, beside the broker's own figures for the day. Where positions are
+-- unknown the account's total is the broker's, and what the known positions leave of it is unattributed; without either it is null.
+with days as (
+    select * from core.account_eod where trading_date between $from_date and $to_date
+),
+
+positions as (
+    select
+        account_id,
+        trading_date,
+        count(*) filter (where total_pnl is not null) as positions_known,
+        count(*) filter (where total_pnl is null) as positions_unknown,
+        sum(realized_pnl) as realized_pnl,
+        sum(unrealized_change) as unrealized_change,
+        sum(total_pnl) as total_pnl,
+        sum(income_estimate) as income_estimate,
+        sum(transferred_value) as transferred_value,
+        sum(bought_notional) as bought_notional,
+        sum(sold_notional) as sold_notional,
+        max(case quality
+            when 'EXACT' then 1 when 'REPORTED' then 2 when 'ASSUMED' then 3 when 'IMPLIED' then 4 else 5
+        end) as worst_quality,
+        max(pnl_semantics) as pnl_semantics,
+        max(semantics_source) as semantics_source,
+        max(inputs_known_at) as inputs_known_at
+    from new_position_daily
+    group by account_id, trading_date
+),
+
+broker as (
+    select * from core.broker_day where trading_date between $from_date and $to_date
+),
+
+summed as (
+    select
+        days.*,
+        coalesce(positions.positions_known, 0) as positions_known,
+        coalesce(positions.positions_unknown, 0) as positions_unknown,
+        -- a flat account's first day says nothing of what it traded
+        coalesce(positions.positions_unknown, 0) = 0
+        and (days.prev_trading_date is not null or positions.positions_known > 0) as all_known,
+        coalesce(positions.realized_pnl, 0) as known_realized,
+        coalesce(positions.unrealized_change, 0) as known_unrealized,
+        coalesce(positions.total_pnl, 0) as known_total,
+        coalesce(positions.income_estimate, 0) as income_estimate,
+        positions.bought_notional,
+        positions.sold_notional,
+        coalesce(positions.transferred_value, 0) as transferred_value,
+        coalesce(positions.worst_quality, 1) as worst_quality,
+        positions.pnl_semantics,
+        positions.semantics_source,
+        broker.realized_pnl as broker_realized,
+        broker.unrealized_pnl as broker_unrealized,
+        broker.net_pnl as broker_net,
+        broker.gross_pnl,
+        broker.covered_pnl,
+        broker.sod_equity,
+        broker.eod_equity,
+        before.eod_equity as eod_equity_prev,
+        greatest(days.known_at, positions.inputs_known_at, broker.known_at) as inputs_known_at
+    from days
+    left join positions
+        on days.account_id = positions.account_id and days.trading_date = positions.trading_date
+    left join broker
+        on days.account_id = broker.account_id and days.trading_date = broker.trading_date
+    left join core.broker_day as before
+        on
+            days.account_id = before.account_id
+            and days.prev_trading_date = before.trading_date
+            and days.days_covered = 1
+),
+
+flows as (
+    select
+        *,
+        case
+            when eod_equity is not null and sod_equity is not null and broker_net is not null
+                then eod_equity - sod_equity - broker_net
+            when transferred_value <> 0 then transferred_value
+        end as flow
+    from summed
+)
+
+select
+    account_id,
+    trading_date,
+    prev_trading_date,
+    days_covered,
+    grade,
+    finality,
+    cast(case when all_known then known_realized end as decimal(28, 10)) as realized_pnl,
+    cast(case when all_known then known_unrealized end as decimal(28, 10)) as unrealized_change,
+    cast(case when all_known then known_total else covered_pnl end as decimal(28, 10)) as total_pnl,
+    cast(case when all_known then 0 else covered_pnl - known_total end as decimal(28, 10)) as unattributed_pnl,
+    cast(income_estimate as decimal(28, 10)) as income_estimate,
+    cast(bought_notional as decimal(28, 10)) as bought_notional,
+    cast(sold_notional as decimal(28, 10)) as sold_notional,
+    cast(broker_realized as decimal(28, 10)) as broker_realized,
+    cast(broker_unrealized as decimal(28, 10)) as broker_unrealized,
+    cast(broker_net as decimal(28, 10)) as broker_net,
+    cast(broker_net - gross_pnl as decimal(28, 10)) as fees_and_other,
+    cast(flow as decimal(28, 10)) as flow,
+    cast(sod_equity - eod_equity_prev as decimal(28, 10)) as overnight_adjustment,
+    cast(sod_equity as decimal(28, 10)) as sod_equity,
+    cast(eod_equity as decimal(28, 10)) as eod_equity,
+    -- an inflow is there from the start of the day, an outflow until its end
+    cast(round(
+        cast(broker_net as double) / nullif(cast(sod_equity + greatest(flow, 0) as double), 0), 10
+    ) as decimal(18, 10)) as daily_return,
+    cast(round(
+        cast(broker_net as double) / nullif(cast(sod_equity as double), 0), 10
+    ) as decimal(18, 10)) as daily_return_on_sod,
+    positions_known,
+    positions_unknown,
+    pnl_semantics,
+    semantics_source,
+    case
+        when not all_known and covered_pnl is not null then 'IMPLIED'
+        when not all_known then 'UNKNOWN'
+        when worst_quality = 1 then 'EXACT'
+        when worst_quality = 2 then 'REPORTED'
+        when worst_quality = 3 then 'ASSUMED'
+        when worst_quality = 4 then 'IMPLIED'
+        else 'UNKNOWN'
+    end as quality,
+    run_id,
+    inputs_known_at
+from flows

@@ -1,0 +1,1 @@
+"""What the broker says, typed. pydantic and nothing else."""

@@ -1,0 +1,105 @@
+"""What every reply is wrapped in: data, metadata, and an error in either of its two shapes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, NotRequired, TypeVar
+
+from typing_extensions import TypedDict
+
+from models.exact import dumps_exact
+from models.fields import as_sent
+
+DataT = TypeVar("DataT")
+
+
+@as_sent
+class WireMetadata(TypedDict):
+    """Paging state as sent. Numbers have been seen as strings."""
+
+    request_id: NotRequired[str | None]
+    next_page_token: NotRequired[str | None]
+    page_number: NotRequired[int | None]
+    total_items: NotRequired[int | None]
+    total_pages: NotRequired[int | None]
+
+
+@as_sent
+class Envelope(TypedDict, Generic[DataT]):
+    """A successful reply. A 207 has both data and an error, so an error makes any reply partial."""
+
+    data: DataT
+    metadata: NotRequired[WireMetadata | None]
+    error: NotRequired[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Where a page stands in its listing. None is "not said"; an empty token counts as none."""
+
+    request_id: str | None = None
+    next_page_token: str | None = None
+    page_number: int | None = None
+    total_items: int | None = None
+    total_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """The broker's own words about what went wrong."""
+
+    code: int | None
+    message: str
+    details: str | None = None
+    request_id: str | None = None
+
+
+def metadata_of(sent: Any) -> Metadata:
+    """Typed metadata. Raises ValueError for a count that is not a whole number: paging can't be proven with it."""
+    if not isinstance(sent, Mapping):
+        return Metadata()
+    return Metadata(
+        request_id=_text(sent.get("request_id")),
+        next_page_token=_text(sent.get("next_page_token")),
+        page_number=_count(sent, "page_number"),
+        total_items=_count(sent, "total_items"),
+        total_pages=_count(sent, "total_pages"),
+    )
+
+
+def error_of(sent: Any, request_id: str | None = None) -> ApiError | None:
+    """An error object, whatever its shape, or None where nothing was sent."""
+    if sent is None:
+        return None
+    if not isinstance(sent, Mapping):
+        return ApiError(None, str(sent), request_id=request_id)
+    details = sent.get("details")
+    return ApiError(
+        code=_code(sent),
+        message=_text(sent.get("message") or sent.get("detail") or sent.get("title")) or "no message",
+        details=None if details is None else dumps_exact(details),
+        request_id=request_id,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value not in (None, "") else None
+
+
+def _code(sent: Mapping[str, Any]) -> int | None:
+    try:
+        return int(sent.get("code") or sent["status"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _count(sent: Mapping[str, Any], name: str) -> int | None:
+    value = sent.get(name)
+    if value is None:
+        return None
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"metadata.{name} is not a whole number") from None
+    if count < 0:
+        raise ValueError(f"metadata.{name} is negative")
+    return count

@@ -1,0 +1,1 @@
+"""How data moves: settings, calendar, broker, snapshot, warehouse. Knows no orchestrator."""

@@ -1,0 +1,198 @@
+"""The reading client: one method per endpoint that the sync reads. It can only GET, whatever it is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from models.fields import ACCOUNT_ID, instant
+from models.reading import read_page
+from models.shapes import (
+    ACCOUNTS,
+    BALANCES,
+    CLOCK,
+    EXECUTIONS,
+    INSTRUCTIONS,
+    INSTRUMENT_EVENTS,
+    MARKET_HOURS,
+    OPTION_CONTRACTS,
+    ORDERS,
+    PORTFOLIO_HISTORY,
+    POSITIONS,
+    Shape,
+)
+from pipelines.broker.http import GaveUp, Http, Refused, Reply
+from pipelines.broker.listing import Listing, Request
+from pipelines.broker.read import Archive, ClockReading, Finding, Keep, Read, Received, merge
+from pipelines.errors import ConfigurationError
+
+__all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "Received"]
+
+PAGE_SIZE = "1000"
+#: How many contracts one request may name.
+CONTRACTS_AT_ONCE = 100
+
+
+def _rows_themselves(_shape: Shape, rows: list[dict[str, Any]]) -> Any:
+    return rows
+
+
+class BrokerClient:
+    """Reads from one broker with one key; safe to share between threads; a context manager.
+
+    `keep` gets the rows of each page once they are validated (again from the first page where a listing is read
+    again), `archive` every reply as received. `budget` is how many seconds a page may take, retries included.
+    Every method returns a `Read`, which never hides a failure and never raises one, but for two: Unauthorized
+    (401, at once), and whatever `keep` or `archive` raise. Raises ConfigurationError for an address or a key that
+    can't be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None,
+        *,
+        keep: Keep = _rows_themselves,
+        archive: Archive | None = None,
+        requests_per_second: float | None = 20.0,
+        budget: float = 60.0,
+    ) -> None:
+        self._http = Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
+        self._keep = keep
+        self._archive = archive
+        self._skew = timedelta()
+
+    def __enter__(self) -> BrokerClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def clock(self) -> ClockReading:
+        """The broker's time: what it says, else the Date of its answer, else this machine's. Raises Unauthorized."""
+        last: list[Reply] = []
+        try:
+            told = self._http.fetch("/v1/clock", {}, _told_time, lambda reply: self._hear_clock(reply, last))
+        except (Refused, GaveUp):
+            told = None
+        here = datetime.now(UTC)
+        dated = next((reply.date for reply in reversed(last) if reply.date), None)
+        now = told or dated or here
+        self._skew = now - here
+        return ClockReading(now, "API" if told else "DATE_HEADER" if dated else "SYSTEM", self._skew)
+
+    def accounts(self) -> Read:
+        """Every account that the key sees."""
+        return self._read(Request(ACCOUNTS, "/v1/accounts", "the list of accounts", {"page_size": PAGE_SIZE}))
+
+    def positions(self, account_id: str) -> Read:
+        """Every position of an account, proven whole, and where it has pages, unmoved between two reads."""
+        params = {"page_size": PAGE_SIZE, "sort_by": "SYMBOL", "sort_direction": "ASC"}
+        return self._of_account(POSITIONS, account_id, "positions", params, stable=True)
+
+    def instructions(self, account_id: str) -> Read:
+        """The position instructions that the broker lists for an account."""
+        return self._of_account(INSTRUCTIONS, account_id, "positions/instructions")
+
+    def executions(self, account_id: str, since: datetime, until: datetime) -> Read:
+        """The fills of an account between two instants, both included."""
+        return self._of_account(EXECUTIONS, account_id, "executions", _window(since, until))
+
+    def orders(self, account_id: str, since: datetime, until: datetime) -> Read:
+        """The orders of an account between two instants."""
+        return self._of_account(ORDERS, account_id, "orders", _window(since, until))
+
+    def balances(self, account_id: str) -> Read:
+        """The money of an account, now: one row."""
+        return self._of_account(BALANCES, account_id, "balances")
+
+    def portfolio_history(self, account_id: str, start: date, end: date) -> Read:
+        """The broker's own P&L of an account, a row per trading day from `start` to `end`."""
+        params = {"start_date": start.isoformat(), "end_date": end.isoformat()}
+        return self._of_account(PORTFOLIO_HISTORY, account_id, "portfolio-history", params)
+
+    def option_contracts(self, ids: Sequence[str]) -> Read:
+        """The contracts with these instrument ids. One that the broker doesn't know is a finding."""
+        wanted = list(dict.fromkeys(ids))
+        found: set[str] = set()
+        reads = []
+        for start in range(0, len(wanted), CONTRACTS_AT_ONCE):
+            some = wanted[start : start + CONTRACTS_AT_ONCE]
+            params = {"contract_ids": ",".join(some), "page_size": PAGE_SIZE}
+            request = Request(OPTION_CONTRACTS, "/v1/instruments/options/contracts", "option contracts", params)
+            reads.append(self._read(request, _noting_ids(self._keep, found)))
+        read = merge(OPTION_CONTRACTS.name, reads)
+        if read.complete:
+            message = "the broker does not list this option contract"
+            absent = (contract_id for contract_id in wanted if contract_id not in found)
+            read.findings += [Finding("contract_not_listed", "WARN", message, contract_id) for contract_id in absent]
+        return read
+
+    def instrument_events(self, instrument_id: str, from_date: date, to_date: date) -> Read:
+        """The corporate events of an instrument: splits, dividends, earnings, IPOs."""
+        path = f"/v1/instruments/{quote(instrument_id, safe='')}/events"
+        params = {"from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
+        return self._read(Request(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
+
+    def market_hours(self, date: date, market: str) -> Read:
+        """The trading hours of a market (us_equities, us_options) on a day."""
+        params = {"date": date.isoformat(), "market": market}
+        what = f"market hours of {market} on {date.isoformat()}"
+        return self._read(Request(MARKET_HOURS, "/v1/calendars/market-hours", what, params))
+
+    def _of_account(
+        self,
+        shape: Shape,
+        account_id: str,
+        endpoint: str,
+        params: dict[str, str] | None = None,
+        *,
+        stable: bool = False,
+    ) -> Read:
+        if not re.fullmatch(ACCOUNT_ID, account_id):
+            raise ConfigurationError(f"{account_id!r} is not an account id")
+        path = f"/v1/accounts/{account_id}/{endpoint}"
+        what = f"{shape.name.replace('_', ' ')} of account {account_id}"
+        return self._read(Request(shape, path, what, params or {}, account_id, stable))
+
+    def _read(self, request: Request, keep: Keep | None = None) -> Read:
+        return Listing(self._http, request, keep or self._keep, self._archive, self._broker_now).read()
+
+    def _broker_now(self) -> datetime:
+        return datetime.now(UTC) + self._skew
+
+    def _hear_clock(self, reply: Reply, last: list[Reply]) -> None:
+        last.append(reply)
+        if self._archive is not None:
+            now = datetime.now(UTC)
+            self._archive(Received(CLOCK.name, "", 1, 1, reply.status, reply.body, reply.request_id, now))
+
+
+def _told_time(reply: Reply) -> datetime | None:
+    rows = read_page(CLOCK, reply.body).rows
+    return instant(rows[0]["clock"]).astimezone(UTC) if rows else None
+
+
+def _window(since: datetime, until: datetime) -> dict[str, str]:
+    return {"from": _rfc3339(since), "to": _rfc3339(until), "page_size": PAGE_SIZE}
+
+
+def _rfc3339(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError("a window needs instants with a time zone")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _noting_ids(keep: Keep, found: set[str]) -> Callable[[Shape, list[dict[str, Any]]], Any]:
+    def noting(shape: Shape, rows: list[dict[str, Any]]) -> Any:
+        found.update(row["id"] for row in rows)
+        return keep(shape, rows)
+
+    return noting

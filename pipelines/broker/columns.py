@@ -1,0 +1,105 @@
+"""What a validated row becomes in a table: Arrow types from the models alone, and pages turned into Arrow at once.
+
+Casting is exact: the models let nothing through that a column can't hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.shapes import Shape
+
+_MICROSECOND_TEXT = len("2025-10-31T20:30:00.123456Z")
+
+ARROW = {
+    "price": pa.decimal128(24, 8),
+    "quantity": pa.decimal128(24, 8),
+    "average": pa.decimal128(24, 8),
+    "ratio": pa.decimal128(24, 8),
+    "money": pa.decimal128(28, 10),
+    "percent": pa.decimal128(18, 8),
+    "instant": pa.timestamp("us", "UTC"),
+    "day": pa.date32(),
+    "integer": pa.int64(),
+    "flag": pa.bool_(),
+    "text": pa.string(),
+    "json": pa.string(),
+}
+
+#: Fields whose name on the wire is not what the tables call them.
+RENAMED = {"accounts": {"id": "account_id"}}
+
+
+@cache
+def schema_of(shape: Shape) -> pa.Schema:
+    """The columns of a shape's raw table: `run_id`, the model's, the text of instants finer than a microsecond, `extra`."""
+    names = RENAMED.get(shape.name, {})
+    fields = [pa.field("run_id", pa.string(), nullable=False)]
+    for column in shape.columns:
+        is_key = column.name in (*shape.key, "account_id")
+        nullable = column.nullable and not is_key
+        fields.append(pa.field(names.get(column.name, column.name), ARROW[column.kind], nullable=nullable))
+        if column.kind == "instant":
+            fields.append(pa.field(f"{column.name}_text", pa.string()))
+    fields.append(pa.field("extra", pa.string()))
+    return pa.schema(fields)
+
+
+@cache
+def key_of(shape: Shape) -> tuple[str, ...]:
+    """The primary key of a shape's raw table: the run, the account where the model names one, then the model's own key."""
+    names = RENAMED.get(shape.name, {})
+    own = [names.get(name, name) for name in shape.key]
+    account = ["account_id"] if "account_id" in schema_of(shape).names and "account_id" not in own else []
+    return ("run_id", *account, *own)
+
+
+def to_batch(run_id: str, shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Validated rows as a table of `schema_of(shape)`. Fields that no model knows are kept as JSON in `extra`."""
+    columns: list[pa.Array] = [pa.repeat(pa.scalar(run_id), len(rows))]
+    for column in shape.columns:
+        values = [row.get(column.name) for row in rows]
+        if column.kind in ("integer", "flag"):
+            columns.append(pa.array(values, ARROW[column.kind]))
+            continue
+        texts = pa.array(values, pa.string())
+        if column.kind == "instant":
+            columns += _instants(texts)
+        else:
+            columns.append(texts if ARROW[column.kind] == pa.string() else texts.cast(ARROW[column.kind]))
+    columns.append(pa.array(_extras(shape, rows), pa.string()))
+    return pa.Table.from_arrays(columns, schema=schema_of(shape))
+
+
+def empty(shape: Shape) -> pa.Table:
+    """No rows: what makes a table exist, and what a flat account lands."""
+    return schema_of(shape).empty_table()
+
+
+def _instants(texts: pa.Array) -> list[pa.Array]:
+    """Instants cut to microseconds, and beside them the broker's text where it said more."""
+    finer = pc.greater(pc.utf8_length(texts), _MICROSECOND_TEXT)
+    cut = texts.cast(pa.timestamp("ns", "UTC")).cast(ARROW["instant"], safe=False)
+    return [cut, pc.if_else(finer, texts, pa.scalar(None, pa.string()))]
+
+
+def _extras(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    known = _known(shape)
+    if not rows or not set().union(*rows) - known:
+        return [None] * len(rows)
+    return [_extra({name: row[name] for name in row.keys() - known}) for row in rows]
+
+
+def _extra(unknown: Mapping[str, Any]) -> str | None:
+    return orjson.dumps(unknown, option=orjson.OPT_SORT_KEYS, default=str).decode() if unknown else None
+
+
+@cache
+def _known(shape: Shape) -> frozenset[str]:
+    return frozenset(column.name for column in shape.columns)

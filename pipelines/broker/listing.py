@@ -1,0 +1,237 @@
+"""Reading one endpoint whole: passes through its pages, fresh starts when it moved, and second looks until two agree.
+
+Counting rows can't show that a book changed between two pages: one position closed and another opened leave every
+count as it was, one row lost and one ghost. So a listing of more than one page is read again until nothing moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from models.envelope import ApiError, Metadata, error_of, metadata_of
+from models.reading import Page, read_page
+from models.shapes import Shape
+from pipelines.broker.http import GaveUp, Http, Refused, Reply
+from pipelines.broker.pages import Broken, Guards, Moved
+from pipelines.broker.proof import Holding, Pass, holdings_of
+from pipelines.broker.read import Archive, Finding, Keep, Read, Received
+
+T = TypeVar("T")
+
+FRESH_STARTS = 2
+REREADS = 3
+#: What an expired page token is answered with.
+EXPIRED = frozenset({400, 410})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read. `what` names it for people; `stable`: read it again until two reads agree, if it has pages."""
+
+    shape: Shape
+    path: str
+    what: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    account_id: str = ""
+    stable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """A page of a second look: undecoded, but for what is compared."""
+
+    reply: Reply
+    metadata: Metadata
+    error: ApiError | None
+    holdings: dict[str, Holding]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A page of a full look."""
+
+    reply: Reply
+    page: Page
+
+    @property
+    def metadata(self) -> Metadata:
+        return self.page.metadata
+
+    @property
+    def rows(self) -> int:
+        return len(self.page.rows) + len(self.page.rejected)
+
+
+class Listing:
+    """One endpoint being read. `now` is the broker's time, as well as it is known."""
+
+    def __init__(
+        self, http: Http, request: Request, keep: Keep, archive: Archive | None, now: Callable[[], datetime]
+    ) -> None:
+        self._http = http
+        self._request = request
+        self._keep = keep
+        self._archive = archive
+        self._now = now
+        self._passes = 0
+        self._fresh_starts = 0
+        self._notes: list[Finding] = []
+        self._status: int | None = None
+        self._taken = self._new_pass()
+        self._guards = Guards()
+
+    def read(self) -> Read:
+        """The outcome. Raises Unauthorized, and what `keep` or `archive` raise; every other failure is in the Read."""
+        request_id = None
+        try:
+            self._unmoved(self._full_pass)
+            if self._request.stable and self._guards.pages > 1 and not _failed(self._taken.findings):
+                self._until_two_agree()
+        except Broken as why:
+            self._fail(why.check_name, str(why))
+        except (Refused, GaveUp) as why:
+            self._status = why.reply.status if why.reply else None
+            self._fail("fetch_failed", str(why))
+            request_id = why.request_id
+        return self._outcome(request_id)
+
+    def _full_pass(self) -> None:
+        """Read every page and take it in, page by page, so that only one is in memory at a time."""
+        self._taken, self._guards = self._new_pass(), Guards()
+        for look in self._pages(self._guards, self._look):
+            self._take(self._taken, look.page, look.reply)
+        self._taken.finish(self._guards.total_items)
+
+    def _until_two_agree(self) -> None:
+        for _ in range(REREADS):
+            if self._unmoved(self._second_pass) or _failed(self._taken.findings):
+                return
+            self._note("read_again", "INFO", "positions changed between two reads, so they were read again")
+        raise Broken("not_stable", f"positions kept changing: {self._passes} reads, and no two in a row agree")
+
+    def _second_pass(self) -> bool:
+        """Whether a further read has the same holdings as the one taken. If not, it takes that one's place."""
+        guards, taken = Guards(), self._new_pass()
+        glances = list(self._pages(guards, self._glance))
+        if any(glance.error is not None or glance.reply.status != 200 for glance in glances):
+            raise Broken("broker_error", "the broker answered in part when the positions were read again")
+        if {name: held for glance in glances for name, held in glance.holdings.items()} == self._taken.holdings:
+            return True
+        for glance in glances:
+            self._take(taken, read_page(self._request.shape, glance.reply.body), glance.reply)
+        taken.finish(guards.total_items)
+        # averages that were rounded, and numbers that weren't text, only differ before they are validated
+        agreed = taken.holdings == self._taken.holdings
+        self._taken, self._guards = taken, guards
+        return agreed
+
+    def _unmoved(self, attempt: Callable[[], T]) -> T:
+        """The result of a pass that nothing moved under; a few fresh starts are allowed."""
+        while True:
+            self._passes += 1
+            try:
+                return attempt()
+            except Moved as why:
+                if self._fresh_starts == FRESH_STARTS:
+                    raise Broken(why.check_name, f"{why}, and again after {FRESH_STARTS} fresh starts") from None
+                self._fresh_starts += 1
+                self._note("read_restarted", "INFO", f"read again from the first page: {why}")
+
+    def _pages(self, guards: Guards, understand: Callable[[Reply], Any]) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self._fetch(guards.pages + 1, token, understand)
+            token = guards.next_token(page.metadata, page.rows)
+            yield page
+            if token is None:
+                return
+
+    def _fetch(self, number: int, token: str | None, understand: Callable[[Reply], T]) -> T:
+        # filters and order are repeated with every token, as the broker demands
+        params = self._request.params if token is None else {**self._request.params, "page_token": token}
+        try:
+            return self._http.fetch(self._request.path, params, understand, lambda reply: self._hear(reply, number))
+        except Refused as why:
+            if token is not None and why.reply.status in EXPIRED:
+                raise Moved("token_expired", f"the token of page {number} was refused: {why}") from None
+            raise
+
+    def _hear(self, reply: Reply, page: int) -> None:
+        if self._archive is None:
+            return
+        shape, account_id = self._request.shape.name, self._request.account_id
+        now = datetime.now(UTC)
+        self._archive(Received(shape, account_id, self._passes, page, reply.status, reply.body, reply.request_id, now))
+
+    def _look(self, reply: Reply) -> _Look:
+        return _Look(reply, read_page(self._request.shape, reply.body))
+
+    def _glance(self, reply: Reply) -> _Glance:
+        """The cheapest decode that can be compared; where that fails, the page is decoded in full."""
+        try:
+            whole = orjson.loads(reply.body)
+            metadata, error = metadata_of(whole.get("metadata")), error_of(whole.get("error"))
+            return _Glance(reply, metadata, error, holdings_of(whole["data"]), len(whole["data"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            page = read_page(self._request.shape, reply.body)
+            return _Glance(reply, page.metadata, page.error, holdings_of(page.rows), len(page.rows))
+
+    def _take(self, taken: Pass, page: Page, reply: Reply) -> None:
+        self._status = reply.status
+        if page.error is not None:
+            taken.fail("broker_error", f"the broker answered in part: {self._http.clean_error(page.error)}")
+        elif reply.status != 200:
+            taken.fail("broker_error", f"the broker answered {reply.status}, which is not the whole answer")
+        taken.take(page, last=page.metadata.next_page_token is None)
+
+    def _new_pass(self) -> Pass:
+        return Pass(self._request.shape, self._request.account_id, self._keep, self._now())
+
+    def _note(self, check_name: str, severity: str, message: str) -> None:
+        self._notes.append(Finding(check_name, severity, message))
+
+    def _fail(self, check_name: str, message: str) -> None:
+        self._note(check_name, "FAIL", message)
+
+    def _outcome(self, request_id: str | None) -> Read:
+        taken = self._taken
+        findings = [*taken.findings, *self._notes]
+        failures = list(dict.fromkeys(finding.message for finding in findings if finding.severity == "FAIL"))
+        known_id = request_id or (taken.request_ids[-1] if taken.request_ids else None)
+        return Read(
+            endpoint=self._request.shape.name,
+            account_id=self._request.account_id,
+            batches=taken.batches,
+            rows=taken.rows,
+            rejected=taken.rejected,
+            findings=findings,
+            pages=taken.pages,
+            reads=self._passes,
+            total_items=self._guards.total_items,
+            http_status=self._status,
+            request_ids=taken.request_ids,
+            captured_at=taken.began_at,
+            complete=not failures,
+            error=_sentence(self._request.what, failures, known_id) if failures else None,
+            fields_seen={
+                "fields": sorted(taken.observed.fields),
+                "unknown_fields": dict(taken.observed.unknown_fields),
+                "unknown_enums": {f"{name}={value}": n for (name, value), n in taken.observed.unknown_enums.items()},
+            },
+        )
+
+
+def _failed(findings: list[Finding]) -> bool:
+    return any(finding.severity == "FAIL" for finding in findings)
+
+
+def _sentence(what: str, failures: list[str], request_id: str | None) -> str:
+    told = "; ".join(failures[:3]) + (f"; and {len(failures) - 3} more" if len(failures) > 3 else "")
+    where = f" (request {request_id})" if request_id and f"(request {request_id})" not in told else ""
+    return f"{what}: {told}{where}"

@@ -1,0 +1,73 @@
+"""Following pages without being led astray: what one page's metadata says must fit what the former ones said."""
+
+from __future__ import annotations
+
+from models.envelope import Metadata
+
+#: Ten million rows. A listing that goes on longer than this is not a listing.
+MOST_PAGES = 10_000
+
+
+class Broken(Exception):
+    """A listing that can't be read to its end. `check_name` names the guard."""
+
+    def __init__(self, check_name: str, message: str) -> None:
+        super().__init__(message)
+        self.check_name = check_name
+
+
+class Moved(Broken):
+    """A listing that changed while it was read: worth starting over from page 1."""
+
+
+class Guards:
+    """The memory of one pass through a listing."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self.total_items: int | None = None
+        self._total_pages: int | None = None
+        self._number: int | None = None
+        self._tokens: set[str] = set()
+
+    def next_token(self, metadata: Metadata, rows: int) -> str | None:
+        """The token of the next page, None after the last one.
+
+        Raises Broken for a loop or a gap, and Moved where the totals changed. The token is looked at first: a server
+        that repeats itself breaks the other rules, too, and this is the reason that helps.
+        """
+        self.pages += 1
+        token = metadata.next_page_token
+        if token is not None:
+            self._new_token(token, rows)
+        self._one_further(metadata.page_number)
+        self.total_items = _unchanged("total_items", self.total_items, metadata.total_items)
+        self._total_pages = _unchanged("total_pages", self._total_pages, metadata.total_pages)
+        self._not_endless(token, rows)
+        return token
+
+    def _new_token(self, token: str, rows: int) -> None:
+        if token in self._tokens:
+            raise Broken(
+                "repeated_page_token", f"page {self.pages} repeated a page token, so the listing would never end"
+            )
+        self._tokens.add(token)
+        if not rows:
+            raise Broken("empty_page_with_token", f"page {self.pages} is empty, yet names a next page")
+
+    def _one_further(self, number: int | None) -> None:
+        if number is not None and self._number is not None and number != self._number + 1:
+            raise Broken("page_number_jump", f"page number {number} came after page number {self._number}")
+        self._number = number if number is not None else self._number
+
+    def _not_endless(self, token: str | None, rows: int) -> None:
+        # an empty page at the very end is a way to say "that was all"
+        beyond = self._total_pages is not None and self.pages > max(self._total_pages, 1) and (rows or token)
+        if beyond or self.pages > MOST_PAGES:
+            raise Broken("too_many_pages", f"page {self.pages} came of a listing of {self._total_pages} pages")
+
+
+def _unchanged(name: str, before: int | None, now: int | None) -> int | None:
+    if before is not None and now is not None and before != now:
+        raise Moved("total_changed", f"{name} changed from {before} to {now} while the pages were read")
+    return before if now is None else now

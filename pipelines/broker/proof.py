@@ -1,0 +1,155 @@
+"""One pass through a listing, page by page: rows are taken in only as far as they can be proven to belong there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+from models.drift import Observed, observe
+from models.reading import Page, Problem, Rejected
+from models.shapes import INSTRUCTIONS, POSITIONS, Shape
+from pipelines.broker.pages import Moved
+from pipelines.broker.read import Finding, Keep
+
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+
+#: What has to be equal in two reads of the same book: prices may move between them, holdings may not.
+Holding = tuple[Any, Any, Any]
+
+
+@dataclass
+class Pass:
+    """What one pass has brought so far. `seen` maps the key of a row to a fingerprint of all of it."""
+
+    shape: Shape
+    account_id: str
+    keep: Keep
+    began_at: datetime
+    batches: list[Any] = field(default_factory=list)
+    rows: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    request_ids: list[str] = field(default_factory=list)
+    pages: int = 0
+    http_status: int | None = None
+    observed: Observed = field(default_factory=Observed)
+    seen: dict[Any, int] = field(default_factory=dict)
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    def take(self, page: Page, *, last: bool) -> None:
+        """Take a page in. Raises Moved where a row contradicts one that came before."""
+        self.pages += 1
+        if page.metadata.request_id:
+            self.request_ids.append(page.metadata.request_id)
+        self.rejected += page.rejected
+        self._note(page.problems)
+        rows = self._unrepeated(self._own(page.rows), last=last)
+        if self.shape is POSITIONS:
+            self._check_signs(rows)
+            self.holdings.update(holdings_of(rows))
+        elif self.shape is INSTRUCTIONS:
+            self._check_ids(rows)
+        self.observed += observe(self.shape, rows)
+        self.rows += len(rows)
+        self.batches.append(self.keep(self.shape, rows))
+
+    def finish(self, total_items: int | None) -> None:
+        """The checks that need the whole listing. `total_items` is how many rows the broker says there are."""
+        came = self.rows + len(self.rejected)
+        if total_items is not None and came != total_items:
+            self.fail("rows_lost", f"{came} different rows came where the broker counts {total_items}", str(came))
+        for name, count in self.numbers.items():
+            message = f"{name} came as a JSON number instead of text in {count} rows; the digits were kept"
+            self.findings.append(Finding("number_instead_of_text", "WARN", message, value=str(count)))
+        for name, count in self.observed.unknown_fields.items():
+            message = f"{self.shape.name} has a field that is not documented, {name}, in {count} rows"
+            self.findings.append(Finding("unknown_field", "WARN", message, value=name))
+        for (name, value), count in self.observed.unknown_enums.items():
+            message = f"{name} has a value that is not documented, {value}, in {count} rows"
+            self.findings.append(Finding("unknown_enum", "WARN", message, value=value))
+
+    def fail(self, check_name: str, message: str, value: str | None = None, instrument_id: str | None = None) -> None:
+        """Note something that makes the read incomplete."""
+        self.findings.append(Finding(check_name, "FAIL", message, instrument_id, value))
+
+    def _note(self, problems: list[Problem]) -> None:
+        for problem in problems:
+            if problem.check_name == "number_instead_of_text":  # the digits are in the row: counting them is enough
+                self.numbers[problem.field or ""] += 1
+                continue
+            finding = Finding(
+                problem.check_name, problem.severity, problem.message, problem.instrument_id, problem.value
+            )
+            self.findings.append(finding)
+
+    def _own(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of the account that was asked for, each with its id; others are put aside."""
+        if not self.account_id:
+            return rows
+        owners = Counter(row.setdefault("account_id", self.account_id) for row in rows)
+        del owners[self.account_id]
+        for other, count in owners.items():
+            self.fail("foreign_account", f"{count} rows belong to account {other}", other)
+        if not owners:
+            return rows
+        for row in rows:
+            if row["account_id"] != self.account_id:
+                reason = f"the row belongs to account {row['account_id']}, account {self.account_id} was asked for"
+                self.rejected.append(Rejected(orjson.dumps(row).decode(), reason, self._name(row)))
+        return [row for row in rows if row["account_id"] == self.account_id]
+
+    def _unrepeated(self, rows: list[dict[str, Any]], *, last: bool) -> list[dict[str, Any]]:
+        """The rows without those that came before. Raises Moved where only the key is the same."""
+        if not self.shape.key:
+            return rows
+        keys = list(map(itemgetter(*self.shape.key), rows))
+        if len(set(keys)) == len(keys) and self.seen.keys().isdisjoint(keys):
+            if not last:  # nothing comes after the last page that could repeat it
+                self.seen.update(zip(keys, map(_fingerprint, rows), strict=True))
+            return rows
+        return [row for key, row in zip(keys, rows, strict=True) if self._is_new(key, row)]
+
+    def _is_new(self, key: Any, row: dict[str, Any]) -> bool:
+        fingerprint = _fingerprint(row)
+        if key not in self.seen:
+            self.seen[key] = fingerprint
+            return True
+        if self.seen[key] != fingerprint:
+            raise Moved("duplicate_row_differs", f"row {self._name(row)} came twice with different contents")
+        message = f"{self.shape.name} row {self._name(row)} came twice, the same both times; kept once"
+        self.findings.append(Finding("duplicate_row", "WARN", message, row.get("instrument_id")))
+        return False
+
+    def _name(self, row: dict[str, Any]) -> str:
+        return "|".join(str(row.get(name)) for name in self.shape.key)
+
+    def _check_signs(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            quantity, side = row["quantity"], row["position_type"]
+            wrong = "LONG" if quantity.startswith("-") else "SHORT"
+            if side.startswith(wrong) and quantity.strip("-0."):  # of nothing, either side is right
+                message = f"{row['symbol']} is {side} with a quantity of {quantity}"
+                self.fail("sign_mismatch", message, quantity, row["instrument_id"])
+
+    def _check_ids(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if row["id"] == NIL_UUID:
+                self.fail("nil_instruction_id", "an instruction is listed without an id of its own", NIL_UUID)
+
+
+def holdings_of(rows: list[dict[str, Any]]) -> dict[str, Holding]:
+    """instrument_id to (quantity, avg_price, cost_basis), each as the row has it."""
+    return {row["instrument_id"]: (row["quantity"], row.get("avg_price"), row.get("cost_basis")) for row in rows}
+
+
+def _fingerprint(row: dict[str, Any]) -> int:
+    try:
+        return hash(tuple(row.items()))
+    except TypeError:  # an undocumented field that holds a list or an object
+        return hash(repr(row))

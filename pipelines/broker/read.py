@@ -1,0 +1,111 @@
+"""What a read gives back: rows in batches, and everything that a person or a manifest may want to know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from models.reading import Rejected
+from models.shapes import Shape
+
+#: What becomes of a page's validated rows; its results are `Read.batches`.
+Keep = Callable[[Shape, list[dict[str, Any]]], Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something noticed. A FAIL makes its read incomplete; WARN and INFO don't. Values are exact texts."""
+
+    check_name: str
+    severity: str
+    message: str
+    instrument_id: str | None = None
+    value: str | None = None
+    expected: str | None = None
+
+
+@dataclass(frozen=True)
+class Received:
+    """A reply exactly as it came, before anything was made of it. `read` and `page` count from 1."""
+
+    endpoint: str
+    account_id: str
+    read: int
+    page: int
+    status: int
+    body: bytes
+    request_id: str | None
+    received_at: datetime
+
+
+#: Told of every reply, failed ones too. What it raises ends the read.
+Archive = Callable[[Received], None]
+
+
+@dataclass(frozen=True)
+class ClockReading:
+    """What time it is. `skew` is the broker's clock less this machine's."""
+
+    now: datetime
+    source: Literal["API", "DATE_HEADER", "SYSTEM"]
+    skew: timedelta
+
+
+@dataclass
+class Read:
+    """The outcome of reading one endpoint, of one account where it has one.
+
+    `complete` is a proof, not a hope: False whenever rows may be missing, double, foreign or unreadable, and then
+    `error` says in a sentence what, where and under which request. Batches of an incomplete read are evidence only.
+    `rows` counts the rows in `batches`; `pages` the pages of the pass they came from, out of `reads` passes.
+    `fields_seen` holds `fields` (names), `unknown_fields` (name to rows) and `unknown_enums` ("field=value" to rows).
+    """
+
+    endpoint: str
+    account_id: str = ""
+    batches: list[Any] = field(default_factory=list)
+    rows: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    pages: int = 0
+    reads: int = 0
+    total_items: int | None = None
+    http_status: int | None = None
+    request_ids: list[str] = field(default_factory=list)
+    captured_at: datetime | None = None
+    complete: bool = False
+    error: str | None = None
+    fields_seen: dict[str, Any] = field(default_factory=dict)
+
+
+def merge(endpoint: str, reads: Sequence[Read]) -> Read:
+    """One read out of several of the same endpoint; complete when all of them are, also when there are none."""
+    errors = [read.error for read in reads if read.error]
+    totals = [read.total_items for read in reads if read.total_items is not None]
+    merged = Read(endpoint, complete=all(read.complete for read in reads), error="; ".join(errors) or None)
+    merged.total_items = sum(totals) if totals and len(totals) == len(reads) else None
+    merged.captured_at = min((read.captured_at for read in reads if read.captured_at), default=None)
+    merged.http_status = next((read.http_status for read in reads if not read.complete), None)
+    for read in reads:
+        merged.batches += read.batches
+        merged.rejected += read.rejected
+        merged.findings += read.findings
+        merged.request_ids += read.request_ids
+        merged.rows += read.rows
+        merged.pages += read.pages
+        merged.reads = max(merged.reads, read.reads)
+        merged.http_status = merged.http_status or read.http_status
+        merged.fields_seen = _merge_fields(merged.fields_seen, read.fields_seen)
+    return merged
+
+
+def _merge_fields(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {"fields": sorted({*one.get("fields", ()), *other.get("fields", ())})}
+    for name in ("unknown_fields", "unknown_enums"):
+        counts = dict(one.get(name, {}))
+        for key, count in other.get(name, {}).items():
+            counts[key] = counts.get(key, 0) + count
+        merged[name] = counts
+    return merged

@@ -1,0 +1,105 @@
+"""The dlt source: one run's tables as Arrow, each with the key that makes landing it twice the same as landing it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.extract import DltResource, DltSource
+
+from models.shapes import LANDED
+from pipelines.broker.columns import empty, key_of
+
+UTC_MICROSECONDS = pa.timestamp("us", "UTC")
+
+EXTRACT_RUN = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("trading_date", pa.date32()),
+        pa.field("grade", pa.string()),
+        pa.field("started_at", UTC_MICROSECONDS),
+        pa.field("finished_at", UTC_MICROSECONDS),
+        pa.field("clock_source", pa.string()),
+        pa.field("clock_skew_ms", pa.int64()),
+        pa.field("broker_host", pa.string()),
+        pa.field("is_loopback", pa.bool_()),
+        pa.field("code_version", pa.string()),
+        pa.field("trigger", pa.string()),
+        pa.field("status", pa.string()),
+        pa.field("accounts_expected", pa.int64()),
+        pa.field("accounts_complete", pa.int64()),
+        pa.field("trading_date_rule", pa.string()),
+    ]
+)
+
+EXTRACT_MANIFEST = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("endpoint", pa.string(), nullable=False),
+        pa.field("status", pa.string()),
+        pa.field("complete", pa.bool_()),
+        pa.field("captured_at", UTC_MICROSECONDS),
+        pa.field("window_from", UTC_MICROSECONDS),
+        pa.field("window_to", UTC_MICROSECONDS),
+        pa.field("pages", pa.int64()),
+        pa.field("reads", pa.int64()),
+        pa.field("rows_landed", pa.int64()),
+        pa.field("rows_quarantined", pa.int64()),
+        pa.field("total_items", pa.int64()),
+        pa.field("http_status", pa.int64()),
+        pa.field("request_ids", pa.string()),
+        pa.field("error", pa.string()),
+        pa.field("findings", pa.string()),
+        pa.field("fields_seen", pa.string()),
+        pa.field("archive_files", pa.string()),
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("endpoint", pa.string(), nullable=False),
+        pa.field("ordinal", pa.int64(), nullable=False),
+        pa.field("identity", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("row_text", pa.string()),
+    ]
+)
+
+#: Every raw table: its key, and the table without rows that makes it exist.
+TABLES: dict[str, tuple[tuple[str, ...], pa.Table]] = {
+    "extract_run": (("run_id",), EXTRACT_RUN.empty_table()),
+    "extract_manifest": (("run_id", "account_id", "endpoint"), EXTRACT_MANIFEST.empty_table()),
+    "quarantine": (("run_id", "account_id", "endpoint", "ordinal"), QUARANTINE.empty_table()),
+    **{shape.name: (key_of(shape), empty(shape)) for shape in LANDED},
+}
+
+#: New tables may come with a new daybook; a new column or type has to be a migration, never an accident.
+CONTRACT: dict[str, str] = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+
+
+def broker_source(tables: Mapping[str, list[pa.Table]]) -> DltSource:
+    """The dlt source of one run: `tables` holds what was read, by raw table; a table that isn't named lands no rows."""
+
+    @dlt.source(name="broker", max_table_nesting=0, schema_contract=CONTRACT)  # type: ignore[arg-type]
+    def broker() -> Iterator[DltResource]:
+        for name, (key, nothing) in TABLES.items():
+            yield _resource(name, key, [table for table in tables.get(name, ()) if table.num_rows] or [nothing])
+
+    return broker()
+
+
+def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltResource:
+    def rows() -> Iterator[Any]:
+        yield pa.concat_tables(batches)
+
+    return dlt.resource(
+        rows,
+        name=name,
+        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+        primary_key=list(key),
+    )

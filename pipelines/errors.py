@@ -1,0 +1,49 @@
+"""Every error that a person may see: one sentence that says what to do, and the exit code it ends with."""
+
+from __future__ import annotations
+
+
+class DaybookError(Exception):
+    """An error with a sentence for people. `exit_code` is what a command ends with (DESIGN: 1 failed)."""
+
+    exit_code = 1
+
+
+class ConfigurationError(DaybookError):
+    """Settings or arguments that can't be used; the message names every problem found."""
+
+    exit_code = 2
+
+
+class LockedOut(DaybookError):
+    """Another process holds the run lock or the warehouse; the message names its pid."""
+
+
+class WrongWarehouse(DaybookError):
+    """The warehouse was filled from another broker host, or by a newer daybook."""
+
+    exit_code = 2
+
+
+class NotPublished(DaybookError):
+    """Nothing has been published yet, so there is nothing to show."""
+
+
+class BuildFailed(DaybookError):
+    """A build that failed altogether: nothing was published, the former copy stands."""
+
+
+class BrokerError(DaybookError):
+    """The broker refused or could not be understood. `request_id` is the broker's own, where it sent one."""
+
+    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+        super().__init__(f"{message} (request {request_id})" if request_id else message)
+        self.request_id = request_id
+
+
+class Unauthorized(BrokerError):
+    """The broker answered 401: the key is wrong, expired or revoked. Never retried."""
+
+
+class NoAccountList(BrokerError):
+    """The list of accounts could not be read whole, so no account's day can be complete."""

@@ -1,0 +1,93 @@
+"""Landing: one run's tables through dlt into the warehouse, all of them or none, and what an earlier run left half done first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.errors import DaybookError
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+#: dlt reads these when it is imported. No telemetry of a broker's books; no gzip of files that live for a second.
+DLT_SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "ERROR",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "DATA_WRITER__DISABLE_COMPRESSION": "true",
+    "RESTORE_FROM_DESTINATION": "false",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+}
+PENDING_ATTEMPTS = 3
+
+
+class PendingQuarantined(DaybookError):
+    """Packages of an earlier run that can't be loaded; they were moved aside, whole."""
+
+
+def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
+    """The dlt pipeline on an open warehouse. Its folder holds what is extracted and not yet loaded: it must survive."""
+    os.environ.update(DLT_SETTINGS)
+    import dlt  # noqa: PLC0415  (a second of imports that `daybook status` need not pay)
+
+    return dlt.pipeline(
+        "daybook",
+        destination=dlt.destinations.duckdb(con),
+        dataset_name="raw",
+        pipelines_dir=str(folder),
+        progress=None,
+    )
+
+
+def finish_pending(pipeline: Pipeline, quarantine: Path) -> str | None:
+    """Load what an earlier run extracted. What can't be loaded is moved to `quarantine`, and a sentence says so.
+
+    Without this dlt would load the old package in today's stead and extract nothing, with a warning.
+    """
+    last: Exception | None = None
+    for _ in range(PENDING_ATTEMPTS):
+        if not pipeline.has_pending_data:
+            return None
+        try:
+            pipeline.run(loader_file_format="parquet")
+        except Exception as error:  # noqa: BLE001  (dlt raises many kinds; each means: not loaded)
+            last = error
+    if not pipeline.has_pending_data:
+        return None
+    return _set_aside(pipeline, quarantine, last)
+
+
+def _set_aside(pipeline: Pipeline, quarantine: Path, why: Exception | None) -> str:
+    target = quarantine / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copytree(pipeline.working_dir, target)
+    pipeline.abort_packages()
+    reason = str(why).splitlines()[0] if why and str(why) else type(why).__name__
+    return (
+        f"An earlier run's packages could not be loaded ({reason}); they were moved to {target}, and nothing of them "
+        "is in the books. The archive still has every page: `daybook replay` lands it again."
+    )
+
+
+def land(pipeline: Pipeline, tables: Mapping[str, list[pa.Table]]) -> str:
+    """Land one run's tables; the load's id. Raises DaybookError where dlt could not commit them: they stay pending."""
+    from pipelines.broker.source import broker_source  # noqa: PLC0415  (it imports dlt)
+
+    try:
+        info = pipeline.run(broker_source(tables), loader_file_format="parquet")
+        info.raise_on_failed_jobs()
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DaybookError(
+            f"The snapshot was read but could not be loaded ({reason}). It is kept in {pipeline.working_dir}, "
+            "and the next sync loads it first."
+        ) from error
+    return str(info.loads_ids[-1])

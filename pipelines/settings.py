@@ -1,0 +1,227 @@
+"""Everything that the environment decides, typed, read once and checked at once.
+
+Nothing else reads os.environ. A setting that is empty counts as not set. What can't be used is reported all together,
+because a person who fixes one variable at a time is a person kept waiting.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Literal, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+
+from pipelines.errors import ConfigurationError
+
+Realized = Literal["auto", "since_cost", "since_prior_close"]
+
+VARIABLES = {
+    "CLEAR_STREET_API_KEY": "api_key",
+    "CLEAR_STREET_TRADING_API_KEY": "trading_api_key",
+    "CLEAR_STREET_BASE_URL": "base_url",
+    "DAYBOOK_HOME": "home",
+    "DAYBOOK_ACCOUNTS": "accounts",
+    "DAYBOOK_REALIZED": "realized",
+}
+
+
+class Settings(BaseModel):
+    """One environment's settings. `accounts` is empty where all that the key sees are meant; `home` is absolute."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    api_key: SecretStr | None = None
+    trading_api_key: SecretStr | None = None
+    base_url: str = "https://api.clearstreet.com"
+    home: Path = Path(".daybook")
+    accounts: tuple[str, ...] = ()
+    realized: Realized = "auto"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The settings of an environment. Raises ConfigurationError, which names every problem and never a key."""
+        said = {field: environ.get(variable, "").strip() for variable, field in VARIABLES.items()}
+        try:
+            return cls.model_validate({field: value for field, value in said.items() if value})
+        except ValidationError as error:
+            raise ConfigurationError(_sentences(error)) from None
+
+    @field_validator("api_key", "trading_api_key")
+    @classmethod
+    def _one_word(cls, key: SecretStr | None) -> SecretStr | None:
+        # A key with a line break would be refused by the HTTP library, in an error that quotes it.
+        if key and not all("!" <= letter <= "~" for letter in key.get_secret_value()):
+            raise ValueError("has a space, a line break or a letter that no key has; paste it again")
+        return key
+
+    @field_validator("base_url")
+    @classmethod
+    def _normal(cls, url: str) -> str:
+        parts = _split(url)
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("has a user name or password in it; put the key in CLEAR_STREET_API_KEY instead")
+        if parts.query or parts.fragment:
+            raise ValueError("has a ? or # in it; give the host alone, such as https://api.clearstreet.com")
+        host = str(parts.hostname)
+        if parts.scheme == "http" and not is_loopback_host(host):
+            raise ValueError(f"would send the key to {host} unencrypted; use https:// (http:// is for loopback alone)")
+        port = f":{parts.port}" if parts.port else ""
+        path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+        return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        try:
+            return home.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("begins with the home folder of a user that isn't known here") from None
+
+    @field_validator("accounts", mode="before")
+    @classmethod
+    def _account_ids(cls, accounts: Any) -> tuple[str, ...]:
+        ids = [each.strip() for each in (accounts.split(",") if isinstance(accounts, str) else accounts)]
+        problems = ["has a blank item between its commas"] if "" in ids else []
+        problems += [f"has {each!r}, which is not an account id (digits only)" for each in ids if not _is_id(each)]
+        problems += [f"names {each} more than once" for each in dict.fromkeys(ids) if each and ids.count(each) > 1]
+        if problems:
+            raise ValueError(", ".join(problems))
+        return tuple(ids)
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that one process at a time writes."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The copy that people, BI tools and notebooks open."""
+        return self.home / "daybook.duckdb"
+
+    @property
+    def adjustments(self) -> Path:
+        """What no API says and people do: transfers, id changes, cash."""
+        return self.home / "adjustments.csv"
+
+    @property
+    def archive(self) -> Path:
+        """Every body as the broker sent it."""
+        return self.home / "archive"
+
+    @property
+    def dlt(self) -> Path:
+        """dlt's working folder, which holds packages that are not loaded yet."""
+        return self.home / "dlt"
+
+    @property
+    def reports(self) -> Path:
+        """The end-of-day reports."""
+        return self.home / "reports"
+
+    @property
+    def backups(self) -> Path:
+        """Verified copies of the warehouse."""
+        return self.home / "backups"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's instance: runs, schedules, logs."""
+        return self.home / "dagster"
+
+    @property
+    def run_lock(self) -> Path:
+        """The file whose OS lock a run holds from its first page to the published copy."""
+        return self.home / "run.lock"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the broker is a stand-in on this machine."""
+        return is_loopback_host(str(urlsplit(self.base_url).hostname))
+
+    @property
+    def broker_host(self) -> str:
+        """Whose books these are: the host in lower case. All loopback hosts and ports are one, "loopback"."""
+        return "loopback" if self.is_loopback else str(urlsplit(self.base_url).hostname).rstrip(".")
+
+    def reading_key(self) -> str | None:
+        """The bearer token for reading; None only on loopback. Raises ConfigurationError where one is needed."""
+        return self._key(self.api_key, "CLEAR_STREET_API_KEY is not set: it needs the API key of the broker to read.")
+
+    def trading_key(self) -> str | None:
+        """The bearer token for the operations that trade: its own, else the reading one. Raises as `reading_key`."""
+        return self._key(
+            self.trading_api_key or self.api_key,
+            "Neither CLEAR_STREET_TRADING_API_KEY nor CLEAR_STREET_API_KEY is set: trading needs one of them.",
+        )
+
+    def demo(self) -> Self:
+        """The same settings with the demo's own home, so that it never meets real books."""
+        return self.model_copy(update={"home": self.home / "demo"})
+
+    def prepare_home(self) -> None:
+        """Creates the home and its folders, for this user alone, and tries to write in each.
+
+        Sets the process's umask to 077: dlt, DuckDB and Dagster write there later and must not widen it. A folder that
+        was there before keeps its mode. Raises ConfigurationError where something can't be written.
+        """
+        os.umask(0o077)
+        try:
+            for folder in (self.home, self.archive, self.dlt, self.reports, self.backups, self.dagster):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with TemporaryFile(dir=folder):
+                    pass  # permissions alone don't tell: a disk may be full or read-only
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigurationError(
+                f"DAYBOOK_HOME ({self.home}) can't be written ({reason}): point it at a folder that daybook may write."
+            ) from error
+
+    def _key(self, key: SecretStr | None, missing: str) -> str | None:
+        if key is not None:
+            return key.get_secret_value()
+        if self.is_loopback:
+            return None
+        raise ConfigurationError(missing)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host is this machine by its spelling alone; nothing is resolved, so a name can't pretend."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an http(s) URL with a host. Raises ValueError with the sentence, which never quotes the URL."""
+    wrong = ValueError("is not the address of a host; it looks like https://api.clearstreet.com")
+    if any(letter.isspace() or not letter.isprintable() for letter in url):
+        raise wrong  # urlsplit would drop them without a word
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise wrong from None
+    if not usable:
+        raise wrong
+    return parts
+
+
+def _is_id(text: str) -> bool:
+    return text == "" or (text.isascii() and text.isdigit())  # a blank item has a sentence of its own
+
+
+def _sentences(error: ValidationError) -> str:
+    variables = {field: variable for variable, field in VARIABLES.items()}
+    problems = []
+    for each in error.errors(include_url=False, include_input=False):
+        what = each["msg"].removeprefix("Value error, ").replace("Input should", "must")
+        problems.append(f"{variables[str(each['loc'][0])]} {what}")
+    return "; ".join(problems) + "."

@@ -1,0 +1,232 @@
+"""take_snapshot(): one trading day read from the broker and landed in raw.*, whole or marked as not whole."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from models.shapes import LANDED, Shape
+from pipelines.archive import Archive
+from pipelines.broker.client import BrokerClient
+from pipelines.broker.columns import to_batch
+from pipelines.broker.read import ClockReading, Finding
+from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
+from pipelines.calendar import Grade, TradingCalendar
+from pipelines.errors import ConfigurationError
+from pipelines.known import Known, read_known
+from pipelines.landing import finish_pending, land, open_pipeline
+from pipelines.reading import Asked, Evening, read_evening
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import remember_broker
+
+#: How an instant is given a trading date: the clock of New York, a day from 04:00 to 04:00 (pipelines/calendar.py).
+TRADING_DATE_RULE = "new_york_0400"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a run read and landed. `alerts` are sentences for whoever minds the machine, `problems` for who reads the day."""
+
+    run_id: str
+    trading_date: date
+    grade: Grade
+    finished_at: datetime
+    accounts_expected: int
+    accounts_complete: int
+    problems: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether positions and instructions of every expected account are whole."""
+        return self.accounts_complete == self.accounts_expected
+
+    @property
+    def is_end_of_day(self) -> bool:
+        """Whether the snapshot was taken after the close, so that it may stand for the day."""
+        return self.grade in ("POST_CLOSE", "LATE")
+
+
+def take_snapshot(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    trigger: str = "manual",
+    partition: date | None = None,
+    tell: Tell = lambda _: None,
+) -> Snapshot:
+    """Read the current trading day from the broker and land it. The caller holds the run lock.
+
+    `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
+    positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
+    """
+    key = settings.reading_key()
+    remember_broker(con, settings.broker_host)
+    pipeline = open_pipeline(con, settings.dlt)
+    alert = finish_pending(pipeline, settings.home / "quarantine")
+    known = read_known(con)
+    run = _Run(settings, trigger)
+    with BrokerClient(settings.base_url, key, keep=run.keep, archive=run.archive) as client:
+        run.begin(client.clock())
+        _refuse_other_days(run, known, partition)
+        evening = read_evening(client, run.started.now, known, settings.accounts, tell)
+        run.finish(client.clock())
+    run.archive.close()
+    land(pipeline, _tables(run, evening))
+    return Snapshot(
+        run_id=run.run_id,
+        trading_date=evening.day.trading_date,
+        grade=evening.day.grade,
+        finished_at=run.finished.now,
+        accounts_expected=len(evening.expected),
+        accounts_complete=len(evening.complete_accounts()),
+        problems=evening.problems(),
+        alerts=[alert] if alert else [],
+    )
+
+
+class _Run:
+    """A run's identity and its two looks at the broker's clock. Its id sorts by the time of the first."""
+
+    def __init__(self, settings: Settings, trigger: str) -> None:
+        self.settings = settings
+        self.trigger = trigger
+        self.token = secrets.token_hex(4)
+        self.run_id = ""
+        self.archive = Archive()
+        self.started: ClockReading
+        self.finished: ClockReading
+
+    def begin(self, clock: ClockReading) -> None:
+        self.started = clock
+        self.run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{self.token}"
+        self.archive.begin(self.settings.archive / f"{clock.now:%Y-%m}" / self.run_id)
+
+    def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
+        return to_batch(self.run_id, shape, rows)
+
+    def finish(self, clock: ClockReading) -> None:
+        self.finished = clock
+
+
+def _refuse_other_days(run: _Run, known: Known, partition: date | None) -> None:
+    if partition is None:
+        return
+    today = TradingCalendar.load(known.overrides).assign(run.started.now).trading_date
+    if partition != today:
+        raise ConfigurationError(
+            f"The broker's clock is in the trading day {today}, so {partition} can't be read: positions have no as-of, "
+            f"and today's book would be stamped on another day. Build {partition} from what was landed: "
+            f"`daybook build --from {partition} --to {partition}`."
+        )
+
+
+def _tables(run: _Run, evening: Evening) -> dict[str, list[pa.Table]]:
+    tables: dict[str, list[pa.Table]] = {shape.name: [] for shape in LANDED}
+    for asked in evening.reads:
+        tables[asked.read.endpoint] += asked.read.batches
+    tables["extract_run"] = [_run_row(run, evening)]
+    tables["extract_manifest"] = [_manifest(run, evening.reads)]
+    tables["quarantine"] = [_quarantine(run, evening.reads)]
+    return tables
+
+
+def _run_row(run: _Run, evening: Evening) -> pa.Table:
+    complete = len(evening.complete_accounts())
+    row = {
+        "run_id": run.run_id,
+        "trading_date": evening.day.trading_date,
+        "grade": evening.day.grade,
+        "started_at": run.started.now,
+        "finished_at": max(run.finished.now, run.started.now),
+        "clock_source": run.started.source,
+        "clock_skew_ms": round(run.started.skew.total_seconds() * 1000),
+        "broker_host": run.settings.broker_host,
+        "is_loopback": run.settings.is_loopback,
+        "code_version": _code_version(),
+        "trigger": run.trigger,
+        "status": "COMPLETE" if complete == len(evening.expected) else "INCOMPLETE",
+        "accounts_expected": len(evening.expected),
+        "accounts_complete": complete,
+        "trading_date_rule": TRADING_DATE_RULE,
+    }
+    return pa.Table.from_pylist([row], schema=EXTRACT_RUN)
+
+
+def _manifest(run: _Run, reads: Iterable[Asked]) -> pa.Table:
+    return pa.Table.from_pylist([_manifest_row(run, asked) for asked in reads], schema=EXTRACT_MANIFEST)
+
+
+def _manifest_row(run: _Run, asked: Asked) -> dict[str, object]:
+    read = asked.read
+    asked_at_all = read.pages > 0 or read.http_status is not None or read.error is not None
+    return {
+        "run_id": run.run_id,
+        "account_id": read.account_id,
+        "endpoint": read.endpoint,
+        "status": ("COMPLETE" if read.complete else "FAILED") if asked_at_all else "NOT_ASKED",
+        "complete": read.complete,
+        "captured_at": read.captured_at,
+        "window_from": asked.window_from,
+        "window_to": asked.window_to,
+        "pages": read.pages,
+        "reads": read.reads,
+        "rows_landed": read.rows,
+        "rows_quarantined": len(read.rejected),
+        "total_items": read.total_items,
+        "http_status": read.http_status,
+        "request_ids": _json(read.request_ids),
+        "error": read.error,
+        "findings": _json([_finding(finding) for finding in read.findings]) if read.findings else None,
+        "fields_seen": _json(read.fields_seen) if read.fields_seen else None,
+        "archive_files": _json(run.archive.files.get((read.endpoint, read.account_id), [])),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, str | None]:
+    return {
+        "check_name": finding.check_name,
+        "severity": finding.severity,
+        "message": finding.message,
+        "instrument_id": finding.instrument_id,
+        "value": finding.value,
+        "expected": finding.expected,
+    }
+
+
+def _quarantine(run: _Run, reads: Iterable[Asked]) -> pa.Table:
+    rows = [
+        {
+            "run_id": run.run_id,
+            "account_id": asked.read.account_id,
+            "endpoint": asked.read.endpoint,
+            "ordinal": ordinal,
+            "identity": rejected.identity,
+            "reason": rejected.reason,
+            "row_text": rejected.text,
+        }
+        for asked in reads
+        for ordinal, rejected in enumerate(asked.read.rejected)
+    ]
+    return pa.Table.from_pylist(rows, schema=QUARANTINE)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _code_version() -> str:
+    try:
+        return version("daybook")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,1 @@
+"""The warehouse files: opened, locked, written, published."""

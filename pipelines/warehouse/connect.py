@@ -1,0 +1,133 @@
+"""How a DuckDB file is opened: the warehouse by its one writer, the published copy by anyone.
+
+The warehouse is opened without a config, as dlt opens it: in one process DuckDB refuses a second connection to a file
+whose config differs. For the same reason nothing in the process may open the warehouse file by other means while it is
+connected: closing that file would drop DuckDB's lock on it, without a word.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse
+
+SCHEMA_VERSION = 1
+_HELD = re.compile(r"Conflicting lock is held in (?:(?P<program>.+) \()?PID (?P<pid>\d+)")
+_NEWER = "we can only read versions between"
+
+
+def open_warehouse(
+    path: Path, *, wait: float = 30.0, on_wait: Callable[[str], None] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """The warehouse, to read and write, in UTC; made where there is none, for this user alone (umask 077 from here on).
+
+    Waits up to `wait` seconds while another process has it open, and tells `on_wait` which. Raises LockedOut with its
+    pid after that, and DaybookError where the file can't be opened at all.
+    """
+    os.umask(0o077)  # DuckDB makes the WAL and its spill files later, whenever it needs them
+    con = _connect(path, wait, on_wait)
+    try:
+        path.chmod(0o600)  # one made before, or copied here
+        con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors and dlt's duplicates must agree
+        con.execute("SET GLOBAL autoinstall_known_extensions = false")
+        con.execute("SET GLOBAL autoload_known_extensions = false")
+    except (OSError, duckdb.Error) as error:
+        con.close()
+        raise DaybookError(f"{path} can't be opened ({error}).") from error
+    return con
+
+
+def open_published(path: Path) -> duckdb.DuckDBPyConnection:
+    """The published copy as it is now, read-only and hardened: no other file, no extension, no setting can be reached.
+
+    It is attached to a connection of its own as `daybook`, not opened by its path: within a process DuckDB would hand
+    out a copy that is open already, even when a newer one has been published over it.
+    Raises NotPublished where there is none, LockedOut where somebody has it open for writing, DaybookError where the
+    file can't be read.
+    """
+    if not path.exists():
+        raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "temp_directory": f"{path}.tmp",
+    }
+    con = duckdb.connect(":memory:", config=config)
+    try:
+        con.execute("SET GLOBAL TimeZone = 'UTC'")
+        con.execute(f"ATTACH {_literal(path)} AS daybook (READ_ONLY)")
+        con.execute("USE daybook")
+        con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
+    except duckdb.Error as error:
+        con.close()
+        raise _locked_out(path, error) or _unreadable(path, error) from error
+    return con
+
+
+def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
+    """Writes into the warehouse whose books it holds (Settings.broker_host), once, and its schema version.
+
+    Raises WrongWarehouse where it holds another broker's, or was written by a newer daybook.
+    """
+    con.execute("CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
+    known = dict(con.execute("SELECT key, value FROM main.daybook_meta").fetchall())
+    if int(known.get("schema_version", SCHEMA_VERSION)) > SCHEMA_VERSION:
+        raise WrongWarehouse("The warehouse was written by a newer daybook: update this one before you use it.")
+    if (former := known.get("broker_host", host)) != host:
+        raise WrongWarehouse(
+            f"The warehouse holds the books of {former}, not of {host}: set DAYBOOK_HOME to another folder for {host}, "
+            "or CLEAR_STREET_BASE_URL back."
+        )
+    for key, value in {"broker_host": host, "schema_version": str(SCHEMA_VERSION)}.items():
+        if key not in known:
+            con.execute("INSERT INTO main.daybook_meta VALUES (?, ?)", [key, value])
+
+
+def _connect(path: Path, wait: float, on_wait: Callable[[str], None] | None) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait
+    pause, told = 0.05, None
+    while True:
+        try:
+            return duckdb.connect(path)
+        except duckdb.Error as error:
+            locked = _locked_out(path, error)
+            if locked is None:
+                raise _unreadable(path, error) from error
+            if time.monotonic() >= deadline:
+                raise LockedOut(f"{locked} Waited {wait:g} s for it.") from error
+            if on_wait and str(locked) != told:
+                on_wait(f"waiting: {locked}")
+                told = str(locked)
+        time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+        pause = min(2 * pause, 1.0)
+
+
+def _locked_out(path: Path, error: duckdb.Error) -> LockedOut | None:
+    if "Could not set lock on file" not in str(error):
+        return None
+    held = _HELD.search(str(error))
+    if held is None:
+        return LockedOut(f"Another process has {path} open: close it there.")
+    program = f" ({held['program']})" if held["program"] else ""
+    return LockedOut(f"Process {held['pid']}{program} has {path} open: close it there.")
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> DaybookError:
+    if _NEWER in str(error):
+        return DaybookError(
+            f"{path} was written by a newer DuckDB than this one ({duckdb.__version__}): "
+            "use the daybook that wrote it, or restore a backup."
+        )
+    reason = str(error).splitlines()[0].strip()
+    return DaybookError(f"{path} can't be opened ({reason}): `daybook doctor` says what can be done.")
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,84 @@
+"""The run lock: one run at a time works on a home, from its first page to the published copy.
+
+The lock is the operating system's, so it ends with the process that held it, however that ended. Who holds it is
+written beside it for the one who waits; that note decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipelines.errors import DaybookError, LockedOut
+
+POLL = 0.1  # seconds between two tries
+
+
+@contextmanager
+def run_lock(
+    path: Path, *, wait: float = 60.0, command: str | None = None, on_wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Holds the lock for the block. `command` is what others are told that we are doing: by default, our command line.
+
+    Waits up to `wait` seconds for another run, and tells `on_wait` whom for. Raises LockedOut with its pid after that,
+    and DaybookError where the lock file can't be made.
+    """
+    lock = FileLock(path, mode=0o600)
+    _acquire(lock, path, wait, on_wait)
+    try:
+        _note(path).unlink(missing_ok=True)  # a killed run left it
+        _sign(path, command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+        yield
+    finally:
+        _note(path).unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(lock: FileLock, path: Path, wait: float, on_wait: Callable[[str], None] | None) -> None:
+    deadline = time.monotonic() + wait
+    told = None
+    while True:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            holder = _holder(path)
+        except OSError as error:
+            raise DaybookError(f"The run lock {path} can't be taken ({error.strerror}).") from error
+        else:
+            return
+        if time.monotonic() >= deadline:
+            raise LockedOut(f"These books are in use by {holder}; waited {wait:g} s for it. Try again when it is done.")
+        if on_wait and holder != told:
+            on_wait(f"waiting for {holder} to finish")
+            told = holder
+        time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + ".holder")
+
+
+def _sign(path: Path, command: str) -> None:
+    """Says who holds the lock, whole or not at all: somebody may be reading."""
+    note = {"pid": os.getpid(), "command": command, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+    draft = _note(path).with_name(path.name + ".holder.new")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(note), encoding="utf-8")
+    draft.replace(_note(path))
+
+
+def _holder(path: Path) -> str:
+    try:
+        note = json.loads(_note(path).read_text(encoding="utf-8"))
+        return f"process {note['pid']} ({note['command']}, since {note['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"  # it has the lock and has not signed yet
