@@ -147,7 +147,10 @@ class Http:
             raise _Again(str(why), reply) from None
 
     def get(self, path: str, params: Mapping[str, str], deadline: float) -> Reply:
-        """One request, read to its last byte, within the rate limit and before `deadline` (monotonic seconds)."""
+        """One attempt, read to its last byte, within the rate limit and before `deadline` (monotonic seconds).
+
+        What it raises is for `fetch`, which decides whether to try again.
+        """
         if self._limiter is not None:
             self._limiter.try_acquire("get")
         started = time.monotonic()

@@ -43,7 +43,11 @@ def submit_instructions(call: Call) -> Answer:
     rejections: list[Rejection] = []
     for row in _rows(call.body):
         instrument = call.broker.instrument(row["instrument_id"])
-        key = row.get("client_instruction_id") or row.get("instruction_id") or identity("key", call.now, len(book.instructions), len(rows))
+        key = (
+            row.get("client_instruction_id")
+            or row.get("instruction_id")
+            or identity("key", call.now, len(book.instructions), len(rows))
+        )
         rejection = _rejection(call, row, key, instrument)
         if rejection is None and instrument is not None:
             taken = True

@@ -20,6 +20,7 @@ from pipelines.sandbox.clock import Clock
 from pipelines.sandbox.market import Market
 from pipelines.sandbox.truth import Truth
 
+OPENED = date(2005, 1, 3)  # the accounts' first day: nothing can be replayed before it
 FIRST_DAY = date(2005, 2, 1)
 DAYS = 28  # to 2005-03-11: the AAPL split of 2005-02-28 lies inside
 # The first reading of an evening: what is asked then is an end-of-day answer.
@@ -133,11 +134,10 @@ def _server(broker: Broker) -> uvicorn.Server:
 
 def _sessions(market: Market, start: date, days: int) -> list[Session]:
     """`days` sessions from `start`, all with prices."""
-    first = FIRST_DAY.replace(month=1, day=3)
     found = [session for session in market.sessions if session.date >= start][:days]
-    if start < first or days < 1 or len(found) < days:
-        left = len([session for session in market.sessions if session.date >= max(start, first)])
+    if start < OPENED or days < 1 or len(found) < days:
+        left = len([session for session in market.sessions if session.date >= max(start, OPENED)])
         raise ConfigurationError(
-            f"The sandbox replays {first} to {market.prices.last}: choose a start in between and 1 to {left} days."
+            f"The sandbox replays {OPENED} to {market.prices.last}: choose a start in between and 1 to {left} days."
         )
     return found

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from clearstreet import APIStatusError, ClearStreet
 
+from pipelines.errors import ConfigurationError
 from pipelines.sandbox.instruments import CALL, PUT, option, stock
 from pipelines.sandbox.server import Sandbox
 
@@ -291,8 +296,9 @@ def test_rows_of_a_batch_are_answered_one_by_one(sandbox: Sandbox, sdk: Any) -> 
     assert [row.rejection.reason for row in mixed.data[1:]] == ["OUTSIDE_EXPIRATION", "INSUFFICIENT_POSITION"]
     none = _refused(400, lambda: sdk.positions.submit_position_instructions(OPTIONS, instructions=[bad]))
     assert none["data"][0]["rejection_reason"] == none["error"]["message"]
-    listed = sdk.positions.get_position_instructions(OPTIONS).data
-    assert [row.id for row in listed if row.status == "SENT"] == [mixed.data[0].id]  # what was refused is never listed
+    listed = [row.id for row in sdk.positions.get_position_instructions(OPTIONS).data]
+    assert listed[-1] == mixed.data[0].id
+    assert NIL not in listed  # what was refused at the door is never listed
 
 
 def test_the_former_name_of_the_key_is_taken_too(sandbox: Sandbox) -> None:
@@ -339,6 +345,26 @@ def test_keys_decide_who_comes_in_and_who_may_write() -> None:
             assert good.v1.accounts.get_accounts().data
             _refused(403, lambda: good.v1.positions.get_positions(1))
         assert httpx.get(f"{sandbox.url}/v1/clock").status_code == 401
+
+
+def test_the_foreground_server_prints_its_url_once_and_ends_on_an_interrupt() -> None:
+    command = [sys.executable, "-c", "from pipelines.sandbox.server import serve; serve(port=0, days=5)"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with ClearStreet(api_key="any", base_url=url, max_retries=0) as client:
+            clock = client.v1.calendar.get_clock().data.clock
+            assert clock == datetime(2005, 2, 7, 21, 20, tzinfo=UTC)  # the evening of the fifth day
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=30)
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
+    taken = int(sandbox.url.rpartition(":")[2])
+    with pytest.raises(ConfigurationError, match=f"Port {taken} can't be used"), Sandbox(port=taken):
+        pass
 
 
 def test_errors_come_bare_where_that_is_asked_for() -> None:
