@@ -12,30 +12,44 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help setup demo test check format dev bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 .uv/bin/uv: requirements/uv.txt
-	$(PYTHON) -m venv .uv
-	.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "daybook needs Python 3.11 or newer, and $(PYTHON) is not: name another, as in 'make $(MAKECMDGOALS) PYTHON=python3.12'." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) can't make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv --clear .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
 ifeq ($(UV),.uv/bin/uv)
 UV_READY := .uv/bin/uv
 endif
 
+# $(call environment,FOLDER,REQUIREMENTS): a virtual environment with exactly the locked packages
+environment = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(1) && \
+	$(UV) pip sync --quiet --require-hashes --python $(1) $(2)
+# our own four packages, in place
+ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolation -e .
+
 .venv/ready: requirements/runtime.txt pyproject.toml | $(UV_READY)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --require-hashes --python .venv requirements/runtime.txt
-	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation -e .
+	$(call environment,.venv,requirements/runtime.txt)
+	$(call ourselves,.venv)
 	@touch $@
 
 .venv-test/ready: requirements/dev.txt pyproject.toml | $(UV_READY)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-test
-	$(UV) pip sync --quiet --require-hashes --python .venv-test requirements/dev.txt
-	$(UV) pip install --quiet --python .venv-test --no-deps --no-build-isolation -e .
+	$(call environment,.venv-test,requirements/dev.txt)
+	$(call ourselves,.venv-test)
+	@touch $@
+
+# a reader of our files from the next major version, apart from everything else
+.venv-duck2/ready: requirements/duckdb2.txt | $(UV_READY)
+	$(call environment,.venv-duck2,requirements/duckdb2.txt)
 	@touch $@
 
 setup: .venv/ready  ## the runtime environment in .venv
@@ -44,27 +58,34 @@ setup: .venv/ready  ## the runtime environment in .venv
 demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embedded sandbox broker
 	$(RUN)/daybook demo
 
-test: .venv-test/ready  ## every test
-	$(TEST)/python -m pytest -n auto $(ARGS)
+test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
+	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto $(ARGS)
 
 check: .venv-test/ready  ## ruff, mypy, import-linter, sqlfluff
 	$(TEST)/ruff check .
 	$(TEST)/ruff format --check .
 	$(TEST)/mypy
 	$(TEST)/lint-imports
-	$(TEST)/sqlfluff lint --processes 2 assets
+	$(TEST)/sqlfluff lint --processes 2 --disable-progress-bar assets
 
-format: .venv-test/ready  ## let ruff put the files in order
+format: .venv-test/ready  ## let ruff and sqlfluff put the files in order (layout only, in SQL)
 	$(TEST)/ruff format .
 	$(TEST)/ruff check --fix .
+	$(TEST)/sqlfluff format --processes 2 --disable-progress-bar assets
+
+bench: .venv/ready  ## landing and build, measured small; `python -m bench.landing --help` for full size
+	$(RUN)/python -m bench.landing --quick
+	$(RUN)/python -m bench.build --quick
 
 dev: .venv/ready  ## Dagster's UI and daemon on loopback
 	$(RUN)/daybook dev
 
-lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml
-	$(UV) pip compile --universal --generate-hashes --no-header --quiet requirements/uv.in -o requirements/uv.txt
-	$(UV) pip compile --universal --generate-hashes --no-header --quiet pyproject.toml --group build -o requirements/runtime.txt
-	$(UV) pip compile --universal --generate-hashes --no-header --quiet -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt
+COMPILE = $(UV) pip compile --universal --generate-hashes --no-header --quiet --upgrade
+lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and requirements/*.in
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) requirements/duckdb2.in -o requirements/duckdb2.txt
+	$(COMPILE) -c requirements/pins.in pyproject.toml --group build -o requirements/runtime.txt
+	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt
 
 clean:  ## remove environments and caches (never the books)
-	rm -rf .venv .venv-* .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

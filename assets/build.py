@@ -33,11 +33,11 @@ _REASONS = {
                 then case when fresh.flags is distinct from current_version.flags then 'CLASSIFICATION' else 'CODE' end
             when fresh.quantity is distinct from current_version.quantity
                 or fresh.cost_basis is distinct from current_version.cost_basis then 'LATE_SNAPSHOT'
+            when fresh.bought_quantity is distinct from current_version.bought_quantity
+                or fresh.sold_quantity is distinct from current_version.sold_quantity then 'EXECUTION_LATE'
             when fresh.market_value is distinct from current_version.market_value
                 or fresh.unrealized_change is distinct from current_version.unrealized_change then 'PRICE_CORRECTION'
-            when fresh.bought_quantity is distinct from current_version.bought_quantity
-                or fresh.sold_quantity is distinct from current_version.sold_quantity
-                or fresh.realized_pnl is distinct from current_version.realized_pnl then 'EXECUTION_LATE'
+            when fresh.realized_pnl is distinct from current_version.realized_pnl then 'EXECUTION_LATE'
             else 'LATE_SNAPSHOT'
         end
     """,
@@ -155,9 +155,7 @@ def _build_span(con: duckdb.DuckDBPyConnection, values: dict[str, Any], built: B
         elif table.kind == "versions":
             fresh = f"new_{_bare(table)}"
             make_temporary(con, fresh, table.select, values)
-            added = add_versions(
-                con, f"{table.name}_version", fresh, _KEYS[table.name], _REASONS[table.name], values
-            )
+            added = add_versions(con, f"{table.name}_version", fresh, _KEYS[table.name], _REASONS[table.name], values)
             built.versions[table.name] = built.versions.get(table.name, 0) + added
 
 

@@ -49,6 +49,9 @@ _SAID_ANEW = {
         select distinct broker_day.trading_date
         from raw.portfolio_history as history
         inner join new_run on history.run_id = new_run.run_id
+        inner join raw.extract_manifest as manifest
+            on history.run_id = manifest.run_id and history.account_id = manifest.account_id
+                and manifest.endpoint = 'portfolio_history' and manifest.complete
         inner join core.broker_day
             on history.account_id = broker_day.account_id and history.date = broker_day.trading_date
         where (history.realized_pnl, history.unrealized_pnl, history.net_pnl, history.day_pnl, history.position_pnl,
@@ -118,5 +121,3 @@ def _ranges(days: list[date], calendar: TradingCalendar) -> list[tuple[date, dat
         else:
             ranges.append((day, day))
     return ranges
-
-

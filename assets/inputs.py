@@ -36,7 +36,10 @@ def _session_table(calendar: TradingCalendar, said: set[date]) -> pa.Table:
             "early_close": pa.array([s.early for s in sessions], pa.bool_()),
             "source": pa.array(["API" if s.date in said else "LIBRARY" for s in sessions], pa.string()),
             "conflict": pa.array(
-                [s.date in said and not (shipped.is_session(s.date) and shipped.session(s.date) == s) for s in sessions],
+                [
+                    s.date in said and not (shipped.is_session(s.date) and shipped.session(s.date) == s)
+                    for s in sessions
+                ],
                 pa.bool_(),
             ),
         }
@@ -77,5 +80,3 @@ def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> Non
     con.register("registered_input", table)
     con.execute(f"create or replace temporary table {name} as select * from registered_input")
     con.unregister("registered_input")
-
-

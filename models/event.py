@@ -65,3 +65,29 @@ def _row(event: Mapping[str, Any], event_type: str, day: Any, sequence: int) -> 
         else {"details": dict(event)}
     )
     return own | {"event_type": event_type, "event_date": day, "sequence": Number(sequence)}
+
+
+_DATA_OF = {f"{event_type.lower()}_event_data": event_type for event_type in _GROUPS.values()}
+
+
+def unfold_events_by_date(data: Any) -> list[Any]:
+    """Rows of `CorporateEvent` from the listing of all instruments' events, grouped by date. A date may span two pages.
+
+    Raises ValueError for a reply without dates.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("event_dates"), list):
+        raise ValueError("data has no event_dates")
+    rows: list[Any] = []
+    seen: dict[Any, int] = {}
+    for group in data["event_dates"]:
+        for event in group.get("events") or () if isinstance(group, Mapping) else ():
+            if not isinstance(event, Mapping):
+                rows.append(event)  # refused later, with its text
+                continue
+            body: Mapping[str, Any] = next((event[name] for name in _DATA_OF if isinstance(event.get(name), Mapping)), {})
+            day = body.get("ex_date") or body.get("date") or group.get("date")
+            key = (event.get("instrument_id"), event.get("type"), str(day))
+            sequence = seen[key] = seen.get(key, -1) + 1
+            shared = {name: event[name] for name in ("instrument_id", "reporting_currency") if name in event}
+            rows.append(_row(body, str(event.get("type")), day, sequence) | shared)
+    return rows

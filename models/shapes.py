@@ -10,7 +10,7 @@ from models.account import Account
 from models.balance import Balances
 from models.contract import OptionContract
 from models.envelope import Envelope
-from models.event import CorporateEvent, unfold_events
+from models.event import CorporateEvent, unfold_events, unfold_events_by_date
 from models.execution import Execution
 from models.fields import ModelColumn, columns
 from models.history import PortfolioHistory, PortfolioHistorySegment
@@ -79,13 +79,10 @@ PORTFOLIO_HISTORY = Shape(
     "portfolio_history", PortfolioHistorySegment, ("date",), _segments, TypeAdapter(Envelope[PortfolioHistory])
 )
 OPTION_CONTRACTS = _listing("option_contracts", OptionContract, ("id",))
-INSTRUMENT_EVENTS = Shape(
-    "corporate_events",
-    CorporateEvent,
-    ("instrument_id", "event_type", "event_date", "sequence"),
-    unfold_events,
-    None,
-)
+_EVENT_KEY = ("instrument_id", "event_type", "event_date", "sequence")
+INSTRUMENT_EVENTS = Shape("corporate_events", CorporateEvent, _EVENT_KEY, unfold_events, None)
+#: The same events from the listing of all instruments.
+EVENTS_BY_DATE = Shape("corporate_events", CorporateEvent, _EVENT_KEY, unfold_events_by_date, None)
 MARKET_HOURS = _listing("market_hours", MarketHours, ("market", "date"))
 CLOCK = _object("clock", Clock, ())
 VERSION = _object("version", Version, ())

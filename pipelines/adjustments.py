@@ -32,9 +32,7 @@ def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Quantity = Annotated[
-    Annotated[Decimal, Field(max_digits=24, decimal_places=8)] | None, BeforeValidator(_blank_is_none)
-]
+Quantity = Annotated[Annotated[Decimal, Field(max_digits=24, decimal_places=8)] | None, BeforeValidator(_blank_is_none)]
 Money = Annotated[Annotated[Decimal, Field(max_digits=28, decimal_places=10)] | None, BeforeValidator(_blank_is_none)]
 Text = Annotated[str | None, BeforeValidator(_blank_is_none)]
 
@@ -80,7 +78,11 @@ def read_adjustments(path: Path) -> list[Adjustment]:
         raise ConfigurationError(f"{path} can't be read ({error}); save it as UTF-8 text.") from error
     reader = csv.DictReader(text.splitlines())
     unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
-    missing = [name for name in ("trading_date", "account_id", "kind", "instrument_id") if name not in (reader.fieldnames or ())]
+    missing = [
+        name
+        for name in ("trading_date", "account_id", "kind", "instrument_id")
+        if name not in (reader.fieldnames or ())
+    ]
     if unknown or missing:
         raise ConfigurationError(
             f"{path}: its first line must name columns of {', '.join(COLUMNS)}"

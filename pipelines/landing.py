@@ -17,7 +17,8 @@ from pipelines.errors import DaybookError
 if TYPE_CHECKING:
     from dlt import Pipeline
 
-#: dlt reads these when it is imported. No telemetry of a broker's books; no gzip of files that live for a second.
+#: dlt reads these when it runs. No telemetry of a broker's books; no gzip of files that live for a second; and what is
+#: loaded is not kept a second time: the archive has it as it came.
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "ERROR",
@@ -25,12 +26,9 @@ DLT_SETTINGS = {
     "DATA_WRITER__DISABLE_COMPRESSION": "true",
     "RESTORE_FROM_DESTINATION": "false",
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
 }
 PENDING_ATTEMPTS = 3
-
-
-class PendingQuarantined(DaybookError):
-    """Packages of an earlier run that can't be loaded; they were moved aside, whole."""
 
 
 def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
@@ -38,13 +36,13 @@ def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415  (a second of imports that `daybook status` need not pay)
 
-    return dlt.pipeline(
-        "daybook",
+    pipeline: Pipeline = dlt.pipeline(
+        pipeline_name="daybook",
         destination=dlt.destinations.duckdb(con),
         dataset_name="raw",
         pipelines_dir=str(folder),
-        progress=None,
     )
+    return pipeline
 
 
 def finish_pending(pipeline: Pipeline, quarantine: Path) -> str | None:

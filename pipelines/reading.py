@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.read import Read, merge
-from pipelines.calendar import NEW_YORK, Assignment, TradingCalendar
+from pipelines.broker.read import Read
+from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.known import Known, override_of
 
@@ -46,9 +46,7 @@ class Evening:
 
     def complete_accounts(self) -> list[str]:
         """Expected accounts whose positions and instructions are both whole."""
-        whole = {
-            (asked.read.endpoint, asked.read.account_id) for asked in self.reads if asked.read.complete
-        }
+        whole = {(asked.read.endpoint, asked.read.account_id) for asked in self.reads if asked.read.complete}
         return [
             account
             for account in self.expected
@@ -83,7 +81,7 @@ def read_evening(client: BrokerClient, now: datetime, known: Known, only: tuple[
     return evening
 
 
-def _said(hours: Read) -> list[object]:
+def _said(hours: Read) -> list[Override]:
     rows = [row for batch in hours.batches for row in batch.select(["date", "status", "today_sessions"]).to_pylist()]
     said = (override_of(row["date"], row["status"], row["today_sessions"]) for row in rows)
     return [override for override in said if override is not None]
@@ -93,9 +91,7 @@ def _expected(listed: Read, known: Known, only: tuple[str, ...], today: date) ->
     """Accounts listed today or in the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
     if not listed.complete:
         raise NoAccountList(f"The list of accounts could not be read whole, so nothing was promoted: {listed.error}")
-    rows = [
-        row for batch in listed.batches for row in batch.select(["account_id", "status", "close_date"]).to_pylist()
-    ]
+    rows = [row for batch in listed.batches for row in batch.select(["account_id", "status", "close_date"]).to_pylist()]
     seen = {row["account_id"] for row in rows}
     closed = {
         row["account_id"]
@@ -151,16 +147,8 @@ def _instruments(client: BrokerClient, evening: Evening, known: Known) -> list[A
     today = evening.day.trading_date
     start = min([*known.last_complete.values(), today - LATE_EVENTS])
     contracts = _or_not_asked("option_contracts", options, lambda: client.option_contracts(options))
-    events = _or_not_asked(
-        "corporate_events", others, lambda: _events(client, others, start, today + AHEAD)
-    )
+    events = _or_not_asked("corporate_events", others, lambda: client.events(others, start, today + AHEAD))
     return [Asked(contracts), Asked(events)]
-
-
-def _events(client: BrokerClient, instruments: list[str], start: date, end: date) -> Read:
-    with ThreadPoolExecutor(ACCOUNTS_AT_ONCE) as pool:
-        reads = list(pool.map(lambda instrument: client.instrument_events(instrument, start, end), instruments))
-    return merge("corporate_events", reads)
 
 
 def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read]) -> Read:

@@ -59,7 +59,10 @@ class Replay:
         for day in self.scenario["days"]:
             self._set(day)
             snapshot = take_snapshot(con, settings)
-            yield snapshot, build(con, settings, built_at=datetime.fromisoformat(day.get("known_at", day["snapshot_at"])))
+            yield (
+                snapshot,
+                build(con, settings, built_at=datetime.fromisoformat(day.get("known_at", day["snapshot_at"]))),
+            )
 
     def _set(self, day: dict[str, Any]) -> None:
         snapshot_at = datetime.fromisoformat(day["snapshot_at"])

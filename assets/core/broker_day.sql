@@ -19,6 +19,13 @@ observed as (
         max(run.finished_at) as last_observed_at
     from raw.portfolio_history as history
     inner join core.run on history.run_id = run.run_id
+    -- a 207 brings part of the history with figures missing: it may not overwrite what was known
+    inner join raw.extract_manifest as manifest
+        on
+            history.run_id = manifest.run_id
+            and history.account_id = manifest.account_id
+            and manifest.endpoint = 'portfolio_history'
+            and manifest.complete
     where
         run.trading_date >= (select coalesce(min(prev_trading_date), $from_date) from days)
         and history.date >= (select coalesce(min(prev_trading_date), $from_date) from days)

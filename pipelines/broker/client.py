@@ -14,6 +14,7 @@ from models.shapes import (
     ACCOUNTS,
     BALANCES,
     CLOCK,
+    EVENTS_BY_DATE,
     EXECUTIONS,
     INSTRUCTIONS,
     INSTRUMENT_EVENTS,
@@ -34,6 +35,12 @@ __all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "Received"]
 PAGE_SIZE = "1000"
 #: How many contracts one request may name.
 CONTRACTS_AT_ONCE = 100
+#: How many instruments one request for events may name, so that its address stays short.
+EVENTS_AT_ONCE = 50
+
+
+#: What a broker says that doesn't have an endpoint, or doesn't give it to this key.
+NOT_OFFERED = (400, 403, 404, 405, 422)
 
 
 def _rows_themselves(_shape: Shape, rows: list[dict[str, Any]]) -> Any:
@@ -140,6 +147,26 @@ class BrokerClient:
         path = f"/v1/instruments/{quote(instrument_id, safe='')}/events"
         params = {"from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
         return self._read(Request(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
+
+    def events(self, instrument_ids: Sequence[str], from_date: date, to_date: date) -> Read:
+        """The splits and dividends of these instruments. One request for many; where the broker doesn't answer that one,
+        one for each."""
+        wanted = list(dict.fromkeys(instrument_ids))
+        batches = [wanted[start : start + EVENTS_AT_ONCE] for start in range(0, len(wanted), EVENTS_AT_ONCE)]
+        reads: list[Read] = []
+        for some in batches:
+            params = {
+                "event_types": "DIVIDEND,STOCK_SPLIT",
+                "instrument_ids": ",".join(some),
+                "from_date": from_date.isoformat(),
+                "to_date": to_date.isoformat(),
+                "page_size": PAGE_SIZE,
+            }
+            read = self._read(Request(EVENTS_BY_DATE, "/v1/instruments/events", "corporate events", params))
+            if read.http_status in NOT_OFFERED and not reads:
+                return merge(EVENTS_BY_DATE.name, [self.instrument_events(one, from_date, to_date) for one in wanted])
+            reads.append(read)
+        return merge(EVENTS_BY_DATE.name, reads)
 
     def market_hours(self, date: date, market: str) -> Read:
         """The trading hours of a market (us_equities, us_options) on a day."""

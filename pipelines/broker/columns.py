@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from models.shapes import Shape
 
-_MICROSECOND_TEXT = len("2025-10-31T20:30:00.123456Z")
+_FINER = r"(\.[0-9]{6})[0-9]+"
 
 ARROW = {
     "price": pa.decimal128(24, 8),
@@ -84,9 +84,9 @@ def empty(shape: Shape) -> pa.Table:
 
 def _instants(texts: pa.Array) -> list[pa.Array]:
     """Instants cut to microseconds, and beside them the broker's text where it said more."""
-    finer = pc.greater(pc.utf8_length(texts), _MICROSECOND_TEXT)
-    cut = texts.cast(pa.timestamp("ns", "UTC")).cast(ARROW["instant"], safe=False)
-    return [cut, pc.if_else(finer, texts, pa.scalar(None, pa.string()))]
+    finer = pc.match_substring_regex(texts, _FINER)
+    cut = pc.replace_substring_regex(texts, _FINER, r"\1") if pc.any(finer).as_py() else texts
+    return [cut.cast(ARROW["instant"]), pc.if_else(finer, texts, pa.scalar(None, pa.string()))]
 
 
 def _extras(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> list[str | None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.schema.typing import TSchemaContractDict
 from dlt.extract import DltResource, DltSource
 
 from models.shapes import LANDED
@@ -79,27 +80,28 @@ TABLES: dict[str, tuple[tuple[str, ...], pa.Table]] = {
 }
 
 #: New tables may come with a new daybook; a new column or type has to be a migration, never an accident.
-CONTRACT: dict[str, str] = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 
 
 def broker_source(tables: Mapping[str, list[pa.Table]]) -> DltSource:
     """The dlt source of one run: `tables` holds what was read, by raw table; a table that isn't named lands no rows."""
 
-    @dlt.source(name="broker", max_table_nesting=0, schema_contract=CONTRACT)  # type: ignore[arg-type]
     def broker() -> Iterator[DltResource]:
         for name, (key, nothing) in TABLES.items():
             yield _resource(name, key, [table for table in tables.get(name, ()) if table.num_rows] or [nothing])
 
-    return broker()
+    source: DltSource = dlt.source(broker, name="broker", max_table_nesting=0, schema_contract=CONTRACT)()
+    return source
 
 
 def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltResource:
     def rows() -> Iterator[Any]:
         yield pa.concat_tables(batches)
 
-    return dlt.resource(
+    resource: DltResource = dlt.resource(
         rows,
         name=name,
         write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         primary_key=list(key),
     )
+    return resource

@@ -85,6 +85,11 @@ class Broker:
         """An instrument by UUID or by symbol; option symbols with or without their padding."""
         return self._instruments.get(name.lower()) or self._instruments.get(compact(name))
 
+    def stocks(self) -> list[Instrument]:
+        """Every stock that an account trades."""
+        distinct = {each.id: each for each in self._instruments.values() if each.underlying is None}
+        return sorted(distinct.values(), key=lambda each: each.symbol)
+
     def options(self) -> list[Instrument]:
         """Every option contract that any account trades, by symbol."""
         distinct = {each.id: each for each in self._instruments.values() if each.underlying is not None}

@@ -34,13 +34,9 @@ def get_instrument(call: Call) -> Answer:
 
 def get_events(call: Call) -> Answer:
     """GET an instrument's events between from_date (a year back) and to_date (sixty days on), both included."""
-    instrument, today = _found(call), call.now.astimezone(NEW_YORK).date()
-    asked = several(call.query, "event_types")
-    if asked is not None and not set(asked) <= set(EVENTS):
-        raise Refused(400, f"event_types must be among {', '.join(EVENTS)}")
+    instrument, today, kinds = _found(call), _today(call), _kinds(call)
     start = day(call.query, "from_date") or today - timedelta(days=365)
     end = day(call.query, "to_date") or today + timedelta(days=60)
-    kinds = set(EVENTS if asked is None else asked)
     return Answer(
         {
             "instrument_id": instrument.id,
@@ -51,6 +47,22 @@ def get_events(call: Call) -> Answer:
             "splits": _splits(call, instrument, start, end) if "STOCK_SPLIT" in kinds else [],
         }
     )
+
+
+def list_events(call: Call) -> Answer:
+    """GET the events of all instruments, or of those named (thirty days back then), grouped by date, newest first."""
+    today, kinds, named = _today(call), _kinds(call), several(call.query, "instrument_ids")
+    start = day(call.query, "from_date") or (today if named is None else today - timedelta(days=30))
+    end = day(call.query, "to_date") or today
+    wanted = call.broker.stocks() if named is None else [one for one in map(call.broker.instrument, named) if one]
+    found = [event for one in wanted for event in _enveloped(call, one, start, end) if event[1]["type"] in kinds]
+    found.sort(key=lambda event: (event[0], event[1]["symbol"]))
+    found.reverse()
+    window = call.broker.pager.window(call.url, call.query, len(found))
+    dates: dict[str, list[Json]] = {}
+    for on, event in found[window.start : window.stop]:
+        dates.setdefault(on, []).append(event)
+    return Answer({"event_dates": [{"date": on, "events": dates[on]} for on in dates]}, window.metadata)
 
 
 def list_contracts(call: Call) -> Answer:
@@ -147,6 +159,29 @@ def _instrument(call: Call, instrument: Instrument, *, with_expiries: bool) -> J
             {"date": expiry, "has_settles_on_open": False, "has_settles_on_close": True} for expiry in expiries
         ]
     return row
+
+
+def _today(call: Call) -> date:
+    return call.now.astimezone(NEW_YORK).date()
+
+
+def _kinds(call: Call) -> set[str]:
+    asked = several(call.query, "event_types")
+    if asked is not None and not set(asked) <= set(EVENTS):
+        raise Refused(400, f"event_types must be among {', '.join(EVENTS)}")
+    return set(EVENTS if asked is None else asked)
+
+
+def _enveloped(call: Call, instrument: Instrument, start: date, end: date) -> list[tuple[str, Json]]:
+    """An instrument's events as the listing by date wraps them, each with its date."""
+    shared = {"instrument_id": instrument.id, "symbol": instrument.symbol, "name": instrument.name}
+    shared["reporting_currency"] = "USD"
+    dividends = _dividends(call, instrument, start, end)
+    splits = _splits(call, instrument, start, end)
+    return [
+        *((each["ex_date"], {**shared, "type": "DIVIDEND", "dividend_event_data": each}) for each in dividends),
+        *((each["date"], {**shared, "type": "STOCK_SPLIT", "stock_split_event_data": each}) for each in splits),
+    ]
 
 
 def _dividends(call: Call, instrument: Instrument, start: date, end: date) -> list[Json]:

@@ -155,8 +155,6 @@ def make_version_table(con: duckdb.DuckDBPyConnection, name: str, fresh: str) ->
         )
 
 
-
-
 def days_of(con: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any] | None = None) -> list[date]:
     """The dates in the first column of a query."""
     return [row[0] for row in run(con, query, values).fetchall() if row[0] is not None]

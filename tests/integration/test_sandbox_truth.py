@@ -31,7 +31,13 @@ def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 take_snapshot(con, settings)
                 build(con, settings)
             tables = {}
-            for name in ("pnl.position_daily", "pnl.account_daily", "quality.day", "quality.finding", "core.lifecycle_event"):
+            for name in (
+                "pnl.position_daily",
+                "pnl.account_daily",
+                "quality.day",
+                "quality.finding",
+                "core.lifecycle_event",
+            ):
                 cursor = con.execute(f"select * from {name}")
                 columns = [column[0] for column in cursor.description]
                 tables[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
@@ -40,7 +46,9 @@ def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_every_day_is_complete_and_nothing_contradicts_itself(books: Books) -> None:
     sandbox, tables = books
-    assert [row["trading_date"] for row in sorted(tables["quality.day"], key=lambda row: row["trading_date"])] == sandbox.days
+    assert [
+        row["trading_date"] for row in sorted(tables["quality.day"], key=lambda row: row["trading_date"])
+    ] == sandbox.days
     assert {row["status"] for row in tables["quality.day"]} == {"COMPLETE"}
     assert tables["quality.finding"] == []
 
@@ -67,7 +75,9 @@ def test_every_account_made_what_it_made(books: Books) -> None:
 
 def test_every_position_made_what_it_made(books: Books) -> None:
     sandbox, tables = books
-    found = {(row["account_id"], row["trading_date"], row["instrument_id"]): row for row in tables["pnl.position_daily"]}
+    found = {
+        (row["account_id"], row["trading_date"], row["instrument_id"]): row for row in tables["pnl.position_daily"]
+    }
     checked = 0
     for account in sandbox.truth.accounts:
         for day in sandbox.days[1:]:

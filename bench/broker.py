@@ -1,0 +1,101 @@
+"""A broker on loopback with every page ready before the first request, in a process of its own so that its CPU counts for nobody.
+
+Run as `python -m bench.broker ACCOUNTS POSITIONS`: it prints one line of JSON (url, market_value) and serves until its
+standard input ends.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from bench.book import DAY, account_ids, contract, envelope, pages, token
+
+AFTER_THE_CLOSE = f"{DAY}T21:30:00Z"
+
+
+def replies(accounts: int, positions: int) -> dict[tuple[str, str | None], bytes]:
+    """Every reply that can be made beforehand, by path and page token."""
+    ids = account_ids(accounts)
+    listed = [{"id": each, "short_name": f"A{each}", "status": "ACTIVE", "open_date": "2020-01-02"} for each in ids]
+    ready: dict[tuple[str, str | None], bytes] = {
+        ("/v1/clock", None): envelope({"clock": AFTER_THE_CLOSE}),
+        ("/v1/accounts", None): envelope(listed, page_number=1, total_items=len(ids), total_pages=1),
+    }
+    for account in ids:
+        prefix = f"/v1/accounts/{account}"
+        ready |= {(f"{prefix}/positions", asked): body for asked, body in pages(account, positions)}
+        ready[f"{prefix}/balances", None] = envelope({"account_id": account, "currency": "USD", "equity": "1.00"})
+        ready[f"{prefix}/portfolio-history", None] = envelope({"segments": []})
+    return ready
+
+
+def market_value(ready: dict[tuple[str, str | None], bytes]) -> Decimal:
+    """The sum of market_value over all pages, as sent."""
+    sent = (json.loads(body)["data"] for (path, _), body in ready.items() if path.endswith("/positions"))
+    return sum((Decimal(row["market_value"]) for rows in sent for row in rows), Decimal(0))
+
+
+class Broker(ThreadingHTTPServer):
+    """Serves what is ready; what isn't there is an empty listing."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, ready: dict[tuple[str, str | None], bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.ready = ready
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection. Head and body leave in one piece: two would wait for each other's acknowledgement."""
+
+    protocol_version = "HTTP/1.1"
+    server: Broker
+
+    def setup(self) -> None:
+        """Send at once, however small."""
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().setup()
+
+    def do_GET(self) -> None:
+        """Answer with the page that was asked for."""
+        parts = urlsplit(self.path)
+        asked = parse_qs(parts.query)
+        body = self.server.ready.get((parts.path, asked.get("page_token", [token(0)])[0])) or _made(parts.path, asked)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.wfile.write(head.encode() + body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nobody reads it."""
+
+
+def _made(path: str, asked: dict[str, list[str]]) -> bytes:
+    if path == "/v1/instruments/options/contracts":
+        return envelope([contract(each) for each in asked["contract_ids"][0].split(",")])
+    if path.endswith("/events"):
+        return envelope(
+            {"event_dates": []} if path == "/v1/instruments/events" else {"instrument_id": path.split("/")[3]}
+        )
+    return envelope([])
+
+
+def main() -> None:
+    """Make the pages, say where they are, serve until nobody holds the other end of standard input."""
+    ready = replies(*map(int, sys.argv[1:3]))
+    with Broker(ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        print(json.dumps({"url": url, "market_value": str(market_value(ready))}), flush=True)
+        sys.stdin.read()
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What `daybook` is made of, and how it ends: an exit code, and for every error one sentence on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from dagster_project.cli import console
+from dagster_project.cli.build import build
+from dagster_project.cli.demo import demo
+from dagster_project.cli.dev import dev
+from dagster_project.cli.eod import eod
+from dagster_project.cli.failure import unexpected
+from dagster_project.cli.sandbox import sandbox
+from dagster_project.cli.sql import sql
+from dagster_project.cli.status import status
+from dagster_project.cli.sync import sync
+from pipelines.errors import DaybookError
+
+USAGE = 2
+INTERRUPTED = 130
+PIPE_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
+
+app = typer.Typer(
+    name="daybook",
+    help="End-of-day books for brokerage accounts: whole snapshots, correct daily P&L, honest gaps.",
+    epilog="Exit codes: 0 complete; 1 failed; 2 usage or configuration; 3 finished, but INCOMPLETE.",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, eod, sync, build, sql, status, sandbox, dev):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _daybook(
+    context: typer.Context,
+    *,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        console.say(version("daybook"))
+    elif context.invoked_subcommand is None:
+        console.say(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. Prints errors in one sentence and never raises."""
+    try:
+        code = get_command(app).main(args=arguments, prog_name="daybook", standalone_mode=False)
+    except TyperException as error:
+        console.complain(f"{error.format_message()} `daybook --help` says what there is.")
+        return USAGE
+    except DaybookError as error:
+        console.complain(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read us has enough (`| head`). What Python still wants to flush at exit has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001  (the last resort: a person gets a sentence, the log gets the rest)
+        console.complain(unexpected(error))
+        return 1
+    if code == INTERRUPTED:  # the library that reads arguments has caught Ctrl-C already
+        console.complain("Interrupted.")
+    return int(code or 0)

@@ -1,0 +1,20 @@
+"""`daybook dev`: Dagster's UI and daemon."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def dev(
+    *, port: Annotated[int, typer.Option(min=1, max=65535, help="Where the UI listens on loopback.")] = 3000
+) -> int:
+    """Run Dagster's UI and daemon on loopback, with the schedules on, until Ctrl-C.
+
+    Examples: `daybook dev`; `daybook dev --port 3001`
+    """
+    from dagster_project.instance import dev as run  # noqa: PLC0415
+    from pipelines.settings import Settings  # noqa: PLC0415
+
+    return int(run(Settings.from_env(), port) or 0)

@@ -1,0 +1,23 @@
+"""`daybook eod`: the end_of_day job, in this process."""
+
+from __future__ import annotations
+
+from dagster_project.cli import console
+from dagster_project.cli.options import AsJson
+
+
+def eod(*, json: AsJson = False) -> int:
+    """Close the trading day: sync, build, check and publish, as the end_of_day job that the schedule runs.
+
+    Needs CLEAR_STREET_API_KEY. Running it again changes nothing, or adds a labelled restatement.
+
+    Examples: `daybook eod`; `daybook eod --json`
+    """
+    from dagster_project.eod import run_end_of_day  # noqa: PLC0415
+    from pipelines.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.from_env()
+    settings.reading_key()
+    with console.progress("starting") as tell:
+        result = run_end_of_day(settings, tell)
+    raise NotImplementedError(result, json)

@@ -1,0 +1,27 @@
+"""Options that several commands have, and what may be written in them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+
+def day(text: str) -> date:
+    """A date written as 2005-02-28; anything else is a usage error."""
+    try:
+        if len(text) != len("2005-02-28"):  # fromisoformat reads 20050228 and 2005-W09-1 too
+            raise ValueError(text)
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date: write it like 2005-02-28.") from None
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Wait = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0, help="How long to wait for another run that has these books."),
+]
+FromDay = Annotated[date | None, typer.Option("--from", parser=day, metavar="DATE", help="The first trading day.")]
+ToDay = Annotated[date | None, typer.Option("--to", parser=day, metavar="DATE", help="The last trading day.")]

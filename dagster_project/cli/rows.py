@@ -1,0 +1,179 @@
+"""How the rows of an answer are written: table, csv, json, parquet; decimals exactly, a file whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from dagster_project.cli import console
+from pipelines.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+
+BATCH = 10_000
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "FLOAT", "DOUBLE")
+_AS_THEY_ARE = {"BOOLEAN", *_NUMBERS}  # in JSON; everything else is text there, for only text is exact
+_NESTED = ("[", "STRUCT", "MAP", "UNION")
+_INSTANT = "TIMESTAMP WITH TIME ZONE"
+
+
+def write(answer: duckdb.DuckDBPyRelation, form: str, output: Path | None, most: int) -> bool:
+    """Write an answer's rows, at most `most` of them (0: all); whether there were more."""
+    binary = form == "parquet"
+    if binary and output is None and sys.stdout.isatty():
+        raise ConfigurationError("Parquet is not for reading on a terminal: give --output FILE, or send it to a program.")
+    asked = answer.limit(most + 1) if most else answer
+    with _target(output, binary=binary) as target:
+        return _WRITERS[form](asked, target, most)
+
+
+@contextmanager
+def _target(output: Path | None, *, binary: bool) -> Iterator[IO[Any]]:
+    """Standard output, or a file that gets its name when it is whole."""
+    if output is None:
+        yield sys.stdout.buffer if binary else sys.stdout
+        return
+    draft = output.with_name(f"{output.name}.{os.getpid()}.part")
+    try:
+        with draft.open("wb") if binary else draft.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        draft.replace(output)
+    except OSError as error:
+        raise ConfigurationError(f"{output} can't be written ({error.strerror}).") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_table(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> bool:
+    kinds = [str(kind) for kind in answer.types]
+    rows = _as_text(answer).fetchall()
+    shown = rows[:most] if most else rows
+    screen = Console(file=target, highlight=False, markup=False, emoji=False)
+    numbers = tuple(name for name, kind in zip(answer.columns, kinds, strict=True) if _is_number(kind))
+    made = console.table("", *answer.columns, numbers=numbers)
+    cells = [[_cell(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in shown]
+    for row in cells:
+        made.add_row(*row)
+    if screen.measure(made).maximum <= screen.width or not screen.is_terminal:
+        screen.width = max(screen.width, screen.measure(made).maximum)
+        screen.print(made)
+    else:
+        _write_records(screen, answer.columns, cells)
+    screen.print(Text(f"{len(shown):,} {'row' if len(shown) == 1 else 'rows'}", "dim"))
+    return len(rows) > len(shown)
+
+
+def _write_records(screen: Console, columns: list[str], rows: list[list[Text]]) -> None:
+    """Rows too wide for the terminal, a line for each column."""
+    width = max(len(column) for column in columns)
+    for number, row in enumerate(rows, 1):
+        screen.print(Text(f"row {number}", "bold"))
+        for column, cell in zip(columns, row, strict=True):
+            screen.print(Text(f"  {console.printable(column):<{width}}  ") + cell, soft_wrap=True)
+
+
+def _cell(value: str | None, kind: str) -> Text:
+    if value is None:
+        return Text("null", "dim italic")
+    if kind.startswith("DECIMAL") and "." in value:
+        whole, _, fraction = value.partition(".")
+        value = f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"  # the same number, without its scale's zeros
+    return Text(console.printable(value), "red" if _is_number(kind) and value.startswith("-") else "")
+
+
+def _is_number(kind: str) -> bool:
+    return kind in _NUMBERS or kind in ("HUGEINT", "UHUGEINT", "UBIGINT") or kind.startswith("DECIMAL")
+
+
+def _write_csv(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> bool:
+    table = csv.writer(target, lineterminator="\n")
+    table.writerow(answer.columns)
+    rows = _Counted(_as_text(answer), most)
+    table.writerows(rows)
+    return rows.cut
+
+
+def _write_json(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> bool:
+    """An array with an object per line."""
+    kinds = [str(kind) for kind in answer.types]
+    plain = [f"#{at}" if _stays(kind) else f"#{at}::varchar" for at, kind in enumerate(kinds, 1)]
+    rows = _Counted(answer.project(", ".join(plain)), most)
+    separator = "[\n"
+    for row in rows:
+        named = {name: _json(value, kind) for name, value, kind in zip(answer.columns, row, kinds, strict=True)}
+        target.write(f"{separator}{json.dumps(named, ensure_ascii=False, allow_nan=False, default=str)}")
+        separator = ",\n"
+    target.write("[]\n" if separator == "[\n" else "\n]\n")
+    return rows.cut
+
+
+def _write_parquet(answer: duckdb.DuckDBPyRelation, target: IO[bytes], most: int) -> bool:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    reader = answer.to_arrow_reader(100_000)
+    written, cut = 0, False
+    # To a buffer first where it goes to a pipe: the parquet writer wants to know where it is
+    with pq.ParquetWriter(target, reader.schema, compression="zstd") as parquet:
+        for batch in reader:
+            keep = batch.slice(0, most - written) if most else batch
+            cut = cut or keep.num_rows < batch.num_rows
+            parquet.write_batch(keep)
+            written += keep.num_rows
+    target.flush()
+    return cut
+
+
+class _Counted:
+    """Rows a batch at a time, at most so many (0: all); `cut` once there were more."""
+
+    def __init__(self, answer: duckdb.DuckDBPyRelation, most: int) -> None:
+        self._answer, self._most = answer, most
+        self.cut = False
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        count = 0
+        while batch := self._answer.fetchmany(BATCH):
+            for row in batch:
+                if self._most and count == self._most:
+                    self.cut = True
+                    return
+                count += 1
+                yield row
+
+
+def _as_text(answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Every column as the text that DuckDB writes for it, which is exact."""
+    return answer.project(", ".join(f"#{at}::varchar" for at in range(1, len(answer.columns) + 1)))
+
+
+def _stays(kind: str) -> bool:
+    return kind in _AS_THEY_ARE or any(mark in kind for mark in _NESTED)
+
+
+def _json(value: Any, kind: str) -> Any:
+    if kind == _INSTANT and isinstance(value, str):
+        return value.replace(" ", "T", 1).removesuffix("+00") + "+00:00"  # the copy is read in UTC
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
+        return None  # JSON has no word for it
+    if isinstance(value, dict):
+        return {str(name): _json(each, "") for name, each in value.items()}
+    return [_json(each, "") for each in value] if isinstance(value, list) else value
+
+
+_WRITERS: dict[str, Callable[[duckdb.DuckDBPyRelation, IO[Any], int], bool]] = {
+    "table": _write_table,
+    "csv": _write_csv,
+    "json": _write_json,
+    "parquet": _write_parquet,
+}

@@ -1,0 +1,29 @@
+"""`daybook sandbox`: the stand-in broker alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dagster_project.cli import console
+
+
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen on loopback; 0 is any free port.")] = 8005,
+    days: Annotated[int, typer.Option(min=1, help="How many trading days from 2005-02-01; it stands on the last.")] = 28,
+    seed: Annotated[int, typer.Option(help="Which pseudo-random books.")] = 1,
+) -> int:
+    """Serve a stand-in broker on loopback, on real prices of early 2005, until Ctrl-C.
+
+    It prints its address. Any bearer token will do, and none where CLEAR_STREET_API_KEY is not set.
+
+    Example: `daybook sandbox`, and in another terminal
+    `DAYBOOK_HOME=/tmp/books CLEAR_STREET_BASE_URL=http://127.0.0.1:8005 CLEAR_STREET_API_KEY=any daybook sync`
+    """
+    from pipelines.sandbox.server import serve  # noqa: PLC0415
+
+    console.notice("The stand-in broker serves until Ctrl-C. Point CLEAR_STREET_BASE_URL at:")
+    serve(port, days, seed)
+    return 0

@@ -1,0 +1,98 @@
+"""A desk of the tests: a broker whose books a test sets, a home, and evenings that run the real sync and build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from assets.build import Built, build
+from pipelines.evening import evening
+from pipelines.settings import Settings
+from pipelines.snapshot import Snapshot, take_snapshot
+from tests.broker_server import BrokerServer
+
+THURSDAY = "2025-10-30T20:30:00+00:00"
+FRIDAY = "2025-10-31T20:30:00+00:00"
+SATURDAY = "2025-11-01T15:00:00+00:00"
+MONDAY = "2025-11-03T21:30:00+00:00"
+AAPL = "a1a2a3a4-b1b2-c1c2-d1d2-d3d4d5d6d7d8"
+
+
+class Desk:
+    """Set `broker`'s books, then let an `evening` pass; `ask` reads the warehouse."""
+
+    def __init__(self, broker: BrokerServer, home: Path) -> None:
+        self.broker = broker
+        self.settings = Settings(base_url=broker.url, home=home)
+        self.con: duckdb.DuckDBPyConnection
+
+    def sync(self, at: str, **arguments: Any) -> Snapshot:
+        """A sync while the broker's clock stands at `at`."""
+        self.broker.now = datetime.fromisoformat(at)
+        return take_snapshot(self.con, self.settings, **arguments)
+
+    def build(self, **arguments: Any) -> Built:
+        """A build of what changed."""
+        return build(self.con, self.settings, **arguments)
+
+    def evening(self, at: str) -> Built:
+        """A sync and a build."""
+        self.sync(at)
+        return self.build()
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        return self.con.execute(query, list(values)).fetchall()
+
+
+@contextmanager
+def desk(home: Path, **books: Any) -> Iterator[Desk]:
+    """A desk with its broker serving and its warehouse open."""
+    with BrokerServer(**books) as broker:
+        made = Desk(broker, home)
+        with evening(made.settings) as con:
+            made.con = con
+            yield made
+
+
+def shares(quantity: str, price: str, *, cost: str, day: str, account: int = 100, **changes: Any) -> dict[str, Any]:
+    """A position in AAPL at a closing price; value and unrealized P&L follow."""
+
+    value = Decimal(quantity) * Decimal(price)
+    return {
+        "account_id": account,
+        "instrument_id": AAPL,
+        "symbol": "AAPL",
+        "instrument_type": "COMMON_STOCK",
+        "position_type": "SHORT" if quantity.startswith("-") else "LONG",
+        "quantity": quantity,
+        "available_quantity": quantity,
+        "cost_basis": cost,
+        "market_value": str(value),
+        "unrealized_pnl": str(value - Decimal(cost)),
+        "closing_price": price,
+        "closing_price_date": day,
+        "instrument_price": price,
+        **changes,
+    }
+
+
+def fill(number: int, side: str, quantity: str, price: str, at: str, account: int = 100) -> dict[str, Any]:
+    """A fill in AAPL."""
+    return {
+        "id": f"f0000000-0000-4000-8000-{number:012}",
+        "order_id": f"f1000000-0000-4000-8000-{number:012}",
+        "account_id": account,
+        "instrument_id": AAPL,
+        "symbol": "AAPL",
+        "side": side,
+        "quantity": quantity,
+        "price": price,
+        "transaction_time": at,
+    }

@@ -1,0 +1,228 @@
+"""A build: what changed and nothing else, all of it or nothing, with every earlier answer kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets.catalog import TABLES
+from pipelines.errors import BuildFailed, ConfigurationError
+from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
+
+HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
+
+
+def _hold(desk_: Desk, quantity: str, price: str, cost: str, day: str) -> None:
+    desk_.broker.positions["100"] = [shares(quantity, price, cost=cost, day=day)]
+
+
+def _totals(desk_: Desk) -> list[tuple[date, Decimal | None]]:
+    return desk_.ask("select trading_date, total_pnl from pnl.position_daily order by trading_date")
+
+
+def test_building_again_changes_nothing(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening(THURSDAY)
+        _hold(d, "100", "151.00", "14500.00", "2025-10-31")
+        assert d.evening(FRIDAY).changed
+        before = d.ask("select * from pnl.position_daily_version order by all")
+        again = d.build()
+        assert not again.changed
+        assert again.spans == []
+        forced = d.build(from_date=date(2025, 10, 30), to_date=date(2025, 10, 31))
+        assert forced.spans == [(date(2025, 10, 30), date(2025, 10, 31))]
+        assert not forced.changed
+        assert d.ask("select * from pnl.position_daily_version order by all") == before
+
+
+def test_the_same_snapshot_taken_twice_adds_no_version(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening(THURSDAY)
+        built = d.evening("2025-10-30T21:30:00+00:00")
+        assert built.spans == [(date(2025, 10, 30), date(2025, 10, 30))]
+        assert not built.changed
+
+
+def test_a_fill_that_arrives_late_restates_its_day_and_keeps_what_was_said(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, executions={100: []}) as d:
+        d.evening(THURSDAY)
+        _hold(d, "50", "151.00", "7250.00", "2025-10-31")
+        d.evening(FRIDAY)
+        assert d.ask("select total_pnl, flags from pnl.position_daily where trading_date = '2025-10-31'") == [
+            (None, ["UNEXPLAINED_QUANTITY", "REALIZED_UNKNOWN"])
+        ]
+        book = d.broker.books["executions"]
+        assert book is not None
+        book["100"] = [fill(1, "SELL", "50", "151.20", "2025-10-31T19:00:00Z")]
+        d.evening(SATURDAY)
+        assert d.ask(
+            "select total_pnl, version, reason, known_from from pnl.position_daily where trading_date = '2025-10-31'"
+        ) == [(Decimal("60.00"), 2, "EXECUTION_LATE", datetime(2025, 11, 1, 15, tzinfo=UTC))]
+        assert d.ask(
+            "select total_pnl from pnl.position_daily_as_known('2025-10-31 22:00:00+00') where trading_date = '2025-10-31'"
+        ) == [(None,)]
+
+
+def test_a_day_that_nobody_fetched_is_a_gap_and_the_next_day_covers_it(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening(THURSDAY)
+        _hold(d, "100", "152.00", "14500.00", "2025-11-03")
+        d.evening(MONDAY)
+        assert d.ask("select account_id, trading_date, reason, covered_by_date from quality.gap") == [
+            ("100", date(2025, 10, 31), "NO_SNAPSHOT", date(2025, 11, 3))
+        ]
+        assert d.ask("select status from quality.day order by trading_date") == [
+            ("COMPLETE",),
+            ("INCOMPLETE",),
+            ("COMPLETE",),
+        ]
+        assert d.ask("select days_covered, total_pnl, flags from pnl.position_daily where days_covered > 1") == [
+            (2, Decimal("150.00"), ["MULTI_DAY"])
+        ]
+
+
+def test_a_snapshot_in_mid_session_is_no_end_of_day(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening("2025-10-30T18:00:00+00:00")
+        assert d.ask("select count(*) from core.account_eod") == [(0,)]
+        assert d.ask("select count(*) from quality.day") == [(0,)]
+
+
+def test_an_adjustment_restates_the_day_it_touches_from_the_time_of_the_build(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions={100: []}, instructions={}, executions={100: []}) as d:
+        d.evening(THURSDAY)
+        _hold(d, "100", "151.00", "12000.00", "2025-10-31")
+        d.evening(FRIDAY)
+        assert _totals(d) == [(date(2025, 10, 31), None)]
+        d.settings.adjustments.write_text(
+            "trading_date,account_id,kind,instrument_id,quantity,value,cost_basis,author\n"
+            f"2025-10-31,100,TRANSFER,{AAPL},100,15100,12000,ops\n"
+        )
+        built_at = datetime(2025, 11, 1, 9, tzinfo=UTC)
+        assert d.build(built_at=built_at).changed
+        assert _totals(d) == [(date(2025, 10, 31), Decimal(0))]
+        assert d.ask("select known_from, reason from pnl.position_daily") == [(built_at, "CLASSIFICATION")]
+        d.settings.adjustments.unlink()
+        d.build(built_at=datetime(2025, 11, 1, 10, tzinfo=UTC))
+        assert _totals(d) == [(date(2025, 10, 31), None)]
+        assert d.ask("select count(*) from pnl.position_daily_version") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("trading_date,account_id,kind\n", "lacks instrument_id"),
+        ("trading_date,account_id,kind,instrument_id,colour\n", "it has colour"),
+        ("trading_date,account_id,kind,instrument_id\n2025-10-31,100,GIFT,x\n", "line 2: kind"),
+        ("trading_date,account_id,kind,instrument_id,quantity\n2025-10-31,100,TRANSFER,x,5\n", "value and cost_basis"),
+        ("trading_date,account_id,kind,instrument_id,cash\nlast friday,100,CASH_IN_LIEU,x,5\n", "line 2: trading_date"),
+        (
+            "trading_date,account_id,kind,instrument_id,cash\n2025-10-31,1,CASH_IN_LIEU,x,0.12345678901\n",
+            "no more than 10 decimal places",
+        ),
+    ],
+)
+def test_a_bad_line_in_adjustments_is_named_and_nothing_is_built(tmp_path: Path, text: str, said: str) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.sync(THURSDAY)
+        d.settings.adjustments.write_text(text)
+        with pytest.raises(ConfigurationError, match=said):
+            d.build()
+        d.settings.adjustments.unlink()
+        assert d.build().changed
+
+
+def test_a_build_that_fails_leaves_the_books_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening(THURSDAY)
+        before = _totals(d), d.ask("select * from core.position_eod")
+        _hold(d, "100", "151.00", "14500.00", "2025-10-31")
+        d.sync(FRIDAY)
+        last = next(table for table in TABLES if table.name == "quality.finding")
+        monkeypatch.setitem(vars(last), "select", "select 1/0 as trading_date, cast('x' as int) as broken")
+        with pytest.raises(BuildFailed, match="changed nothing"):
+            d.build()
+        assert (_totals(d), d.ask("select * from core.position_eod")) == before
+        monkeypatch.undo()
+        assert d.build().changed
+        assert len(_totals(d)) == 2
+
+
+def test_asking_for_days_in_the_wrong_order_is_refused(tmp_path: Path) -> None:
+    with (
+        desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d,
+        pytest.raises(ConfigurationError, match="is after --to"),
+    ):
+        d.sync(THURSDAY)
+        d.build(from_date=date(2025, 10, 31), to_date=date(2025, 10, 30))
+
+
+def test_an_account_whose_positions_fail_does_not_stop_the_others(tmp_path: Path) -> None:
+    books = {
+        100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")],
+        200: [shares("10", "150.50", cost="1450.00", day="2025-10-30", account=200)],
+    }
+    with desk(tmp_path, accounts=[100, 200], positions=books, instructions={}) as d:
+        d.evening(THURSDAY)
+        d.broker.forbidden = {("200", "positions")}
+        _hold(d, "100", "151.00", "14500.00", "2025-10-31")
+        d.evening(FRIDAY)
+        assert d.ask("select account_id from pnl.account_daily where trading_date = '2025-10-31'") == [("100",)]
+        assert d.ask("select account_id, reason from quality.gap") == [("200", "FETCH_FAILED")]
+        assert d.ask("select status, accounts_complete from quality.day where trading_date = '2025-10-31'") == [
+            ("INCOMPLETE", 1)
+        ]
+        assert d.ask("select total_pnl from pnl.firm_daily where trading_date = '2025-10-31'") == [(None,)]
+
+
+def test_where_only_instructions_fail_the_pnl_stands_and_the_day_is_incomplete(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening(THURSDAY)
+        d.broker.forbidden = {("100", "instructions")}
+        _hold(d, "100", "151.00", "14500.00", "2025-10-31")
+        d.evening(FRIDAY)
+        assert _totals(d)[-1] == (date(2025, 10, 31), Decimal(50))
+        assert d.ask("select status from quality.day where trading_date = '2025-10-31'") == [("INCOMPLETE",)]
+
+
+def test_rows_of_a_load_that_was_never_committed_are_not_derived_from(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.sync(THURSDAY)
+        d.con.execute("delete from raw._dlt_loads")
+        d.build()
+        assert d.ask("select count(*) from core.account_eod") == [(0,)]
+
+
+def test_a_snapshot_with_fewer_rows_than_its_manifest_promises_is_not_derived_from(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.sync(THURSDAY)
+        d.con.execute("delete from raw.positions")
+        d.build()
+        assert d.ask("select reason from quality.gap") == [("INCOMPLETE_SNAPSHOT",)]
+
+
+def test_every_money_and_quantity_column_is_an_exact_decimal(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening(THURSDAY)
+        floats = d.ask(
+            """
+            select schema_name, table_name, column_name, data_type from duckdb_columns()
+            where schema_name in ('raw', 'core', 'pnl', 'quality') and data_type in ('DOUBLE', 'FLOAT')
+                and not starts_with(table_name, '_dlt')
+            """
+        )
+        assert floats == []
+        assert d.ask("select typeof(total_pnl), typeof(quantity), typeof(known_from) from pnl.position_daily") == [
+            ("DECIMAL(28,10)", "DECIMAL(24,8)", "TIMESTAMP WITH TIME ZONE")
+        ]
+
+
+def test_the_warehouse_opens_again_with_everything_in_it(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.evening(THURSDAY)
+    with duckdb.connect(tmp_path / "warehouse.duckdb", read_only=True) as con:
+        assert con.execute("select status from pnl.position_daily").fetchall() == [("OPENING",)]
