@@ -1,41 +1,38 @@
 """The data dictionary: every table and column with its type and meaning, from one place.
 
-What a raw column means stands in the models, what a derived one means in columns.toml, what a table is in the comment on
-top of its .sql file. From here it goes into docs/data-dictionary.md (`python -m assets.dictionary` writes it), into the
-DuckDB files as COMMENT ON, and into Dagster as column metadata.
+What a raw column means stands in the models, what a derived one means in columns.toml, what a table is in the comment
+on top of its .sql file. From here it goes into the DuckDB files as COMMENT ON, into docs/data-dictionary.md
+(assets/dictionary_page.py), and into Dagster as column metadata.
 """
 
 from __future__ import annotations
 
 import inspect
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from assets.build import build
 from assets.catalog import TABLES
 from models.shapes import LANDED
 from pipelines.broker.columns import RENAMED
-from pipelines.broker.source import TABLES as RAW
 from pipelines.settings import Settings
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "data-dictionary.md"
-SCHEMAS = {
-    "raw": "What the broker said, as it said it: facts, append-only.",
-    "core": "One row per account, instrument or trading day, derived from the snapshots that speak for it.",
-    "pnl": "Daily P&L, versioned.",
-    "quality": "How far the books can be trusted, day by day.",
-}
-_VERSIONS = "Every version of {name}, with the time it was known: the table itself shows those that stand now."
-_TEXT_OF = "The broker's own text of {name} where it is finer than a microsecond, else null"
+#: The schemas that are published, in the order of their making.
+SCHEMAS = ("raw", "core", "pnl", "quality")
+_VERSIONS = "Every version of the rows of {}, with the time from which and until which it was known."
+_AS_KNOWN = "The rows of {} as they were known at an instant."
+_TEXT_OF = "The broker's own text of {} where it is finer than a microsecond, else null"
+_SHORT = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, its SQL type, and what it means (with unit and sign)."""
+    """A column: its name, its SQL type, and what it means, with unit and sign."""
 
     name: str
     type: str
@@ -44,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Entry:
-    """A table or view (`kind`) under its full name, such as pnl.position_daily, with its columns in order."""
+    """A table or a view (`kind`) under its full name, such as pnl.position_daily, with its columns in order."""
 
     name: str
     kind: str
@@ -54,15 +51,15 @@ class Entry:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every published table by name, schema by schema. Raises KeyError for a column that nobody described."""
+    """Every published table by its name, schema by schema."""
     with duckdb.connect() as con:
         _make_empty_books(con)
-        found = {name: Entry(name, kind, _describe(name), ()) for name, kind in _tables(con).items()}
-        for schema, table, column, sql_type in _columns(con):
-            name = f"{schema}.{table}"
-            entry = Column(column, _short(sql_type), describe_column(name, column))
-            found[name] = Entry(name, found[name].kind, found[name].description, (*found[name].columns, entry))
-    return found
+        found: dict[str, list[Column]] = {}
+        for name, column, sql_type, _ in _columns(con):
+            described = Column(column, _SHORT.get(sql_type, sql_type), describe_column(name, column))
+            found.setdefault(name, []).append(described)
+        kinds = {name: kind for name, kind, _ in _relations(con)}
+    return {name: Entry(name, kinds[name], describe_table(name), tuple(found[name])) for name in found}
 
 
 def columns(table: str) -> tuple[Column, ...]:
@@ -70,84 +67,119 @@ def columns(table: str) -> tuple[Column, ...]:
     return entries()[table].columns
 
 
+def describe_table(name: str) -> str:
+    """What a table is. Raises KeyError for one that isn't ours."""
+    return _table_descriptions()[name]
+
+
 def describe_column(table: str, column: str) -> str:
-    """What a column means: said by its model, else for its table, else for its name. KeyError where nobody did."""
-    modelled = _modelled().get(table, {})
-    if column in modelled:
-        return modelled[column]
+    """What a column means: its model says, else its table's section, else its name's. Empty where none does."""
     said = _said()
-    own = said.get(table.removesuffix("_version"), {})
-    return own.get(column) or said["columns"][column]
+    own = _modelled().get(table, {}) | said.get(table.removesuffix("_version"), {})
+    return own.get(column) or said["columns"].get(column, "")
 
 
 def comment(con: duckdb.DuckDBPyConnection) -> int:
-    """Write the descriptions into an open warehouse as COMMENT ON, where they differ; how many were written."""
+    """Write the dictionary into an open warehouse as COMMENT ON, wherever it differs; how many were written."""
     statements = [*_table_comments(con), *_column_comments(con), *_macro_comments(con)]
     for statement in statements:
         con.execute(statement)
     return len(statements)
 
 
-def markdown() -> str:
-    """The dictionary as a page."""
-    lines = ["# Data dictionary", "", _PREFACE]
-    for schema, meaning in SCHEMAS.items():
-        lines += ["", f"## {schema}", "", meaning]
-        for entry in entries().values():
-            if entry.name.startswith(f"{schema}."):
-                lines += ["", f"### {entry.name}", "", *_section(entry)]
-    return "\n".join(lines) + "\n"
+def _table_comments(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    for name, kind, comment in _relations(con):
+        if (said := describe_table(name)) != comment:
+            yield f"comment on {kind} {name} is {_literal(said)}"
 
 
-_PREFACE = """\
-Every table of the published copy (`daybook.duckdb`), column by column. This page is written by
-`python -m assets.dictionary` from the models, the `.sql` files and `assets/columns.toml`; the same text is inside the file
-(`select * from duckdb_columns()`, column `comment`) and beside every asset in Dagster. Don't edit it here.
-
-Quantities and prices are `DECIMAL(24,8)`, money is `DECIMAL(28,10)` in the account's currency, instants are
-`TIMESTAMPTZ`, dates are New York trading dates. A gain is positive, a short position is negative, and null is unknown, never zero."""
+def _column_comments(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    for name, column, _, comment in _columns(con):
+        if (said := describe_column(name, column)) != comment:
+            yield f'comment on column {name}."{column}" is {_literal(said)}'
 
 
-def _section(entry: Entry) -> list[str]:
-    rows = [f"| `{c.name}` | {c.type} | {c.description.replace('|', chr(92) + '|')} |" for c in entry.columns]
-    known = [f"`{entry.name}_as_known(ts)` gives these rows as they were known at an instant.", ""]
-    macro = known if f"{entry.name}_version" in entries() else []
-    kind = "A view. " if entry.kind == "view" else ""
-    return [f"{kind}{entry.description}", "", *macro, "| column | type | meaning |", "|---|---|---|", *rows]
+def _macro_comments(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    macros = con.execute(
+        """
+        select schema_name || '.' || function_name, comment from duckdb_functions()
+        where function_type = 'table_macro' and not internal and function_name like '%_as_known'
+        """
+    ).fetchall()
+    for name, comment in macros:
+        if (said := _AS_KNOWN.format(name.removesuffix("_as_known"))) != comment:
+            yield f"comment on macro table {name} is {_literal(said)}"
+
+
+def _relations(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None]]:
+    """Our tables and views: name, kind, comment."""
+    return _ours(
+        con,
+        """
+        select schema_name || '.' || table_name as name, 'table', comment from duckdb_tables() where not temporary
+        union all
+        select schema_name || '.' || view_name, 'view', comment from duckdb_views() where not temporary
+        """,
+    )
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str | None]]:
+    """The columns of our tables and views: table, name, type, comment."""
+    return _ours(
+        con,
+        """
+        select schema_name || '.' || table_name as name, column_name, data_type, comment from duckdb_columns()
+        where not internal order by name, column_index
+        """,
+    )
+
+
+def _ours(con: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    """The rows that begin with the name of a table of ours, schema by schema; dlt's own tables are left out."""
+    known = _table_descriptions()
+    rows = [row for row in con.execute(query).fetchall() if row[0] in known]
+    return sorted(rows, key=lambda row: (SCHEMAS.index(row[0].partition(".")[0]), row[0].partition(".")[2]))
 
 
 def _make_empty_books(con: duckdb.DuckDBPyConnection) -> None:
-    """Raw tables without rows and a build of nothing on them: all tables and views, as a first evening would make them."""
-    con.execute("set TimeZone = 'UTC'")
+    """Every table and view without rows, as a first evening would make them: raw, and a build of nothing on it."""
+    # Imported here: a build writes its comments with this module, and the raw tables bring dlt, which no build needs.
+    from assets.build import build
+    from pipelines.broker.source import TABLES as RAW
+
     con.execute("create schema raw")
     for name, (_, nothing) in RAW.items():
         con.register("nothing", nothing)
-        con.execute(f"create table raw.{name} as select *, null::varchar as _dlt_load_id from nothing")
+        con.execute(f"create table raw.{name} as select *, null::varchar as _dlt_load_id from nothing")  # noqa: S608  (our names)
         con.unregister("nothing")
     con.execute("create table raw._dlt_loads (load_id varchar, status bigint)")
     build(con, Settings(home=Path("/nonexistent")))
 
 
-def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Our tables and views with their kind, schema by schema."""
-    rows = con.execute(
-        """
-        select schema_name || '.' || table_name, 'table' from duckdb_tables() where not temporary
-        union all
-        select schema_name || '.' || view_name, 'view' from duckdb_views() where not internal and not temporary
-        """
-    ).fetchall()
-    order = list(SCHEMAS)
-    ours = [(name, kind) for name, kind in rows if name.partition(".")[0] in order and "._" not in name]
-    return dict(sorted(ours, key=lambda row: (order.index(row[0].partition(".")[0]), row[0])))
+@cache
+def _said() -> dict[str, dict[str, str]]:
+    return tomllib.loads(Path(__file__).with_name("columns.toml").read_text(encoding="utf-8"))
 
 
-def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
-    ours = _tables(con)
-    rows = con.execute(
-        "select schema_name, table_name, column_name, data_type from duckdb_columns() order by all(column_index)"
-        if False
-        else "select schema_name, table_name, column_name, data_type from duckdb_columns() "
-        "where not internal order by schema_name, table_name, column_index"
-    ).fetchall()
-    return [row for row in rows if f"{row[0]}.{row[1]}" in ours]
+@cache
+def _table_descriptions() -> dict[str, str]:
+    derived = {table.name: table.description for table in TABLES if table.kind != "working"}
+    versions = {f"{table.name}_version": _VERSIONS.format(table.name) for table in TABLES if table.kind == "versions"}
+    landed = {f"raw.{shape.name}": " ".join((inspect.getdoc(shape.model) or "").split()) for shape in LANDED}
+    return landed | _said()["tables"] | derived | versions
+
+
+@cache
+def _modelled() -> dict[str, dict[str, str]]:
+    """What the models say of raw columns, under the names that the tables give them."""
+    found: dict[str, dict[str, str]] = {}
+    for shape in LANDED:
+        names = RENAMED.get(shape.name, {})
+        described = {names.get(column.name, column.name): column.description for column in shape.columns}
+        texts = {f"{c.name}_text": _TEXT_OF.format(c.name) for c in shape.columns if c.kind == "instant"}
+        found[f"raw.{shape.name}"] = described | texts
+    return found
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -8,7 +8,9 @@ from functools import cache
 from assets.catalog import TABLES, Table
 
 _COMMENT = re.compile(r"--[^\n]*")
-_SOURCE = re.compile(r"\b(?:from|join)\s+([a-z_]+(?:\.[a-z_]+)?)")
+_SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a-z_]*)\b(?!\.)")
+#: What a build brings along from elsewhere (assets/inputs.py). Its own earlier days are no source.
+_INPUTS = {"input_session": "raw.market_hours"}
 #: A build's own tables: what is here for one transaction only.
 _WORKING = {table.name.partition(".")[2]: table for table in TABLES if table.kind == "working"}
 _FRESH = {f"new_{table.name.partition('.')[2]}": table for table in TABLES if table.kind == "versions"}
@@ -27,6 +29,8 @@ def sources(table: Table) -> frozenset[str]:
             found |= sources(_WORKING[name])
         elif name in _FRESH:
             found.add(_FRESH[name].name)
-        elif "." in name and not name.startswith("raw._dlt"):
+        elif name in _INPUTS:
+            found.add(_INPUTS[name])
+        elif "." in name:
             found.add(name)
     return frozenset(found - {table.name})

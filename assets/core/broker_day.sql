@@ -72,6 +72,8 @@ select
     balances.currency,
     balances.long_market_value,
     balances.short_market_value,
+    balances.unrealized_pnl as balance_unrealized,
+    balances.trade_cash,
     history.known_at
 from days
 left join history

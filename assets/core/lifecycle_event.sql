@@ -356,3 +356,30 @@ select
     null
 from changes
 where split_numerator <> split_denominator
+union all
+-- what people said; position_daily takes it from the adjustments themselves
+select
+    account_id,
+    instrument_id,
+    trading_date,
+    kind,
+    trading_date,
+    null,
+    null,
+    cast(abs(quantity) as decimal(24, 8)),
+    null,
+    null,
+    quantity,
+    null,
+    cash,
+    value,
+    cost_basis,
+    null,
+    null,
+    'MANUAL',
+    concat_ws(': ', author, note),
+    null,
+    null,
+    null
+from core.position_adjustment
+where trading_date between $from_date and $to_date

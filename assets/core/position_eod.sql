@@ -63,6 +63,9 @@ marked as (
         coalesce(later_marks.market_value, held.market_value) as market_value,
         case when later_marks.instrument_id is null then held.unrealized_pnl else later_marks.unrealized_pnl end
             as reported_unrealized_pnl,
+        case
+            when later_marks.instrument_id is null then held.unrealized_pnl_pct else later_marks.unrealized_pnl_pct
+        end as unrealized_pnl_pct,
         coalesce(later_marks.closing_price, held.closing_price) as closing_price,
         coalesce(later_marks.closing_price_date, held.closing_price_date) as closing_price_date,
         coalesce(later_marks.instrument_price, held.instrument_price) as instrument_price,
@@ -157,9 +160,13 @@ priced as (
 recalculated as (
     select
         *,
-        cast(
-            cast(quantity * eod_price as decimal(38, 10)) * multiplier as decimal(28, 10)
-        ) as value_recalc
+        cast(cast(quantity * eod_price as decimal(38, 10)) * multiplier as decimal(28, 10)) as value_recalc,
+        abs(
+            market_value - cast(cast(quantity * closing_price as decimal(38, 10)) * multiplier as decimal(28, 10))
+        ) <= 0.01 as fits_close,
+        abs(
+            market_value - cast(cast(quantity * instrument_price as decimal(38, 10)) * multiplier as decimal(28, 10))
+        ) <= 0.01 as fits_current
     from priced
 )
 
@@ -206,6 +213,14 @@ select
     ) as option_right,
     daily_realized_pnl,
     daily_unrealized_pnl,
+    unrealized_pnl_pct,
     value_recalc,
-    value_recalc - cost_basis as unrealized_recalc
+    value_recalc - cost_basis as unrealized_recalc,
+    -- which price the broker's market value is made of: undocumented, so it is found out row by row
+    case
+        when fits_close and fits_current then 'BOTH'
+        when fits_close then 'CLOSE'
+        when fits_current then 'CURRENT'
+        when fits_close is not null or fits_current is not null then 'NEITHER'
+    end as value_basis
 from recalculated

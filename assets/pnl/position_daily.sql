@@ -7,7 +7,7 @@ with changes as (
 
 events as (
     select * from core.lifecycle_event
-    where trading_date between $from_date and $to_date and kind <> 'SPLIT'
+    where trading_date between $from_date and $to_date and kind in ('EXERCISE', 'ASSIGNMENT', 'EXPIRY')
 ),
 
 -- an option's event has two legs: the contracts that went, and the underlying that moved for strike cash

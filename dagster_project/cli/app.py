@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = get_command(app).main(args=arguments, prog_name="daybook", standalone_mode=False)
     except TyperException as error:
-        console.complain(f"{error.format_message()} `daybook --help` says what there is.")
+        console.complain(f"{error.format_message().rstrip('.')}: `daybook --help` says what there is.")
         return USAGE
     except DaybookError as error:
         console.complain(str(error))
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (the last resort: a person gets a sentence, the log gets the rest)
+    except Exception as error:  # the last resort: a person gets a sentence, the log gets the rest
         console.complain(unexpected(error))
         return 1
     if code == INTERRUPTED:  # the library that reads arguments has caught Ctrl-C already

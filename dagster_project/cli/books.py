@@ -52,8 +52,8 @@ def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> boo
     Compared by what the two files hold, not by what this run did: a run that was killed between build and publish is
     made good by the next one.
     """
-    from pipelines.evening import PUBLISHED_SCHEMAS  # noqa: PLC0415
-    from pipelines.warehouse.publish import publish  # noqa: PLC0415
+    from pipelines.evening import PUBLISHED_SCHEMAS
+    from pipelines.warehouse.publish import publish
 
     if _published_edition(settings) == con.execute(_EDITION).fetchone():
         return False
@@ -62,9 +62,9 @@ def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> boo
 
 
 def _published_edition(settings: Settings) -> object:
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
-    from pipelines.warehouse.connect import open_published  # noqa: PLC0415
+    from pipelines.warehouse.connect import open_published
 
     try:
         with open_published(settings.published) as copy:

@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 
 
 def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: AsJson = False) -> int:
-    """Build the P&L of the days whose inputs changed, or of the days given, and publish it.
+    """Build the P&L of what has changed, and publish it.
 
-    Needs no network and no key. Building a day again changes nothing, or adds a labelled restatement.
+    Looks at the days whose inputs changed since the last build, and at those from --from to --to where given. Needs no
+    network and no key. Building a day again changes nothing, or adds a labelled restatement.
 
-    Examples: `daybook build`; `daybook build --from 2025-11-03`; `daybook build --from 2025-11-03 --to 2025-11-07`
+    \b
+    Examples:
+      daybook build
+      daybook build --from 2025-11-03
+      daybook build --from 2025-11-03 --to 2025-11-07
     """
-    from assets.build import build as build_books  # noqa: PLC0415
-    from dagster_project.cli.books import built_days, exit_code, publish_if_behind, statuses  # noqa: PLC0415
-    from pipelines.evening import evening  # noqa: PLC0415
-    from pipelines.settings import Settings  # noqa: PLC0415
+    from assets.build import build as build_books
+    from dagster_project.cli.books import built_days, exit_code, publish_if_behind, statuses
+    from pipelines.evening import evening
+    from pipelines.settings import Settings
 
     _check(start, end)
     settings = Settings.from_env()
@@ -42,25 +47,24 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
 
 def _check(start: date | None, end: date | None) -> None:
     """Raises ConfigurationError for days that no books can have."""
-    from pipelines.calendar import TradingCalendar  # noqa: PLC0415
+    from pipelines.calendar import TradingCalendar
 
     if start is None and end is None:
         return
     if start is not None and end is not None and start > end:
         raise ConfigurationError(f"--from {start} is after --to {end}: give the earlier day first.")
     calendar = TradingCalendar.load()
-    for given in {start, end} - {None}:
-        calendar.is_session(given)  # raises where the calendar does not reach
+    for given in (start, end):
+        if given is not None:
+            calendar.is_session(given)  # raises where the calendar does not reach
     if start is not None and end is not None and not calendar.sessions(start, end):
-        days = f"{start} ({start:%A}) is" if start == end else f"None of the days from {start} to {end} is"
-        raise ConfigurationError(f"{days} not a trading day: the market was closed.".replace("None of", "None of", 1))
+        days = f"{start} ({start:%A}) is not" if start == end else f"None of the days from {start} to {end} is"
+        raise ConfigurationError(f"{days} a trading day: the market was closed.")
 
 
-def _landed(
-    con: duckdb.DuckDBPyConnection, start: date | None, end: date | None
-) -> tuple[date | None, date | None]:
+def _landed(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None) -> tuple[date | None, date | None]:
     """The days asked for, within those that were landed: a range without an end goes to the last of them."""
-    from pipelines.errors import NotPublished  # noqa: PLC0415
+    from pipelines.errors import NotPublished
 
     there = con.execute("select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'extract_run'")
     row = con.execute("select min(trading_date), max(trading_date) from raw.extract_run") if there.fetchone() else None

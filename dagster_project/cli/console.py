@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -32,13 +35,22 @@ def show(table: Table) -> None:
     """A table at the width of the terminal, or as wide as it needs to be where there is none."""
     out = _out()
     if not out.is_terminal:
-        out.width = max(out.width, out.measure(table).maximum)
+        out.width = max(out.width, natural_width(table))
     out.print(table)
+
+
+def natural_width(table: Table) -> int:
+    """How many characters wide a table is when nothing in it is wrapped."""
+    return Console(width=100_000).measure(table).maximum
 
 
 def show_json(value: object) -> None:
     """One JSON document."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    print(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)  # an instant is a date too
 
 
 def notice(text: str) -> None:
@@ -47,8 +59,9 @@ def notice(text: str) -> None:
 
 
 def complain(sentence: str) -> None:
-    """The one sentence of an error."""
-    _err().print(Text(f"daybook: {printable(sentence)}", "red"), soft_wrap=True)
+    """The one sentence of an error, on one line."""
+    line = re.sub(r"\s*\n\s*", " ", sentence.strip())
+    _err().print(Text(f"daybook: {printable(line)}", "red"), soft_wrap=True)
 
 
 @contextmanager
@@ -74,14 +87,20 @@ class _Lines:
             notice(text)
 
 
-def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """An empty table; the columns named in `numbers` are right-aligned and never wrapped."""
-    made = Table(title=Text(title) if title else None, title_justify="left", title_style="bold", header_style="bold")
+def table(title: str, *columns: str, numbers: tuple[str, ...] = (), wrap: str = "") -> Table:
+    """An empty table; the columns named in `numbers` are right-aligned, and only the one named in `wrap` may wrap."""
+    made = Table(
+        title=Text(title, "bold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
     for column in columns:
         made.add_column(
             Text(printable(column)),
             justify="right" if column in numbers else "left",
-            no_wrap=column in numbers,
+            no_wrap=column != wrap,
         )
     return made
 

@@ -10,11 +10,16 @@ import typer
 def dev(
     *, port: Annotated[int, typer.Option(min=1, max=65535, help="Where the UI listens on loopback.")] = 3000
 ) -> int:
-    """Run Dagster's UI and daemon on loopback, with the schedules on, until Ctrl-C.
+    """Run Dagster's UI and daemon on loopback.
 
-    Examples: `daybook dev`; `daybook dev --port 3001`
+    The schedules are on; Ctrl-C ends it.
+
+    \b
+    Examples:
+      daybook dev
+      daybook dev --port 3001
     """
-    from dagster_project.instance import dev as run  # noqa: PLC0415
-    from pipelines.settings import Settings  # noqa: PLC0415
+    from dagster_project.instance import dev as run
+    from pipelines.settings import Settings
 
     return int(run(Settings.from_env(), port) or 0)

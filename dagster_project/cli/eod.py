@@ -7,14 +7,18 @@ from dagster_project.cli.options import AsJson
 
 
 def eod(*, json: AsJson = False) -> int:
-    """Close the trading day: sync, build, check and publish, as the end_of_day job that the schedule runs.
+    """Close the trading day: sync, build, check, publish.
 
-    Needs CLEAR_STREET_API_KEY. Running it again changes nothing, or adds a labelled restatement.
+    Runs the end_of_day job that the schedule runs, in this process. Needs CLEAR_STREET_API_KEY. Running it again
+    changes nothing, or adds a labelled restatement.
 
-    Examples: `daybook eod`; `daybook eod --json`
+    \b
+    Examples:
+      daybook eod
+      daybook eod --json
     """
-    from dagster_project.eod import run_end_of_day  # noqa: PLC0415
-    from pipelines.settings import Settings  # noqa: PLC0415
+    from dagster_project.eod import run_end_of_day
+    from pipelines.settings import Settings
 
     settings = Settings.from_env()
     settings.reading_key()

@@ -17,7 +17,7 @@ def unexpected(error: Exception) -> str:
     """The sentence about an error that is a defect of ours. Its traceback goes to DAYBOOK_HOME/logs."""
     settings = _settings()
     details = _without_keys("".join(traceback.format_exception(error)), settings)
-    what = f"daybook failed in a way that it should not have ({type(error).__name__})"
+    what = f"this should not have happened ({type(error).__name__})"
     for folder in (settings.home / "logs", Path(tempfile.gettempdir())):
         try:
             return f"{what}: the details are in {_write(folder, details)}."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,7 +32,11 @@ def write(answer: duckdb.DuckDBPyRelation, form: str, output: Path | None, most:
     """Write an answer's rows, at most `most` of them (0: all); whether there were more."""
     binary = form == "parquet"
     if binary and output is None and sys.stdout.isatty():
-        raise ConfigurationError("Parquet is not for reading on a terminal: give --output FILE, or send it to a program.")
+        raise ConfigurationError(
+            "Parquet is not for reading on a terminal: give --output FILE, or send it to a program."
+        )
+    if form in ("json", "parquet") and len(set(answer.columns)) < len(answer.columns):
+        raise ConfigurationError(f"Two columns have the same name, which {form} can't hold: name them apart with AS.")
     asked = answer.limit(most + 1) if most else answer
     with _target(output, binary=binary) as target:
         return _WRITERS[form](asked, target, most)
@@ -65,8 +69,9 @@ def _write_table(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) ->
     cells = [[_cell(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in shown]
     for row in cells:
         made.add_row(*row)
-    if screen.measure(made).maximum <= screen.width or not screen.is_terminal:
-        screen.width = max(screen.width, screen.measure(made).maximum)
+    width = console.natural_width(made)
+    if width <= screen.width or not screen.is_terminal:
+        screen.width = max(screen.width, width)
         screen.print(made)
     else:
         _write_records(screen, answer.columns, cells)
@@ -119,17 +124,22 @@ def _write_json(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> 
 
 
 def _write_parquet(answer: duckdb.DuckDBPyRelation, target: IO[bytes], most: int) -> bool:
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     reader = answer.to_arrow_reader(100_000)
     written, cut = 0, False
-    # To a buffer first where it goes to a pipe: the parquet writer wants to know where it is
-    with pq.ParquetWriter(target, reader.schema, compression="zstd") as parquet:
-        for batch in reader:
-            keep = batch.slice(0, most - written) if most else batch
-            cut = cut or keep.num_rows < batch.num_rows
-            parquet.write_batch(keep)
-            written += keep.num_rows
+    try:
+        with pq.ParquetWriter(target, reader.schema, compression="zstd") as parquet:
+            for batch in reader:
+                keep = batch.slice(0, most - written) if most else batch
+                cut = cut or keep.num_rows < batch.num_rows
+                parquet.write_batch(keep)
+                written += keep.num_rows
+    except pa.ArrowNotImplementedError as error:
+        raise ConfigurationError(
+            f"Parquet can't hold a column of this answer ({error}): cast it to VARCHAR."
+        ) from error
     target.flush()
     return cut
 
@@ -164,8 +174,10 @@ def _stays(kind: str) -> bool:
 def _json(value: Any, kind: str) -> Any:
     if kind == _INSTANT and isinstance(value, str):
         return value.replace(" ", "T", 1).removesuffix("+00") + "+00:00"  # the copy is read in UTC
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None  # JSON has no word for it
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, dict):
         return {str(name): _json(each, "") for name, each in value.items()}
     return [_json(each, "") for each in value] if isinstance(value, list) else value

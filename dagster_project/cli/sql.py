@@ -39,18 +39,22 @@ def sql(
     limit: Annotated[int | None, typer.Option(min=0, help="Most rows; 0 is all. A table shows 200 by itself.")] = None,
     timeout: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long it may take.")] = 60.0,
 ) -> int:
-    """Ask the published books a question in SQL (DuckDB's), read-only: no file, no network, no setting can be reached.
+    """Ask the published books a question in SQL.
 
-    Decimals come out exactly, as text in JSON.
+    DuckDB's SQL, read-only: no file, no network and no setting can be reached. Decimals come out exactly, as text in
+    JSON. Only a table on the screen is cut without being asked to.
 
-    Examples: `daybook sql "select * from pnl.firm_daily order by trading_date desc limit 5"`;
-    `daybook sql "from pnl.position_daily" --format parquet --output positions.parquet`; `daybook sql - < query.sql`
+    \b
+    Examples:
+      daybook sql "from pnl.firm_daily order by trading_date desc limit 5"
+      daybook sql "from pnl.position_daily" --format parquet --output positions.parquet
+      daybook sql - --format csv < query.sql
     """
-    from dagster_project.cli import rows  # noqa: PLC0415
-    from pipelines.settings import Settings  # noqa: PLC0415
-    from pipelines.warehouse.connect import open_published  # noqa: PLC0415
+    from dagster_project.cli import rows
+    from pipelines.settings import Settings
+    from pipelines.warehouse.connect import open_published
 
-    text = sys.stdin.read() if query == "-" else query
+    text = _from_stdin() if query == "-" else query
     most = (ROWS_SHOWN if form is Format.TABLE else 0) if limit is None else limit
     with open_published(Settings.from_env().published) as con, _in_time(con, timeout):
         answer = ask(con, text)
@@ -60,9 +64,16 @@ def sql(
     return 0
 
 
+def _from_stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("The query on standard input is not UTF-8 text.") from error
+
+
 def ask(con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
     """The answer to one question, not computed yet. Raises ConfigurationError for anything but a single SELECT."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
     statements = con.extract_statements(text)
     # DuckDB turns a PIVOT without IN into two statements of its own, which have no text
@@ -82,7 +93,7 @@ def ask(con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
 @contextmanager
 def _in_time(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
     """Stops the query after so many seconds, and turns DuckDB's errors into a sentence."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
     timer = threading.Timer(seconds, con.interrupt)
     timer.daemon = True
@@ -90,7 +101,9 @@ def _in_time(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
     try:
         yield
     except duckdb.InterruptException:
-        raise DaybookError(f"The query took longer than {seconds:g} s: narrow it, or give it more with --timeout.") from None
+        raise DaybookError(
+            f"The query took longer than {seconds:g} s: narrow it, or give it more with --timeout."
+        ) from None
     except duckdb.Error as error:
         raise ConfigurationError(f"The query failed: {_sentence(error)}") from None
     finally:

@@ -15,16 +15,20 @@ INCOMPLETE = 3
 
 
 def sync(*, wait: Wait = 60.0, json: AsJson = False) -> int:
-    """Read the current trading day of every account from the broker, and land it.
+    """Read every account's day from the broker, and land it.
 
     Needs CLEAR_STREET_API_KEY. Which day it is, the broker's clock says. Before the close the snapshot is kept, but is
     not the day's end. `daybook build` makes the P&L of it; `daybook eod` does both.
 
-    Examples: `daybook sync`; `daybook sync --json`; `DAYBOOK_ACCOUNTS=100001 daybook sync`
+    \b
+    Examples:
+      daybook sync
+      daybook sync --json
+      DAYBOOK_ACCOUNTS=100001,100002 daybook sync
     """
-    from pipelines.evening import evening  # noqa: PLC0415  (--help need not pay for it)
-    from pipelines.settings import Settings  # noqa: PLC0415
-    from pipelines.snapshot import take_snapshot  # noqa: PLC0415
+    from pipelines.evening import evening  # --help need not pay for it
+    from pipelines.settings import Settings
+    from pipelines.snapshot import take_snapshot
 
     settings = Settings.from_env()
     settings.reading_key()  # before anything is made or waited for
@@ -55,7 +59,6 @@ def as_json(snapshot: Snapshot) -> dict[str, object]:
     """What a script wants to know of a snapshot."""
     return {
         **asdict(snapshot),
-        "finished_at": snapshot.finished_at.isoformat(),
         "is_complete": snapshot.is_complete,
         "is_end_of_day": snapshot.is_end_of_day,
     }

@@ -1,0 +1,79 @@
+"""core.*, pnl.* and quality.*: one build as one multi-asset. A day's books change together or not at all."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+import duckdb
+
+from assets.build import Built, build
+from assets.checks import SPECS, check_books
+from assets.dictionary import columns
+from assets.failures import said_plainly
+from assets.open_books import OpenBooks
+from assets.partitions import days_of, one_run, trading_days
+from assets.specs import WRITER, book_specs
+
+_PNL = """
+    select account_id, total_pnl, realized_pnl, unrealized_change, broker_net, quality
+    from pnl.account_daily where trading_date = $1 order by account_id
+"""
+
+
+@dg.multi_asset(
+    name="books",
+    specs=book_specs(),
+    check_specs=SPECS,
+    partitions_def=trading_days,
+    backfill_policy=one_run(),  # N days are one build, and one transaction
+    pool=WRITER,
+)
+def books(
+    context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """The derived tables: of the days asked for, and of every other day whose inputs changed. No network."""
+    days = days_of(context)
+    with said_plainly():
+        built = build(
+            books.con, books.settings, from_date=days[0] if days else None, to_date=days[1] if days else None
+        )
+    books.tell(_summary(built))
+    first, last = days or _span(built)
+    for spec in book_specs():
+        metadata = _counted(books.con, ".".join(spec.key.path), first, last)
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+    yield from check_books(books.con, first, last)
+
+
+def _summary(built: Built) -> str:
+    versions = ", ".join(f"{count} in {table}" for table, count in built.versions.items() if count)
+    return f"built; new versions: {versions}" if versions else "built; nothing changed"
+
+
+def _span(built: Built) -> tuple[date, date]:
+    """The days that a build without a partition looked at; none at all is a day before all others."""
+    if not built.spans:
+        return date.min, date.min
+    return min(start for start, _ in built.spans), max(end for _, end in built.spans)
+
+
+def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date) -> dict[str, object]:
+    """Row counts, of the day where there is but one, and the day's P&L beside the table that holds it."""
+    whole = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608  (a name of ours)
+    metadata: dict[str, object] = {"dagster/row_count": whole[0] if whole else 0}
+    if first != last or "trading_date" not in (column.name for column in columns(table)):
+        return metadata
+    of_day = con.execute(f"select count(*) from {table} where trading_date = ?", [first]).fetchone()  # noqa: S608
+    metadata["dagster/partition_row_count"] = of_day[0] if of_day else 0
+    if table == "pnl.account_daily":
+        metadata["P&L of the day"] = dg.MetadataValue.md(_preview(con, first))
+    return metadata
+
+
+def _preview(con: duckdb.DuckDBPyConnection, day: date) -> str:
+    """The day's P&L by account as a table; what isn't known is left blank."""
+    lines = ["| account | total | realized | unrealized | broker's net | quality |", "|---|---:|---:|---:|---:|---|"]
+    for account, *money, quality in con.execute(_PNL, [day]).fetchall():
+        shown = ["" if amount is None else f"{amount:,.2f}" for amount in money]
+        lines.append(f"| {account} | {' | '.join(shown)} | {quality} |")
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""raw.*: one run of the sync as one multi-asset. A snapshot is landed whole, so its tables change together or not at all."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+
+from assets.failures import said_plainly
+from assets.open_books import OpenBooks
+from assets.partitions import days_of, trading_days
+from assets.specs import WRITER, raw_specs
+from pipelines.alerts import Alert
+from pipelines.snapshot import Snapshot, take_snapshot
+
+#: The tag of a run that says what started it.
+TRIGGER = "daybook/trigger"
+
+
+@dg.multi_asset(name="raw", specs=raw_specs(), partitions_def=trading_days, pool=WRITER)
+def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> Iterator[dg.MaterializeResult]:
+    """Everything that the broker says of the current trading day, read and landed as one snapshot.
+
+    Any other day is refused, because positions have no as-of: a past day is built again from what was landed.
+    """
+    days = days_of(context)
+    with said_plainly():
+        snapshot = take_snapshot(
+            books.con,
+            books.settings,
+            trigger=context.run.tags.get(TRIGGER, "dagster"),
+            partition=days[0] if days else None,
+            tell=books.tell,
+        )
+    _speak_up(books, snapshot)
+    _refuse_closed_day(snapshot, days[0] if days else None)
+    for spec in raw_specs():
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=_landed(books, snapshot, ".".join(spec.key.path)))
+
+
+def _landed(books: OpenBooks, snapshot: Snapshot, table: str) -> dict[str, object]:
+    found = books.con.execute(f"select count(*) from {table} where run_id = ?", [snapshot.run_id]).fetchone()  # noqa: S608
+    return {
+        "dagster/partition_row_count": found[0] if found else 0,
+        "run": snapshot.run_id,
+        "grade": snapshot.grade,
+        "taken at": dg.MetadataValue.timestamp(snapshot.finished_at),
+        "accounts": f"{snapshot.accounts_complete} of {snapshot.accounts_expected} whole",
+    }
+
+
+def _speak_up(books: OpenBooks, snapshot: Snapshot) -> None:
+    """Alerts of the machine's, and those of a day that some account is missing from."""
+    for sentence in snapshot.alerts:
+        books.alert(Alert(sentence, "See DAYBOOK_HOME/quarantine.", snapshot.trading_date, snapshot.run_id))
+    if snapshot.is_end_of_day and not snapshot.is_complete:
+        books.alert(
+            Alert(
+                f"{snapshot.accounts_complete} of {snapshot.accounts_expected} accounts are whole: "
+                f"{'; '.join(snapshot.problems)}.",
+                "The day stands as INCOMPLETE; run `daybook eod` again before 04:00 New York of the next trading day.",
+                snapshot.trading_date,
+                snapshot.run_id,
+            )
+        )
+
+
+def _refuse_closed_day(snapshot: Snapshot, asked: date | None) -> None:
+    """The broker's own calendar, read with the snapshot, may close a day that the shipped one has open."""
+    if asked is not None and snapshot.trading_date != asked:
+        raise dg.Failure(
+            f"The broker's calendar has no session on {asked}: what was read belongs to {snapshot.trading_date} and was "
+            f"landed there. Build that day: `daybook build --from {snapshot.trading_date} --to {snapshot.trading_date}`.",
+            allow_retries=False,
+        )

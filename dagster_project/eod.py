@@ -1,0 +1,87 @@
+"""`daybook eod`: the end_of_day job, in this process and on the same instance that the schedules use."""
+
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+
+import dagster as dg
+import duckdb
+
+from assets.open_books import OpenBooks
+from assets.partitions import trading_days
+from assets.raw.assets import TRIGGER
+from dagster_project.definitions import defs
+from dagster_project.instance import prepare_instance
+from pipelines.alerts import Alert, send
+from pipelines.broker.client import BrokerClient
+from pipelines.calendar import TradingCalendar
+from pipelines.errors import DaybookError
+from pipelines.evening import evening
+from pipelines.known import read_known
+from pipelines.settings import Settings
+
+INCOMPLETE = 3
+Tell = Callable[[str], None]
+
+#: A person reads our sentences; Dagster's log of the run is in its UI.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0) -> int:
+    """Close the broker clock's trading day; 0 where it stands COMPLETE, 3 where not, or where it is not over yet.
+
+    Waits up to `wait` seconds for another run. Raises DaybookError (ConfigurationError, LockedOut, Unauthorized, ...)
+    with one sentence when the job failed; where it had begun, an alert has been sent.
+    """
+    settings.reading_key()
+    with evening(settings, wait=wait, tell=tell) as con:
+        day = _trading_day(con, settings)
+        _execute(OpenBooks(con, settings, tell, partial(send, settings)), day)
+        return _report(con, day, tell)
+
+
+def _trading_day(con: duckdb.DuckDBPyConnection, settings: Settings) -> date:
+    """The day that the broker's clock is in, asked before the run because the run is named after it."""
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        now = client.clock().now
+    return TradingCalendar.load(read_known(con).overrides).assign(now).trading_date
+
+
+def _execute(books: OpenBooks, day: date) -> None:
+    prepare_instance(books.settings)
+    job = defs().resolve_job_def("end_of_day")
+    with dg.DagsterInstance.get() as instance:
+        try:
+            job.execute_in_process(
+                instance=instance,
+                # a session that only the broker knows of has no partition; the books take the day from the clock anyway
+                partition_key=day.isoformat() if trading_days.has_partition_key(day.isoformat()) else None,
+                resources={"books": books},
+                run_config=_QUIET,
+                tags={TRIGGER: "eod"},
+            )
+        except Exception as error:
+            plain = error.__cause__ if isinstance(error, dg.Failure) and error.__cause__ else error
+            alert = Alert(f"daybook eod failed: {_sentence(plain)}", "Run it again before 04:00 New York.", day)
+            books.alert(alert)
+            if isinstance(error, dg.Failure) and not isinstance(plain, DaybookError):
+                raise DaybookError(_sentence(plain)) from error
+            raise plain from None
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, dg.Failure):
+        return error.description or "the run failed without a reason"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _report(con: duckdb.DuckDBPyConnection, day: date, tell: Tell) -> int:
+    row = con.execute(
+        "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?", [day]
+    ).fetchone()
+    if row is None:
+        tell(f"{day} has not closed yet: what was read is kept, but it is not the end of the day.")
+        return INCOMPLETE
+    status, complete, expected = row
+    tell(f"{day} is {status}: {complete} of {expected} accounts whole.")
+    return 0 if status == "COMPLETE" else INCOMPLETE

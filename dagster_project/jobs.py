@@ -1,0 +1,21 @@
+"""The jobs: one closes the day, the other builds past days again. Both run in one process, for the books have one writer."""
+
+import dagster as dg
+
+from assets.books import books
+from assets.published import published
+from assets.raw.assets import raw
+
+end_of_day = dg.define_asset_job(
+    "end_of_day",
+    selection=dg.AssetSelection.assets(raw, books, published),
+    description="Close the trading day: read the broker, build the books, check them, publish them.",
+    executor_def=dg.in_process_executor,
+)
+
+rebuild = dg.define_asset_job(
+    "rebuild",
+    selection=dg.AssetSelection.assets(books, published),
+    description="Build past days again from what was landed, without the broker. A value that changes gets a new version.",
+    executor_def=dg.in_process_executor,
+)

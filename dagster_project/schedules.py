@@ -1,0 +1,102 @@
+"""When the day is closed: three times, each for the day that the broker's clock will say it is.
+
+Written by hand, because Dagster's helpers ask for tomorrow's session on a holiday. All three do the same; what they find
+differs: first prices after the close, then official ones, then those that came overnight.
+"""
+
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from assets.partitions import trading_days
+from assets.raw.assets import TRIGGER
+from dagster_project.jobs import end_of_day
+from pipelines.calendar import NEW_YORK, TradingCalendar
+from pipelines.errors import DaybookError
+from pipelines.known import broker_overrides
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import open_published
+
+AFTER_CLOSE = timedelta(minutes=20)
+#: 20 minutes after the close of a half day, and of a whole one.
+_AFTER_CLOSE_TICKS = ("20 13 * * 1-5", "20 16 * * 1-5")
+_BETWEEN_TICKS = timedelta(hours=3)
+
+Answer = dg.RunRequest | dg.SkipReason
+
+
+@dg.schedule(
+    job=end_of_day,
+    cron_schedule=list(_AFTER_CLOSE_TICKS),
+    execution_timezone=str(NEW_YORK),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="20 minutes after the close, half days too: the day's first books (FLASH).",
+)
+def after_close(context: dg.ScheduleEvaluationContext) -> Answer:
+    """Today, at the first tick that is at least 20 minutes after its close."""
+    at = _scheduled(context)
+    calendar = known_calendar()
+    if closed := _closed(calendar, at.date()):
+        return closed
+    session = calendar.session(at.date())
+    due = session.close + AFTER_CLOSE
+    if at < due:
+        return dg.SkipReason(f"{session.date} closes at {session.close.astimezone(NEW_YORK):%H:%M}: too early.")
+    if at - _BETWEEN_TICKS >= due:
+        return dg.SkipReason(f"{session.date} closed at {session.close.astimezone(NEW_YORK):%H:%M}: done earlier today.")
+    return _close("after_close", at, session.date)
+
+
+@dg.schedule(
+    job=end_of_day,
+    cron_schedule="55 19 * * 1-5",
+    execution_timezone=str(NEW_YORK),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Five minutes before after-hours trading ends: official closes, last fills of the day (FINAL).",
+)
+def final(context: dg.ScheduleEvaluationContext) -> Answer:
+    """Today, if the market opened."""
+    at = _scheduled(context)
+    return _closed(known_calendar(), at.date()) or _close("final", at, at.date())
+
+
+@dg.schedule(
+    job=end_of_day,
+    cron_schedule="30 3 * * *",
+    execution_timezone=str(NEW_YORK),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="At 03:30, while the broker's clock is still in the previous session: marks and history that came late.",
+)
+def late_marks(context: dg.ScheduleEvaluationContext) -> Answer:
+    """The previous session. A weekend's nights have the same one: better marks, no new day."""
+    at = _scheduled(context)
+    return _close("late_marks", at, known_calendar().assign(at).trading_date)
+
+
+def known_calendar() -> TradingCalendar:
+    """The shipped sessions with the broker's own calendar over them, as far as the published copy has it.
+
+    The run of 03:30 asks the broker about the day that begins: so an unscheduled closure is known before the evening.
+    """
+    try:
+        with open_published(Settings.from_env().published) as con:
+            return TradingCalendar.load(broker_overrides(con))
+    except DaybookError:
+        return TradingCalendar.load()  # nothing published yet, or nobody can read it: the run will tell, if it matters
+
+
+def _scheduled(context: dg.ScheduleEvaluationContext) -> datetime:
+    """The instant that the tick was due, in New York: a late daemon must not move the day."""
+    return context.scheduled_execution_time.astimezone(NEW_YORK)
+
+
+def _closed(calendar: TradingCalendar, day: date) -> dg.SkipReason | None:
+    return None if calendar.is_session(day) else dg.SkipReason(f"{day} is not a trading day.")
+
+
+def _close(name: str, at: datetime, day: date) -> Answer:
+    if not trading_days.has_partition_key(day.isoformat()):
+        return dg.SkipReason(f"The broker opened on {day} and this daybook's calendar doesn't know it: run `daybook eod`.")
+    return dg.RunRequest(run_key=f"{name} {at:%Y-%m-%d %H:%M}", partition_key=day.isoformat(), tags={TRIGGER: name})
+
+

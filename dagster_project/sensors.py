@@ -1,0 +1,44 @@
+"""What is watched: a run that fails is heard of."""
+
+from datetime import date
+
+import dagster as dg
+
+from pipelines.alerts import Alert, send
+from pipelines.settings import Settings
+
+_TODO = "Read the run in Dagster (`daybook dev`), then run `daybook eod` again: positions of a day can be read until 04:00."
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Sends an alert for a run that failed: one sentence, the day, and what to do.",
+)
+def run_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    """One alert for each run that ends in failure; a run that Dagster tries again is not at its end."""
+    run = context.dagster_run
+    if run.tags.get("dagster/will_retry") == "true":
+        return dg.SkipReason(f"Run {run.run_id} is tried again.")
+    day = run.tags.get("dagster/partition")
+    send(
+        Settings.from_env(),
+        Alert(
+            f"The run {run.job_name} failed: {reason(context)}",
+            _TODO,
+            date.fromisoformat(day) if day else None,
+            run.run_id,
+        ),
+    )
+    return None
+
+
+def reason(context: dg.RunFailureSensorContext) -> str:
+    """The sentence behind a failure: the innermost cause of the step that failed, else what Dagster says of the run."""
+    failures = context.get_step_failure_events()
+    error = failures[0].step_failure_data.error if failures else context.failure_event.job_failure_data.error
+    if error is None:
+        return context.failure_event.message or "no reason was given"
+    while error.cause is not None:
+        error = error.cause
+    kind, _, sentence = error.message.strip().partition(": ")
+    return " ".join((sentence if kind.isidentifier() or "." in kind else error.message).split())
