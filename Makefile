@@ -31,9 +31,10 @@ ifeq ($(UV),.uv/bin/uv)
 UV_READY := .uv/bin/uv
 endif
 
-# $(call environment,FOLDER,REQUIREMENTS): a virtual environment with exactly the locked packages
+# $(call environment,FOLDER,REQUIREMENTS): a virtual environment with exactly the locked packages, compiled: every command
+# starts a second faster
 environment = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(1) && \
-	$(UV) pip sync --quiet --require-hashes --python $(1) $(2)
+	$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(1) $(2)
 # our own four packages, in place
 ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolation -e .
 

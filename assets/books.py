@@ -32,13 +32,10 @@ def books(
     context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The derived tables: of the days asked for, and of every other day whose inputs changed. No network."""
-    days = days_of(context)
+    first, last = days_of(context)
     with said_plainly():
-        built = build(
-            books.con, books.settings, from_date=days[0] if days else None, to_date=days[1] if days else None
-        )
+        built = build(books.con, books.settings, from_date=first, to_date=last)
     books.tell(_summary(built))
-    first, last = days or _span(built)
     for spec in book_specs():
         metadata = _counted(books.con, ".".join(spec.key.path), first, last)
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
@@ -48,13 +45,6 @@ def books(
 def _summary(built: Built) -> str:
     versions = ", ".join(f"{count} in {table}" for table, count in built.versions.items() if count)
     return f"built; new versions: {versions}" if versions else "built; nothing changed"
-
-
-def _span(built: Built) -> tuple[date, date]:
-    """The days that a build without a partition looked at; none at all is a day before all others."""
-    if not built.spans:
-        return date.min, date.min
-    return min(start for start, _ in built.spans), max(end for _, end in built.spans)
 
 
 def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date) -> dict[str, object]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
 
-from assets.catalog import TABLES, Table
-from assets.changes import changed_days, spans
+from assets.catalog import SELECTS, TABLES, Table
+from assets.changes import changed_days, landed_days, spans
 from assets.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError
 from pipelines.settings import Settings
+from pipelines.warehouse.connect import remember, remembered
 from pipelines.warehouse.tables import (
     OPEN_END,
     add_versions,
     make_empty,
+    make_kept,
     make_temporary,
     make_version_table,
     make_view,
@@ -49,7 +52,7 @@ _REASONS = {
         end
     """,
 }
-_KEYS = {
+KEYS = {
     "pnl.position_daily": ("account_id", "instrument_id", "trading_date"),
     "pnl.account_daily": ("account_id", "trading_date"),
 }
@@ -85,8 +88,12 @@ def build(
     values = {"realized": settings.realized, "built_at": built_at or datetime.now(UTC)}
     con.execute("begin")
     try:
-        _make_tables(con, values)
         asked = _asked(calendar, from_date, to_date)
+        if make_tables(con, values):
+            asked += landed_days(con)
+        for table in TABLES:
+            if table.kind == "whole":
+                replace_whole(con, table.name, table.select, values)
         built = Built(spans(con, sorted({*changed_days(con), *asked}), calendar))
         for start, end in built.spans:
             _build_span(con, values | {"from_date": start, "to_date": end}, built)
@@ -111,25 +118,38 @@ def _asked(calendar: TradingCalendar, start: date | None, end: date | None) -> l
     return [session.date for session in calendar.sessions(first, last)]
 
 
-def _make_tables(con: duckdb.DuckDBPyConnection, values: dict[str, Any]) -> None:
-    """Every table and view, empty where it is new: selects read each other, and some their own past."""
+def make_tables(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> bool:
+    """Every table and view, empty where it is new; whether a derived table had to be made anew, with other columns.
+
+    Selects read each other, and some their own past, so all exist before any is filled. Where the same selects made
+    them last time there is nothing to do.
+    """
     no_earlier(con)
-    nothing = values | {"from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
-    for table in TABLES:
-        if table.kind == "view":
-            con.execute(f"create schema if not exists {table.name.partition('.')[0]}")
-            make_view(con, table.name, table.select)
-        elif table.kind == "working":
-            make_temporary(con, _bare(table), table.select, nothing)
-        elif table.kind == "versions":
-            make_temporary(con, f"new_{_bare(table)}", table.select, nothing)
-            make_version_table(con, f"{table.name}_version", f"new_{_bare(table)}")
-            _make_current(con, table)
-        else:
-            make_empty(con, table.name, table.select, nothing)
-    for table in TABLES:
-        if table.kind == "whole":
-            replace_whole(con, table.name, table.select, values)
+    if remembered(con, "selects") == SELECTS:
+        return False
+    nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
+    for view in [table for table in TABLES if table.kind == "view"]:
+        con.execute(f"drop view if exists {view.name}")
+    renewed = [_make(con, table, nothing) for table in TABLES]
+    remember(con, "selects", SELECTS)
+    return any(renewed)
+
+
+def _make(con: duckdb.DuckDBPyConnection, table: Table, nothing: Mapping[str, Any]) -> bool:
+    con.execute(f"create schema if not exists {table.schema}")
+    if table.kind == "view":
+        make_view(con, table.name, table.select)
+    elif table.kind == "working":
+        make_temporary(con, table.bare, table.select, nothing)
+    elif table.kind == "versions":
+        make_temporary(con, table.fresh, table.select, nothing)
+        make_version_table(con, table.versions, table.fresh)
+        _make_current(con, table)
+    elif table.kind == "kept":
+        make_kept(con, table.name, table.select)
+    else:
+        return make_empty(con, table.name, table.select, nothing)
+    return False
 
 
 def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -137,27 +157,22 @@ def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     make_view(
         con,
         table.name,
-        f"select * exclude (known_to) from {table.name}_version where known_to = timestamptz '{OPEN_END}'",
+        f"select * exclude (known_to) from {table.versions} where known_to = timestamptz '{OPEN_END}'",
     )
     con.execute(
         f"create or replace macro {table.name}_as_known(ts) as table "
-        f"select * from {table.name}_version where known_from <= ts and ts < known_to"
+        f"select * from {table.versions} where known_from <= ts and ts < known_to"
     )
 
 
-def _build_span(con: duckdb.DuckDBPyConnection, values: dict[str, Any], built: Built) -> None:
+def _build_span(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any], built: Built) -> None:
     load_earlier(con, values["from_date"])
     for table in TABLES:
         if table.kind == "days":
             replace_days(con, table.name, table.select, values)
         elif table.kind == "working":
-            make_temporary(con, _bare(table), table.select, values)
+            make_temporary(con, table.bare, table.select, values)
         elif table.kind == "versions":
-            fresh = f"new_{_bare(table)}"
-            make_temporary(con, fresh, table.select, values)
-            added = add_versions(con, f"{table.name}_version", fresh, _KEYS[table.name], _REASONS[table.name], values)
+            make_temporary(con, table.fresh, table.select, values)
+            added = add_versions(con, table.versions, table.fresh, KEYS[table.name], _REASONS[table.name], values)
             built.versions[table.name] = built.versions.get(table.name, 0) + added
-
-
-def _bare(table: Table) -> str:
-    return table.name.partition(".")[2]

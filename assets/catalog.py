@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,19 +10,39 @@ from typing import Literal
 
 HERE = Path(__file__).parent
 
-Kind = Literal["whole", "days", "working", "versions", "view"]
+Kind = Literal["kept", "whole", "days", "working", "versions", "view"]
 
 
 @dataclass(frozen=True)
 class Table:
     """A table and its select. Folder = schema, file = table.
 
-    Kinds: `whole` is small and made anew; `days` has its trading dates replaced; `working` is temporary within a build;
+    Kinds: `kept` is written by a command and only ever made, `whole` is small and made anew; `days` has its trading dates replaced; `working` is temporary within a build;
     `versions` gains a version of each row that changed (the name is the view of current ones); `view` is computed when asked.
     """
 
     name: str
     kind: Kind
+
+    @property
+    def schema(self) -> str:
+        """The schema of its name."""
+        return self.name.partition(".")[0]
+
+    @property
+    def bare(self) -> str:
+        """Its name without the schema."""
+        return self.name.partition(".")[2]
+
+    @property
+    def fresh(self) -> str:
+        """Where a build puts the rows that a version table is compared with."""
+        return f"new_{self.bare}"
+
+    @property
+    def versions(self) -> str:
+        """The table of every version of a row."""
+        return f"{self.name}_version"
 
     @property
     def path(self) -> Path:
@@ -44,6 +65,7 @@ class Table:
 
 
 TABLES = (
+    Table("core.period_lock", "kept"),
     Table("core.calendar", "whole"),
     Table("core.run", "days"),
     Table("core.snapshot_grade", "days"),
@@ -58,6 +80,7 @@ TABLES = (
     Table("pnl.account_daily", "versions"),
     Table("core.expected_day", "days"),
     Table("core.instruction_history", "view"),
+    Table("pnl.prior_period_adjustment", "view"),
     Table("pnl.period", "view"),
     Table("pnl.exposure_daily", "view"),
     Table("quality.row_check", "working"),
@@ -71,3 +94,6 @@ TABLES = (
     Table("pnl.firm_daily", "view"),
     Table("pnl.group_daily", "view"),
 )
+
+#: All selects as one fingerprint: what a warehouse remembers to know whether its tables are of this daybook.
+SELECTS = hashlib.sha256("\n".join(f"{table.name} {table.kind} {table.select}" for table in TABLES).encode()).hexdigest()

@@ -97,6 +97,11 @@ def changed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
     return sorted(found)
 
 
+def landed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
+    """Every trading date that a run has landed something for."""
+    return days_of(con, "select distinct trading_date from raw.extract_run")
+
+
 def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:
     """The days to build as ranges: with each changed day the next known one, whose P&L starts from it, and with a new
     day the ones before it that nobody asked about, which are gaps."""

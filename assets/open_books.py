@@ -1,7 +1,8 @@
-"""What an asset works with: the books of one run, open. A plain object, so that a test or a command can make one by hand."""
+"""What an asset works with: the books of one run. A plain object, so that a test or a command can make one by hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import duckdb
 
@@ -9,11 +10,16 @@ from pipelines.alerts import Alert
 from pipelines.settings import Settings
 
 
-@dataclass(frozen=True)
+@dataclass
 class OpenBooks:
-    """The open warehouse, under the run lock; whose it is; whom to tell how it goes; and how somebody is alerted."""
+    """Whose books; how they are taken; whom to tell how it goes; and how somebody is alerted."""
 
-    con: duckdb.DuckDBPyConnection
     settings: Settings
+    take: Callable[[], duckdb.DuckDBPyConnection]
     tell: Callable[[str], None]
     alert: Callable[[Alert], None]
+
+    @cached_property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """The open warehouse, under the run lock from the first time that it is asked for. Raises as `take` does."""
+        return self.take()

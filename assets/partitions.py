@@ -33,9 +33,13 @@ def one_run() -> dg.BackfillPolicy:
     return dg.BackfillPolicy.single_run()
 
 
-def days_of(context: dg.AssetExecutionContext) -> tuple[date, date] | None:
-    """The first and last trading date that a run is for; None for a run without a partition."""
+def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
+    """The first and last trading date that a run is for. Raises Failure for a run without a partition."""
     if not (context.has_partition_key or context.has_partition_key_range):
-        return None
+        raise dg.Failure(
+            "This run names no trading day: give it one (`dagster job execute --partition 2025-11-26 ...`), or use "
+            "`daybook eod`, which asks the broker's clock.",
+            allow_retries=False,
+        )
     keys = context.partition_key_range
     return date.fromisoformat(keys.start), date.fromisoformat(keys.end)

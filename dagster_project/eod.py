@@ -15,7 +15,7 @@ from dagster_project.instance import prepare_instance
 from pipelines.alerts import Alert, send
 from pipelines.broker.client import BrokerClient
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import DaybookError
+from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.evening import evening
 from pipelines.known import read_known
 from pipelines.settings import Settings
@@ -36,7 +36,7 @@ def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0
     settings.reading_key()
     with evening(settings, wait=wait, tell=tell) as con:
         day = _trading_day(con, settings)
-        _execute(OpenBooks(con, settings, tell, partial(send, settings)), day)
+        _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings)), day)
         return _report(con, day, tell)
 
 
@@ -44,35 +44,40 @@ def _trading_day(con: duckdb.DuckDBPyConnection, settings: Settings) -> date:
     """The day that the broker's clock is in, asked before the run because the run is named after it."""
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
         now = client.clock().now
-    return TradingCalendar.load(read_known(con).overrides).assign(now).trading_date
+    day = TradingCalendar.load(read_known(con).overrides).assign(now).trading_date
+    if not trading_days.has_partition_key(day.isoformat()):
+        raise ConfigurationError(
+            f"{day} is a trading day by the broker's clock and calendar, but not by this machine's or daybook's own: set "
+            "this machine's clock or update daybook. `daybook sync` and `daybook build` close the day meanwhile."
+        )
+    return day
 
 
 def _execute(books: OpenBooks, day: date) -> None:
+    """Run the job for a day. Raises DaybookError with the sentence of what failed; a defect leaves as it is."""
     prepare_instance(books.settings)
     job = defs().resolve_job_def("end_of_day")
     with dg.DagsterInstance.get() as instance:
         try:
             job.execute_in_process(
                 instance=instance,
-                # a session that only the broker knows of has no partition; the books take the day from the clock anyway
-                partition_key=day.isoformat() if trading_days.has_partition_key(day.isoformat()) else None,
+                partition_key=day.isoformat(),
                 resources={"books": books},
                 run_config=_QUIET,
                 tags={TRIGGER: "eod"},
             )
         except Exception as error:
-            plain = error.__cause__ if isinstance(error, dg.Failure) and error.__cause__ else error
-            alert = Alert(f"daybook eod failed: {_sentence(plain)}", "Run it again before 04:00 New York.", day)
-            books.alert(alert)
-            if isinstance(error, dg.Failure) and not isinstance(plain, DaybookError):
-                raise DaybookError(_sentence(plain)) from error
-            raise plain from None
+            plain = _plain(error)
+            books.alert(Alert(f"daybook eod failed: {plain}", "Run it again before 04:00 New York.", day))
+            raise plain from error
 
 
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, dg.Failure):
-        return error.description or "the run failed without a reason"
-    return " ".join(str(error).split()) or type(error).__name__
+def _plain(error: Exception) -> Exception:
+    """The error behind a failure of a step: ours, with its exit code, or the sentence that the step failed with."""
+    if not isinstance(error, dg.Failure):
+        return error
+    cause = error.__cause__
+    return cause if isinstance(cause, DaybookError) else DaybookError(error.description or "The run failed.")
 
 
 def _report(con: duckdb.DuckDBPyConnection, day: date, tell: Tell) -> int:

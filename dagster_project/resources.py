@@ -1,10 +1,11 @@
 """What assets are given: settings in, open books out. The environment is read when a run starts, never at import."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import dagster as dg
+import duckdb
 
 from assets.open_books import OpenBooks
 from pipelines.alerts import send
@@ -13,18 +14,23 @@ from pipelines.settings import Settings
 
 
 class Books(dg.ConfigurableResource[OpenBooks]):
-    """The books of DAYBOOK_HOME, held by a run from its first step to its last, and let go however it ends.
+    """The books of DAYBOOK_HOME, taken by the first step of a run and held to its end, however it ends.
 
     A run that finds them held waits `wait_seconds` and then fails, naming the holder: a schedule can wait longer than
-    a person would.
+    a person would. Not taken before a step wants them: `dagster job execute` makes the resources of a run once more
+    when the run is over.
     """
 
     wait_seconds: float = 900.0
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[OpenBooks]:
-        """The open books for one run. Raises ConfigurationError, LockedOut and DaybookError as `evening` does."""
+        """The books of one run. Raises ConfigurationError for an environment that can't be used."""
         settings = Settings.from_env()
         tell = context.log.info if context.log else print
-        with evening(settings, wait=self.wait_seconds, tell=tell) as con:
-            yield OpenBooks(con, settings, tell, partial(send, settings))
+        with ExitStack() as held:
+
+            def take() -> duckdb.DuckDBPyConnection:
+                return held.enter_context(evening(settings, wait=self.wait_seconds, tell=tell))
+
+            yield OpenBooks(settings, take, tell, partial(send, settings))

@@ -1,10 +1,50 @@
 -- Period to date: the P&L of an account summed from the start of the week (Monday), month, quarter, year and of the books, with linked
--- returns and drawdown. A sum over a day that is not known is not known; a gap whose P&L a later day covers is counted in gap_days.
-with daily as (
+-- returns and drawdown. A sum over a day that is not known is not known; a gap whose P&L a later day covers is counted in gap_days. Days of
+-- a closed period (`daybook lock`) count as they were closed; later changes count on the open day, as prior_period_adjustment.
+with locks as (
+    select
+        daily.account_id,
+        daily.trading_date,
+        min(period_lock.locked_at) as locked_at
+    from pnl.account_daily as daily
+    inner join core.period_lock
+        on
+            daily.trading_date <= period_lock.locked_through
+            and (period_lock.account_id is null or daily.account_id = period_lock.account_id)
+    group by daily.account_id, daily.trading_date
+),
+
+-- a closed day keeps the figure that it was closed with; what is learnt later is an adjustment of the open day
+closed as (
+    select
+        locks.account_id,
+        locks.trading_date,
+        stored.total_pnl
+    from locks
+    left join pnl.account_daily_version as stored
+        on
+            locks.account_id = stored.account_id
+            and locks.trading_date = stored.trading_date
+            and stored.known_from <= locks.locked_at
+            and locks.locked_at < stored.known_to
+),
+
+adjusted as (
+    select
+        account_id,
+        trading_date,
+        sum(amount) as amount
+    from pnl.prior_period_adjustment
+    group by account_id, trading_date
+),
+
+daily as (
     select
         account_daily.account_id,
         account_daily.trading_date,
-        account_daily.total_pnl,
+        case when closed.account_id is null then account_daily.total_pnl else closed.total_pnl end
+        + coalesce(adjusted.amount, 0) as total_pnl,
+        coalesce(adjusted.amount, 0) as prior_period_adjustment,
         account_daily.daily_return,
         -- the first day's P&L was earned before anyone looked: it is no hole in the sums that start after it
         account_daily.prev_trading_date is null and account_daily.total_pnl is null as is_opening,
@@ -14,6 +54,10 @@ with daily as (
         date_trunc('quarter', account_daily.trading_date) as quarter,
         date_trunc('year', account_daily.trading_date) as year
     from pnl.account_daily
+    left join closed
+        on account_daily.account_id = closed.account_id and account_daily.trading_date = closed.trading_date
+    left join adjusted
+        on account_daily.account_id = adjusted.account_id and account_daily.trading_date = adjusted.trading_date
 ),
 
 marked as (
@@ -73,5 +117,6 @@ select
     cast(round(case when return_holes_ytd = 0 then index_ytd - 1 end, 10) as decimal(18, 10)) as twr_ytd,
     cast(round(case when return_holes_itd = 0 then index_itd - 1 end, 10) as decimal(18, 10)) as twr_itd,
     cast(round(case when return_holes_itd = 0 then index_itd / peak - 1 end, 10) as decimal(18, 10)) as drawdown,
+    cast(prior_period_adjustment as decimal(28, 10)) as prior_period_adjustment,
     cast(gap_days as integer) as gap_days
 from peaked

@@ -232,13 +232,17 @@ where
 union all
 select
     period.trading_date, period.account_id, null, null,
-    'period_sums_days', cast(period.mtd as varchar), cast(sum(daily.total_pnl) as varchar),
-    'the month to date is not the sum of its days'
+    'period_sums_days', cast(period.itd as varchar), cast(period_before.itd + daily.total_pnl as varchar),
+    'inception to date is not that of the day before plus the day'
 from pnl.period
-inner join pnl.account_daily as daily
-    on
-        period.account_id = daily.account_id
-        and daily.trading_date between date_trunc('month', period.trading_date) and period.trading_date
-where period.trading_date between $from_date and $to_date and period.mtd is not null
-group by period.trading_date, period.account_id, period.mtd
-having period.mtd <> sum(daily.total_pnl)
+inner join new_account_daily as daily
+    on period.account_id = daily.account_id and period.trading_date = daily.trading_date
+inner join pnl.period as period_before
+    on daily.account_id = period_before.account_id and daily.prev_trading_date = period_before.trading_date
+where
+    period.trading_date between $from_date and $to_date
+    and period.itd <> period_before.itd + daily.total_pnl + period.prior_period_adjustment
+    and not exists(
+        select 1 from core.period_lock
+        where daily.trading_date <= period_lock.locked_through
+    )

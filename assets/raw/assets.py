@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.failures import said_plainly
 from assets.open_books import OpenBooks
-from assets.partitions import days_of, trading_days
+from assets.partitions import days_of, one_run, trading_days
 from assets.specs import WRITER, raw_specs
 from pipelines.alerts import Alert
 from pipelines.snapshot import Snapshot, take_snapshot
@@ -16,25 +16,36 @@ from pipelines.snapshot import Snapshot, take_snapshot
 TRIGGER = "daybook/trigger"
 
 
-@dg.multi_asset(name="raw", specs=raw_specs(), partitions_def=trading_days, pool=WRITER)
+@dg.multi_asset(
+    name="raw",
+    specs=raw_specs(),
+    partitions_def=trading_days,
+    backfill_policy=one_run(),  # as that of the books, so that a job has one; a backfill is refused once, not N times
+    pool=WRITER,
+)
 def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> Iterator[dg.MaterializeResult]:
     """Everything that the broker says of the current trading day, read and landed as one snapshot.
 
     Any other day is refused, because positions have no as-of: a past day is built again from what was landed.
     """
-    days = days_of(context)
+    day = _one_day(*days_of(context))
+    trigger = context.run.tags.get(TRIGGER, "dagster")
     with said_plainly():
-        snapshot = take_snapshot(
-            books.con,
-            books.settings,
-            trigger=context.run.tags.get(TRIGGER, "dagster"),
-            partition=days[0] if days else None,
-            tell=books.tell,
-        )
+        snapshot = take_snapshot(books.con, books.settings, trigger=trigger, partition=day, tell=books.tell)
     _speak_up(books, snapshot)
-    _refuse_closed_day(snapshot, days[0] if days else None)
+    _refuse_closed_day(snapshot, day)
     for spec in raw_specs():
         yield dg.MaterializeResult(asset_key=spec.key, metadata=_landed(books, snapshot, ".".join(spec.key.path)))
+
+
+def _one_day(first: date, last: date) -> date:
+    if first != last:
+        raise dg.Failure(
+            f"{first} to {last} can't be read from the broker: positions have no as-of, so only the trading day that its "
+            f"clock is in can be. Build past days from what was landed: `daybook build --from {first} --to {last}`.",
+            allow_retries=False,
+        )
+    return first
 
 
 def _landed(books: OpenBooks, snapshot: Snapshot, table: str) -> dict[str, object]:
@@ -64,9 +75,9 @@ def _speak_up(books: OpenBooks, snapshot: Snapshot) -> None:
         )
 
 
-def _refuse_closed_day(snapshot: Snapshot, asked: date | None) -> None:
+def _refuse_closed_day(snapshot: Snapshot, asked: date) -> None:
     """The broker's own calendar, read with the snapshot, may close a day that the shipped one has open."""
-    if asked is not None and snapshot.trading_date != asked:
+    if snapshot.trading_date != asked:
         raise dg.Failure(
             f"The broker's calendar has no session on {asked}: what was read belongs to {snapshot.trading_date} and was "
             f"landed there. Build that day: `daybook build --from {snapshot.trading_date} --to {snapshot.trading_date}`.",

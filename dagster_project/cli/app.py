@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated
@@ -53,6 +55,8 @@ def _daybook(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Prints errors in one sentence and never raises."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries tell programmers is no news to those who type commands
     try:
         code = get_command(app).main(args=arguments, prog_name="daybook", standalone_mode=False)
     except TyperException as error:
@@ -72,4 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if code == INTERRUPTED:  # the library that reads arguments has caught Ctrl-C already
         console.complain("Interrupted.")
+        _leave_threads(INTERRUPTED)
     return int(code or 0)
+
+
+def _leave_threads(code: int) -> None:
+    """Ends the process now where threads still wait for a broker: everything else has been closed by then."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

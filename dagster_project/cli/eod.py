@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from dagster_project.cli import console
-from dagster_project.cli.options import AsJson
+from dagster_project.cli.options import AsJson, Wait
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+_LAST_DAY = """
+    select trading_date, status, finality, accounts_complete, accounts_expected from quality.day
+    order by trading_date desc limit 1
+"""
 
 
-def eod(*, json: AsJson = False) -> int:
+def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
     """Close the trading day: sync, build, check, publish.
 
     Runs the end_of_day job that the schedule runs, in this process. Needs CLEAR_STREET_API_KEY. Running it again
@@ -17,11 +27,32 @@ def eod(*, json: AsJson = False) -> int:
       daybook eod
       daybook eod --json
     """
-    from dagster_project.eod import run_end_of_day
     from pipelines.settings import Settings
 
     settings = Settings.from_env()
-    settings.reading_key()
-    with console.progress("starting") as tell:
-        result = run_end_of_day(settings, tell)
-    raise NotImplementedError(result, json)
+    settings.reading_key()  # said before the second that it takes to import what follows
+    from dagster_project.eod import run_end_of_day
+
+    said = [""]
+    with console.progress("closing the day") as tell:
+
+        def listen(text: str) -> None:
+            said.append(text)
+            tell(text)
+
+        code = run_end_of_day(settings, listen, wait=wait)
+    if json:
+        console.show_json({"is_complete": code == 0, "summary": said[-1], "last_day": _last_day(settings)})
+    else:
+        console.say(console.printable(said[-1]))  # the last word is how the day stands
+    return code
+
+
+def _last_day(settings: Settings) -> dict[str, Any] | None:
+    from pipelines.warehouse.connect import open_published
+
+    with open_published(settings.published) as con:
+        answer = con.execute(_LAST_DAY)
+        names = [column[0] for column in answer.description or ()]
+        row = answer.fetchone()
+    return dict(zip(names, row, strict=True)) if row else None

@@ -18,6 +18,7 @@ import duckdb
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse
 
 SCHEMA_VERSION = 1
+_META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
 _HELD = re.compile(r"Conflicting lock is held in (?:(?P<program>.+) \()?PID (?P<pid>\d+)")
 _NEWER = "we can only read versions between"
 
@@ -76,7 +77,7 @@ def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
 
     Raises WrongWarehouse where it holds another broker's, or was written by a newer daybook.
     """
-    con.execute("CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
+    con.execute(_META)
     known = dict(con.execute("SELECT key, value FROM main.daybook_meta").fetchall())
     if int(known.get("schema_version", SCHEMA_VERSION)) > SCHEMA_VERSION:
         raise WrongWarehouse("The warehouse was written by a newer daybook: update this one before you use it.")
@@ -88,6 +89,20 @@ def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
     for key, value in {"broker_host": host, "schema_version": str(SCHEMA_VERSION)}.items():
         if key not in known:
             con.execute("INSERT INTO main.daybook_meta VALUES (?, ?)", [key, value])
+
+
+def remembered(con: duckdb.DuckDBPyConnection, key: str) -> str | None:
+    """What the warehouse remembers under a key; None where it doesn't."""
+    con.execute(_META)
+    found = con.execute("SELECT value FROM main.daybook_meta WHERE key = ?", [key]).fetchone()
+    return found[0] if found else None
+
+
+def remember(con: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
+    """Have the warehouse remember a value, instead of what it remembered under that key."""
+    con.execute(_META)
+    con.execute("DELETE FROM main.daybook_meta WHERE key = ?", [key])
+    con.execute("INSERT INTO main.daybook_meta VALUES (?, ?)", [key, value])
 
 
 def _connect(path: Path, wait: float, on_wait: Callable[[str], None] | None) -> duckdb.DuckDBPyConnection:

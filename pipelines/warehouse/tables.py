@@ -33,12 +33,22 @@ def make_view(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     con.execute(f"create or replace view {_checked(name)} as {select}")
 
 
-def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
-    """A table with a select's columns and no rows, where there is none yet: some selects read their own past."""
-    schema = _checked(name).partition(".")[0]
-    con.execute(f"create schema if not exists {schema}")
-    if not _exists(con, name):
-        run(con, f"create table {name} as ({select}) with no data", values)
+def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> bool:
+    """A table with a select's columns and no rows, where there is none, or one with other columns: whether it was so.
+
+    What is derived can be derived again, so a table of an earlier daybook gives way to one with today's columns.
+    """
+    run(con, f"create or replace temporary table shape as ({select}) with no data", values)
+    wanted, found = _shape(con, "shape"), _shape(con, name) if _exists(con, _checked(name)) else None
+    if wanted != found:
+        con.execute(f"create or replace table {name} as select * from shape")
+    con.execute("drop table shape")
+    return found is not None and wanted != found
+
+
+def make_kept(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
+    """A table that nothing derives, where there is none yet."""
+    con.execute(f"create table if not exists {_checked(name)} as ({select}) with no data")
 
 
 def replace_days(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
@@ -141,10 +151,9 @@ def _write_versions(
 
 
 def make_version_table(con: duckdb.DuckDBPyConnection, name: str, fresh: str) -> None:
-    """The version table for rows like those of `fresh`, where there is none yet."""
-    schema = _checked(name).partition(".")[0]
-    con.execute(f"create schema if not exists {schema}")
-    if not _exists(con, name):
+    """The version table for rows like those of `fresh`. One of an earlier daybook gets the columns that it lacks: its
+    versions are what was said, and are never made again."""
+    if not _exists(con, _checked(name)):
         con.execute(
             f"""
             create table {name} as
@@ -153,6 +162,11 @@ def make_version_table(con: duckdb.DuckDBPyConnection, name: str, fresh: str) ->
             from {_checked(fresh)} with no data
             """
         )
+        return
+    known = {column for column, _ in _shape(con, name)}
+    for column, kind in _shape(con, fresh):
+        if column not in known and column != "inputs_known_at":
+            con.execute(f"alter table {name} add column {_checked(column)} {kind}")
 
 
 def days_of(con: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any] | None = None) -> list[date]:
@@ -161,7 +175,11 @@ def days_of(con: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any
 
 
 def _columns(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
-    return [row[0] for row in con.execute(f"describe {_checked(name)}").fetchall()]
+    return [column for column, _ in _shape(con, name)]
+
+
+def _shape(con: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in con.execute(f"describe {_checked(name)}").fetchall()]
 
 
 def _exists(con: duckdb.DuckDBPyConnection, name: str) -> bool:

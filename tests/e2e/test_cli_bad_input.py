@@ -84,7 +84,7 @@ def test_a_broker_that_is_not_there_is_told_within_a_minute(tmp_path: Path) -> N
     ended = daybook("sync", home=tmp_path, url=url)
     assert ended.code == 1
     assert ended.err.count("daybook: ") == 1
-    assert url.removeprefix("http://") in ended.err
+    assert "the connection failed" in ended.err.splitlines()[-1]
     assert KEY not in ended.err
     assert "Traceback" not in ended.err
 
@@ -229,15 +229,17 @@ def test_what_nobody_foresaw_is_one_sentence_and_a_file_without_the_key(tmp_path
 
 
 def test_an_interrupted_sync_says_so_in_a_word_and_lands_nothing(tmp_path: Path) -> None:
-    slow = Fault("positions", times=None, drip=0.05)
-    with broker(faults=[slow]) as server:
-        with subprocess.Popen(
+    slow = Fault("positions", times=None, drip=0.005)
+    with (
+        broker(faults=[slow]) as server,
+        subprocess.Popen(
             [DAYBOOK, "sync"], env=environment(tmp_path, server.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as run:
-            while not server.asked("positions"):
-                time.sleep(0.02)
-            run.send_signal(signal.SIGINT)
-            out, err = run.communicate(timeout=60)
+        ) as run,
+    ):
+        while not server.asked("positions"):
+            time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
     assert run.returncode == 130
     assert err.decode().splitlines()[-1] == "daybook: Interrupted."
     assert b"Traceback" not in err

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from assets.catalog import TABLES
-from pipelines.errors import BuildFailed, ConfigurationError
+from assets.locks import lock_period
+from pipelines.errors import BuildFailed, ConfigurationError, NotPublished
 from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
 
 HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
@@ -226,3 +227,38 @@ def test_the_warehouse_opens_again_with_everything_in_it(tmp_path: Path) -> None
         d.evening(THURSDAY)
     with duckdb.connect(tmp_path / "warehouse.duckdb", read_only=True) as con:
         assert con.execute("select status from pnl.position_daily").fetchall() == [("OPENING",)]
+
+
+def test_what_is_learnt_of_a_closed_period_counts_on_the_open_day(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, executions={100: []}) as d:
+        d.evening(THURSDAY)
+        _hold(d, "100", "151.00", "14500.00", "2025-10-31")
+        d.evening(FRIDAY)
+        lock_period(d.con, date(2025, 10, 31), at=datetime(2025, 10, 31, 22, tzinfo=UTC))
+        d.broker.positions["100"] = [shares("100", "151.40", cost="14500.00", day="2025-10-31")]
+        d.evening(SATURDAY)
+        _hold(d, "100", "152.00", "14500.00", "2025-11-03")
+        d.evening(MONDAY)
+        assert d.ask("select trading_date, for_trading_date, amount from pnl.prior_period_adjustment") == [
+            (date(2025, 11, 3), date(2025, 10, 31), Decimal(40))
+        ]
+        assert d.ask("select trading_date, mtd, itd, prior_period_adjustment from pnl.period order by all")[1:] == [
+            (date(2025, 10, 31), Decimal(50), Decimal(50), Decimal(0)),
+            (date(2025, 11, 3), Decimal(100), Decimal(150), Decimal(40)),
+        ]
+        assert _totals(d)[1:] == [(date(2025, 10, 31), Decimal(90)), (date(2025, 11, 3), Decimal(60))]
+        assert d.ask("select count(*) from quality.finding where severity = 'FAIL'") == [(0,)]
+
+
+def test_a_period_is_closed_once_and_never_before_it_is_known(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        with pytest.raises(NotPublished, match="no books to close"):
+            lock_period(d.con, date(2025, 10, 30))
+        d.evening(THURSDAY)
+        with pytest.raises(ConfigurationError, match="end on 2025-10-30"):
+            lock_period(d.con, date(2025, 10, 31))
+        with pytest.raises(ConfigurationError, match="no day of account 999"):
+            lock_period(d.con, date(2025, 10, 30), "999")
+        lock_period(d.con, date(2025, 10, 30))
+        with pytest.raises(ConfigurationError, match="closed through 2025-10-30 already"):
+            lock_period(d.con, date(2025, 10, 30), "100")
