@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -30,7 +31,7 @@ _PNL = """
 )
 def books(
     context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """The derived tables: of the days asked for, and of every other day whose inputs changed. No network."""
     first, last = days_of(context)
     with said_plainly():
@@ -47,10 +48,10 @@ def _summary(built: Built) -> str:
     return f"built; new versions: {versions}" if versions else "built; nothing changed"
 
 
-def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date) -> dict[str, object]:
+def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date) -> dict[str, Any]:
     """Row counts, of the day where there is but one, and the day's P&L beside the table that holds it."""
     whole = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608  (a name of ours)
-    metadata: dict[str, object] = {"dagster/row_count": whole[0] if whole else 0}
+    metadata: dict[str, Any] = {"dagster/row_count": whole[0] if whole else 0}
     if first != last or "trading_date" not in (column.name for column in columns(table)):
         return metadata
     of_day = con.execute(f"select count(*) from {table} where trading_date = ?", [first]).fetchone()  # noqa: S608

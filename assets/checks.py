@@ -1,4 +1,4 @@
-"""What the books say of their own day, as asset checks. None of them blocks: a day that isn't whole is published, marked.
+"""What the books say of their own day, as asset checks. None blocks: a day that isn't whole is published, marked.
 
 The day's status is set in SQL (quality.day); a check only repeats it where people look.
 """
@@ -13,10 +13,14 @@ from assets.specs import key
 DAY, GAP, FINDING = key("quality.day"), key("quality.gap"), key("quality.finding")
 
 SPECS = [
-    dg.AssetCheckSpec("complete", asset=DAY, description="Positions and instructions of every expected account are whole."),
+    dg.AssetCheckSpec(
+        "complete", asset=DAY, description="Positions and instructions of every expected account are whole."
+    ),
     dg.AssetCheckSpec("no_gaps", asset=GAP, description="The end of day of every expected account is known."),
     dg.AssetCheckSpec("invariants_hold", asset=FINDING, description="No FAIL finding: the books add up."),
-    dg.AssetCheckSpec("nothing_noticed", asset=FINDING, description="No WARN finding: nothing that somebody should look at."),
+    dg.AssetCheckSpec(
+        "nothing_noticed", asset=FINDING, description="No WARN finding: nothing that somebody should look at."
+    ),
 ]
 
 _DAYS = """
@@ -52,9 +56,7 @@ def check_books(con: duckdb.DuckDBPyConnection, first: date, last: date) -> list
     ]
 
 
-def _result(
-    name: str, asset: dg.AssetKey, severity: dg.AssetCheckSeverity, found: list[str]
-) -> dg.AssetCheckResult:
+def _result(name: str, asset: dg.AssetKey, severity: dg.AssetCheckSeverity, found: list[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,

@@ -164,7 +164,7 @@ def _said() -> dict[str, dict[str, str]]:
 @cache
 def _table_descriptions() -> dict[str, str]:
     derived = {table.name: table.description for table in TABLES if table.kind != "working"}
-    versions = {f"{table.name}_version": _VERSIONS.format(table.name) for table in TABLES if table.kind == "versions"}
+    versions = {table.versions: _VERSIONS.format(table.name) for table in TABLES if table.kind == "versions"}
     landed = {f"raw.{shape.name}": " ".join((inspect.getdoc(shape.model) or "").split()) for shape in LANDED}
     return landed | _said()["tables"] | derived | versions
 

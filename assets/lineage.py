@@ -12,8 +12,8 @@ _SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a
 #: What a build brings along from elsewhere (assets/inputs.py). Its own earlier days are no source.
 _INPUTS = {"input_session": "raw.market_hours"}
 #: A build's own tables: what is here for one transaction only.
-_WORKING = {table.name.partition(".")[2]: table for table in TABLES if table.kind == "working"}
-_FRESH = {f"new_{table.name.partition('.')[2]}": table for table in TABLES if table.kind == "versions"}
+_WORKING = {table.bare: table for table in TABLES if table.kind == "working"}
+_FRESH = {table.fresh: table for table in TABLES if table.kind == "versions"}
 
 
 @cache

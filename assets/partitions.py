@@ -37,8 +37,8 @@ def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
     """The first and last trading date that a run is for. Raises Failure for a run without a partition."""
     if not (context.has_partition_key or context.has_partition_key_range):
         raise dg.Failure(
-            "This run names no trading day: give it one (`dagster job execute --partition 2025-11-26 ...`), or use "
-            "`daybook eod`, which asks the broker's clock.",
+            "This run names no trading day: `daybook eod` asks the broker's clock; `dagster job execute` is told "
+            'with --tags \'{"dagster/partition": "2025-11-26"}\'.',
             allow_retries=False,
         )
     keys = context.partition_key_range

@@ -18,7 +18,7 @@ from pipelines.warehouse.publish import publish
     kinds={"duckdb"},
     pool=WRITER,
 )
-def published(books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult:
+def published(books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult[None]:
     """daybook.duckdb: raw, core, pnl and quality as of now. Whoever has the former copy open keeps reading that one."""
     path = books.settings.published
     with said_plainly():

@@ -1,4 +1,4 @@
-"""A table as Dagster sees it: its key, what it is made from, what it and its columns mean. All of it read, none repeated."""
+"""A table as Dagster sees it: its key, what it is made from, what it and its columns mean. All read, none repeated."""
 
 from collections.abc import Iterator
 
@@ -37,8 +37,8 @@ def leaves() -> list[dg.AssetKey]:
 def _derived() -> Iterator[tuple[str, list[str]]]:
     for table in TABLES:
         if table.kind == "versions":
-            yield f"{table.name}_version", sorted(sources(table))
-            yield table.name, [f"{table.name}_version"]
+            yield table.versions, sorted(sources(table))
+            yield table.name, [table.versions]
         elif table.kind != "working":
             yield table.name, sorted(sources(table))
 

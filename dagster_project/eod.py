@@ -47,8 +47,8 @@ def _trading_day(con: duckdb.DuckDBPyConnection, settings: Settings) -> date:
     day = TradingCalendar.load(read_known(con).overrides).assign(now).trading_date
     if not trading_days.has_partition_key(day.isoformat()):
         raise ConfigurationError(
-            f"{day} is a trading day by the broker's clock and calendar, but not by this machine's or daybook's own: set "
-            "this machine's clock or update daybook. `daybook sync` and `daybook build` close the day meanwhile."
+            f"{day} is a trading day to the broker, but not by this machine's clock or daybook's own calendar: set the "
+            "clock or update daybook. `daybook sync` and `daybook build` close the day meanwhile."
         )
     return day
 

@@ -30,7 +30,7 @@ run_monitoring:
   poll_interval_seconds: 30
   free_slots_after_run_end_seconds: 60
 
-# A crashed run is tried once more; one that failed with a reason is not: the next schedule of the day is its second try.
+# A crashed run is tried once more; one that failed with a reason is not: the day's next schedule is its second try.
 run_retries:
   enabled: true
   max_retries: 1
@@ -77,7 +77,7 @@ def prepare_instance(settings: Settings) -> Path:
 
 
 def dev(settings: Settings, port: int = 3000) -> int:
-    """Run Dagster's UI and daemon on loopback until they are stopped (Ctrl-C or SIGTERM); their exit code, 0 if stopped.
+    """Run Dagster's UI and daemon on loopback until they are stopped (Ctrl-C or SIGTERM); their exit code, then 0.
 
     Raises ConfigurationError where the home can't be written.
     """

@@ -1,4 +1,4 @@
-"""The jobs: one closes the day, the other builds past days again. Both run in one process, for the books have one writer."""
+"""The jobs: one closes the day, the other builds past days again. One process each: the books have one writer."""
 
 import dagster as dg
 
@@ -16,6 +16,6 @@ end_of_day = dg.define_asset_job(
 rebuild = dg.define_asset_job(
     "rebuild",
     selection=dg.AssetSelection.assets(books, published),
-    description="Build past days again from what was landed, without the broker. A value that changes gets a new version.",
+    description="Build past days again from what was landed, without the broker. What changes is a new version.",
     executor_def=dg.in_process_executor,
 )

@@ -1,7 +1,7 @@
 """When the day is closed: three times, each for the day that the broker's clock will say it is.
 
-Written by hand, because Dagster's helpers ask for tomorrow's session on a holiday. All three do the same; what they find
-differs: first prices after the close, then official ones, then those that came overnight.
+Written by hand, because Dagster's helpers ask for tomorrow's session on a holiday. All three do the same; what they
+find differs: first prices after the close, then official ones, then those that came overnight.
 """
 
 from datetime import date, datetime, timedelta
@@ -43,7 +43,9 @@ def after_close(context: dg.ScheduleEvaluationContext) -> Answer:
     if at < due:
         return dg.SkipReason(f"{session.date} closes at {session.close.astimezone(NEW_YORK):%H:%M}: too early.")
     if at - _BETWEEN_TICKS >= due:
-        return dg.SkipReason(f"{session.date} closed at {session.close.astimezone(NEW_YORK):%H:%M}: done earlier today.")
+        return dg.SkipReason(
+            f"{session.date} closed at {session.close.astimezone(NEW_YORK):%H:%M}: done earlier today."
+        )
     return _close("after_close", at, session.date)
 
 
@@ -65,7 +67,7 @@ def final(context: dg.ScheduleEvaluationContext) -> Answer:
     cron_schedule="30 3 * * *",
     execution_timezone=str(NEW_YORK),
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="At 03:30, while the broker's clock is still in the previous session: marks and history that came late.",
+    description="At 03:30, while the broker's clock is still in the previous session: marks that came late.",
 )
 def late_marks(context: dg.ScheduleEvaluationContext) -> Answer:
     """The previous session. A weekend's nights have the same one: better marks, no new day."""
@@ -96,7 +98,7 @@ def _closed(calendar: TradingCalendar, day: date) -> dg.SkipReason | None:
 
 def _close(name: str, at: datetime, day: date) -> Answer:
     if not trading_days.has_partition_key(day.isoformat()):
-        return dg.SkipReason(f"The broker opened on {day} and this daybook's calendar doesn't know it: run `daybook eod`.")
+        return dg.SkipReason(
+            f"The broker opened on {day} and this daybook's calendar doesn't know it: run `daybook eod`."
+        )
     return dg.RunRequest(run_key=f"{name} {at:%Y-%m-%d %H:%M}", partition_key=day.isoformat(), tags={TRIGGER: name})
-
-

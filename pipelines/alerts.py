@@ -54,5 +54,5 @@ def send(settings: Settings, alert: Alert) -> None:
     for channel in CHANNELS:
         try:
             channel(settings, alert)
-        except Exception:  # noqa: PERF203  (one channel's failure is not the others')
+        except Exception:
             logger.exception("the alert could not be delivered by %s", channel.__name__)

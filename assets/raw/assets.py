@@ -1,7 +1,8 @@
-"""raw.*: one run of the sync as one multi-asset. A snapshot is landed whole, so its tables change together or not at all."""
+"""raw.*: one run of the sync as one multi-asset. A snapshot is landed whole: its tables change together."""
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -23,7 +24,7 @@ TRIGGER = "daybook/trigger"
     backfill_policy=one_run(),  # as that of the books, so that a job has one; a backfill is refused once, not N times
     pool=WRITER,
 )
-def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> Iterator[dg.MaterializeResult]:
+def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> Iterator[dg.MaterializeResult[None]]:
     """Everything that the broker says of the current trading day, read and landed as one snapshot.
 
     Any other day is refused, because positions have no as-of: a past day is built again from what was landed.
@@ -41,14 +42,14 @@ def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -
 def _one_day(first: date, last: date) -> date:
     if first != last:
         raise dg.Failure(
-            f"{first} to {last} can't be read from the broker: positions have no as-of, so only the trading day that its "
-            f"clock is in can be. Build past days from what was landed: `daybook build --from {first} --to {last}`.",
+            f"{first} to {last} can't be read from the broker: positions have no as-of, so only the trading day "
+            f"that its clock is in can be. Build past days from what was landed: `daybook build --from {first} --to {last}`",
             allow_retries=False,
         )
     return first
 
 
-def _landed(books: OpenBooks, snapshot: Snapshot, table: str) -> dict[str, object]:
+def _landed(books: OpenBooks, snapshot: Snapshot, table: str) -> dict[str, Any]:
     found = books.con.execute(f"select count(*) from {table} where run_id = ?", [snapshot.run_id]).fetchone()  # noqa: S608
     return {
         "dagster/partition_row_count": found[0] if found else 0,
@@ -79,7 +80,7 @@ def _refuse_closed_day(snapshot: Snapshot, asked: date) -> None:
     """The broker's own calendar, read with the snapshot, may close a day that the shipped one has open."""
     if snapshot.trading_date != asked:
         raise dg.Failure(
-            f"The broker's calendar has no session on {asked}: what was read belongs to {snapshot.trading_date} and was "
-            f"landed there. Build that day: `daybook build --from {snapshot.trading_date} --to {snapshot.trading_date}`.",
+            f"The broker's calendar has no session on {asked}: what was read belongs to {snapshot.trading_date}, was "
+            "landed there, and is built with `daybook build`.",
             allow_retries=False,
         )

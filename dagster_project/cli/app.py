@@ -28,7 +28,6 @@ from pipelines.errors import DaybookError
 
 USAGE = 2
 INTERRUPTED = 130
-PIPE_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
 
 app = typer.Typer(
     name="daybook",
@@ -65,10 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DaybookError as error:
         console.complain(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read us has enough (`| head`). What Python still wants to flush at exit has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # the last resort: a person gets a sentence, the log gets the rest

@@ -76,13 +76,13 @@ def progress(what: str) -> Iterator[Tell]:
 
 
 class _Lines:
-    """Progress without a terminal: what comes thick and fast is left out."""
+    """Progress without a terminal: what comes thick and fast is left out, whom we wait for never is."""
 
     def __init__(self) -> None:
-        self._last = float("-inf")
+        self._last = time.monotonic()
 
     def tell(self, text: str) -> None:
-        if time.monotonic() - self._last >= QUIET:
+        if text.startswith("waiting") or time.monotonic() - self._last >= QUIET:
             self._last = time.monotonic()
             notice(text)
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import count as count_from
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,7 +76,8 @@ def _days(count: int) -> Iterator[tuple[Callable[[str], None], Callable[[Day], N
     screen = Console(stderr=True)
     if not screen.is_terminal:
         with console.progress("replaying") as tell:
-            yield _waiting, lambda day: tell(f"{day.date} {day.status}{'' if day.replayed else ' already'}")
+            done = count_from(1)
+            yield _waiting, lambda day: tell(f"{next(done)}/{count} {day.date} {day.status}")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
@@ -101,6 +103,7 @@ def _print_day(con: duckdb.DuckDBPyConnection, day: Day) -> None:
         accounts.add_section()
         accounts.add_row("all", "", *_money(*amounts), "")
     console.show(accounts)
+    console.say()
     numbers = ("quantity", "value", *money)
     positions = console.table(
         "and by position, USD", "account", "symbol", "status", *numbers, numbers=numbers, wrap="symbol"
@@ -108,6 +111,7 @@ def _print_day(con: duckdb.DuckDBPyConnection, day: Day) -> None:
     for account, symbol, status, quantity, *money_of in con.execute(_POSITIONS, bound).fetchall():
         positions.add_row(account, console.printable(symbol), status, console.quantity(quantity), *_money(*money_of))
     console.show(positions)
+    console.say()
     events = con.execute(_EVENTS, bound).fetchall()
     if events:
         console.say("What happened on the way:", "bold")
