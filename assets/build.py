@@ -11,6 +11,7 @@ import duckdb
 
 from assets.catalog import SELECTS, TABLES, Table
 from assets.changes import changed_days, landed_days, spans
+from assets.dictionary import comment
 from assets.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError
@@ -46,9 +47,21 @@ _REASONS = {
     """,
     "pnl.account_daily": """
         case
-            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from then 'CODE'
-            when fresh.total_pnl is distinct from current_version.total_pnl then 'POSITIONS_CHANGED'
-            else 'BROKER_HISTORY_CHANGED'
+            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
+                then case
+                    when fresh.transferred_value is distinct from current_version.transferred_value
+                        or fresh.positions_unknown is distinct from current_version.positions_unknown
+                        then 'CLASSIFICATION'
+                    else 'CODE'
+                end
+            when fresh.total_pnl is not distinct from current_version.total_pnl
+                and fresh.positions_unknown is not distinct from current_version.positions_unknown
+                then 'BROKER_HISTORY_CHANGED'
+            when fresh.bought_notional is distinct from current_version.bought_notional
+                or fresh.sold_notional is distinct from current_version.sold_notional then 'EXECUTION_LATE'
+            when fresh.unrealized_change is distinct from current_version.unrealized_change
+                and fresh.realized_pnl is not distinct from current_version.realized_pnl then 'PRICE_CORRECTION'
+            else 'LATE_SNAPSHOT'
         end
     """,
 }
@@ -131,6 +144,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> bo
     for view in [table for table in TABLES if table.kind == "view"]:
         con.execute(f"drop view if exists {view.name}")
     renewed = [_make(con, table, nothing) for table in TABLES]
+    comment(con)
     remember(con, "selects", SELECTS)
     return any(renewed)
 

@@ -7,6 +7,7 @@ from functools import cached_property
 import duckdb
 
 from pipelines.alerts import Alert
+from pipelines.broker.read import ClockReading
 from pipelines.settings import Settings
 
 
@@ -18,6 +19,8 @@ class OpenBooks:
     take: Callable[[], duckdb.DuckDBPyConnection]
     tell: Callable[[str], None]
     alert: Callable[[Alert], None]
+    #: What the broker's clock said, where it had to be asked before the run: to the minute, the day depends on it.
+    clock: ClockReading | None = None
 
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+#: The day that is served unless another is asked for.
 DAY = date(2025, 11, 3)
 PAGE = 1_000
 #: One stock and its options: so many instruments in a row have the same underlying.
@@ -30,11 +31,11 @@ def instrument_id(number: int) -> str:
     return f"0190c5a2-7e00-7000-8000-{number:012d}"
 
 
-def position(account: int, number: int) -> Row:
-    """A position as the broker states it."""
+def position(account: int, number: int, day: date = DAY) -> Row:
+    """A position as the broker states it at the end of a day. Prices move with the day, quantities stay."""
     is_option = number % FAMILY != 0
     quantity = (account % 97 + number % 41 + 1) * (-1 if number % 5 == 3 else 1)
-    price = Decimal(number % 9_000 + account % 13) / 100 + 1
+    price = Decimal(number % 9_000 + account % 13 + day.toordinal() % 11) / 100 + 1
     cost = price - Decimal(number % 50) / 100
     multiplier = 100 if is_option else 1
     value, basis = quantity * price * multiplier, quantity * cost * multiplier
@@ -51,7 +52,7 @@ def position(account: int, number: int) -> Row:
         "cost_basis": f"{basis:.2f}",
         "instrument_price": f"{price:.4f}",
         "closing_price": f"{price:.4f}",
-        "closing_price_date": DAY.isoformat(),
+        "closing_price_date": day.isoformat(),
         "unrealized_pnl": f"{value - basis:.2f}",
         "unrealized_pnl_pct": f"{(value - basis) / abs(basis) * 100:.4f}" if basis else None,
         "daily_realized_pnl": "0.00",
@@ -86,11 +87,11 @@ def envelope(data: Any, **metadata: Any) -> bytes:
     return orjson.dumps({"metadata": {"request_id": "bench-0001", **metadata}, "data": data, "error": None})
 
 
-def pages(account: int, positions: int) -> Iterator[tuple[str | None, bytes]]:
+def pages(account: int, positions: int, day: date = DAY) -> Iterator[tuple[str | None, bytes]]:
     """The listing of an account: the token that asks for each page, None for the first, and its reply."""
     count = max(-(-positions // PAGE), 1)
     for page in range(count):
-        rows = [position(account, number) for number in range(page * PAGE, min((page + 1) * PAGE, positions))]
+        rows = [position(account, number, day) for number in range(page * PAGE, min((page + 1) * PAGE, positions))]
         yield (
             token(page),
             envelope(

@@ -1,7 +1,7 @@
-"""A broker on loopback with every page ready before the first request, in a process of its own so that its CPU counts for nobody.
+"""A broker on loopback with every page ready before the first request, in a process of its own: its CPU counts for nobody.
 
-Run as `python -m bench.broker ACCOUNTS POSITIONS`: it prints one line of JSON (url, market_value) and serves until its
-standard input ends.
+Run as `python -m bench.broker ACCOUNTS POSITIONS [DAY]`: it prints one line of JSON (url, market_value) and serves until
+its standard input ends.
 """
 
 from __future__ import annotations
@@ -10,30 +10,46 @@ import json
 import socket
 import sys
 import threading
+from datetime import date
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from bench.book import DAY, account_ids, contract, envelope, pages, token
-
-AFTER_THE_CLOSE = f"{DAY}T21:30:00Z"
+from bench.book import DAY, account_ids, contract, envelope, instrument_id, pages, token
 
 
-def replies(accounts: int, positions: int) -> dict[tuple[str, str | None], bytes]:
+def replies(accounts: int, positions: int, day: date) -> dict[tuple[str, str | None], bytes]:
     """Every reply that can be made beforehand, by path and page token."""
     ids = account_ids(accounts)
     listed = [{"id": each, "short_name": f"A{each}", "status": "ACTIVE", "open_date": "2020-01-02"} for each in ids]
     ready: dict[tuple[str, str | None], bytes] = {
-        ("/v1/clock", None): envelope({"clock": AFTER_THE_CLOSE}),
+        ("/v1/clock", None): envelope({"clock": f"{day}T21:30:00Z"}),
         ("/v1/accounts", None): envelope(listed, page_number=1, total_items=len(ids), total_pages=1),
     }
     for account in ids:
         prefix = f"/v1/accounts/{account}"
-        ready |= {(f"{prefix}/positions", asked): body for asked, body in pages(account, positions)}
+        ready |= {(f"{prefix}/positions", asked): body for asked, body in pages(account, positions, day)}
         ready[f"{prefix}/balances", None] = envelope({"account_id": account, "currency": "USD", "equity": "1.00"})
-        ready[f"{prefix}/portfolio-history", None] = envelope({"segments": []})
+        ready[f"{prefix}/portfolio-history", None] = envelope({"segments": [{"date": str(day), "realized_pnl": "0"}]})
+        ready[f"{prefix}/executions", None] = envelope(
+            [_fill(account, number, day) for number in range(0, positions, 100)]
+        )
     return ready
+
+
+def _fill(account: int, number: int, day: date) -> dict[str, Any]:
+    """Bought and sold again within the day: something to look at that leaves the position alone."""
+    return {
+        "id": f"{day}-{account}-{number}",
+        "account_id": account,
+        "instrument_id": instrument_id(number // 200 * 200),
+        "symbol": "S",
+        "side": "SELL" if number // 100 % 2 else "BUY",
+        "quantity": "10",
+        "price": "1.50",
+        "transaction_time": f"{day}T15:00:00Z",
+    }
 
 
 def market_value(ready: dict[tuple[str, str | None], bytes]) -> Decimal:
@@ -88,7 +104,8 @@ def _made(path: str, asked: dict[str, list[str]]) -> bytes:
 
 def main() -> None:
     """Make the pages, say where they are, serve until nobody holds the other end of standard input."""
-    ready = replies(*map(int, sys.argv[1:3]))
+    day = date.fromisoformat(sys.argv[3]) if len(sys.argv) > 3 else DAY
+    ready = replies(int(sys.argv[1]), int(sys.argv[2]), day)
     with Broker(ready) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"

@@ -12,18 +12,18 @@ import re
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 PAGE_SIZE = 1_000
+NUMBERS = re.compile("quantity|value|price$|cost|pnl")
 #: (rows, sum of market_value)
 Landed = tuple[int, Decimal]
 
 
 def daybook(url: str, folder: Path) -> Landed:
-    """Our own: take_snapshot() with everything on, from the validation of each row to the archive and the second read."""
+    """Our own: take_snapshot() with everything on, the archive and the second read included."""
     from pipelines.evening import evening
     from pipelines.settings import Settings
     from pipelines.snapshot import take_snapshot
@@ -82,16 +82,11 @@ def floor(url: str, folder: Path) -> Landed:
     with httpx.Client(base_url=url) as client, duckdb.connect(str(folder / "floor.duckdb")) as con:
         accounts = [str(row["id"]) for row in orjson.loads(client.get("/v1/accounts").content)["data"]]
 
-        def read(account: str) -> list[pa.Table]:
-            return [pa.Table.from_pylist(rows) for rows in _pages(client, f"/v1/accounts/{account}/positions")]
-
-        with ThreadPoolExecutor(8) as pool:
-            tables = [table for tables in pool.map(read, accounts) for table in tables]
+        paths = [f"/v1/accounts/{account}/positions" for account in accounts]
+        tables = [_columns(rows) for path in paths for rows in _pages(client, path)]
         con.register("pages", pa.concat_tables(tables, promote_options="permissive"))
         con.execute("create schema raw")
-        names = [name for name in tables[0].column_names if re.search("quantity|value|price$|cost|pnl", name)]
-        exact = ", ".join(f"cast({name} as decimal(28, 10)) as {name}" for name in names)
-        con.execute(f"create table raw.positions as select * replace ({exact}) from pages")
+        con.execute("create table raw.positions as select * from pages")
         return _landed(con, "raw.positions")
 
 
@@ -106,6 +101,14 @@ def _pages(client: Any, path: str) -> Iterator[list[dict[str, Any]]]:
         token = whole["metadata"].get("next_page_token")
         if token is None:
             return
+
+
+def _columns(rows: list[dict[str, Any]]) -> Any:
+    import pyarrow as pa
+
+    columns = {name: pa.array([row.get(name) for row in rows]) for name in {key: None for row in rows for key in row}}
+    exact = pa.decimal128(28, 10)
+    return pa.table({name: each.cast(exact) if NUMBERS.search(name) else each for name, each in columns.items()})
 
 
 def _landed(con: Any, table: str) -> Landed:

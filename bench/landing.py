@@ -1,8 +1,8 @@
 """How fast 200,000 positions are landed, and with how much memory, beside dlt's own REST source on the same pages.
 
-`python -m bench.landing [--quick] [--accounts 20] [--positions 10000] [--rounds 3] [--slow-rounds 1]`. Every design runs in a
-fresh process; rounds are interleaved, so that a slow minute of the machine hits them all. Without `--quick` the result
-goes to bench/results/landing.json and docs/performance.md.
+`python -m bench.landing --help` names the sizes. Every design runs in a fresh process; rounds are interleaved, so that a
+slow minute of the machine hits them all. Without `--quick` the result goes to bench/results/landing.json and
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.book import DAY
 from bench.designs import DESIGNS
 from bench.report import machine, table, write
 
@@ -31,9 +32,9 @@ Run = dict[str, float]
 
 
 @contextmanager
-def broker(accounts: int, positions: int) -> Iterator[tuple[str, Decimal]]:
+def broker(accounts: int, positions: int, day: date = DAY) -> Iterator[tuple[str, Decimal]]:
     """The stand-in broker in a process of its own: its address, and the sum of market_value that it serves."""
-    command = [sys.executable, "-m", "bench.broker", str(accounts), str(positions)]
+    command = [sys.executable, "-m", "bench.broker", str(accounts), str(positions), str(day)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdin
@@ -109,19 +110,17 @@ def text(result: dict[str, Any]) -> str:
         [
             "## Landing",
             "",
-            f"{result['accounts']} accounts with {result['positions']:,} positions each, read from a broker on loopback, in "
-            "pages of 1,000 rows that were ready",
-            "before the first request. Each design runs in a fresh process, imports included; rounds are interleaved, figures "
-            "are medians.",
-            "What daybook does besides, and the others don't: it validates every row, proves every listing whole, reads it a "
-            "second time,",
-            "archives every page, lands exact decimals, reads the other endpoints, and can be killed at any moment.",
+            f"{result['accounts']} accounts with {result['positions']:,} positions each, read from a broker on loopback whose",
+            "pages of 1,000 rows were ready before the first request. Each design runs in a fresh process, imports included;",
+            "rounds are interleaved, figures are medians. What daybook does besides, and the others don't: it validates every",
+            "row, proves every listing whole, reads it a second time, archives every page, lands exact decimals, reads the",
+            "other endpoints, and can be killed at any moment.",
             "",
             *table(heads, rows),
             "",
-            "*rest_api_source* is dlt's own generic source with its defaults; *tuned* puts uncompressed parquet between its "
-            "steps; *floor* is",
-            "orjson and Arrow into DuckDB, without dlt, validation, archive or second read: the least that could work.",
+            "*rest_api_source* is dlt's own generic source with its defaults; *tuned* puts uncompressed parquet between its",
+            "steps; *floor* is orjson and Arrow into DuckDB, without dlt, validation, archive or second read: the least that",
+            "could work.",
         ]
     )
 

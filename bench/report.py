@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
 TOP = """# Performance
 
-Measured by `bench/` and written by it: `python -m bench.landing` and `python -m bench.build` in the runtime environment (`make bench` is a
-small sample of both). Seconds are of one machine; the ratios are the point.
+Measured by `bench/` and written by it: `python -m bench.landing` and `python -m bench.build` in the runtime environment
+(`make bench` is a small sample of both). Seconds are of one machine; the ratios are the point.
 """
 
 

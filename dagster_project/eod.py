@@ -13,7 +13,7 @@ from assets.raw.assets import TRIGGER
 from dagster_project.definitions import defs
 from dagster_project.instance import prepare_instance
 from pipelines.alerts import Alert, send
-from pipelines.broker.client import BrokerClient
+from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.evening import evening
@@ -35,16 +35,20 @@ def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0
     """
     settings.reading_key()
     with evening(settings, wait=wait, tell=tell) as con:
-        day = _trading_day(con, settings)
-        _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings)), day)
+        clock = _clock(settings)
+        day = _trading_day(con, clock)
+        _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
         return _report(con, day, tell)
 
 
-def _trading_day(con: duckdb.DuckDBPyConnection, settings: Settings) -> date:
-    """The day that the broker's clock is in, asked before the run because the run is named after it."""
+def _clock(settings: Settings) -> ClockReading:
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
-        now = client.clock().now
-    day = TradingCalendar.load(read_known(con).overrides).assign(now).trading_date
+        return client.clock()
+
+
+def _trading_day(con: duckdb.DuckDBPyConnection, clock: ClockReading) -> date:
+    """The day that the broker's clock is in, asked before the run because the run is named after it."""
+    day = TradingCalendar.load(read_known(con).overrides).assign(clock.now).trading_date
     if not trading_days.has_partition_key(day.isoformat()):
         raise ConfigurationError(
             f"{day} is a trading day to the broker, but not by this machine's clock or daybook's own calendar: set the "

@@ -7,6 +7,7 @@ find differs: first prices after the close, then official ones, then those that 
 from datetime import date, datetime, timedelta
 
 import dagster as dg
+import duckdb
 
 from assets.partitions import trading_days
 from assets.raw.assets import TRIGGER
@@ -83,7 +84,7 @@ def known_calendar() -> TradingCalendar:
     try:
         with open_published(Settings.from_env().published) as con:
             return TradingCalendar.load(broker_overrides(con))
-    except DaybookError:
+    except (DaybookError, duckdb.Error):
         return TradingCalendar.load()  # nothing published yet, or nobody can read it: the run will tell, if it matters
 
 
@@ -99,6 +100,6 @@ def _closed(calendar: TradingCalendar, day: date) -> dg.SkipReason | None:
 def _close(name: str, at: datetime, day: date) -> Answer:
     if not trading_days.has_partition_key(day.isoformat()):
         return dg.SkipReason(
-            f"The broker opened on {day} and this daybook's calendar doesn't know it: run `daybook eod`."
+            f"{day} is a session that only the broker knows of: run `daybook sync` and `daybook build` for it."
         )
     return dg.RunRequest(run_key=f"{name} {at:%Y-%m-%d %H:%M}", partition_key=day.isoformat(), tags={TRIGGER: name})

@@ -63,9 +63,12 @@ def take_snapshot(
     *,
     trigger: str = "manual",
     partition: date | None = None,
+    clock: ClockReading | None = None,
     tell: Tell = lambda _: None,
 ) -> Snapshot:
     """Read the current trading day from the broker and land it. The caller holds the run lock.
+
+    The broker's clock is asked once before the first page; a caller that had to ask already hands its reading over.
 
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
@@ -77,7 +80,7 @@ def take_snapshot(
     known = read_known(con)
     run = _Run(settings, trigger)
     with BrokerClient(settings.base_url, key, keep=run.keep, archive=run.archive) as client:
-        run.begin(client.clock())
+        run.begin(client.assume(clock) if clock else client.clock())
         _refuse_other_days(run, known, partition)
         evening = read_evening(client, run.started.now, known, settings.accounts, tell)
         run.finish(client.clock())

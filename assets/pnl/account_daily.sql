@@ -93,6 +93,7 @@ select
     cast(case when all_known then known_total else covered_pnl end as decimal(28, 10)) as total_pnl,
     cast(case when all_known then 0 else covered_pnl - known_total end as decimal(28, 10)) as unattributed_pnl,
     cast(income_estimate as decimal(28, 10)) as income_estimate,
+    cast(transferred_value as decimal(28, 10)) as transferred_value,
     cast(bought_notional as decimal(28, 10)) as bought_notional,
     cast(sold_notional as decimal(28, 10)) as sold_notional,
     cast(broker_realized as decimal(28, 10)) as broker_realized,

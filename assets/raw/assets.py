@@ -32,7 +32,9 @@ def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -
     day = _one_day(*days_of(context))
     trigger = context.run.tags.get(TRIGGER, "dagster")
     with said_plainly():
-        snapshot = take_snapshot(books.con, books.settings, trigger=trigger, partition=day, tell=books.tell)
+        snapshot = take_snapshot(
+            books.con, books.settings, trigger=trigger, partition=day, clock=books.clock, tell=books.tell
+        )
     _speak_up(books, snapshot)
     _refuse_closed_day(snapshot, day)
     for spec in raw_specs():
@@ -43,7 +45,7 @@ def _one_day(first: date, last: date) -> date:
     if first != last:
         raise dg.Failure(
             f"{first} to {last} can't be read from the broker: positions have no as-of, so only the trading day "
-            f"that its clock is in can be. Build past days from what was landed: `daybook build --from {first} --to {last}`",
+            f"that its clock is in can be. Build past days again: `daybook build --from {first} --to {last}`.",
             allow_retries=False,
         )
     return first

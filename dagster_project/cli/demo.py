@@ -77,20 +77,18 @@ def _days(count: int) -> Iterator[tuple[Callable[[str], None], Callable[[Day], N
     if not screen.is_terminal:
         with console.progress("replaying") as tell:
             done = count_from(1)
-            yield _waiting, lambda day: tell(f"{next(done)}/{count} {day.date} {day.status}")
+            yield (
+                lambda text: tell(text) if text.startswith("waiting") else None,
+                lambda day: tell(f"{next(done)}/{count} {day.date} {day.status}"),
+            )
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("starting", total=count)
         yield (
-            lambda text: None if text.startswith("account ") else bar.update(task, description=console.printable(text)),
+            lambda text: bar.update(task, description=console.printable(text)) if text.startswith("waiting") else None,
             lambda day: bar.update(task, advance=1, description=str(day.date)),
         )
-
-
-def _waiting(text: str) -> None:
-    if text.startswith("waiting"):
-        console.notice(text)
 
 
 def _print_day(con: duckdb.DuckDBPyConnection, day: Day) -> None:
@@ -146,11 +144,11 @@ def _print_end(done: Demo) -> None:
         reading = sum(day.read_seconds for day in done.replayed)
         building = sum(day.build_seconds for day in done.replayed)
         console.say(
-            f"Replayed {len(done.replayed)} days in {done.seconds:.1f} s: reading and landing {reading:.1f} s, "
+            f"Days replayed: {len(done.replayed)} in {done.seconds:.1f} s, of which reading and landing {reading:.1f} s, "
             f"building {building:.1f} s"
         )
     if already := len(done.days) - len(done.replayed):
-        console.say(f"{already} days were in the books already: they were not replayed, and nothing in them changed")
+        console.say(f"Days in the books already: {already}; they were not replayed, and nothing in them changed")
     home = f"DAYBOOK_HOME={shlex.quote(str(done.settings.home))} {console.myself()}"
     console.say()
     console.say("How to go on:", "bold")

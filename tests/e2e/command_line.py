@@ -43,14 +43,21 @@ def environment(home: Path, url: str | None = None, **more: str) -> dict[str, st
     return {**mine, "DAYBOOK_HOME": str(home), **broker, **more}
 
 
-def daybook(*arguments: str, home: Path, url: str | None = None, stdin: str | bytes = "", **more: str) -> Ended:
-    """Run a command to its end, a minute at most."""
+def daybook(
+    *arguments: str,
+    home: Path,
+    url: str | None = None,
+    stdin: str | bytes = "",
+    timeout: float = 60,
+    **more: str,
+) -> Ended:
+    """Run a command to its end, `timeout` seconds at most."""
     ended = subprocess.run(
         [DAYBOOK, *arguments],
         env=environment(home, url, **more),
         input=stdin if isinstance(stdin, bytes) else stdin.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=timeout,
         check=False,
     )
     return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())

@@ -75,7 +75,7 @@ def test_an_account_that_fails_makes_the_day_incomplete_and_the_exit_code_3(tmp_
         synced = daybook("sync", home=tmp_path, url=server.url)
         assert synced.code == 3
         assert "INCOMPLETE, 1/2 accounts complete" in synced.out
-        assert [line for line in synced.out.splitlines() if line.startswith("- ")][0].count("100002") == 1
+        assert [line.count("100002") for line in synced.out.splitlines() if line.startswith("- ")] == [1]
         as_json = json.loads(daybook("sync", "--json", home=tmp_path, url=server.url).out)
         assert (as_json["is_complete"], as_json["accounts_complete"], len(as_json["problems"])) == (False, 1, 1)
     built = daybook("build", home=tmp_path)
@@ -240,7 +240,7 @@ def test_a_reader_that_has_enough_ends_the_query_without_a_word(books: Path) -> 
         assert run.stdout.readline() == b"range\n"
         run.stdout.close()
         assert run.stderr.read() == b""
-    assert run.returncode == 141
+    assert run.returncode == 1
 
 
 def test_before_anything_is_published_sql_says_what_to_do(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ class TestPublishedExample:
         with desk(tmp_path, accounts=[account], faults=[promised], **books) as d:
             snapshot = d.sync(FRIDAY)
             assert not snapshot.is_complete
-            assert "3 of 25" in snapshot.problems[0]
+            assert "3 different rows came where the broker counts 25" in snapshot.problems[0]
 
     def test_its_portfolio_history_adds_up_but_for_its_day_and_position_parts(self, tmp_path: Path) -> None:
         (segment,) = self._example("/v1/accounts/{account_id}/portfolio-history")["data"]["segments"][:1]

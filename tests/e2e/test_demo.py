@@ -1,0 +1,81 @@
+"""The demo: the whole pipeline over real HTTP, from nothing, without touching anybody's real books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.broker_server import BrokerServer
+from tests.e2e.command_line import KEY, ask, daybook
+
+#: Everything that the books say, as one text per table: equal texts are equal books.
+TABLES = """
+    select schema_name || '.' || table_name from duckdb_tables()
+    where schema_name in ('raw', 'core', 'pnl', 'quality') and table_name not like '\\_dlt%' escape '\\'
+"""
+
+
+def contents(path: Path) -> dict[str, object]:
+    """A digest of every table of a DuckDB file, whatever the order of its rows."""
+    with duckdb.connect(path, read_only=True) as con:
+        names = [name for (name,) in con.execute(TABLES).fetchall()]
+        digest = "select count(*), bit_xor(md5_number(t::varchar)) from {} as t"
+        return {name: con.execute(digest.format(name)).fetchone() for name in names}
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(300)
+def test_make_demo_replays_early_2005_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    first = daybook("demo", home=tmp_path, timeout=240)
+    assert first.code == 0, first.err
+    assert "28 of 28 days COMPLETE, 2005-02-01 to 2005-03-11" in first.out
+    assert "split of AAPL, 2:1" in first.out
+    assert "exercise of IBM" in first.out
+    assert f"DAYBOOK_HOME={tmp_path}/demo" in first.out
+    before = contents(tmp_path / "demo" / "warehouse.duckdb"), contents(tmp_path / "demo" / "daybook.duckdb")
+    assert before[0]["pnl.account_daily_version"] == before[1]["pnl.account_daily_version"]
+    second = daybook("demo", home=tmp_path)
+    assert second.code == 0
+    assert "28 days were in the books already" in second.out
+    after = contents(tmp_path / "demo" / "warehouse.duckdb"), contents(tmp_path / "demo" / "daybook.duckdb")
+    assert before == after
+
+
+def test_the_demo_goes_on_where_it_was_and_shows_the_last_day(tmp_path: Path) -> None:
+    assert daybook("demo", "--days", "1", home=tmp_path).code == 0
+    more = daybook("demo", "--days", "2", home=tmp_path)
+    assert more.code == 0
+    assert "P&L of 2005-02-02 by account" in more.out
+    assert "Replayed 1 days" in more.out
+    assert "1 days were in the books already" in more.out
+    runs = ask(
+        tmp_path / "demo" / "daybook.duckdb", "select trading_date::varchar, count(*) from raw.extract_run group by all"
+    )
+    assert sorted(runs) == [("2005-02-01", 1), ("2005-02-02", 1)]
+
+
+def test_the_demo_uses_nothing_of_a_real_environment_but_its_home(tmp_path: Path) -> None:
+    with BrokerServer(accounts=[100001], positions={}, instructions={}) as real:
+        ended = daybook("demo", "--days", "1", home=tmp_path, url=real.url, DAYBOOK_ACCOUNTS="100001")
+        assert real.requests == []
+    assert ended.code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"demo"}
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_more_days_than_there_are_prices_for_are_a_usage_error(tmp_path: Path) -> None:
+    ended = daybook("demo", "--days", "100000", home=tmp_path)
+    assert ended.code == 2
+    assert "The sandbox replays" in ended.sentence
+    assert not (tmp_path / "demo").exists()
+
+
+def test_what_the_demo_shows_how_to_go_on_with_works(tmp_path: Path) -> None:
+    shown = daybook("demo", "--days", "1", home=tmp_path).out
+    assert 'sql "from pnl.firm_daily order by trading_date"' in shown
+    answer = daybook("sql", "from pnl.firm_daily order by trading_date", "-f", "csv", home=tmp_path / "demo")
+    assert answer.out.splitlines()[1].startswith("2005-02-01,")
+    assert "replayed by a stand-in broker" in daybook("status", home=tmp_path / "demo").out

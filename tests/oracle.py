@@ -1,0 +1,826 @@
+"""A slow, plain second opinion on the P&L: one account, one day, one instrument at a time, in exact decimals.
+
+Written from the definitions (what a measure is, which evidence goes first, when nothing is known), not from the
+selects, so that a mistake would have to be made twice. It reads what the broker answered each evening and tells what
+the books must say once all of it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+from pipelines.calendar import NEW_YORK, TradingCalendar
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+SHARE_OF_MONEY = Decimal("1e-10")
+
+
+@dataclass(frozen=True)
+class Position:
+    """A row of a positions listing; None: the broker said null."""
+
+    instrument_id: str
+    symbol: str
+    instrument_type: str
+    quantity: Decimal
+    market_value: Decimal
+    cost_basis: Decimal | None = None
+    avg_price: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    closing_price: Decimal | None = None
+    closing_price_date: date | None = None
+    instrument_price: Decimal | None = None
+    daily_realized_pnl: Decimal | None = None
+    daily_unrealized_pnl: Decimal | None = None
+    underlying_instrument_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Fill:
+    """An execution; `quantity` is signed here (bought +, sold -), `price` None where the broker gave none."""
+
+    id: str
+    instrument_id: str
+    quantity: Decimal
+    price: Decimal | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Contract:
+    """An option contract."""
+
+    id: str
+    symbol: str
+    underlying_instrument_id: str
+    contract_type: str
+    strike: Decimal
+    expiry: date
+    multiplier: Decimal
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """An exercise instruction as it stands when it is read."""
+
+    id: str
+    instrument_id: str
+    instruction_type: str
+    quantity: Decimal
+    status: str
+    accepted_quantity: Decimal | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """A split (`ratio` new shares for one old) or a dividend (`amount` a share) on `day`."""
+
+    instrument_id: str
+    day: date
+    ratio: Decimal | None = None
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """A line of adjustments.csv."""
+
+    day: date
+    account_id: str
+    kind: str
+    instrument_id: str
+    to_instrument_id: str | None = None
+    quantity: Decimal | None = None
+    cash: Decimal | None = None
+    value: Decimal | None = None
+    cost_basis: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A day of portfolio-history."""
+
+    day: date
+    realized: Decimal | None
+    unrealized: Decimal | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the broker answered of one account on one evening; None: it could not be read. `whole` is False where the
+    positions came but not all of them. `fills` are those from `fills_since` until the evening."""
+
+    positions: tuple[Position, ...] | None
+    fills_since: datetime
+    whole: bool = True
+    fills: tuple[Fill, ...] | None = None
+    instructions: tuple[Instruction, ...] | None = ()
+    history: tuple[Segment, ...] | None = None
+    daily_pnl: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Evening:
+    """One run: the broker's clock, each expected account's answer, and what is asked once for all accounts."""
+
+    at: datetime
+    answers: Mapping[str, Answer]
+    contracts: tuple[Contract, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True)
+class Book:
+    """Everything that happened: the evenings in order, adjustments.csv as it is in the end, DAYBOOK_REALIZED."""
+
+    evenings: tuple[Evening, ...]
+    adjustments: tuple[Adjustment, ...] = ()
+    realized: str = "auto"
+
+
+@dataclass
+class Row:
+    """What the books must say of an instrument on a day. None: unknown. `moved`: an event or a person moved quantity or
+    value here, so that position_pnl and day_pnl need not add up."""
+
+    status: str
+    quantity_prev: Decimal | None
+    quantity: Decimal
+    realized_pnl: Decimal | None = None
+    unrealized_change: Decimal | None = None
+    total_pnl: Decimal | None = None
+    position_pnl: Decimal | None = None
+    day_pnl: Decimal | None = None
+    income_estimate: Decimal | None = None
+    total_source: str | None = None
+    moved: bool = False
+
+
+@dataclass
+class AccountDay:
+    """What the books must say of an account on a day."""
+
+    realized_pnl: Decimal | None
+    unrealized_change: Decimal | None
+    total_pnl: Decimal | None
+    unattributed_pnl: Decimal | None
+    positions_unknown: int
+    is_opening: bool
+
+
+@dataclass
+class Result:
+    """The oracle's books: rows by (account, instrument, day), accounts and gaps by (account, day)."""
+
+    rows: dict[tuple[str, str, date], Row] = field(default_factory=dict)
+    accounts: dict[tuple[str, date], AccountDay] = field(default_factory=dict)
+    gaps: dict[tuple[str, date], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A position at the end of a day, with everything that is known about it worked out."""
+
+    position: Position
+    multiplier: Decimal
+    price: Decimal | None
+    cost: Decimal | None
+    unrealized: Decimal | None
+
+    @property
+    def quantity(self) -> Decimal:
+        return self.position.quantity
+
+    @property
+    def value(self) -> Decimal:
+        return self.position.market_value
+
+
+@dataclass(frozen=True)
+class _Eod:
+    """The end of an account's day."""
+
+    captured_at: datetime
+    held: Mapping[str, _Held]
+
+
+@dataclass(frozen=True)
+class _Move:
+    """Quantity, cash, value and basis that an event or a person moved, in +, out -. None: unknown."""
+
+    quantity: Decimal = ZERO
+    cash: Decimal = ZERO
+    value: Decimal = ZERO
+    basis: Decimal | None = ZERO
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The days that one row covers: after `prev` (None: the account's first day) up to `day`."""
+
+    account: str
+    prev: date | None
+    day: date
+    start: _Eod
+    end: _Eod
+    sessions: tuple[date, ...]
+    loaded: bool
+
+
+_NOTHING = _Eod(datetime.max, {})
+
+
+def consult(book: Book) -> Result:
+    """What the books must say at the end."""
+    return _Oracle(book).result()
+
+
+class _Oracle:
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.calendar = TradingCalendar.load()
+        self.contracts = {each.id: each for evening in book.evenings for each in evening.contracts}
+        self.events = {each for evening in book.evenings for each in evening.events}
+        self.days: dict[date, list[Evening]] = {}
+        for evening in book.evenings:
+            assigned = self.calendar.assign(evening.at)
+            if assigned.eod_eligible:
+                self.days.setdefault(assigned.trading_date, []).append(evening)
+
+    def result(self) -> Result:
+        result = Result()
+        previous: dict[str, tuple[date, _Eod]] = {}
+        roster: tuple[str, ...] = ()
+        for session in self.calendar.sessions(min(self.days), max(self.days)):
+            evenings = self.days.get(session.date, [])
+            if evenings:
+                roster = tuple(sorted({account for evening in evenings for account in evening.answers}))
+            for account in roster:
+                eod = self._end_of_day(account, session.date, evenings)
+                if eod is None:
+                    result.gaps[account, session.date] = _gap(account, evenings)
+                    continue
+                prev, start = previous.get(account, (None, _NOTHING))
+                self._fill_day(result, self._span(account, prev, session.date, start, eod))
+                previous[account] = (session.date, eod)
+        return result
+
+    # ---- the end of a day
+
+    def _end_of_day(self, account: str, day: date, evenings: Iterable[Evening]) -> _Eod | None:
+        """Quantities, cost and daily fields of the last snapshot between the close and 20:00; marks of the last one
+        whose prices are all of the day, else of the last one."""
+        whole = [e for e in evenings if (a := e.answers.get(account)) and a.positions is not None and a.whole]
+        if not whole:
+            return None
+        after_close = [e for e in whole if self.calendar.assign(e.at).grade == "POST_CLOSE"]
+        book = (after_close or whole)[-1]
+        final = [e for e in whole if all(p.closing_price_date == day for p in _rows(e, account))]
+        marks = (final or whole)[-1]
+        marked = {p.instrument_id: p for p in _rows(marks, account)}
+        held = {}
+        for position in _rows(book, account):
+            own = position if after_close else replace(position, daily_realized_pnl=None, daily_unrealized_pnl=None)
+            other = marked.get(position.instrument_id)
+            if other is not None and other.quantity == own.quantity:
+                own = _remarked(own, other)
+            held[position.instrument_id] = self._held(own, day, marks.at)
+        return _Eod(book.at, held)
+
+    def _held(self, position: Position, day: date, captured_at: datetime) -> _Held:
+        multiplier = self._multiplier(position)
+        cost = position.cost_basis
+        if cost is None and position.avg_price is not None:
+            cost = position.quantity * position.avg_price * multiplier
+        unrealized = position.unrealized_pnl
+        if unrealized is None and cost is not None:
+            unrealized = position.market_value - cost
+        if position.quantity == 0:
+            cost = unrealized = ZERO
+        price = self._price(position, day, captured_at, multiplier)
+        return _Held(position, multiplier, price, cost, unrealized)
+
+    def _price(self, position: Position, day: date, captured_at: datetime, multiplier: Decimal) -> Decimal | None:
+        if position.closing_price is not None and position.closing_price_date == day:
+            return position.closing_price
+        if position.instrument_price is not None and captured_at >= self.calendar.session(day).close:
+            return position.instrument_price
+        if position.quantity != 0:
+            return position.market_value / (position.quantity * multiplier)
+        return position.closing_price
+
+    def _multiplier(self, position: Position) -> Decimal:
+        """Shares have none. A contract is of whole units, whatever rounding its cost went through."""
+        contract = self.contracts.get(position.instrument_id)
+        if contract is not None:
+            return contract.multiplier
+        if position.instrument_type != "OPTION":
+            return ONE
+        price = position.closing_price or position.instrument_price
+        if position.quantity and position.avg_price and position.cost_basis is not None:
+            return _whole(position.cost_basis / (position.quantity * position.avg_price))
+        if position.quantity and price:
+            return _whole(position.market_value / (position.quantity * price))
+        return Decimal(100)
+
+    # ---- evidence
+
+    def _span(self, account: str, prev: date | None, day: date, start: _Eod, end: _Eod) -> _Span:
+        sessions = self.calendar.sessions(prev, day)[1:] if prev else self.calendar.sessions(day, day)
+        since = self._post_close(prev) if prev else end.captured_at
+        loaded = any(
+            (a := evening.answers.get(account)) is not None
+            and a.fills is not None
+            and a.fills_since <= since
+            and evening.at >= end.captured_at
+            for evening in self.book.evenings
+        )
+        return _Span(account, prev, day, start, end, tuple(each.date for each in sessions), loaded)
+
+    def _post_close(self, day: date) -> datetime:
+        return datetime.combine(day, time(20), NEW_YORK)
+
+    def _fills(self, span: _Span) -> dict[str, list[Fill]]:
+        """Each instrument's fills that traded in the span, as last seen."""
+        assert span.prev is not None
+        seen = {
+            fill.id: fill
+            for evening in self.book.evenings
+            for fill in (a.fills or () if (a := evening.answers.get(span.account)) else ())
+        }
+        found: dict[str, list[Fill]] = {}
+        for fill in seen.values():
+            if self._post_close(span.prev) < fill.at <= self._post_close(span.day):
+                found.setdefault(fill.instrument_id, []).append(fill)
+        return found
+
+    def _ratio(self, instrument: str, span: _Span, after: datetime | None = None) -> Decimal:
+        """What one share of the span's beginning (or of a fill at `after`) is at its end."""
+        ratio = ONE
+        for event in self.events:
+            if event.instrument_id != instrument or event.ratio is None or event.day not in _dates(span):
+                continue
+            if after is None or self._trading_date(after, span) < event.day:
+                ratio *= event.ratio
+        return ratio
+
+    def _trading_date(self, at: datetime, span: _Span) -> date:
+        return min(day for day in span.sessions if at <= self._post_close(day))
+
+    def _history(self, span: _Span) -> Decimal | None:
+        """The broker's gross P&L of the span; None where a day of it is missing."""
+        said = {
+            segment.day: segment
+            for evening in self.book.evenings
+            for segment in (a.history or () if (a := evening.answers.get(span.account)) else ())
+        }
+        total = ZERO
+        for day in span.sessions:
+            segment = said.get(day)
+            if segment is None or segment.realized is None or segment.unrealized is None:
+                return None
+            total += segment.realized + segment.unrealized
+        return total
+
+    def _since_cost(self, span: _Span) -> bool:
+        """Whether daily_realized_pnl is measured from cost: as set, else whichever reading gives the broker's own total."""
+        if self.book.realized != "auto":
+            return self.book.realized == "since_cost"
+        from_cost = from_close = ZERO
+        for instrument, held in span.end.held.items():
+            realized, change = _daily(held.position)
+            if realized is None or change is None:
+                continue
+            before = _unrealized(span.start.held.get(instrument))
+            if held.unrealized is None or before is None:
+                return False
+            from_cost += realized + held.unrealized - before
+            from_close += realized + change
+        said = [
+            answer.daily_pnl
+            for evening in self.days[span.day]
+            if (answer := evening.answers.get(span.account)) and answer.daily_pnl is not None
+        ]
+        for total in (said[-1] if said else None, self._history(span)):
+            if total is not None and (_close(from_cost, total) or _close(from_close, total)):
+                return not _close(from_close, total)
+        return False
+
+    # ---- events that move value
+
+    def _moves(self, span: _Span, fills: Mapping[str, list[Fill]]) -> dict[str, list[_Move]]:
+        moves: dict[str, list[_Move]] = {}
+        for line in self.book.adjustments:
+            if line.account_id == span.account and line.day in span.sessions:
+                for instrument, move in _adjusted(line, span):
+                    moves.setdefault(instrument, []).append(move)
+        for instrument, held in sorted(span.start.held.items()):
+            contract = self._contract(held.position)
+            if contract is None or held.quantity == 0:
+                continue
+            for other, move in self._lifecycle(span, fills, moves, held, contract):
+                moves.setdefault(other, []).append(move)
+        return moves
+
+    def _contract(self, position: Position) -> Contract | None:
+        """The contract, from the broker or, without it, from the symbol."""
+        known = self.contracts.get(position.instrument_id)
+        if known is not None or position.instrument_type != "OPTION":
+            return known
+        stem, strike = position.symbol[:-8], position.symbol[-8:]
+        return Contract(
+            position.instrument_id,
+            position.symbol,
+            position.underlying_instrument_id or "",
+            "CALL" if stem[-1] == "C" else "PUT",
+            Decimal(strike) / 1000,
+            datetime.strptime(stem[-7:-1], "%y%m%d").date(),  # noqa: DTZ007  (a day, not an instant)
+            self._multiplier(position),
+        )
+
+    def _lifecycle(
+        self,
+        span: _Span,
+        fills: Mapping[str, list[Fill]],
+        moves: Mapping[str, list[_Move]],
+        held: _Held,
+        contract: Contract,
+    ) -> Iterable[tuple[str, _Move]]:
+        """Contracts that left without a trade: exercised as instructed, exercised or assigned as the stock shows, or
+        expired."""
+        option = held.position.instrument_id
+        side = ONE if held.quantity > 0 else -ONE
+        left = (held.quantity - self._expected_less(span, fills, moves, option)) * side
+        if left <= 0:
+            return
+        exercised = min(self._accepted(span, option, "EXERCISE"), left) if side > 0 else ZERO
+        if exercised:
+            yield from self._delivery(span, fills, held, contract, exercised)
+            left -= exercised
+        if not left:
+            return
+        last = contract.expiry if self.calendar.is_session(contract.expiry) else self.calendar.previous(contract.expiry)
+        assert span.prev is not None
+        expired = contract.expiry <= span.day and (span.prev >= last or span.loaded)
+        lapsed = side > 0 and self._accepted(span, option, "DO_NOT_EXERCISE") > 0
+        if (expired or (side < 0 and span.loaded)) and not lapsed:
+            deliverable = _deliverable(contract, side * left)
+            if self._unexplained(span, fills, moves, contract.underlying_instrument_id) == deliverable:
+                yield from self._delivery(span, fills, held, contract, left)
+                return
+        if expired:
+            yield option, _Move(-side * left)
+
+    def _expected_less(
+        self, span: _Span, fills: Mapping[str, list[Fill]], moves: Mapping[str, list[_Move]], instrument: str
+    ) -> Decimal:
+        """What of today's quantity neither trades nor moves brought."""
+        traded = sum((fill.quantity for fill in fills.get(instrument, ()) if span.loaded), ZERO)
+        moved = sum((move.quantity for move in moves.get(instrument, ())), ZERO)
+        return _quantity(span.end.held.get(instrument)) - traded - moved
+
+    def _unexplained(
+        self, span: _Span, fills: Mapping[str, list[Fill]], moves: Mapping[str, list[_Move]], instrument: str
+    ) -> Decimal:
+        start = _quantity(span.start.held.get(instrument)) * self._ratio(instrument, span)
+        return self._expected_less(span, fills, moves, instrument) - start
+
+    def _accepted(self, span: _Span, option: str, kind: str) -> Decimal:
+        """Contracts of accepted instructions of the last five sessions, as last seen."""
+        seen = {
+            instruction.id: instruction
+            for evening in self.book.evenings
+            for instruction in (a.instructions or () if (a := evening.answers.get(span.account)) else ())
+        }
+        first = span.day
+        for _ in range(5):
+            first = self.calendar.previous(first)
+        return sum(
+            (
+                each.accepted_quantity or ZERO
+                for each in seen.values()
+                if each.instrument_id == option
+                and each.instruction_type == kind
+                and each.status == "ACCEPTED"
+                and self.calendar.session(first).close <= each.updated_at <= span.end.captured_at
+            ),
+            ZERO,
+        )
+
+    def _delivery(
+        self, span: _Span, fills: Mapping[str, list[Fill]], held: _Held, contract: Contract, contracts: Decimal
+    ) -> Iterable[tuple[str, _Move]]:
+        """Both legs of an exercise or assignment: stock against the strike, and the premium with it unless the stock's
+        own cost shows the strike alone."""
+        side = ONE if held.quantity > 0 else -ONE
+        part = side * contracts / held.quantity
+        shares = _deliverable(contract, side * contracts)
+        cash = -shares * contract.strike
+        stock = contract.underlying_instrument_id
+        value = _money(held.value * part)
+        basis = None if held.cost is None else _money(held.cost * part)
+        if self._shows_strike_alone(span, fills, stock, shares, -cash, basis):
+            value, basis = ZERO, ZERO
+        yield held.position.instrument_id, _Move(-side * contracts, ZERO, -value, None if basis is None else -basis)
+        yield stock, _Move(shares, cash, value, basis)
+
+    def _shows_strike_alone(
+        self,
+        span: _Span,
+        fills: Mapping[str, list[Fill]],
+        stock: str,
+        shares: Decimal,
+        strike: Decimal,
+        premium: Decimal | None,
+    ) -> bool:
+        """Only stock that grew tells: what it cost less what the trades cost is the strike, or strike and premium."""
+        before, after = span.start.held.get(stock), span.end.held.get(stock)
+        if after is None or after.quantity * shares <= 0 or _quantity(before) * shares < 0 or premium is None:
+            return False
+        bought = fills.get(stock, ())
+        if after.cost is None or _cost(before) is None or any(f.quantity * shares < 0 or not f.price for f in bought):
+            return False
+        grown = after.cost - (_cost(before) or ZERO) - sum((f.quantity * (f.price or ZERO) for f in bought), ZERO)
+        return abs(grown - strike) < abs(grown - strike - premium)
+
+    # ---- the measures
+
+    def _fill_day(self, result: Result, span: _Span) -> None:
+        if span.prev is None:
+            rows = {
+                instrument: self._opening(held, span)
+                for instrument, held in span.end.held.items()
+                if held.quantity != 0
+            }
+            history = None
+        else:
+            rows = self._rows(span)
+            history = self._history(span)
+            _give_residual(rows, history)
+        for instrument, row in rows.items():
+            result.rows[span.account, instrument, span.day] = row
+        result.accounts[span.account, span.day] = _account(rows.values(), history, is_opening=span.prev is None)
+
+    def _opening(self, held: _Held, span: _Span) -> Row:
+        """The first day is an opening balance; only the broker's own daily fields say what the day brought."""
+        row = Row("OPENING", None, held.quantity)
+        realized, change = _daily(held.position)
+        if realized is None or change is None or (self._since_cost(span) and realized != 0):
+            return row
+        row.realized_pnl, row.unrealized_change, row.total_pnl = realized, change, realized + change
+        row.total_source = "REPORTED"
+        return row
+
+    def _rows(self, span: _Span) -> dict[str, Row]:
+        fills = self._fills(span)
+        moves = self._moves(span, fills)
+        today = {i for i, held in span.end.held.items() if held.quantity != 0}
+        before = {i for i, held in span.start.held.items() if held.quantity != 0}
+        rows = {}
+        for instrument in sorted(today | before | fills.keys() | moves.keys()):
+            rows[instrument] = self._row(span, instrument, fills.get(instrument, []), moves.get(instrument, []))
+        return rows
+
+    def _row(self, span: _Span, instrument: str, fills: list[Fill], moves: list[_Move]) -> Row:
+        start, end = span.start.held.get(instrument), span.end.held.get(instrument)
+        ratio = self._ratio(instrument, span)
+        q0, q1 = _quantity(start) * ratio, _quantity(end)
+        row = Row(_status(_quantity(start), q1), _quantity(start), q1, moved=bool(moves))
+        known = _Known(self, span, instrument, fills, moves, ratio)
+        known.measure(row, q0, q1, since_cost=self._since_cost(span))
+        known.split_by_time(row, q0)
+        row.income_estimate = self._income(span, instrument, _quantity(start))
+        return row
+
+    def _income(self, span: _Span, instrument: str, quantity: Decimal) -> Decimal:
+        return sum(
+            (
+                quantity * event.amount
+                for event in self.events
+                if event.instrument_id == instrument and event.amount is not None and event.day in _dates(span)
+            ),
+            ZERO,
+        )
+
+
+class _Known:
+    """What is known about one row, and the measures that follow from it."""
+
+    def __init__(
+        self, oracle: _Oracle, span: _Span, instrument: str, fills: list[Fill], moves: list[_Move], ratio: Decimal
+    ) -> None:
+        self.span = span
+        self.ratio = ratio
+        self.start, self.end = span.start.held.get(instrument), span.end.held.get(instrument)
+        contract = oracle.contracts.get(instrument)
+        held = self.end or self.start
+        self.multiplier = held.multiplier if held else contract.multiplier if contract else ONE
+        self.fills = fills if span.loaded else []
+        self.half_known = bool(fills) and not span.loaded
+        self.priced = all(fill.price is not None for fill in self.fills)
+        self.traded = sum((f.quantity * oracle._ratio(instrument, span, f.at) for f in self.fills), ZERO)
+        self.adjusted = [(f.quantity * oracle._ratio(instrument, span, f.at), f) for f in self.fills]
+        self.moves = moves
+        self.moved = sum((move.quantity for move in moves), ZERO)
+        self.value = sum((move.value for move in moves), ZERO)
+        bases = [move.basis for move in moves]
+        self.basis = None if None in bases else sum((basis for basis in bases if basis is not None), ZERO)
+        self.cash = sum((move.cash for move in moves), ZERO)
+
+    @property
+    def cost_change(self) -> Decimal | None:
+        b0, b1 = _cost(self.start), _cost(self.end)
+        return None if b0 is None or b1 is None or self.basis is None else b1 - b0 - self.basis
+
+    @property
+    def unrealized_change(self) -> Decimal | None:
+        u0, u1 = _unrealized(self.start), _unrealized(self.end)
+        return None if u0 is None or u1 is None or self.basis is None else u1 - u0 - (self.value - self.basis)
+
+    def measure(self, row: Row, q0: Decimal, q1: Decimal, *, since_cost: bool) -> None:
+        """The best evidence that there is, or none."""
+        rolls = q0 + self.traded + self.moved == q1
+        known = self.cost_change is not None and self.unrealized_change is not None
+        if self.span.loaded and rolls and self.priced and known:
+            spent = sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO) * self.multiplier
+            self._set(row, "EXECUTIONS", self.cash - spent + (self.cost_change or ZERO), self.unrealized_change)
+        elif self._reported(row, q1, since_cost=since_cost):
+            pass
+        elif self.span.loaded and not rolls:
+            if self._is_split_suspect(q0, q1):
+                self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
+        elif not self.half_known and self.moves and rolls and self.priced and known:
+            self._set(row, "SNAPSHOT", self.cash + (self.cost_change or ZERO), self.unrealized_change)
+        elif not self.half_known and not _shrank(q0 + self.moved, q1) and not self._sold_unpriced(q1):
+            self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
+        elif self._is_split_suspect(q0, q1):
+            self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
+
+    def _set(self, row: Row, source: str, realized: Decimal, change: Decimal | None) -> None:
+        if change is not None:
+            row.realized_pnl, row.unrealized_change, row.total_pnl = realized, change, realized + change
+            row.total_source = source
+
+    def _reported(self, row: Row, q1: Decimal, *, since_cost: bool) -> bool:
+        if self.end is None or len(self.span.sessions) != 1:
+            return False
+        realized, change = _daily(self.end.position)
+        if realized is None or (change is None and q1 != 0):
+            return False
+        self._set(row, "REPORTED", realized, self.unrealized_change if since_cost else change or ZERO)
+        return row.total_source is not None
+
+    def _is_split_suspect(self, q0: Decimal, q1: Decimal) -> bool:
+        same_cost = _cost(self.start) is not None and _cost(self.start) == _cost(self.end)
+        return not self.fills and not self.moves and q0 * q1 > 0 and q0 != q1 and same_cost
+
+    def _sold_unpriced(self, q1: Decimal) -> bool:
+        return any(fill.quantity * q1 <= 0 for fill in self.fills)
+
+    def split_by_time(self, row: Row, q0: Decimal) -> None:
+        """What was carried in moved with the price; what was traded moved from its own price."""
+        p0, p1 = (held.price if held else None for held in (self.start, self.end))
+        if q0 == 0:
+            row.position_pnl = ZERO
+        elif p0 is not None and p1 is not None:
+            row.position_pnl = (q0 * p1 - q0 / self.ratio * p0) * self.multiplier
+        spent = sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO)
+        if not self.span.loaded or not self.priced:
+            if not self.moves and not self.fills and q0 == row.quantity and not self.half_known:
+                row.day_pnl = ZERO
+        elif not self.fills or self.traded == 0:
+            row.day_pnl = -spent * self.multiplier
+        elif p1 is not None:
+            row.day_pnl = (self.traded * p1 - spent) * self.multiplier
+
+
+def _rows(evening: Evening, account: str) -> list[Position]:
+    """The account's positions; cash is none."""
+    return [p for p in evening.answers[account].positions or () if p.instrument_type != "CASH"]
+
+
+def _remarked(position: Position, marks: Position) -> Position:
+    return replace(
+        position,
+        market_value=marks.market_value,
+        unrealized_pnl=marks.unrealized_pnl,
+        closing_price=marks.closing_price,
+        closing_price_date=marks.closing_price_date,
+        instrument_price=marks.instrument_price,
+    )
+
+
+def _gap(account: str, evenings: Iterable[Evening]) -> str:
+    answers = [evening.answers[account] for evening in evenings if account in evening.answers]
+    if not answers:
+        return "NO_SNAPSHOT"
+    return "FETCH_FAILED" if answers[-1].positions is None else "INCOMPLETE_SNAPSHOT"
+
+
+def _daily(position: Position) -> tuple[Decimal | None, Decimal | None]:
+    """daily_realized and daily_unrealized: both or neither, but of a flat position the first is enough."""
+    realized, change = position.daily_realized_pnl, position.daily_unrealized_pnl
+    if realized is None or (change is None and position.quantity != 0):
+        return None, None
+    return realized, change
+
+
+def _adjusted(line: Adjustment, span: _Span) -> Iterable[tuple[str, _Move]]:
+    if line.kind == "ID_CHANGE":
+        held = span.start.held.get(line.instrument_id)
+        if held is not None and line.to_instrument_id is not None:
+            cost = held.cost
+            yield line.instrument_id, _Move(-held.quantity, ZERO, -held.value, None if cost is None else -cost)
+            yield line.to_instrument_id, _Move(held.quantity, ZERO, held.value, cost)
+        return
+    yield (
+        line.instrument_id,
+        _Move(line.quantity or ZERO, line.cash or ZERO, line.value or ZERO, line.cost_basis or ZERO),
+    )
+
+
+def _deliverable(contract: Contract, quantity: Decimal) -> Decimal:
+    """Shares that come in (+) or go out (-) when `quantity` contracts, short ones negative, are exercised."""
+    return quantity * contract.multiplier * (1 if contract.contract_type == "CALL" else -1)
+
+
+def _shrank(q0: Decimal, q1: Decimal) -> bool:
+    return q0 != 0 and (q0 * q1 < 0 or abs(q1) < abs(q0))
+
+
+def _status(q0: Decimal, q1: Decimal) -> str:
+    if q0 == 0:
+        return "OPENED" if q1 != 0 else "INTRADAY_ROUND_TRIP"
+    if q1 == 0:
+        return "CLOSED"
+    return "HELD" if q0 * q1 > 0 else "FLIPPED"
+
+
+def _quantity(held: _Held | None) -> Decimal:
+    return held.quantity if held else ZERO
+
+
+def _cost(held: _Held | None) -> Decimal | None:
+    return held.cost if held else ZERO
+
+
+def _unrealized(held: _Held | None) -> Decimal | None:
+    return held.unrealized if held else ZERO
+
+
+def _dates(span: _Span) -> set[date]:
+    return set(span.sessions)
+
+
+def _give_residual(rows: Mapping[str, Row], history: Decimal | None) -> None:
+    """One unknown row is what the broker's own total leaves over."""
+    unknown = [row for row in rows.values() if row.total_pnl is None]
+    if history is None or len(unknown) != 1:
+        return
+    row = unknown[0]
+    row.total_pnl = history - sum((each.total_pnl for each in rows.values() if each.total_pnl is not None), ZERO)
+    row.total_source = "ACCOUNT_RESIDUAL"
+
+
+def _account(rows: Iterable[Row], history: Decimal | None, *, is_opening: bool) -> AccountDay:
+    rows = list(rows)
+    known = [row.total_pnl for row in rows if row.total_pnl is not None]
+    unknown = len(rows) - len(known)
+    total = sum(known, ZERO) if not unknown else history
+    return AccountDay(
+        realized_pnl=_sum(row.realized_pnl for row in rows),
+        unrealized_change=_sum(row.unrealized_change for row in rows),
+        total_pnl=total,
+        unattributed_pnl=None if history is None else history - sum(known, ZERO),
+        positions_unknown=unknown,
+        is_opening=is_opening,
+    )
+
+
+def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
+    total = ZERO
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _close(ours: Decimal, theirs: Decimal) -> bool:
+    return abs(ours - theirs) <= Decimal("0.05")
+
+
+def _whole(number: Decimal) -> Decimal:
+    return number.quantize(ONE, ROUND_HALF_EVEN)
+
+
+def _money(amount: Decimal) -> Decimal:
+    with localcontext() as context:
+        context.prec = 60
+        return amount.quantize(SHARE_OF_MONEY)
