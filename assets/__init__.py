@@ -1,0 +1,1 @@
+"""What exists. Folder = schema, file = table."""

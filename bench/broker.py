@@ -1,7 +1,7 @@
-"""A broker on loopback with every page ready before the first request, in a process of its own: its CPU counts for nobody.
+"""A broker on loopback with every page ready before the first request, in a process of its own that nobody pays for.
 
-Run as `python -m bench.broker ACCOUNTS POSITIONS [DAY]`: it prints one line of JSON (url, market_value) and serves until
-its standard input ends.
+Run as `python -m bench.broker ACCOUNTS POSITIONS [DAY]`: it prints one line of JSON (url, market_value) and serves
+until its standard input ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether one more day costs the same after a month, half a year and a year of history, and what it costs to build it all anew.
+"""Whether one more day costs the same after a month and after a year of history, and what building it all anew costs.
 
 `python -m bench.build --help` names the sizes. The first two evenings are read from a broker on loopback and built; the
 second is copied to the sessions that follow (bench/history.py), until one more evening is landed and built, and timed.
@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -121,12 +122,13 @@ def measure(home: Path, accounts: int, positions: int, history: list[int]) -> di
         began = time.perf_counter()
         warehouse.fill(length)
         print(f"{length} days of history after {time.perf_counter() - began:.0f} s", flush=True)
-        days[str(length)] = warehouse.one_more()
-        size = (home / "warehouse.duckdb").stat().st_size / 2**30
+        # the better of two: what else the machine did in the meantime is not the question
+        day = min((warehouse.one_more() for _ in range(2)), key=itemgetter("build"))
+        day["gigabytes"] = (home / "warehouse.duckdb").stat().st_size / 2**30
+        days[str(length)] = day
         print(
-            f"  one more: {days[str(length)]['land']:.2f} s landed, {days[str(length)]['build']:.2f} s built, {size:.1f} GB"
+            f"  one more: {day['land']:.2f} s landed, {day['build']:.2f} s built, {day['gigabytes']:.1f} GB", flush=True
         )
-        days[str(length)]["gigabytes"] = size
         if length == history[0]:
             rebuild = warehouse.rebuild()
             print(f"  all {warehouse.filled} days anew: {rebuild:.1f} s", flush=True)
@@ -151,12 +153,12 @@ def text(result: dict[str, Any]) -> str:
         [
             "## Build",
             "",
-            f"One more evening of {result['accounts']} accounts with {result['positions']:,} positions each, landed and built on",
-            "top of more and more history, in one run. The work is that of a day, whatever lies behind it.",
+            f"One more evening of {result['accounts']} accounts with {result['positions']:,} positions each, landed and",
+            "built on top of more and more history, in one run; the better of two evenings.",
             "",
             *table(["history", "land s", "build s", "build, relative", "warehouse GB"], rows),
             "",
-            f"All {int(next(iter(days))) + 1} days built anew: {result['rebuild']:.1f} s.",
+            f"All {int(next(iter(days))) + 2} days built anew: {result['rebuild']:.1f} s.",
         ]
     )
 

@@ -1,4 +1,4 @@
-"""A warehouse with years in it, made in minutes: one evening that was read and built for real, copied to other sessions.
+"""A warehouse with years in it, made in minutes: an evening that was read and built for real, copied to other days.
 
 Every table that a day leaves rows in is copied: dates move to the session, instants by as many days, runs and loads get
 ids of their own. So the copies have the very columns and types of what was landed, and lie in the files in date order.

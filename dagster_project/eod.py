@@ -31,13 +31,18 @@ def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0
     """Close the broker clock's trading day; 0 where it stands COMPLETE, 3 where not, or where it is not over yet.
 
     Waits up to `wait` seconds for another run. Raises DaybookError (ConfigurationError, LockedOut, Unauthorized, ...)
-    with one sentence when the job failed; where it had begun, an alert has been sent.
+    with one sentence where it fails; once it has the books, a failure is also an alert.
     """
     settings.reading_key()
     with evening(settings, wait=wait, tell=tell) as con:
-        clock = _clock(settings)
-        day = _trading_day(con, clock)
-        _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
+        day = None
+        try:
+            clock = _clock(settings)
+            day = _trading_day(con, clock)
+            _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
+        except Exception as error:
+            send(settings, Alert(f"daybook eod failed: {error}", "Run it again before 04:00 New York.", day))
+            raise
         return _report(con, day, tell)
 
 
@@ -70,18 +75,14 @@ def _execute(books: OpenBooks, day: date) -> None:
                 run_config=_QUIET,
                 tags={TRIGGER: "eod"},
             )
-        except Exception as error:
-            plain = _plain(error)
-            books.alert(Alert(f"daybook eod failed: {plain}", "Run it again before 04:00 New York.", day))
-            raise plain from error
+        except dg.Failure as failure:
+            raise _plain(failure) from failure
 
 
-def _plain(error: Exception) -> Exception:
-    """The error behind a failure of a step: ours, with its exit code, or the sentence that the step failed with."""
-    if not isinstance(error, dg.Failure):
-        return error
-    cause = error.__cause__
-    return cause if isinstance(cause, DaybookError) else DaybookError(error.description or "The run failed.")
+def _plain(failure: dg.Failure) -> DaybookError:
+    """The error behind a step's failure, with its own exit code; else the sentence that the step failed with."""
+    cause = failure.__cause__
+    return cause if isinstance(cause, DaybookError) else DaybookError(failure.description or "The run failed.")
 
 
 def _report(con: duckdb.DuckDBPyConnection, day: date, tell: Tell) -> int:

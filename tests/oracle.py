@@ -16,6 +16,7 @@ from pipelines.calendar import NEW_YORK, TradingCalendar
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+CENT = Decimal("0.01")
 SHARE_OF_MONEY = Decimal("1e-10")
 
 
@@ -48,6 +49,7 @@ class Fill:
     quantity: Decimal
     price: Decimal | None
     at: datetime
+    underlying_instrument_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,8 @@ class Book:
 
 @dataclass
 class Row:
-    """What the books must say of an instrument on a day. None: unknown. `moved`: an event or a person moved quantity or
-    value here, so that position_pnl and day_pnl need not add up."""
+    """What the books must say of an instrument on a day. None: unknown. `open_change` is U1 - U0 also where no total is
+    known. `moved`: an event or a person moved quantity or value here, so position_pnl and day_pnl need not add up."""
 
     status: str
     quantity_prev: Decimal | None
@@ -159,6 +161,7 @@ class Row:
     day_pnl: Decimal | None = None
     income_estimate: Decimal | None = None
     total_source: str | None = None
+    open_change: Decimal | None = None
     moved: bool = False
 
 
@@ -171,7 +174,6 @@ class AccountDay:
     total_pnl: Decimal | None
     unattributed_pnl: Decimal | None
     positions_unknown: int
-    is_opening: bool
 
 
 @dataclass
@@ -248,6 +250,7 @@ class _Oracle:
         self.contracts = {each.id: each for evening in book.evenings for each in evening.contracts}
         self.events = {each for evening in book.evenings for each in evening.events}
         self.days: dict[date, list[Evening]] = {}
+        self.eods: dict[tuple[str, date], _Eod] = {}
         for evening in book.evenings:
             assigned = self.calendar.assign(evening.at)
             if assigned.eod_eligible:
@@ -255,21 +258,28 @@ class _Oracle:
 
     def result(self) -> Result:
         result = Result()
-        previous: dict[str, tuple[date, _Eod]] = {}
-        roster: tuple[str, ...] = ()
-        for session in self.calendar.sessions(min(self.days), max(self.days)):
-            evenings = self.days.get(session.date, [])
-            if evenings:
-                roster = tuple(sorted({account for evening in evenings for account in evening.answers}))
-            for account in roster:
-                eod = self._end_of_day(account, session.date, evenings)
-                if eod is None:
-                    result.gaps[account, session.date] = _gap(account, evenings)
-                    continue
-                prev, start = previous.get(account, (None, _NOTHING))
-                self._fill_day(result, self._span(account, prev, session.date, start, eod))
-                previous[account] = (session.date, eod)
+        sessions = self.calendar.sessions(min(self.days), max(self.days))
+        for account, day, evenings in self._expected([session.date for session in sessions]):
+            eod = self._end_of_day(account, day, evenings)
+            if eod is None:
+                result.gaps[account, day] = _gap(account, evenings)
+            else:
+                self.eods[account, day] = eod
+        previous: dict[str, date] = {}
+        for account, day in self.eods:
+            self._fill_day(result, self._span(account, previous.get(account), day))
+            previous[account] = day
         return result
+
+    def _expected(self, days: Iterable[date]) -> Iterable[tuple[str, date, list[Evening]]]:
+        """The accounts of each day: those that were asked for, or on a day when nobody asked those of the day before."""
+        roster: list[str] = []
+        for day in days:
+            evenings = self.days.get(day, [])
+            if evenings:
+                roster = sorted({account for evening in evenings for account in evening.answers})
+            for account in roster:
+                yield account, day, evenings
 
     # ---- the end of a day
 
@@ -331,15 +341,19 @@ class _Oracle:
 
     # ---- evidence
 
-    def _span(self, account: str, prev: date | None, day: date, start: _Eod, end: _Eod) -> _Span:
+    def _answers(self, account: str) -> Iterable[tuple[datetime, Answer]]:
+        for evening in self.book.evenings:
+            if account in evening.answers:
+                yield evening.at, evening.answers[account]
+
+    def _span(self, account: str, prev: date | None, day: date) -> _Span:
+        start = self.eods[account, prev] if prev else _NOTHING
+        end = self.eods[account, day]
         sessions = self.calendar.sessions(prev, day)[1:] if prev else self.calendar.sessions(day, day)
         since = self._post_close(prev) if prev else end.captured_at
         loaded = any(
-            (a := evening.answers.get(account)) is not None
-            and a.fills is not None
-            and a.fills_since <= since
-            and evening.at >= end.captured_at
-            for evening in self.book.evenings
+            answer.fills is not None and answer.fills_since <= since and at >= end.captured_at
+            for at, answer in self._answers(account)
         )
         return _Span(account, prev, day, start, end, tuple(each.date for each in sessions), loaded)
 
@@ -349,11 +363,7 @@ class _Oracle:
     def _fills(self, span: _Span) -> dict[str, list[Fill]]:
         """Each instrument's fills that traded in the span, as last seen."""
         assert span.prev is not None
-        seen = {
-            fill.id: fill
-            for evening in self.book.evenings
-            for fill in (a.fills or () if (a := evening.answers.get(span.account)) else ())
-        }
+        seen = {fill.id: fill for _, answer in self._answers(span.account) for fill in answer.fills or ()}
         found: dict[str, list[Fill]] = {}
         for fill in seen.values():
             if self._post_close(span.prev) < fill.at <= self._post_close(span.day):
@@ -375,11 +385,7 @@ class _Oracle:
 
     def _history(self, span: _Span) -> Decimal | None:
         """The broker's gross P&L of the span; None where a day of it is missing."""
-        said = {
-            segment.day: segment
-            for evening in self.book.evenings
-            for segment in (a.history or () if (a := evening.answers.get(span.account)) else ())
-        }
+        said = {segment.day: segment for _, answer in self._answers(span.account) for segment in answer.history or ()}
         total = ZERO
         for day in span.sessions:
             segment = said.get(day)
@@ -389,28 +395,38 @@ class _Oracle:
         return total
 
     def _since_cost(self, span: _Span) -> bool:
-        """Whether daily_realized_pnl is measured from cost: as set, else whichever reading gives the broker's own total."""
-        if self.book.realized != "auto":
+        """Whether daily_realized_pnl is measured from cost: as set, else by the reading that alone gives the broker's
+        own total of the account, in balances or in its history."""
+        if self.book.realized != "auto" or span.prev is None:
             return self.book.realized == "since_cost"
-        from_cost = from_close = ZERO
-        for instrument, held in span.end.held.items():
-            realized, change = _daily(held.position)
-            if realized is None or change is None:
-                continue
-            before = _unrealized(span.start.held.get(instrument))
-            if held.unrealized is None or before is None:
-                return False
-            from_cost += realized + held.unrealized - before
-            from_close += realized + change
+        readings = self._readings(span)
+        if readings is None:
+            return False
+        from_cost, from_close, tolerance = readings
         said = [
             answer.daily_pnl
             for evening in self.days[span.day]
             if (answer := evening.answers.get(span.account)) and answer.daily_pnl is not None
         ]
-        for total in (said[-1] if said else None, self._history(span)):
-            if total is not None and (_close(from_cost, total) or _close(from_close, total)):
-                return not _close(from_close, total)
+        for total in (said[-1] if said else None, self._history(span) if len(span.sessions) == 1 else None):
+            if total is not None:
+                cost_fits, close_fits = abs(from_cost - total) <= tolerance, abs(from_close - total) <= tolerance
+                if cost_fits != close_fits:
+                    return cost_fits
         return False
+
+    def _readings(self, span: _Span) -> tuple[Decimal, Decimal, Decimal] | None:
+        """The account's day in both readings, and how near is near; None where a row doesn't say."""
+        from_cost = from_close = ZERO
+        rows = self._rows_without_totals(span)
+        for instrument, change in rows.items():
+            held = span.end.held.get(instrument)
+            realized, unrealized = _daily(held.position) if held else (None, None)
+            if realized is None or change is None:
+                return None
+            from_cost += realized + change
+            from_close += realized + (unrealized or ZERO)
+        return from_cost, from_close, max(Decimal("0.05"), CENT * len(rows))
 
     # ---- events that move value
 
@@ -495,8 +511,8 @@ class _Oracle:
         """Contracts of accepted instructions of the last five sessions, as last seen."""
         seen = {
             instruction.id: instruction
-            for evening in self.book.evenings
-            for instruction in (a.instructions or () if (a := evening.answers.get(span.account)) else ())
+            for _, answer in self._answers(span.account)
+            for instruction in answer.instructions or ()
         }
         first = span.day
         for _ in range(5):
@@ -554,22 +570,26 @@ class _Oracle:
     def _fill_day(self, result: Result, span: _Span) -> None:
         if span.prev is None:
             rows = {
-                instrument: self._opening(held, span)
+                instrument: self._opening(instrument, held, span)
                 for instrument, held in span.end.held.items()
-                if held.quantity != 0
+                if held.quantity != 0 or held.position.daily_realized_pnl
             }
-            history = None
         else:
             rows = self._rows(span)
-            history = self._history(span)
-            _give_residual(rows, history)
+            _give_residual(rows, self._history(span))
         for instrument, row in rows.items():
             result.rows[span.account, instrument, span.day] = row
-        result.accounts[span.account, span.day] = _account(rows.values(), history, is_opening=span.prev is None)
+        result.accounts[span.account, span.day] = _account(
+            rows.values(), self._history(span), is_opening=span.prev is None
+        )
 
-    def _opening(self, held: _Held, span: _Span) -> Row:
+    def _opening(self, instrument: str, held: _Held, span: _Span) -> Row:
         """The first day is an opening balance; only the broker's own daily fields say what the day brought."""
         row = Row("OPENING", None, held.quantity)
+        if not any(
+            event.instrument_id == instrument and event.amount and event.day == span.day for event in self.events
+        ):
+            row.income_estimate = ZERO
         realized, change = _daily(held.position)
         if realized is None or change is None or (self._since_cost(span) and realized != 0):
             return row
@@ -578,25 +598,38 @@ class _Oracle:
         return row
 
     def _rows(self, span: _Span) -> dict[str, Row]:
+        since_cost = self._since_cost(span)
+        return {known.instrument: self._row(span, known, since_cost=since_cost) for known in self._known(span)}
+
+    def _rows_without_totals(self, span: _Span) -> dict[str, Decimal | None]:
+        return {known.instrument: known.unrealized_change for known in self._known(span)}
+
+    def _known(self, span: _Span) -> list[_Known]:
+        """Everything held at either end, traded, moved, or closed within the day as the broker's figure tells."""
         fills = self._fills(span)
         moves = self._moves(span, fills)
-        today = {i for i, held in span.end.held.items() if held.quantity != 0}
-        before = {i for i, held in span.start.held.items() if held.quantity != 0}
-        rows = {}
-        for instrument in sorted(today | before | fills.keys() | moves.keys()):
-            rows[instrument] = self._row(span, instrument, fills.get(instrument, []), moves.get(instrument, []))
-        return rows
+        today = {i for i, h in span.end.held.items() if h.quantity != 0 or h.position.daily_realized_pnl}
+        before = {i for i, h in span.start.held.items() if h.quantity != 0}
+        return [
+            _Known(self, span, instrument, fills.get(instrument, []), moves.get(instrument, []))
+            for instrument in sorted(today | before | fills.keys() | moves.keys())
+        ]
 
-    def _row(self, span: _Span, instrument: str, fills: list[Fill], moves: list[_Move]) -> Row:
-        start, end = span.start.held.get(instrument), span.end.held.get(instrument)
-        ratio = self._ratio(instrument, span)
-        q0, q1 = _quantity(start) * ratio, _quantity(end)
-        row = Row(_status(_quantity(start), q1), _quantity(start), q1, moved=bool(moves))
-        known = _Known(self, span, instrument, fills, moves, ratio)
-        known.measure(row, q0, q1, since_cost=self._since_cost(span))
-        known.split_by_time(row, q0)
-        row.income_estimate = self._income(span, instrument, _quantity(start))
+    def _row(self, span: _Span, known: _Known, *, since_cost: bool) -> Row:
+        before, q1 = _quantity(known.start), _quantity(known.end)
+        row = Row(_status(before, q1), before, q1, moved=bool(known.moves))
+        known.measure(row, before * known.ratio, q1, since_cost=since_cost)
+        known.split_by_time(row, before * known.ratio, self._other_price(span, known.instrument))
+        row.income_estimate = self._income(span, known.instrument, before)
         return row
+
+    def _other_price(self, span: _Span, instrument: str) -> Decimal | None:
+        """The day's official price of an instrument, from any account that still holds it."""
+        for (_, day), eod in self.eods.items():
+            held = eod.held.get(instrument)
+            if day == span.day and held is not None and held.position.closing_price_date == day:
+                return held.position.closing_price
+        return None
 
     def _income(self, span: _Span, instrument: str, quantity: Decimal) -> Decimal:
         return sum(
@@ -612,20 +645,19 @@ class _Oracle:
 class _Known:
     """What is known about one row, and the measures that follow from it."""
 
-    def __init__(
-        self, oracle: _Oracle, span: _Span, instrument: str, fills: list[Fill], moves: list[_Move], ratio: Decimal
-    ) -> None:
+    def __init__(self, oracle: _Oracle, span: _Span, instrument: str, fills: list[Fill], moves: list[_Move]) -> None:
         self.span = span
-        self.ratio = ratio
+        self.instrument = instrument
+        self.ratio = oracle._ratio(instrument, span)
         self.start, self.end = span.start.held.get(instrument), span.end.held.get(instrument)
         contract = oracle.contracts.get(instrument)
         held = self.end or self.start
-        self.multiplier = held.multiplier if held else contract.multiplier if contract else ONE
+        unheld = contract.multiplier if contract else _usual_multiplier(fills)
+        self.multiplier = held.multiplier if held else unheld
         self.fills = fills if span.loaded else []
         self.half_known = bool(fills) and not span.loaded
         self.priced = all(fill.price is not None for fill in self.fills)
         self.traded = sum((f.quantity * oracle._ratio(instrument, span, f.at) for f in self.fills), ZERO)
-        self.adjusted = [(f.quantity * oracle._ratio(instrument, span, f.at), f) for f in self.fills]
         self.moves = moves
         self.moved = sum((move.quantity for move in moves), ZERO)
         self.value = sum((move.value for move in moves), ZERO)
@@ -647,6 +679,7 @@ class _Known:
         """The best evidence that there is, or none."""
         rolls = q0 + self.traded + self.moved == q1
         known = self.cost_change is not None and self.unrealized_change is not None
+        row.open_change = self.unrealized_change
         if self.span.loaded and rolls and self.priced and known:
             spent = sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO) * self.multiplier
             self._set(row, "EXECUTIONS", self.cash - spent + (self.cost_change or ZERO), self.unrealized_change)
@@ -657,9 +690,7 @@ class _Known:
                 self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
         elif not self.half_known and self.moves and rolls and self.priced and known:
             self._set(row, "SNAPSHOT", self.cash + (self.cost_change or ZERO), self.unrealized_change)
-        elif not self.half_known and not _shrank(q0 + self.moved, q1) and not self._sold_unpriced(q1):
-            self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
-        elif self._is_split_suspect(q0, q1):
+        elif self._only_grew(q0, q1) or self._is_split_suspect(q0, q1):
             self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
 
     def _set(self, row: Row, source: str, realized: Decimal, change: Decimal | None) -> None:
@@ -680,23 +711,26 @@ class _Known:
         same_cost = _cost(self.start) is not None and _cost(self.start) == _cost(self.end)
         return not self.fills and not self.moves and q0 * q1 > 0 and q0 != q1 and same_cost
 
-    def _sold_unpriced(self, q1: Decimal) -> bool:
-        return any(fill.quantity * q1 <= 0 for fill in self.fills)
+    def _only_grew(self, q0: Decimal, q1: Decimal) -> bool:
+        """Nothing is known to have been closed, so nothing was realized."""
+        reduced = any(fill.quantity * q1 <= 0 for fill in self.fills)
+        return not self.half_known and not reduced and not _shrank(q0 + self.moved, q1)
 
-    def split_by_time(self, row: Row, q0: Decimal) -> None:
+    def split_by_time(self, row: Row, q0: Decimal, other_price: Decimal | None) -> None:
         """What was carried in moved with the price; what was traded moved from its own price."""
-        p0, p1 = (held.price if held else None for held in (self.start, self.end))
+        p0 = self.start.price if self.start else None
+        p1 = self.end.price if self.end and self.end.price is not None else other_price
         if q0 == 0:
             row.position_pnl = ZERO
         elif p0 is not None and p1 is not None:
             row.position_pnl = (q0 * p1 - q0 / self.ratio * p0) * self.multiplier
+        rolls = q0 + self.traded + self.moved == row.quantity
         spent = sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO)
-        if not self.span.loaded or not self.priced:
-            if not self.moves and not self.fills and q0 == row.quantity and not self.half_known:
-                row.day_pnl = ZERO
-        elif not self.fills or self.traded == 0:
+        if not self.span.loaded:
+            row.day_pnl = ZERO if q0 == row.quantity and not self.half_known else None
+        elif rolls and self.priced and self.traded == 0:
             row.day_pnl = -spent * self.multiplier
-        elif p1 is not None:
+        elif rolls and self.priced and p1 is not None:
             row.day_pnl = (self.traded * p1 - spent) * self.multiplier
 
 
@@ -785,35 +819,25 @@ def _give_residual(rows: Mapping[str, Row], history: Decimal | None) -> None:
         return
     row = unknown[0]
     row.total_pnl = history - sum((each.total_pnl for each in rows.values() if each.total_pnl is not None), ZERO)
+    row.unrealized_change = row.open_change
+    row.realized_pnl = None if row.open_change is None else row.total_pnl - row.open_change
     row.total_source = "ACCOUNT_RESIDUAL"
 
 
 def _account(rows: Iterable[Row], history: Decimal | None, *, is_opening: bool) -> AccountDay:
+    """The sum, or where a row is unknown the broker's own total; a flat account's first day is unknown too."""
     rows = list(rows)
     known = [row.total_pnl for row in rows if row.total_pnl is not None]
     unknown = len(rows) - len(known)
-    total = sum(known, ZERO) if not unknown else history
-    return AccountDay(
-        realized_pnl=_sum(row.realized_pnl for row in rows),
-        unrealized_change=_sum(row.unrealized_change for row in rows),
-        total_pnl=total,
-        unattributed_pnl=None if history is None else history - sum(known, ZERO),
-        positions_unknown=unknown,
-        is_opening=is_opening,
-    )
+    if unknown or (is_opening and not rows):
+        left = None if history is None else history - sum(known, ZERO)
+        return AccountDay(None, None, history, left, unknown)
+    realized = sum((row.realized_pnl for row in rows if row.realized_pnl is not None), ZERO)
+    return AccountDay(realized, sum(known, ZERO) - realized, sum(known, ZERO), ZERO, 0)
 
 
-def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
-    total = ZERO
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
-
-
-def _close(ours: Decimal, theirs: Decimal) -> bool:
-    return abs(ours - theirs) <= Decimal("0.05")
+def _usual_multiplier(fills: Iterable[Fill]) -> Decimal:
+    return Decimal(100) if any(fill.underlying_instrument_id for fill in fills) else ONE
 
 
 def _whole(number: Decimal) -> Decimal:

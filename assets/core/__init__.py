@@ -1,0 +1,1 @@
+"""core.*: one row per account, instrument and trading day."""

@@ -58,7 +58,7 @@ select
     days.trading_date,
     history.realized_pnl,
     history.unrealized_pnl,
-    history.realized_pnl + history.unrealized_pnl as gross_pnl,
+    cast(history.realized_pnl + history.unrealized_pnl as decimal(28, 10)) as gross_pnl,
     history.net_pnl,
     history.day_pnl,
     history.position_pnl,

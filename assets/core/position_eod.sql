@@ -138,7 +138,7 @@ multiplied as (
 priced as (
     select
         *,
-        coalesce(reported_unrealized_pnl, market_value - cost_basis) as unrealized_pnl,
+        cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10)) as unrealized_pnl,
         case
             when closing_price_date = trading_date then closing_price
             when instrument_price is not null then instrument_price
@@ -215,7 +215,7 @@ select
     daily_unrealized_pnl,
     unrealized_pnl_pct,
     value_recalc,
-    value_recalc - cost_basis as unrealized_recalc,
+    cast(value_recalc - cost_basis as decimal(28, 10)) as unrealized_recalc,
     -- which price the broker's market value is made of: undocumented, so it is found out row by row
     case
         when fits_close and fits_current then 'BOTH'

@@ -1,0 +1,1 @@
+"""pnl.*: daily P&L, every version of it."""

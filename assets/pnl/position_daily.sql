@@ -339,7 +339,7 @@ select
     sod_price,
     eod_price,
     price_grade,
-    multiplier,
+    cast(multiplier as decimal(12, 4)) as multiplier,
     cast(market_value as decimal(28, 10)) as market_value,
     cast(cost_basis as decimal(28, 10)) as cost_basis,
     cast(unrealized_pnl as decimal(28, 10)) as unrealized_pnl,

@@ -1,0 +1,1 @@
+"""quality.*: checks, gaps, reconciliation: how far a day can be trusted."""

@@ -1,0 +1,1 @@
+"""raw: what the broker said."""

@@ -1,4 +1,4 @@
-"""Runs of the end_of_day job in this process: what they leave behind, what they refuse, what they say, what they let go."""
+"""Runs of the end_of_day job in this process: what they leave behind, what they refuse, what they let go."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.dictionary import columns, entries
 from assets.open_books import OpenBooks
 from dagster_project.definitions import defs
 from dagster_project.eod import run_end_of_day
-from dagster_project.instance import prepare_instance
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, LockedOut, Unauthorized
 from pipelines.evening import evening
 from pipelines.settings import Settings
@@ -58,10 +58,9 @@ def alerts(settings: Settings) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def execute(settings: Settings, job: str, **arguments: Any) -> dg.ExecuteInProcessResult:
+def execute(job: str, **arguments: Any) -> dg.ExecuteInProcessResult:
     """A run with the real resource, as a schedule's would be."""
-    prepare_instance(settings)
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         return defs().resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False, **arguments)
 
 
@@ -89,6 +88,19 @@ def test_an_evening_is_read_built_checked_and_published(settings: Settings) -> N
     assert ask(settings, 'select "trigger" from raw.extract_run') == [("eod",)]
     assert alerts(settings) == []
     assert is_free(settings)
+
+
+def test_the_dictionary_knows_every_column_of_a_real_warehouse_and_its_type(settings: Settings) -> None:
+    run_end_of_day(settings)
+    real = {
+        (f"{schema}.{table}", column, sql_type)
+        for schema, table, column, sql_type in ask(
+            settings, "select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal"
+        )
+        if not table.startswith("_dlt")
+    }
+    types = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+    assert real == {(name, c.name, types.get(c.type, c.type)) for name in entries() for c in columns(name)}
 
 
 def test_the_same_evening_twice_changes_nothing(settings: Settings) -> None:
@@ -140,7 +152,7 @@ def test_a_day_with_a_missing_account_is_published_marked_and_alerted(broker: Br
 
 def test_failed_checks_are_seen_and_stop_nothing(broker: BrokerServer, settings: Settings) -> None:
     broker.forbidden = {("200", "positions")}
-    result = execute(settings, "end_of_day", partition_key="2025-10-31")
+    result = execute("end_of_day", partition_key="2025-10-31")
     assert result.success
     found = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert not found["complete"].passed
@@ -154,7 +166,7 @@ def test_failed_checks_are_seen_and_stop_nothing(broker: BrokerServer, settings:
 
 def test_findings_are_a_warning(broker: BrokerServer, settings: Settings) -> None:
     broker.positions["100"][0] = shares("100", "150.50", cost="14500.00", day="2025-10-30")
-    result = execute(settings, "end_of_day", partition_key="2025-10-31")
+    result = execute("end_of_day", partition_key="2025-10-31")
     found = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert not found["nothing_noticed"].passed
     assert found["nothing_noticed"].severity == dg.AssetCheckSeverity.WARN
@@ -175,7 +187,7 @@ def test_a_run_in_mid_session_keeps_what_it_read_and_closes_no_day(broker: Broke
 def test_a_day_that_is_not_the_broker_clocks_is_refused_with_the_reason(
     broker: BrokerServer, settings: Settings, partition: str
 ) -> None:
-    result = execute(settings, "end_of_day", partition_key=partition)
+    result = execute("end_of_day", partition_key=partition)
     assert not result.success
     assert f"The broker's clock is in the trading day 2025-10-31, so {partition} can't be read" in why(result)
     assert broker.asked("/positions") == []
@@ -185,20 +197,20 @@ def test_a_day_that_is_not_the_broker_clocks_is_refused_with_the_reason(
 
 def test_the_night_after_is_still_the_day_before(broker: BrokerServer, settings: Settings) -> None:
     broker.now = datetime.fromisoformat("2025-11-01T07:30:00+00:00")  # 03:30 in New York
-    assert execute(settings, "end_of_day", partition_key="2025-10-31").success
+    assert execute("end_of_day", partition_key="2025-10-31").success
     assert ask(settings, "select trading_date, grade from raw.extract_run") == [(date(2025, 10, 31), "LATE")]
 
 
 def test_several_days_can_not_be_read_at_once(broker: BrokerServer, settings: Settings) -> None:
     days = {"dagster/asset_partition_range_start": "2025-10-30", "dagster/asset_partition_range_end": "2025-10-31"}
-    result = execute(settings, "end_of_day", tags=days)
+    result = execute("end_of_day", tags=days)
     assert not result.success
     assert "2025-10-30 to 2025-10-31 can't be read from the broker: positions have no as-of" in why(result)
     assert broker.requests == []
 
 
 def test_a_run_that_names_no_day_says_how_to_name_one(broker: BrokerServer, settings: Settings) -> None:
-    result = execute(settings, "end_of_day")
+    result = execute("end_of_day")
     assert not result.success
     assert "This run names no trading day" in why(result)
     assert broker.requests == []
@@ -208,7 +220,7 @@ def test_a_day_that_the_brokers_own_calendar_closes_is_refused_and_what_was_read
     broker: BrokerServer, settings: Settings
 ) -> None:
     broker.hours = [{"date": "2025-10-31", "market": "us_equities", "status": {"day_type": "HOLIDAY"}}]
-    result = execute(settings, "end_of_day", partition_key="2025-10-31")
+    result = execute("end_of_day", partition_key="2025-10-31")
     assert not result.success
     assert "no session on 2025-10-31: what was read belongs to 2025-10-30" in why(result)
     with evening(settings) as con:
@@ -220,12 +232,12 @@ def test_a_day_that_the_brokers_own_calendar_closes_is_refused_and_what_was_read
 def test_a_backfill_of_several_days_is_one_build(broker: BrokerServer, settings: Settings) -> None:
     for at, day in ((THURSDAY, "2025-10-30"), (FRIDAY, "2025-10-31"), (MONDAY, "2025-11-03")):
         broker.now = datetime.fromisoformat(at)
-        assert execute(settings, "end_of_day", partition_key=day).success
+        assert execute("end_of_day", partition_key=day).success
     asked_before = len(broker.requests)
     query = "select * from pnl.position_daily_version order by all"
     before = ask(settings, query)
     days = {"dagster/asset_partition_range_start": "2025-10-30", "dagster/asset_partition_range_end": "2025-11-03"}
-    result = execute(settings, "rebuild", tags=days)
+    result = execute("rebuild", tags=days)
     assert result.success
     assert len(broker.requests) == asked_before
     assert len([event for event in result.all_events if event.is_step_success]) == 2  # books, published
@@ -239,9 +251,11 @@ def test_a_backfill_of_several_days_is_one_build(broker: BrokerServer, settings:
 def test_a_refused_key_ends_in_one_sentence_an_alert_and_a_free_lock(broker: BrokerServer, settings: Settings) -> None:
     broker.key = "another"
     with pytest.raises(Unauthorized, match="the API key is wrong, expired or revoked") as caught:
-        run_end_of_day(settings.model_copy(update={"base_url": broker.url}))
+        run_end_of_day(settings)
     assert caught.value.exit_code == 1
     assert "\n" not in str(caught.value)
+    (alert,) = alerts(settings)
+    assert alert["sentence"] == f"daybook eod failed: {caught.value}"
     assert not settings.published.exists()
     assert is_free(settings)
 
@@ -292,7 +306,7 @@ def test_a_scheduled_run_holds_the_books_from_its_first_step_to_its_end(
         return datetime.fromisoformat(FRIDAY)
 
     broker.now = now
-    result = execute(settings, "end_of_day", partition_key="2025-10-31")
+    result = execute("end_of_day", partition_key="2025-10-31")
     assert result.success
     assert held
     assert all(held)
@@ -304,9 +318,8 @@ def test_a_scheduled_run_reads_the_environment_when_it_starts(
 ) -> None:
     definitions = defs()  # loaded while the environment says something that can't be used
     monkeypatch.setenv("CLEAR_STREET_BASE_URL", "http://broker.example")
-    prepare_instance(settings)
     job = definitions.resolve_job_def("end_of_day")
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         with pytest.raises(Exception, match="Error executing resource_fn") as caught:
             job.execute_in_process(instance=instance, partition_key="2025-10-31")
         assert isinstance(caught.value.__cause__, ConfigurationError)
@@ -318,7 +331,7 @@ def test_two_runs_of_one_warehouse_wait_for_each_other_in_the_resource(settings:
     settings.prepare_home()
     impatient = {"resources": {"books": {"config": {"wait_seconds": 0.2}}}}
     with run_lock(settings.run_lock, command="daybook build"):
-        result = execute(settings, "end_of_day", partition_key="2025-10-31", run_config=impatient)
+        result = execute("end_of_day", partition_key="2025-10-31", run_config=impatient)
     assert not result.success
     assert "These books are in use by process" in why(result)
 

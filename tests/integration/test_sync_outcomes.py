@@ -43,7 +43,7 @@ class Desk:
     def __init__(self, home: Path, size: int) -> None:
         self.home = home
         self.sizes = {BIG: size, SMALL: 2, FLAT: 0}
-        self.server = BrokerServer(accounts=list(self.sizes), positions={}, instructions={}, executions={}, key="right")
+        self.server = BrokerServer(accounts=list(self.sizes), positions={}, instructions={}, executions={}, events={"instruments": []}, key="right")
         self.key = "right"
 
     def close(self, day: date, *faults: Fault) -> tuple[Snapshot, int]:
