@@ -1,86 +1,193 @@
 """The archive: every reply as received, compressed, on disk before anything is made of it.
 
-Names come from dates, the run's id and counters only: nothing that a broker sends can name a file.
+A run has a folder, `archive/2025-10/<run id>/`, of two files. `pages.json.zst` is the replies one after the other, in
+the order in which they came: any zstd tool shows the bodies, exactly as the broker sent them. Before each stands a frame that such
+tools skip, with the reply's circumstances as JSON. `run.json` says how the run began and, once its reading has ended,
+how it ended, with the hash of the pages: a run without that seal was killed or failed, and was never landed.
+Names come from dates and the run's id only: nothing that a broker sends can name a file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Self
 
 import orjson
 import zstandard
 
 from pipelines.broker.read import Received
 
+PAGES = "pages.json.zst"
+RUN = "run.json"
+FORMAT = 1
+#: The first of the sixteen magic numbers of frames that zstd tools skip; the length of the frame follows.
+SKIPPED = 0x184D2A50
+HEAD = struct.Struct("<II")
 
-@dataclass
+Entry = dict[str, Any]
+
+
 class Archive:
-    """One run's folder. Called with each reply; `files` lists what was written, by endpoint and account.
+    """One run's folder, being written. Called with each reply; `files` lists what was written, by endpoint and account.
 
-    The broker's clock names the folder, so the reply that tells the time waits in memory until `begin`.
+    The broker's clock names the folder, so the reply that tells the time waits in memory until `begin`. Threads may
+    share it: whoever waits for the disk waits for all that was written meanwhile, so many replies cost one sync.
     """
 
-    folder: Path | None = None
-    _waiting: list[Received] = field(default_factory=list)
-    files: dict[tuple[str, str], list[dict[str, object]]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _count: int = 0
+    def __init__(self) -> None:
+        self.files: dict[tuple[str, str], list[Entry]] = {}
+        self._waiting: list[Received] = []
+        self._folder: Path | None = None
+        self._began: Entry = {}
+        self._pages = -1
+        self._hash = hashlib.sha256()
+        self._written = 0
+        self._synced = 0
+        self._broken = False
+        self._writing = threading.Lock()
+        self._syncing = threading.Lock()
 
-    def begin(self, folder: Path) -> None:
-        """From here on replies are written to `folder`."""
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pages >= 0:
+            os.close(self._pages)
+            self._pages = -1
+
+    def begin(self, folder: Path, circumstances: Entry) -> None:
+        """From here on replies are written to `folder`, which must be new."""
+        _make_durably(folder)
+        self._folder, self._began = folder, {"format": FORMAT, "began": circumstances}
+        self._pages = os.open(folder / PAGES, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        write_durably(folder / RUN, _sealed(self._began))  # this syncs the folder too, with the pages' name in it
         for received in self._waiting:
             self(received)
         self._waiting.clear()
 
     def __call__(self, received: Received) -> None:
         """Write one reply and its circumstances. Raises OSError where the disk refuses: then nothing is parsed."""
-        if self.folder is None:
+        if self._folder is None:
             self._waiting.append(received)
             return
-        with self._lock:
-            self._count += 1
-            name = f"{self._count:06d}-{received.endpoint.replace('_', '-')}.json.zst"
-        packed = zstandard.ZstdCompressor(level=1).compress(received.body)
-        _write(self.folder / name, packed)
-        entry: dict[str, object] = {
-            "file": name,
-            "read": received.read,
-            "page": received.page,
-            "status": received.status,
-            "request_id": received.request_id,
-            "received_at": received.received_at.isoformat(),
-            "sha256": hashlib.sha256(received.body).hexdigest(),
-            "bytes": len(received.body),
-        }
-        with self._lock:
-            self.files.setdefault((received.endpoint, received.account_id), []).append(entry)
+        packed = zstandard.ZstdCompressor(level=1).compress(received.body) if received.error is None else b""
+        entry = _entry(received, len(packed))
+        end = self._append(_head(entry) + packed)
+        self._reach(end)
+        if received.error is None:
+            listed = listing_of(entry, end - len(packed))
+            with self._writing:
+                self.files.setdefault((received.endpoint, received.account_id), []).append(listed)
 
-    def close(self) -> None:
-        """Write the list of the run's files beside them, and make the folder itself durable."""
-        if self.folder is None:
+    def close(self, ending: Entry) -> None:
+        """Seal the run: its reading has ended, and these are its pages."""
+        if self._folder is None:
             return
-        index = [
-            {"endpoint": endpoint, "account_id": account, **entry}
-            for (endpoint, account), entries in sorted(self.files.items())
-            for entry in entries
-        ]
-        _write(self.folder / "index.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
-        handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        self._reach(self._written)
+        pages = {"file": PAGES, "bytes": self._written, "sha256": self._hash.hexdigest()}
+        write_durably(self._folder / RUN, _sealed({**self._began, "ended": ending, "pages": pages}))
+
+    def _append(self, record: bytes) -> int:
+        """Where the record ends in the file."""
+        with self._writing:
+            if self._broken:
+                raise OSError("the archive could not be written")
+            try:
+                _write_all(self._pages, record)
+            except OSError:
+                self._broken = True
+                raise
+            self._hash.update(record)
+            self._written += len(record)
+            return self._written
+
+    def _reach(self, end: int) -> None:
+        """Return once the file is on disk as far as `end`; what others wrote meanwhile is then on disk too."""
+        with self._syncing:
+            if self._synced >= end:
+                return
+            with self._writing:
+                if self._broken:  # a disk that failed once may say yes the next time, and have nothing
+                    raise OSError("the archive could not be written")
+                reached = self._written
+            try:
+                os.fdatasync(self._pages)
+            except OSError:
+                self._broken = True
+                raise
+            self._synced = reached
 
 
-def _write(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fdatasync(file.fileno())
+def listing_of(entry: Entry, offset: int) -> Entry:
+    """A reply as the manifest lists it: where it is, how long it is there, and what proves that it is the one."""
+    kept = ("read", "page", "status", "request_id", "received_at", "sha256", "bytes", "packed")
+    return {"file": PAGES, "offset": offset, **{name: entry[name] for name in kept}}
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Put a file in place whole, or not at all, so that it outlasts a power cut."""
+    draft = path.with_name(path.name + ".new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        _write_all(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _make_durably(folder: Path) -> None:
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, mode=0o700)
+    for each in new:
+        sync_folder(each.parent)
+
+
+def _entry(received: Received, packed: int) -> Entry:
+    plain = replace(received, body=b"", params={})
+    told = {name: value for name, value in vars(plain).items() if name not in ("body", "params")}
+    return {
+        **told,
+        "params": dict(received.params),
+        "sha256": hashlib.sha256(received.body).hexdigest(),
+        "bytes": len(received.body),
+        "packed": packed,
+    }
+
+
+def _head(entry: Entry) -> bytes:
+    text = orjson.dumps(entry, option=orjson.OPT_UTC_Z)
+    return HEAD.pack(SKIPPED, len(text)) + text
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
+
+
+def _sealed(run: Mapping[str, Any]) -> bytes:
+    """run.json with a hash of itself, so that a changed word is noticed."""
+    return orjson.dumps({**run, "sha256": seal_of(run)}, option=orjson.OPT_INDENT_2)
+
+
+def seal_of(run: Mapping[str, Any]) -> str:
+    """The hash of all that run.json says, but for the hash itself."""
+    told = {name: value for name, value in run.items() if name != "sha256"}
+    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()

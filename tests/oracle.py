@@ -591,8 +591,9 @@ class _Oracle:
         ):
             row.income_estimate = ZERO
         realized, change = _daily(held.position)
-        if realized is None or change is None or (self._since_cost(span) and realized != 0):
+        if realized is None or (self._since_cost(span) and realized != 0):
             return row
+        change = change or ZERO
         row.realized_pnl, row.unrealized_change, row.total_pnl = realized, change, realized + change
         row.total_source = "REPORTED"
         return row

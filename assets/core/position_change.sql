@@ -28,6 +28,41 @@ before as (
         and position_eod.trading_date >= (select min(prev_trading_date) from days)
 ),
 
+splits_observed as (
+    select
+        instrument_id,
+        event_date,
+        numerator,
+        denominator
+    from raw.corporate_events
+    where event_type = 'STOCK_SPLIT' and numerator > 0 and denominator > 0
+    qualify row_number() over (partition by instrument_id, event_date, sequence order by run_id desc) = 1
+),
+
+-- a fill before a split that the same row covers counts in the shares of after it
+later_splits as (
+    select
+        days.account_id,
+        days.trading_date as day,
+        trade_flow.instrument_id,
+        trade_flow.trading_date,
+        exp(sum(ln(cast(splits_observed.numerator as double)) - ln(cast(splits_observed.denominator as double))))
+            as ratio
+    from core.trade_flow
+    inner join days
+        on
+            trade_flow.account_id = days.account_id
+            and trade_flow.trading_date < days.trading_date
+            and trade_flow.trading_date > days.prev_trading_date
+    inner join splits_observed
+        on
+            trade_flow.instrument_id = splits_observed.instrument_id
+            and splits_observed.event_date > trade_flow.trading_date
+            and splits_observed.event_date <= days.trading_date
+    where trade_flow.trading_date >= (select coalesce(min(prev_trading_date), $from_date) from days)
+    group by days.account_id, days.trading_date, trade_flow.instrument_id, trade_flow.trading_date
+),
+
 trades as (
     select
         days.account_id,
@@ -37,7 +72,12 @@ trades as (
         max(trade_flow.underlying_instrument_id) as underlying_instrument_id,
         sum(trade_flow.fills) as fills,
         sum(trade_flow.unpriced_fills) as unpriced_fills,
-        cast(sum(trade_flow.net_quantity) as decimal(24, 8)) as net_quantity,
+        cast(sum(
+            case
+                when later_splits.ratio is null then trade_flow.net_quantity
+                else cast(round(cast(trade_flow.net_quantity as double) * later_splits.ratio, 8) as decimal(24, 8))
+            end
+        ) as decimal(24, 8)) as net_quantity,
         cast(sum(trade_flow.bought_quantity) as decimal(24, 8)) as bought_quantity,
         cast(sum(trade_flow.sold_quantity) as decimal(24, 8)) as sold_quantity,
         cast(sum(trade_flow.bought_per_share) as decimal(28, 10)) as bought_per_share,
@@ -49,45 +89,65 @@ trades as (
             trade_flow.account_id = days.account_id
             and trade_flow.trading_date <= days.trading_date
             and trade_flow.trading_date > coalesce(days.prev_trading_date, days.trading_date - 1)
+    left join later_splits
+        on
+            trade_flow.account_id = later_splits.account_id
+            and trade_flow.instrument_id = later_splits.instrument_id
+            and trade_flow.trading_date = later_splits.trading_date
+            and days.trading_date = later_splits.day
     where trade_flow.trading_date >= (select coalesce(min(prev_trading_date), $from_date) from days)
     group by days.account_id, days.trading_date, trade_flow.instrument_id
+),
+
+-- what people said of a day that nobody fetched counts on the next known one
+said as (
+    select
+        days.trading_date as day,
+        position_adjustment.*
+    from core.position_adjustment
+    inner join days
+        on
+            position_adjustment.account_id = days.account_id
+            and position_adjustment.trading_date <= days.trading_date
+            and position_adjustment.trading_date > coalesce(days.prev_trading_date, days.trading_date - 1)
+    where position_adjustment.trading_date >= (select coalesce(min(prev_trading_date), $from_date) from days)
 ),
 
 -- an id change leaves one instrument and enters another, at yesterday's value and cost
 moves as (
     select
         account_id,
-        trading_date,
+        day as trading_date,
         kind,
         instrument_id,
         quantity,
         cash,
         value,
         cost_basis
-    from core.position_adjustment
-    where trading_date between $from_date and $to_date and kind <> 'ID_CHANGE'
+    from said
+    where kind <> 'ID_CHANGE'
     union all
     select
-        adjustment.account_id,
-        adjustment.trading_date,
-        adjustment.kind,
+        said.account_id,
+        said.day,
+        said.kind,
         leg.instrument_id,
         leg.direction * before.quantity,
         0,
         leg.direction * before.market_value,
         leg.direction * before.cost_basis
-    from core.position_adjustment as adjustment
+    from said
     inner join before
         on
-            adjustment.account_id = before.account_id
-            and adjustment.trading_date = before.day
-            and adjustment.instrument_id = before.instrument_id
+            said.account_id = before.account_id
+            and said.day = before.day
+            and said.instrument_id = before.instrument_id
     cross join lateral (
-        select adjustment.instrument_id, -1 as direction
+        select said.instrument_id, -1 as direction
         union all
-        select adjustment.to_instrument_id, 1
+        select said.to_instrument_id, 1
     ) as leg
-    where adjustment.trading_date between $from_date and $to_date and adjustment.kind = 'ID_CHANGE'
+    where said.kind = 'ID_CHANGE'
 ),
 
 adjustments as (
@@ -104,17 +164,6 @@ adjustments as (
         max(kind) as kind
     from moves
     group by account_id, trading_date, instrument_id
-),
-
-splits_observed as (
-    select
-        instrument_id,
-        event_date,
-        numerator,
-        denominator
-    from raw.corporate_events
-    where event_type = 'STOCK_SPLIT' and numerator > 0 and denominator > 0
-    qualify row_number() over (partition by instrument_id, event_date, sequence order by run_id desc) = 1
 ),
 
 splits as (

@@ -59,7 +59,7 @@ marked as (
         held.quantity,
         held.available_quantity,
         held.avg_price,
-        held.cost_basis,
+        held.cost_basis as reported_cost_basis,
         coalesce(later_marks.market_value, held.market_value) as market_value,
         case when later_marks.instrument_id is null then held.unrealized_pnl else later_marks.unrealized_pnl end
             as reported_unrealized_pnl,
@@ -105,7 +105,7 @@ implied as (
     select
         *,
         coalesce(
-            abs(cast(cost_basis as double) / nullif(cast(quantity as double) * cast(avg_price as double), 0)),
+            abs(cast(reported_cost_basis as double) / nullif(cast(quantity as double) * cast(avg_price as double), 0)),
             abs(
                 cast(market_value as double)
                 / nullif(cast(quantity as double) * cast(coalesce(instrument_price, closing_price) as double), 0)
@@ -135,10 +135,27 @@ multiplied as (
     from implied
 ),
 
+-- a cost that the broker leaves out is its average price; what is flat costs nothing
+costed as (
+    select
+        *,
+        case
+            when quantity = 0 then cast(0 as decimal(28, 10))
+            else cast(coalesce(
+                reported_cost_basis,
+                cast(quantity * avg_price as decimal(38, 10)) * multiplier
+            ) as decimal(28, 10))
+        end as cost_basis
+    from multiplied
+),
+
 priced as (
     select
         *,
-        cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10)) as unrealized_pnl,
+        case
+            when quantity = 0 then cast(0 as decimal(28, 10))
+            else cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10))
+        end as unrealized_pnl,
         case
             when closing_price_date = trading_date then closing_price
             when instrument_price is not null then instrument_price
@@ -154,7 +171,7 @@ priced as (
             when quantity <> 0 and market_value is not null then 'IMPLIED'
             when closing_price is not null then 'STALE'
         end as price_grade
-    from multiplied
+    from costed
 ),
 
 recalculated as (

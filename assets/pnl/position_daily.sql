@@ -102,7 +102,7 @@ moved as (
         ) as trade_cash,
         -- the broker's daily figures count only both together; a row that is flat has nothing left to be unrealized
         case
-            when changes.daily_unrealized_pnl is not null or (changes.quantity = 0 and changes.quantity_prev <> 0)
+            when changes.daily_unrealized_pnl is not null or changes.quantity = 0
                 then changes.daily_realized_pnl
         end as reported_realized,
         case
@@ -230,6 +230,8 @@ sourced as (
             -- fills are known and do not add up: nothing may be assumed
             when executions_loaded and not quantities_agree and not split_suspected then null
             when split_suspected then 'SNAPSHOT'
+            -- a fill that closed something realized something, and what is not known
+            when (quantity >= 0 and sold_quantity > 0) or (quantity <= 0 and bought_quantity > 0) then null
             when implied_trade = 0 then 'SNAPSHOT'
             -- it did not shrink, so nothing was realized
             when
@@ -253,6 +255,8 @@ split as (
             when 'REPORTED' then reported_realized
             when 'SNAPSHOT' then case
                 when implied_trade = 0 and moved_quantity <> 0 then moved_cash + basis_step
+                -- strike cash paid for what came in is its cost, and nothing of it was realized
+                when moved_quantity <> 0 then 0
                 else moved_cash
             end
         end as realized_pnl,

@@ -97,6 +97,20 @@ def test_a_sync_in_mid_session_is_kept_and_is_no_end_of_day(tmp_path: Path) -> N
     assert ask(tmp_path / "daybook.duckdb", "select count(*) from pnl.account_daily") == [(0,)]
 
 
+def test_eod_does_it_all_and_says_how_the_day_stands(tmp_path: Path) -> None:
+    with broker() as server:
+        first = daybook("eod", home=tmp_path, url=server.url)
+        assert (first.code, first.out.splitlines()) == (0, ["2025-10-31 is COMPLETE: 2 of 2 accounts whole."])
+        server.forbidden = {("100002", "positions")}
+        server.now = NEXT_EVENING
+        second = daybook("eod", "--json", home=tmp_path, url=server.url)
+    said = json.loads(second.out)
+    assert (second.code, said["is_complete"]) == (3, False)
+    assert said["last_day"]["trading_date"] == "2025-11-03"
+    assert said["last_day"]["status"] == "INCOMPLETE"
+    assert ask(tmp_path / "daybook.duckdb", "select count(*) from quality.day") == [(2,)]
+
+
 def test_build_before_any_sync_says_what_to_do_first(tmp_path: Path) -> None:
     ended = daybook("build", home=tmp_path)
     assert ended.code == 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from assets.build import build
@@ -43,7 +45,14 @@ class Desk:
     def __init__(self, home: Path, size: int) -> None:
         self.home = home
         self.sizes = {BIG: size, SMALL: 2, FLAT: 0}
-        self.server = BrokerServer(accounts=list(self.sizes), positions={}, instructions={}, executions={}, events={"instruments": []}, key="right")
+        self.server = BrokerServer(
+            accounts=list(self.sizes),
+            positions={},
+            instructions={},
+            executions={},
+            events={"instruments": {"event_dates": []}},
+            key="right",
+        )
         self.key = "right"
 
     def close(self, day: date, *faults: Fault) -> tuple[Snapshot, int]:
@@ -258,7 +267,10 @@ def test_401_stops_at_the_first_request_and_the_former_books_stand(desk: Desk) -
 
 def test_an_account_list_that_repeats_its_token_promotes_nothing(desk: Desk) -> None:
     def same_token(whole: dict[str, Any]) -> None:
-        whole["metadata"].update(next_page_token="c2FtZQ==", total_items=25, total_pages=9)
+        # the mock servers of the real specification answer so: a token that leads to the same page again
+        whole["metadata"].update(next_page_token=first_page, page_number=1, total_items=25, total_pages=9)
+
+    first_page = base64.urlsafe_b64encode(orjson.dumps([0, 1000, 0, {}])).decode()
 
     with pytest.raises(NoAccountList, match="token") as raised:
         desk.close(MONDAY, Fault("accounts", edit=same_token, times=None))

@@ -1,0 +1,143 @@
+"""F1: a run that is killed with SIGKILL loses nothing, shows nothing by halves, and the next run makes it good."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipelines.evening import evening
+from pipelines.settings import Settings
+from tests.e2e.command_line import environment
+from tests.faults.books import Books, close_day, derived, friday, published, raw_runs, thursday
+from tests.faults.killer import LANDED, POINTS
+
+State = tuple[Books, list[Books]]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which a Thursday has been closed."""
+    return thursday(tmp_path_factory.mktemp("thursday") / "home")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
+    """The published books before and after a Friday evening that nothing disturbed."""
+    with friday(template, tmp_path_factory.mktemp("friday") / "home") as (_, settings):
+        before = published(settings)
+        close_day(settings)
+        return before, published(settings)
+
+
+def kill(point: str, settings: Settings, *commands: str) -> None:
+    """A process that syncs, builds and publishes, and is killed at the point."""
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.faults.killer", point, *(commands or ("sync", "build"))],
+        env=environment(settings.home, settings.base_url, DAYBOOK_DUMMY="1"),
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode == -signal.SIGKILL, f"{point} was never reached: {process.stdout}{process.stderr}"
+
+
+def assert_made_good(settings: Settings, undisturbed: tuple[State, State], *, kept: int) -> None:
+    """After a normal run the books are those of an undisturbed one; every killed run is in raw whole, or not at all."""
+    _, (books, runs) = undisturbed
+    snapshot = close_day(settings)
+    assert snapshot.alerts == []
+    now, landed = published(settings)
+    assert now == books
+    assert landed[:1] == runs[:1]
+    assert landed[1:] == [runs[1]] * (1 + kept)
+    with evening(settings, wait=0) as con:
+        assert (derived(con), raw_runs(con)) == (now, landed)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_killed_there_shows_nothing_by_halves_and_the_next_makes_it_good(
+    point: str, template: Path, undisturbed: tuple[State, State], tmp_path: Path
+) -> None:
+    with friday(template, tmp_path / "home") as (_, settings):
+        kill(point, settings)
+        assert published(settings) == undisturbed[POINTS[point].seen]
+        assert_made_good(settings, undisturbed, kept=POINTS[point].kept)
+    assert not [path for path in settings.home.glob("daybook.duckdb.*") if path.name.endswith(".publishing")]
+    assert not (settings.home / "quarantine").exists()
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ("after the load of positions", "before the load is noted"),
+        ("after dlt extracted", "after the load of extract_manifest"),
+        ("after the load is noted", "after the last select, uncommitted"),
+        ("after the build", "before the swap is on disk"),
+    ],
+)
+def test_a_run_killed_while_it_makes_a_killed_one_good_is_made_good_too(
+    points: tuple[str, ...], template: Path, undisturbed: tuple[State, State], tmp_path: Path
+) -> None:
+    with friday(template, tmp_path / "home") as (_, settings):
+        for point in points:
+            kill(point, settings)
+            assert published(settings) in undisturbed or POINTS[point].seen
+        _, (books, runs) = undisturbed
+        close_day(settings)
+        now, landed = published(settings)
+        assert now == books
+        assert all(run == runs[1] for run in landed[1:])
+
+
+def test_the_first_run_of_all_may_be_killed_too(tmp_path: Path, template: Path) -> None:
+    with friday(template, tmp_path / "undisturbed") as (_, settings):
+        pass
+    with friday(template, tmp_path / "home") as (server, _):
+        settings = Settings(base_url=server.url, home=tmp_path / "new")
+        calm = Settings(base_url=server.url, home=tmp_path / "calm")
+        close_day(calm)
+        for point in ("after the load of positions", "after the last select, uncommitted", "before the swap"):
+            kill(point, settings)
+            assert not settings.published.exists()
+        close_day(settings)
+        assert published(settings)[0] == published(calm)[0]
+
+
+def test_every_table_of_the_landing_has_its_kill_points(template: Path) -> None:
+    with evening(Settings(base_url="http://127.0.0.1:1", home=template), wait=5) as con:
+        found = con.execute(
+            "select table_name from duckdb_tables() where schema_name = 'raw' and table_name not like '\\_dlt%' escape '\\'"
+        ).fetchall()
+    assert {name for (name,) in found} == set(LANDED)
+
+
+def test_whoever_looks_during_a_run_sees_the_books_before_it_or_after_it(
+    template: Path, undisturbed: tuple[State, State], tmp_path: Path
+) -> None:
+    seen: list[State] = []
+    done = threading.Event()
+
+    with friday(template, tmp_path / "home") as (_, settings):
+
+        def look() -> None:
+            while not done.is_set():
+                seen.append(published(settings))
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        try:
+            close_day(settings)
+        finally:
+            done.set()
+            looking.join()
+        seen.append(published(settings))
+    assert len(seen) > 3
+    assert [state for state in seen if state not in undisturbed] == []
+    assert (seen[0], seen[-1]) == undisturbed
