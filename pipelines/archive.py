@@ -14,7 +14,7 @@ import os
 import struct
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -160,11 +160,10 @@ def _make_durably(folder: Path) -> None:
 
 
 def _entry(received: Received, packed: int) -> Entry:
-    plain = replace(received, body=b"", params={})
-    told = {name: value for name, value in vars(plain).items() if name not in ("body", "params")}
+    told = asdict(replace(received, body=b""))
+    del told["body"]
     return {
         **told,
-        "params": dict(received.params),
         "sha256": hashlib.sha256(received.body).hexdigest(),
         "bytes": len(received.body),
         "packed": packed,

@@ -81,7 +81,7 @@ select
     ordered.captured_at,
     ordered.prev_trading_date,
     today.session_number - before.session_number as days_covered,
-    coalesce(exists(
+    coalesce(exists (
         select 1 from execution_reads
         where
             execution_reads.account_id = ordered.account_id

@@ -39,7 +39,7 @@ gone as (
         coalesce(changes.option_expiry <= changes.trading_date, false) as expired,
         -- nobody can trade an option after its last session, so one that was still held at its close has not been sold
         coalesce(changes.option_expiry <= changes.trading_date, false)
-        and not exists(
+        and not exists (
             select 1 from core.calendar
             where
                 calendar.trading_date > changes.prev_trading_date
@@ -300,8 +300,9 @@ treated as (
             and valued.trading_date = stock.trading_date
             and valued.underlying_instrument_id = stock.instrument_id
     window same_stock as (
-        partition by valued.account_id, valued.trading_date, valued.underlying_instrument_id,
-        case when valued.kind = 'EXPIRY' then 0 else 1 end
+        partition by
+            valued.account_id, valued.trading_date, valued.underlying_instrument_id,
+            case when valued.kind = 'EXPIRY' then 0 else 1 end
     )
 )
 

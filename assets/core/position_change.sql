@@ -142,11 +142,12 @@ moves as (
             said.account_id = before.account_id
             and said.day = before.day
             and said.instrument_id = before.instrument_id
-    cross join lateral (
-        select said.instrument_id, -1 as direction
-        union all
-        select said.to_instrument_id, 1
-    ) as leg
+    cross join
+        lateral (
+            select said.instrument_id, -1 as direction
+            union all
+            select said.to_instrument_id, 1
+        ) as leg
     where said.kind = 'ID_CHANGE'
 ),
 

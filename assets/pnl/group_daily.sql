@@ -16,15 +16,18 @@ with positions as (
 ),
 
 grouped as (
-    select account_id, trading_date, 'UNDERLYING' as dimension, underlying as value, market_value, realized_pnl,
+    select
+        account_id, trading_date, 'UNDERLYING' as dimension, underlying as value, market_value, realized_pnl,
         unrealized_change, total_pnl, income_estimate
     from positions
     union all
-    select account_id, trading_date, 'INSTRUMENT_TYPE', instrument_type, market_value, realized_pnl,
+    select
+        account_id, trading_date, 'INSTRUMENT_TYPE', instrument_type, market_value, realized_pnl,
         unrealized_change, total_pnl, income_estimate
     from positions
     union all
-    select account_id, trading_date, 'SIDE', side, market_value, realized_pnl,
+    select
+        account_id, trading_date, 'SIDE', side, market_value, realized_pnl,
         unrealized_change, total_pnl, income_estimate
     from positions
 )

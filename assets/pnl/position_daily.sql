@@ -180,19 +180,23 @@ semantics as (
             account_eod.trading_date,
             case
                 when readings.unreadable > 0 or readings.since_cost = readings.since_prior_close then null
-                when abs(readings.since_cost - broker_totals.balance_pnl) <= greatest(0.05, 0.01 * positions)
+                when
+                    abs(readings.since_cost - broker_totals.balance_pnl) <= greatest(0.05, 0.01 * positions)
                     and abs(readings.since_prior_close - broker_totals.balance_pnl)
                     > greatest(0.05, 0.01 * positions) then 'since_cost'
-                when abs(readings.since_prior_close - broker_totals.balance_pnl) <= greatest(0.05, 0.01 * positions)
+                when
+                    abs(readings.since_prior_close - broker_totals.balance_pnl) <= greatest(0.05, 0.01 * positions)
                     and abs(readings.since_cost - broker_totals.balance_pnl)
                     > greatest(0.05, 0.01 * positions) then 'since_prior_close'
             end as by_balances,
             case
                 when readings.unreadable > 0 or readings.since_cost = readings.since_prior_close then null
-                when abs(readings.since_cost - broker_totals.gross_pnl) <= greatest(0.05, 0.01 * positions)
+                when
+                    abs(readings.since_cost - broker_totals.gross_pnl) <= greatest(0.05, 0.01 * positions)
                     and abs(readings.since_prior_close - broker_totals.gross_pnl)
                     > greatest(0.05, 0.01 * positions) then 'since_cost'
-                when abs(readings.since_prior_close - broker_totals.gross_pnl) <= greatest(0.05, 0.01 * positions)
+                when
+                    abs(readings.since_prior_close - broker_totals.gross_pnl) <= greatest(0.05, 0.01 * positions)
                     and abs(readings.since_cost - broker_totals.gross_pnl)
                     > greatest(0.05, 0.01 * positions) then 'since_prior_close'
             end as by_history

@@ -97,13 +97,13 @@ moved as (
     where
         restated.total_pnl is not null and next_now.reason = 'PRICE_CORRECTION'
         and next_now.trading_date between $from_date and $to_date
-        and not exists(
+        and not exists (
             select 1 from restated as earlier
             where
                 earlier.account_id = restated.account_id and earlier.instrument_id = restated.instrument_id
                 and earlier.trading_date < restated.trading_date and earlier.known_from = restated.known_from
         )
-        and not exists(
+        and not exists (
             select 1 from restated as later
             where
                 later.account_id = restated.account_id and later.instrument_id = restated.instrument_id
@@ -242,7 +242,7 @@ inner join pnl.period as period_before
 where
     period.trading_date between $from_date and $to_date
     and period.itd <> period_before.itd + daily.total_pnl + period.prior_period_adjustment
-    and not exists(
+    and not exists (
         select 1 from core.period_lock
         where daily.trading_date <= period_lock.locked_through
     )

@@ -209,14 +209,15 @@ select
     cast(instructed.quantity as varchar), cast(instructed.accepted_quantity as varchar),
     'an instruction was accepted the session before, and no event of the position answers to it'
 from instructed
-where not exists(
-    select 1 from core.lifecycle_event as event
-    where
-        event.account_id = instructed.account_id
-        and event.instrument_id = instructed.instrument_id
-        and event.trading_date = instructed.trading_date
-        and event.kind <> 'SPLIT'
-)
+where
+    not exists (
+        select 1 from core.lifecycle_event as event
+        where
+            event.account_id = instructed.account_id
+            and event.instrument_id = instructed.instrument_id
+            and event.trading_date = instructed.trading_date
+            and event.kind <> 'SPLIT'
+    )
 union all
 select
     broker_day.trading_date, broker_day.account_id, null, account_eod.run_id,

@@ -25,13 +25,14 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
-from pipelines.broker.http import GaveUp, Http, Refused, Reply
+from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.listing import Listing, Request
 from pipelines.broker.read import Archive, ClockReading, Finding, Keep, Read, Received, merge
 from pipelines.errors import ConfigurationError
 
 __all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "Received"]
 
+CLOCK_PATH = "/v1/clock"
 PAGE_SIZE = "1000"
 #: How many contracts one request may name.
 CONTRACTS_AT_ONCE = 100
@@ -67,7 +68,7 @@ class BrokerClient:
         requests_per_second: float | None = 20.0,
         budget: float = 60.0,
     ) -> None:
-        self._http = Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
+        self._http: Replies = Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
         self._keep = keep
         self._archive = archive
         self._skew = timedelta()
@@ -86,7 +87,7 @@ class BrokerClient:
         """The broker's time: what it says, else the Date of its answer, else this machine's. Raises Unauthorized."""
         last: list[Reply] = []
         try:
-            told = self._http.fetch("/v1/clock", {}, _told_time, lambda reply: self._hear_clock(reply, last))
+            told = self._http.fetch(CLOCK_PATH, {}, _told_time, lambda reply: self._hear_clock(reply, last))
         except (Refused, GaveUp):
             told = None
         here = datetime.now(UTC)
@@ -204,7 +205,9 @@ class BrokerClient:
         last.append(reply)
         if self._archive is not None:
             now = datetime.now(UTC)
-            self._archive(Received(CLOCK.name, "", 1, 1, reply.status, reply.body, reply.request_id, now))
+            self._archive(
+                Received(CLOCK.name, "", 1, 1, reply.status, reply.body, reply.request_id, now, path=CLOCK_PATH)
+            )
 
 
 def _told_time(reply: Reply) -> datetime | None:

@@ -10,6 +10,7 @@ import logging
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,7 +63,7 @@ class GaveUp(BrokerError):
         self.reply = reply
 
 
-class _Again(Exception):
+class Again(Exception):
     """An attempt that failed in a way that may pass."""
 
     def __init__(self, why: str, reply: Reply | None = None, wait: float | None = None) -> None:
@@ -71,7 +72,50 @@ class _Again(Exception):
         self.wait = wait
 
 
-class Http:
+class Replies(ABC):
+    """Where replies come from, and how they are judged. `key` never appears in what is said of them."""
+
+    def __init__(self, key: str | None = None) -> None:
+        self._key = key
+
+    @abstractmethod
+    def fetch(
+        self, path: str, params: Mapping[str, str], understand: Callable[[Reply], T], heard: Callable[[Reply], None]
+    ) -> T:
+        """What `understand` makes of the reply. `heard` gets every reply as received, failed ones too.
+
+        Raises Unauthorized at once on 401, Refused on other statuses that won't pass, GaveUp when attempts or the
+        budget run out. `understand` raises NotUnderstood to have the page asked for again.
+        """
+
+    def close(self) -> None:
+        """Let go of what was held."""
+
+    def clean_error(self, error: ApiError) -> str:
+        """The broker's own words, fit to be shown: one line, not endless, and never with the key in them."""
+        return self._clean(error.message) or "no message"
+
+    def _judge(self, reply: Reply) -> None:
+        if 200 <= reply.status < 300:
+            return
+        error = read_error(reply.body)
+        request_id = (error.request_id if error else None) or reply.request_id
+        said = f"the broker answered {reply.status}" + (f" ({self.clean_error(error)})" if error else "")
+        if reply.status == 401:
+            raise Unauthorized(f"{said}: the API key is wrong, expired or revoked", request_id=request_id)
+        if reply.status in PASSING:
+            raise Again(said, reply, _retry_after(reply))
+        if 300 <= reply.status < 400:
+            said += ", a redirect, which is not followed because the key would go with it; check CLEAR_STREET_BASE_URL"
+        raise Refused(said, reply=reply, request_id=request_id)
+
+    def _clean(self, text: str) -> str:
+        if self._key:
+            text = text.replace(self._key, "[key]")
+        return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]
+
+
+class Http(Replies):
     """GET requests to one broker. Safe to share between threads; close it, or use it as a context manager.
 
     `budget` is how many seconds one page may take, waits and retries included. `requests_per_second` holds for the
@@ -82,7 +126,7 @@ class Http:
         self, base_url: str, api_key: str | None, *, requests_per_second: float | None = 20.0, budget: float = 60.0
     ) -> None:
         url, host, local = checked_base_url(base_url)
-        self._key = checked_key(api_key)
+        super().__init__(checked_key(api_key))
         self._budget = budget
         self._limiter = None if local or requests_per_second is None else _limiter(host, requests_per_second)
         # at INFO httpx writes every URL, at DEBUG httpcore every header: account ids, and the key
@@ -112,21 +156,16 @@ class Http:
     def fetch(
         self, path: str, params: Mapping[str, str], understand: Callable[[Reply], T], heard: Callable[[Reply], None]
     ) -> T:
-        """What `understand` makes of the reply. `heard` gets every reply as received, failed ones too.
-
-        Raises Unauthorized at once on 401, Refused on other statuses that won't pass, GaveUp when attempts or the
-        budget run out. `understand` raises NotUnderstood to have the page asked for again.
-        """
         started = time.monotonic()
         retrying = Retrying(
-            retry=retry_if_exception_type(_Again),
+            retry=retry_if_exception_type(Again),
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(self._budget),
             wait=self._pause,
             reraise=True,
         )
         try:
             result: T = retrying(self._attempt, path, params, understand, heard, started + self._budget)
-        except _Again as last:
+        except Again as last:
             raise self._gave_up(last, time.monotonic() - started) from None
         return result
 
@@ -144,7 +183,7 @@ class Http:
         try:
             return understand(reply)
         except NotUnderstood as why:
-            raise _Again(str(why), reply) from None
+            raise Again(str(why), reply) from None
 
     def get(self, path: str, params: Mapping[str, str], deadline: float) -> Reply:
         """One attempt, read to its last byte, within the rate limit and before `deadline` (monotonic seconds).
@@ -160,7 +199,7 @@ class Http:
             with self._client.stream("GET", path, params=params, timeout=timeout) as response:
                 body = _read(response, deadline)
         except httpx.RequestError as error:
-            raise _Again(f"the connection failed ({type(error).__name__}: {self._clean(str(error))})") from None
+            raise Again(f"the connection failed ({type(error).__name__}: {self._clean(str(error))})") from None
         headers = response.headers
         return Reply(
             status=response.status_code,
@@ -171,32 +210,14 @@ class Http:
             elapsed=time.monotonic() - started,
         )
 
-    def clean_error(self, error: ApiError) -> str:
-        """The broker's own words, fit to be shown: one line, not endless, and never with the key in them."""
-        return self._clean(error.message) or "no message"
-
-    def _judge(self, reply: Reply) -> None:
-        if 200 <= reply.status < 300:
-            return
-        error = read_error(reply.body)
-        request_id = (error.request_id if error else None) or reply.request_id
-        said = f"the broker answered {reply.status}" + (f" ({self.clean_error(error)})" if error else "")
-        if reply.status == 401:
-            raise Unauthorized(f"{said}: the API key is wrong, expired or revoked", request_id=request_id)
-        if reply.status in PASSING:
-            raise _Again(said, reply, _retry_after(reply))
-        if 300 <= reply.status < 400:
-            said += ", a redirect, which is not followed because the key would go with it; check CLEAR_STREET_BASE_URL"
-        raise Refused(said, reply=reply, request_id=request_id)
-
     def _pause(self, state: RetryCallState) -> float:
         """Full jitter that doubles, scaled to the budget; or what the broker asked for, where that is longer."""
         longest = self._budget / 120 * 2 ** (state.attempt_number - 1)
         jitter = random.uniform(0, longest)  # noqa: S311  (to spread requests, not to hide anything)
         error = state.outcome.exception() if state.outcome else None
-        return max(jitter, error.wait or 0.0) if isinstance(error, _Again) else jitter
+        return max(jitter, error.wait or 0.0) if isinstance(error, Again) else jitter
 
-    def _gave_up(self, last: _Again, elapsed: float) -> GaveUp:
+    def _gave_up(self, last: Again, elapsed: float) -> GaveUp:
         error = read_error(last.reply.body) if last.reply else None
         if last.wait and elapsed + last.wait >= self._budget:
             message = (
@@ -207,11 +228,6 @@ class Http:
         request_id = (error.request_id if error else None) or (last.reply.request_id if last.reply else None)
         return GaveUp(message, reply=last.reply, request_id=request_id)
 
-    def _clean(self, text: str) -> str:
-        if self._key:
-            text = text.replace(self._key, "[key]")
-        return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]
-
 
 def _read(response: httpx.Response, deadline: float) -> bytes:
     """The body, chunk by chunk: a timeout between chunks alone would let a dripping server hold us for hours."""
@@ -221,9 +237,9 @@ def _read(response: httpx.Response, deadline: float) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if time.monotonic() > deadline:
-            raise _Again("the reply did not end in time")
+            raise Again("the reply did not end in time")
         if size > MOST_BYTES:
-            raise _Again("the reply did not end")
+            raise Again("the reply did not end")
     return b"".join(chunks)
 
 

@@ -16,7 +16,7 @@ import orjson
 from models.envelope import ApiError, Metadata, error_of, metadata_of
 from models.reading import Page, read_page
 from models.shapes import Shape
-from pipelines.broker.http import GaveUp, Http, Refused, Reply
+from pipelines.broker.http import GaveUp, Refused, Replies, Reply
 from pipelines.broker.pages import Broken, Guards, Moved
 from pipelines.broker.proof import Holding, Pass, holdings_of
 from pipelines.broker.read import Archive, Finding, Keep, Read, Received
@@ -72,7 +72,7 @@ class Listing:
     """One endpoint being read. `now` is the broker's time, as well as it is known."""
 
     def __init__(
-        self, http: Http, request: Request, keep: Keep, archive: Archive | None, now: Callable[[], datetime]
+        self, http: Replies, request: Request, keep: Keep, archive: Archive | None, now: Callable[[], datetime]
     ) -> None:
         self._http = http
         self._request = request
@@ -156,18 +156,36 @@ class Listing:
         # filters and order are repeated with every token, as the broker demands
         params = self._request.params if token is None else {**self._request.params, "page_token": token}
         try:
-            return self._http.fetch(self._request.path, params, understand, lambda reply: self._hear(reply, number))
+            return self._http.fetch(
+                self._request.path, params, understand, lambda reply: self._hear(reply, number, params)
+            )
+        except GaveUp as why:
+            self._hear(why.reply, number, params, why)
+            raise
         except Refused as why:
             if token is not None and why.reply.status in EXPIRED:
                 raise Moved("token_expired", f"the token of page {number} was refused: {why}") from None
             raise
 
-    def _hear(self, reply: Reply, page: int) -> None:
+    def _hear(self, reply: Reply | None, page: int, params: Mapping[str, str], gave_up: GaveUp | None = None) -> None:
         if self._archive is None:
             return
-        shape, account_id = self._request.shape.name, self._request.account_id
-        now = datetime.now(UTC)
-        self._archive(Received(shape, account_id, self._passes, page, reply.status, reply.body, reply.request_id, now))
+        self._archive(
+            Received(
+                endpoint=self._request.shape.name,
+                account_id=self._request.account_id,
+                read=self._passes,
+                page=page,
+                status=reply.status if reply else None,
+                body=b"" if gave_up or reply is None else reply.body,
+                request_id=gave_up.request_id if gave_up else reply.request_id if reply else None,
+                received_at=datetime.now(UTC),
+                path=self._request.path,
+                params=params,
+                began_at=self._began_at,
+                error=str(gave_up) if gave_up else None,
+            )
+        )
 
     def _look(self, reply: Reply) -> _Look:
         return _Look(reply, read_page(self._request.shape, reply.body))
@@ -191,7 +209,8 @@ class Listing:
         taken.take(page, last=page.metadata.next_page_token is None)
 
     def _new_pass(self) -> Pass:
-        return Pass(self._request.shape, self._request.account_id, self._keep, self._now())
+        self._began_at = self._now()
+        return Pass(self._request.shape, self._request.account_id, self._keep, self._began_at)
 
     def _note(self, check_name: str, severity: str, message: str) -> None:
         self._notes.append(Finding(check_name, severity, message))

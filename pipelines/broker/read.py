@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -28,19 +28,27 @@ class Finding:
 
 @dataclass(frozen=True)
 class Received:
-    """A reply exactly as it came, before anything was made of it. `read` and `page` count from 1."""
+    """A reply exactly as it came, before anything was made of it. `read` and `page` count from 1.
+
+    `path` and `params` are what was asked, `began_at` the broker's time when the read began. A request that was given
+    up is told of too, with its `error` in words and no body; `status` is None where no answer came.
+    """
 
     endpoint: str
     account_id: str
     read: int
     page: int
-    status: int
+    status: int | None
     body: bytes
     request_id: str | None
     received_at: datetime
+    path: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    began_at: datetime | None = None
+    error: str | None = None
 
 
-#: Told of every reply, failed ones too. What it raises ends the read.
+#: Told of every reply, failed ones too, and of every request that was given up. What it raises ends the read.
 Archive = Callable[[Received], None]
 
 

@@ -1,0 +1,197 @@
+"""Books with something to ask about: the sandbox's days through the whole pipeline, with an evening that was missed, an
+account that could not be read, prices that came late, and lines of adjustments.csv written before and after a lock.
+
+What is wrong is done by a real HTTP server in front of the sandbox; what is true stays the sandbox's own truth.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from filelock import FileLock
+
+from assets.build import build
+from assets.locks import lock_period
+from pipelines.evening import PUBLISHED_SCHEMAS, evening
+from pipelines.sandbox.instruments import stock
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.truth import AccountTruth, Truth
+from pipelines.settings import Settings
+from pipelines.snapshot import take_snapshot
+from pipelines.warehouse.publish import publish
+
+START, DAYS = date(2005, 2, 7), 26  # to 2005-03-15: a dividend each side, a split, an expiry, and one to come
+LONG_SHORT, OPTIONS, SMALL = "20517", "20518", "205170"
+GOOG, AAPL, MSFT, IBM = (stock(symbol).id for symbol in ("GOOG", "AAPL", "MSFT", "IBM"))
+
+MISSED = date(2005, 2, 17)  # nobody asked the broker that evening
+FORBIDDEN = date(2005, 2, 24)  # the positions of OPTIONS were refused
+LATE_MARK = date(2005, 3, 4)  # GOOG of LONG_SHORT had yesterday's price until 03:30
+LAST = date(2005, 3, 15)  # the price of GOOG in OPTIONS is yesterday's still
+RESTATED = date(2005, 2, 25)  # closed, and then said to hold a transfer
+MISTAKEN = date(2005, 3, 9)  # a transfer that never was: it breaks the reconciliation
+LOCKED_THROUGH = date(2005, 2, 28)
+#: Value of the two transfers (AAPL into LONG_SHORT), which leave the P&L of their days.
+CLOSED_VALUE, MISTAKEN_VALUE = 1000, 250
+_ADJUSTMENT = "{day},{account},TRANSFER,{instrument},,{quantity},,{value},{value},ops,{note}\n"
+_HEADER = "trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note\n"
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Trouble:
+    """What the server in front of the sandbox does to an answer: refuse an account's positions, or change rows."""
+
+    refused: str | None = None
+    edit: Callable[[Row], None] | None = None
+
+
+@contextmanager
+def in_front_of(url: str, trouble: Trouble) -> Iterator[str]:
+    """A server that passes every request on to `url`, but for the trouble of the moment; its own URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            status, body = self._answer()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _answer(self) -> tuple[int, bytes]:
+            path = self.path.partition("?")[0]
+            if trouble.refused and path == f"/v1/accounts/{trouble.refused}/positions":
+                return 403, b'{"error": {"code": 403, "message": "not permitted"}}'
+            request = urllib.request.Request(url + self.path, headers=dict(self.headers))
+            try:
+                with urllib.request.urlopen(request) as reply:
+                    body = reply.read()
+            except urllib.error.HTTPError as refused:
+                return refused.code, refused.read()
+            if trouble.edit is None or not path.endswith("/positions"):
+                return 200, body
+            whole = json.loads(body)
+            for row in whole["data"]:
+                trouble.edit(row)
+            return 200, json.dumps(whole).encode()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class Books:
+    """Where the books are published, and what is true of them."""
+
+    published: Path
+    truth: Truth
+    days: list[date]
+    built_at: dict[str, datetime] = field(default_factory=dict)
+
+    def day(self, account: str, day: date) -> AccountTruth:
+        """What an account really did on a day."""
+        return self.truth.day(account, day)
+
+
+def example_books(root: Path) -> Books:
+    """The books, replayed once for all workers of a test run, whose common folder is `root`."""
+    home = root / "example-books"
+    said = home / "built_at.pickle"
+    with FileLock(root / "example-books.lock"):
+        if not said.exists():
+            said.write_bytes(pickle.dumps(_replay(home)))
+    sandbox = Sandbox(start=START, days=DAYS)
+    return Books(home / "daybook.duckdb", sandbox.truth, sandbox.days, pickle.loads(said.read_bytes()))
+
+
+def _replay(home: Path) -> dict[str, datetime]:
+    trouble = Trouble()
+    with Sandbox(start=START, days=DAYS) as sandbox, in_front_of(sandbox.url, trouble) as url:
+        settings = Settings.model_validate({"base_url": url, "home": home, "api_key": "any"})
+        with evening(settings) as con:
+            for day in sandbox.days:
+                if day != MISSED:
+                    _evening(con, settings, sandbox, trouble, day)
+            locked_at, built_at = _say(con, settings)
+            publish(con, settings.published, PUBLISHED_SCHEMAS)
+    return {"locked_at": locked_at, "built_at": built_at}
+
+
+def _evening(con: Any, settings: Settings, sandbox: Sandbox, trouble: Trouble, day: date) -> None:
+    trouble.refused = OPTIONS if day == FORBIDDEN else None
+    trouble.edit = {
+        LATE_MARK: _yesterdays_price(LONG_SHORT, sandbox, day),
+        LAST: _yesterdays_price(OPTIONS, sandbox, day),
+    }.get(day)
+    sandbox.clock.set(sandbox.evening(day))
+    take_snapshot(con, settings)
+    build(con, settings)
+    trouble.refused = trouble.edit = None
+    if day == LATE_MARK:
+        sandbox.clock.set(sandbox.evening(day) + timedelta(hours=11))  # 03:20 of the next morning
+        take_snapshot(con, settings)
+        build(con, settings)
+
+
+def _yesterdays_price(account: str, sandbox: Sandbox, day: date) -> Callable[[Row], None]:
+    market = sandbox.broker.market
+    before = sandbox.days[sandbox.days.index(day) - 1]
+
+    def edit(row: Row) -> None:
+        if (str(row["account_id"]), row["instrument_id"]) != (account, GOOG):
+            return
+        price = market.prices.close("GOOG", before)
+        value = price * Decimal(row["quantity"])
+        row |= {
+            "market_value": str(value),
+            "instrument_price": str(price),
+            "closing_price": str(price),
+            "closing_price_date": before.isoformat(),
+            "unrealized_pnl": str(value - Decimal(row["cost_basis"])),
+        }
+
+    return edit
+
+
+def _say(con: Any, settings: Settings) -> tuple[datetime, datetime]:
+    """The period is closed; then people say two things, one of them about the closed period and one of them wrong."""
+    locked_at = datetime(2005, 3, 15, 22, tzinfo=UTC)
+    lock_period(con, LOCKED_THROUGH, at=locked_at)
+    lines = [
+        _ADJUSTMENT.format(
+            day=RESTATED, account=LONG_SHORT, instrument=AAPL, quantity=10, value=CLOSED_VALUE, note="from our old broker"
+        ),
+        _ADJUSTMENT.format(
+            day=MISTAKEN, account=LONG_SHORT, instrument=AAPL, quantity=5, value=MISTAKEN_VALUE, note="never happened"
+        ),
+    ]
+    settings.adjustments.write_text(_HEADER + "".join(lines))
+    built_at = datetime(2005, 3, 15, 23, tzinfo=UTC)
+    build(con, settings, built_at=built_at)
+    return locked_at, built_at
