@@ -153,8 +153,8 @@ def text(result: dict[str, Any]) -> str:
         [
             "## Build",
             "",
-            f"One more evening of {result['accounts']} accounts with {result['positions']:,} positions each, landed and",
-            "built on top of more and more history, in one run; the better of two evenings.",
+            f"One more evening of {result['accounts']} accounts with {result['positions']:,} positions each, landed",
+            "and built on top of more and more history, in one run; the better of two evenings.",
             "",
             *table(["history", "land s", "build s", "build, relative", "warehouse GB"], rows),
             "",

@@ -110,17 +110,17 @@ def text(result: dict[str, Any]) -> str:
         [
             "## Landing",
             "",
-            f"{result['accounts']} accounts with {result['positions']:,} positions each, from a broker on loopback whose",
-            "pages of 1,000 rows were ready before the first request. Each design runs in a fresh process, imports",
-            "included; rounds are interleaved, figures are medians. What daybook does and the others don't: it validates",
-            "every row, proves every listing whole, reads it a second time, archives every page, lands exact decimals,",
-            "reads the other endpoints, and can be killed at any moment.",
+            f"{result['accounts']} accounts with {result['positions']:,} positions each, from a broker on loopback",
+            "whose pages of 1,000 rows were ready before the first request. Each design runs in a fresh process,",
+            "imports included; rounds are interleaved, figures are medians. What daybook does and the others don't: it",
+            "validates every row, proves every listing whole, reads it a second time, archives every page, lands exact",
+            "decimals, reads the other endpoints, and can be killed at any moment.",
             "",
             *table(heads, rows),
             "",
-            "*rest_api_source* is dlt's own generic source with its defaults; *tuned* puts uncompressed parquet between",
-            "its steps; *floor* is orjson and Arrow into DuckDB, without dlt, validation, archive or second read: the",
-            "least that could work.",
+            "*rest_api_source* is dlt's own generic source with its defaults; *tuned* puts uncompressed parquet",
+            "between its steps; *floor* is orjson and Arrow into DuckDB, without dlt, validation, archive or second",
+            "read: the least that could work.",
         ]
     )
 

@@ -1,9 +1,10 @@
 """The archive: every reply as received, compressed, on disk before anything is made of it.
 
 A run has a folder, `archive/2025-10/<run id>/`, of two files. `pages.json.zst` is the replies one after the other, in
-the order in which they came: any zstd tool shows the bodies, exactly as the broker sent them. Before each stands a frame that such
-tools skip, with the reply's circumstances as JSON. `run.json` says how the run began and, once its reading has ended,
-how it ended, with the hash of the pages: a run without that seal was killed or failed, and was never landed.
+the order in which they came: any zstd tool shows the bodies, exactly as the broker sent them. Before each stands a
+frame that such tools skip, with the reply's circumstances as JSON. `run.json` says how the run began and, once its
+reading has ended, how it ended, with the hash of the pages: a run without that seal was killed or failed, and was
+never landed.
 Names come from dates and the run's id only: nothing that a broker sends can name a file.
 """
 

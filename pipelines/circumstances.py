@@ -5,16 +5,18 @@ They stand in the archive beside the replies, so that a replay starts from the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from pipelines.broker.read import ClockReading
+from pipelines.calendar import Override
 from pipelines.known import Known
 from pipelines.settings import Settings
+
+Json = dict[str, Any]
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,16 @@ class Circumstances:
     known: Known
     warehouse_bytes: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """As it is written into the archive."""
-        found: dict[str, Any] = _CIRCUMSTANCES.dump_python(self, mode="json")
-        return found
+        known = self.known
+        return asdict(self) | {
+            "started": _clock_said(self.started),
+            "known": {
+                "last_complete": {account: day.isoformat() for account, day in known.last_complete.items()},
+                "overrides": [[_said(each.date), _said(each.open), _said(each.close)] for each in known.overrides],
+            },
+        }
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,9 @@ class Ending:
     finished: ClockReading
     trading_date: date
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """As it is written into the archive."""
-        found: dict[str, Any] = _ENDING.dump_python(self, mode="json")
-        return found
-
-
-_CIRCUMSTANCES = TypeAdapter(Circumstances)
-_ENDING = TypeAdapter(Ending)
+        return {"finished": _clock_said(self.finished), "trading_date": self.trading_date.isoformat()}
 
 
 def circumstances(settings: Settings, run_id: str, trigger: str, started: ClockReading, known: Known) -> Circumstances:
@@ -65,19 +68,47 @@ def circumstances(settings: Settings, run_id: str, trigger: str, started: ClockR
         is_loopback=settings.is_loopback,
         accounts=settings.accounts,
         started=started,
-        known=replace(known, contracts=frozenset()),
+        known=Known(last_complete=known.last_complete, overrides=known.overrides),
         warehouse_bytes=settings.warehouse.stat().st_size if settings.warehouse.exists() else 0,
     )
 
 
-def circumstances_from(said: dict[str, Any]) -> Circumstances:
-    """Those that an archive tells of. Raises ValueError where it can't be one."""
-    return _CIRCUMSTANCES.validate_python(said)
+def circumstances_from(said: Json) -> Circumstances:
+    """Those that an archive tells of. Raises KeyError, ValueError or TypeError where it can't be one."""
+    overrides = (
+        Override(date.fromisoformat(day), _moment(open_), _moment(close))
+        for day, open_, close in said["known"]["overrides"]
+    )
+    last = {account: date.fromisoformat(day) for account, day in said["known"]["last_complete"].items()}
+    return Circumstances(
+        **said
+        | {
+            "accounts": tuple(said["accounts"]),
+            "started": _clock(said["started"]),
+            "known": Known(last_complete=last, overrides=tuple(overrides)),
+        }
+    )
 
 
-def ending_from(said: dict[str, Any]) -> Ending:
-    """The ending that an archive tells of. Raises ValueError where it can't be one."""
-    return _ENDING.validate_python(said)
+def ending_from(said: Json) -> Ending:
+    """The ending that an archive tells of. Raises as `circumstances_from`."""
+    return Ending(_clock(said["finished"]), date.fromisoformat(said["trading_date"]))
+
+
+def _clock_said(clock: ClockReading) -> Json:
+    return {"now": clock.now.isoformat(), "source": clock.source, "skew_us": clock.skew // MICROSECOND}
+
+
+def _clock(said: Json) -> ClockReading:
+    return ClockReading(datetime.fromisoformat(said["now"]), said["source"], said["skew_us"] * MICROSECOND)
+
+
+def _said(moment: date | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(said: str | None) -> datetime | None:
+    return datetime.fromisoformat(said) if said else None
 
 
 def _code_version() -> str:

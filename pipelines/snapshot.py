@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import duckdb
@@ -20,6 +19,7 @@ from pipelines.broker.columns import to_batch
 from pipelines.broker.read import ClockReading, Finding
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.calendar import Grade, TradingCalendar
+from pipelines.circumstances import Circumstances, Ending, circumstances
 from pipelines.errors import ConfigurationError
 from pipelines.known import Known, read_known
 from pipelines.landing import finish_pending, land, open_pipeline
@@ -78,54 +78,58 @@ def take_snapshot(
     pipeline = open_pipeline(con, settings.dlt)
     alert = finish_pending(pipeline, settings.home / "quarantine")
     known = read_known(con)
-    run = _Run(settings, trigger)
-    with BrokerClient(settings.base_url, key, keep=run.keep, archive=run.archive) as client:
-        run.begin(client.assume(clock) if clock else client.clock())
-        _refuse_other_days(run, known, partition)
-        evening = read_evening(client, run.started.now, known, settings.accounts, tell)
-        run.finish(client.clock())
-    run.archive.close()
-    land(pipeline, _tables(run, evening))
+    run = Run()
+    with (
+        Archive() as archive,
+        BrokerClient(settings.base_url, key, keep=run.keep, archive=archive) as client,
+    ):
+        run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
+        archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())
+        _refuse_other_days(run.began.started, known, partition)
+        evening = read_evening(client, run.began.started.now, known, settings.accounts, tell)
+        run.ended = Ending(client.clock(), evening.day.trading_date)
+        archive.close(run.ended.as_json())
+        run.files = archive.files
+    land(pipeline, tables_of(run, evening))
+    return snapshot_of(run, evening, [alert] if alert else [])
+
+
+class Run:
+    """One run: how it began and ended, and its files in the archive. Its id sorts by the time when it began."""
+
+    def __init__(self) -> None:
+        self.began: Circumstances
+        self.ended: Ending
+        self.files: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def begin(self, settings: Settings, trigger: str, clock: ClockReading, known: Known) -> None:
+        """Give it an id, and circumstances: those of now."""
+        run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
+        self.began = circumstances(settings, run_id, trigger, clock, known)
+
+    def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
+        """What becomes of a page's rows: Arrow, with the run's id."""
+        return to_batch(self.began.run_id, shape, rows)
+
+
+def snapshot_of(run: Run, evening: Evening, alerts: list[str]) -> Snapshot:
+    """What a run read, in short."""
     return Snapshot(
-        run_id=run.run_id,
+        run_id=run.began.run_id,
         trading_date=evening.day.trading_date,
         grade=evening.day.grade,
-        finished_at=run.finished.now,
+        finished_at=run.ended.finished.now,
         accounts_expected=len(evening.expected),
         accounts_complete=len(evening.complete_accounts()),
         problems=evening.problems(),
-        alerts=[alert] if alert else [],
+        alerts=alerts,
     )
 
 
-class _Run:
-    """A run's identity and its two looks at the broker's clock. Its id sorts by the time of the first."""
-
-    def __init__(self, settings: Settings, trigger: str) -> None:
-        self.settings = settings
-        self.trigger = trigger
-        self.token = secrets.token_hex(4)
-        self.run_id = ""
-        self.archive = Archive()
-        self.started: ClockReading
-        self.finished: ClockReading
-
-    def begin(self, clock: ClockReading) -> None:
-        self.started = clock
-        self.run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{self.token}"
-        self.archive.begin(self.settings.archive / f"{clock.now:%Y-%m}" / self.run_id)
-
-    def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
-        return to_batch(self.run_id, shape, rows)
-
-    def finish(self, clock: ClockReading) -> None:
-        self.finished = clock
-
-
-def _refuse_other_days(run: _Run, known: Known, partition: date | None) -> None:
+def _refuse_other_days(clock: ClockReading, known: Known, partition: date | None) -> None:
     if partition is None:
         return
-    today = TradingCalendar.load(known.overrides).assign(run.started.now).trading_date
+    today = TradingCalendar.load(known.overrides).assign(clock.now).trading_date
     if partition != today:
         raise ConfigurationError(
             f"The broker's clock is in the trading day {today}, so {partition} can't be read: positions have no as-of, "
@@ -134,7 +138,8 @@ def _refuse_other_days(run: _Run, known: Known, partition: date | None) -> None:
         )
 
 
-def _tables(run: _Run, evening: Evening) -> dict[str, list[pa.Table]]:
+def tables_of(run: Run, evening: Evening) -> dict[str, list[pa.Table]]:
+    """Everything that a run lands, by raw table."""
     tables: dict[str, list[pa.Table]] = {shape.name: [] for shape in LANDED}
     for asked in evening.reads:
         tables[asked.read.endpoint] += asked.read.batches
@@ -144,20 +149,21 @@ def _tables(run: _Run, evening: Evening) -> dict[str, list[pa.Table]]:
     return tables
 
 
-def _run_row(run: _Run, evening: Evening) -> pa.Table:
+def _run_row(run: Run, evening: Evening) -> pa.Table:
     complete = len(evening.complete_accounts())
+    began = run.began
     row = {
-        "run_id": run.run_id,
+        "run_id": began.run_id,
         "trading_date": evening.day.trading_date,
         "grade": evening.day.grade,
-        "started_at": run.started.now,
-        "finished_at": max(run.finished.now, run.started.now),
-        "clock_source": run.started.source,
-        "clock_skew_ms": round(run.started.skew.total_seconds() * 1000),
-        "broker_host": run.settings.broker_host,
-        "is_loopback": run.settings.is_loopback,
-        "code_version": _code_version(),
-        "trigger": run.trigger,
+        "started_at": began.started.now,
+        "finished_at": max(run.ended.finished.now, began.started.now),
+        "clock_source": began.started.source,
+        "clock_skew_ms": round(began.started.skew.total_seconds() * 1000),
+        "broker_host": began.broker_host,
+        "is_loopback": began.is_loopback,
+        "code_version": began.code_version,
+        "trigger": began.trigger,
         "status": "COMPLETE" if complete == len(evening.expected) else "INCOMPLETE",
         "accounts_expected": len(evening.expected),
         "accounts_complete": complete,
@@ -166,15 +172,15 @@ def _run_row(run: _Run, evening: Evening) -> pa.Table:
     return pa.Table.from_pylist([row], schema=EXTRACT_RUN)
 
 
-def _manifest(run: _Run, reads: Iterable[Asked]) -> pa.Table:
+def _manifest(run: Run, reads: Iterable[Asked]) -> pa.Table:
     return pa.Table.from_pylist([_manifest_row(run, asked) for asked in reads], schema=EXTRACT_MANIFEST)
 
 
-def _manifest_row(run: _Run, asked: Asked) -> dict[str, object]:
+def _manifest_row(run: Run, asked: Asked) -> dict[str, object]:
     read = asked.read
     asked_at_all = read.pages > 0 or read.http_status is not None or read.error is not None
     return {
-        "run_id": run.run_id,
+        "run_id": run.began.run_id,
         "account_id": read.account_id,
         "endpoint": read.endpoint,
         "status": ("COMPLETE" if read.complete else "FAILED") if asked_at_all else "NOT_ASKED",
@@ -192,7 +198,7 @@ def _manifest_row(run: _Run, asked: Asked) -> dict[str, object]:
         "error": read.error,
         "findings": _json([_finding(finding) for finding in read.findings]) if read.findings else None,
         "fields_seen": _json(read.fields_seen) if read.fields_seen else None,
-        "archive_files": _json(run.archive.files.get((read.endpoint, read.account_id), [])),
+        "archive_files": _json(run.files.get((read.endpoint, read.account_id), [])),
     }
 
 
@@ -207,10 +213,10 @@ def _finding(finding: Finding) -> dict[str, str | None]:
     }
 
 
-def _quarantine(run: _Run, reads: Iterable[Asked]) -> pa.Table:
+def _quarantine(run: Run, reads: Iterable[Asked]) -> pa.Table:
     rows = [
         {
-            "run_id": run.run_id,
+            "run_id": run.began.run_id,
             "account_id": asked.read.account_id,
             "endpoint": asked.read.endpoint,
             "ordinal": ordinal,
@@ -226,10 +232,3 @@ def _quarantine(run: _Run, reads: Iterable[Asked]) -> pa.Table:
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-def _code_version() -> str:
-    try:
-        return version("daybook")
-    except PackageNotFoundError:
-        return "unknown"

@@ -7,12 +7,11 @@ What is wrong is done by a real HTTP server in front of the sandbox; what is tru
 from __future__ import annotations
 
 import json
-import pickle
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +26,7 @@ from assets.locks import lock_period
 from pipelines.evening import PUBLISHED_SCHEMAS, evening
 from pipelines.sandbox.instruments import stock
 from pipelines.sandbox.server import Sandbox
-from pipelines.sandbox.truth import AccountTruth, Truth
+from pipelines.sandbox.truth import Truth
 from pipelines.settings import Settings
 from pipelines.snapshot import take_snapshot
 from pipelines.warehouse.publish import publish
@@ -40,13 +39,16 @@ MISSED = date(2005, 2, 17)  # nobody asked the broker that evening
 FORBIDDEN = date(2005, 2, 24)  # the positions of OPTIONS were refused
 LATE_MARK = date(2005, 3, 4)  # GOOG of LONG_SHORT had yesterday's price until 03:30
 LAST = date(2005, 3, 15)  # the price of GOOG in OPTIONS is yesterday's still
-RESTATED = date(2005, 2, 25)  # closed, and then said to hold a transfer
-MISTAKEN = date(2005, 3, 9)  # a transfer that never was: it breaks the reconciliation
+RESTATED = date(2005, 2, 28)  # AAPL splits; cash for a fraction of a share is noted when the month is closed
+CASH_IN_LIEU = Decimal("12.34")
+MISTAKEN = date(2005, 3, 9)  # a transfer of AAPL that never was: its quantity doesn't add up
 LOCKED_THROUGH = date(2005, 2, 28)
-#: Value of the two transfers (AAPL into LONG_SHORT), which leave the P&L of their days.
-CLOSED_VALUE, MISTAKEN_VALUE = 1000, 250
-_ADJUSTMENT = "{day},{account},TRANSFER,{instrument},,{quantity},,{value},{value},ops,{note}\n"
-_HEADER = "trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note\n"
+LOCKED_AT, SAID_AT = datetime(2005, 3, 15, 22, tzinfo=UTC), datetime(2005, 3, 15, 23, tzinfo=UTC)
+_ADJUSTMENTS = f"""\
+trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note
+{RESTATED},{LONG_SHORT},CASH_IN_LIEU,{AAPL},,,{CASH_IN_LIEU},,,ops,fraction after the split
+{MISTAKEN},{LONG_SHORT},TRANSFER,{AAPL},,5,,250,250,ops,never happened
+"""
 
 Row = dict[str, Any]
 
@@ -78,9 +80,9 @@ def in_front_of(url: str, trouble: Trouble) -> Iterator[str]:
             path = self.path.partition("?")[0]
             if trouble.refused and path == f"/v1/accounts/{trouble.refused}/positions":
                 return 403, b'{"error": {"code": 403, "message": "not permitted"}}'
-            request = urllib.request.Request(url + self.path, headers=dict(self.headers))
+            request = urllib.request.Request(url + self.path, headers=dict(self.headers))  # noqa: S310  (loopback)
             try:
-                with urllib.request.urlopen(request) as reply:
+                with urllib.request.urlopen(request) as reply:  # noqa: S310
                     body = reply.read()
             except urllib.error.HTTPError as refused:
                 return refused.code, refused.read()
@@ -107,30 +109,43 @@ def in_front_of(url: str, trouble: Trouble) -> Iterator[str]:
 
 @dataclass
 class Books:
-    """Where the books are published, and what is true of them."""
+    """Where the books are published, and what is true of them. USD; gains positive."""
 
     published: Path
     truth: Truth
     days: list[date]
-    built_at: dict[str, datetime] = field(default_factory=dict)
 
-    def day(self, account: str, day: date) -> AccountTruth:
-        """What an account really did on a day."""
-        return self.truth.day(account, day)
+    def known(self, account: str) -> list[date]:
+        """The days whose end is in the books."""
+        missing = {MISSED, FORBIDDEN} if account == OPTIONS else {MISSED}
+        return [day for day in self.days if day not in missing]
+
+    def spanned(self, account: str, day: date) -> list[date]:
+        """The sessions that the P&L of a known day covers: itself, and those before it that nobody knows."""
+        known = self.known(account)
+        before = [each for each in known if each < day][-1:]
+        return [each for each in self.days if (before or [date.min])[0] < each <= day]
+
+    def made(self, account: str, day: date) -> Decimal:
+        """What the books should say that an account made on a known day: the truth, and the trouble that stayed."""
+        total = sum((self.truth.day(account, each).total for each in self.spanned(account, day)), Decimal(0))
+        if (account, day) == (OPTIONS, LAST):
+            return total - self.truth.day(account, day).positions[GOOG].total  # held, at yesterday's price
+        return total + CASH_IN_LIEU if (account, day) == (LONG_SHORT, RESTATED) else total
 
 
 def example_books(root: Path) -> Books:
     """The books, replayed once for all workers of a test run, whose common folder is `root`."""
     home = root / "example-books"
-    said = home / "built_at.pickle"
+    published = home / "daybook.duckdb"
     with FileLock(root / "example-books.lock"):
-        if not said.exists():
-            said.write_bytes(pickle.dumps(_replay(home)))
+        if not published.exists():
+            _replay(home)
     sandbox = Sandbox(start=START, days=DAYS)
-    return Books(home / "daybook.duckdb", sandbox.truth, sandbox.days, pickle.loads(said.read_bytes()))
+    return Books(published, sandbox.truth, sandbox.days)
 
 
-def _replay(home: Path) -> dict[str, datetime]:
+def _replay(home: Path) -> None:
     trouble = Trouble()
     with Sandbox(start=START, days=DAYS) as sandbox, in_front_of(sandbox.url, trouble) as url:
         settings = Settings.model_validate({"base_url": url, "home": home, "api_key": "any"})
@@ -138,9 +153,8 @@ def _replay(home: Path) -> dict[str, datetime]:
             for day in sandbox.days:
                 if day != MISSED:
                     _evening(con, settings, sandbox, trouble, day)
-            locked_at, built_at = _say(con, settings)
+            _say(con, settings)
             publish(con, settings.published, PUBLISHED_SCHEMAS)
-    return {"locked_at": locked_at, "built_at": built_at}
 
 
 def _evening(con: Any, settings: Settings, sandbox: Sandbox, trouble: Trouble, day: date) -> None:
@@ -179,19 +193,8 @@ def _yesterdays_price(account: str, sandbox: Sandbox, day: date) -> Callable[[Ro
     return edit
 
 
-def _say(con: Any, settings: Settings) -> tuple[datetime, datetime]:
+def _say(con: Any, settings: Settings) -> None:
     """The period is closed; then people say two things, one of them about the closed period and one of them wrong."""
-    locked_at = datetime(2005, 3, 15, 22, tzinfo=UTC)
-    lock_period(con, LOCKED_THROUGH, at=locked_at)
-    lines = [
-        _ADJUSTMENT.format(
-            day=RESTATED, account=LONG_SHORT, instrument=AAPL, quantity=10, value=CLOSED_VALUE, note="from our old broker"
-        ),
-        _ADJUSTMENT.format(
-            day=MISTAKEN, account=LONG_SHORT, instrument=AAPL, quantity=5, value=MISTAKEN_VALUE, note="never happened"
-        ),
-    ]
-    settings.adjustments.write_text(_HEADER + "".join(lines))
-    built_at = datetime(2005, 3, 15, 23, tzinfo=UTC)
-    build(con, settings, built_at=built_at)
-    return locked_at, built_at
+    lock_period(con, LOCKED_THROUGH, at=LOCKED_AT)
+    settings.adjustments.write_text(_ADJUSTMENTS)
+    build(con, settings, built_at=SAID_AT)

@@ -223,6 +223,25 @@ class _Move:
 
 
 @dataclass(frozen=True)
+class _Gone:
+    """Contracts (signed like the position) that left it without a trade, and the instructions that were accepted."""
+
+    held: _Held
+    contract: Contract
+    contracts: Decimal
+    instructed: Mapping[str, Decimal]
+    in_the_money: bool | None
+
+    @property
+    def lapses(self) -> bool:
+        return self.contracts > 0 and "DO_NOT_EXERCISE" in self.instructed
+
+    def part(self, amount: Decimal | None, contracts: Decimal) -> Decimal | None:
+        """The share of an amount of the whole position that `contracts` of it have."""
+        return None if amount is None else _money(amount * contracts / self.held.quantity)
+
+
+@dataclass(frozen=True)
 class _Span:
     """The days that one row covers: after `prev` (None: the account's first day) up to `day`."""
 
@@ -436,13 +455,36 @@ class _Oracle:
             if line.account_id == span.account and line.day in span.sessions:
                 for instrument, move in _adjusted(line, span):
                     moves.setdefault(instrument, []).append(move)
+        gone: dict[str, list[_Gone]] = {}
         for instrument, held in sorted(span.start.held.items()):
             contract = self._contract(held.position)
-            if contract is None or held.quantity == 0:
-                continue
-            for other, move in self._lifecycle(span, fills, moves, held, contract):
-                moves.setdefault(other, []).append(move)
+            side = ONE if held.quantity > 0 else -ONE
+            left = (held.quantity - self._unmoved(span, fills, moves, instrument)) * side
+            if contract is not None and 0 < left <= abs(held.quantity):
+                money = self._in_the_money(span, contract)
+                each = _Gone(held, contract, side * left, self._accepted(span, instrument), in_the_money=money)
+                gone.setdefault(contract.underlying_instrument_id, []).append(each)
+        for stock, options in gone.items():
+            unexplained = self._unmoved(span, fills, moves, stock) - (
+                _quantity(span.start.held.get(stock)) * self._ratio(stock, span)
+            )
+            ends = self._ends(span, options, unexplained)
+            for instrument, move in self._legs(span, fills, stock, ends):
+                moves.setdefault(instrument, []).append(move)
         return moves
+
+    def _in_the_money(self, span: _Span, contract: Contract) -> bool | None:
+        """By the stock's price when the option was last held, if it has expired, else by today's; None: no price."""
+        days = (span.prev, span.day) if contract.expiry <= span.day else (span.day,)
+        prices = [
+            held.price
+            for day in days
+            for (_, of), eod in self.eods.items()
+            if of == day and (held := eod.held.get(contract.underlying_instrument_id)) and held.price is not None
+        ]
+        if not prices:
+            return None
+        return prices[0] > contract.strike if contract.contract_type == "CALL" else prices[0] < contract.strike
 
     def _contract(self, position: Position) -> Contract | None:
         """The contract, from the broker or, without it, from the symbol."""
@@ -460,91 +502,102 @@ class _Oracle:
             self._multiplier(position),
         )
 
-    def _lifecycle(
-        self,
-        span: _Span,
-        fills: Mapping[str, list[Fill]],
-        moves: Mapping[str, list[_Move]],
-        held: _Held,
-        contract: Contract,
-    ) -> Iterable[tuple[str, _Move]]:
-        """Contracts that left without a trade: exercised as instructed, exercised or assigned as the stock shows, or
-        expired."""
-        option = held.position.instrument_id
-        side = ONE if held.quantity > 0 else -ONE
-        left = (held.quantity - self._expected_less(span, fills, moves, option)) * side
-        if left <= 0:
-            return
-        exercised = min(self._accepted(span, option, "EXERCISE"), left) if side > 0 else ZERO
-        if exercised:
-            yield from self._delivery(span, fills, held, contract, exercised)
-            left -= exercised
-        if not left:
-            return
-        last = contract.expiry if self.calendar.is_session(contract.expiry) else self.calendar.previous(contract.expiry)
-        assert span.prev is not None
-        expired = contract.expiry <= span.day and (span.prev >= last or span.loaded)
-        lapsed = side > 0 and self._accepted(span, option, "DO_NOT_EXERCISE") > 0
-        if (expired or (side < 0 and span.loaded)) and not lapsed:
-            deliverable = _deliverable(contract, side * left)
-            if self._unexplained(span, fills, moves, contract.underlying_instrument_id) == deliverable:
-                yield from self._delivery(span, fills, held, contract, left)
-                return
-        if expired:
-            yield option, _Move(-side * left)
+    def _ends(self, span: _Span, options: list[_Gone], unexplained: Decimal) -> list[tuple[_Gone, str, Decimal]]:
+        """What became of contracts that left without a trade, all of them on one stock: exercised as instructed;
+        exercised or assigned as the stock's own move shows; or expired, if that is all that can have happened."""
+        ends: list[tuple[_Gone, str, Decimal]] = []
+        rest: list[tuple[_Gone, Decimal]] = []
+        for each in options:
+            asked = min(each.instructed.get("EXERCISE", ZERO), each.contracts) if each.contracts > 0 else ZERO
+            if asked:
+                ends.append((each, "DELIVERED", asked))
+                unexplained -= _deliverable(each.contract, asked)
+            if each.contracts != asked:
+                rest.append((each, each.contracts - asked))
+        delivered = self._delivered(span, rest, unexplained)
+        for each, contracts in rest:
+            if each in delivered:
+                ends.append((each, "DELIVERED", contracts))
+            elif self._has_expired(span, each, stock_is_explained=bool(delivered) or unexplained == 0):
+                ends.append((each, "EXPIRED", contracts))
+        return ends
 
-    def _expected_less(
+    def _delivered(self, span: _Span, rest: list[tuple[_Gone, Decimal]], unexplained: Decimal) -> list[_Gone]:
+        """Those whose shares make up the stock's move: all in the money, or the only one that fits, or all."""
+        possible = [
+            (each, _deliverable(each.contract, contracts))
+            for each, contracts in rest
+            if contracts < 0 or each.contract.expiry <= span.day or span.loaded
+        ]
+        ripe = [(each, shares) for each, shares in possible if each.in_the_money and not each.lapses]
+        fitting = [(each, shares) for each, shares in possible if shares == unexplained]
+        for some in (ripe, fitting if len(fitting) == 1 else [], possible):
+            if unexplained != 0 and some and sum(shares for _, shares in some) == unexplained:
+                return [each for each, _ in some]
+        return []
+
+    def _has_expired(self, span: _Span, each: _Gone, *, stock_is_explained: bool) -> bool:
+        """Held at the close of its last session nobody can have sold it; before that only known fills can tell."""
+        expiry = each.contract.expiry
+        last = expiry if self.calendar.is_session(expiry) else self.calendar.previous(expiry)
+        assert span.prev is not None
+        was_last = span.prev >= last
+        sure = stock_is_explained or (was_last and each.in_the_money is False)
+        return expiry <= span.day and (was_last or span.loaded) and sure
+
+    def _legs(
+        self, span: _Span, fills: Mapping[str, list[Fill]], stock: str, ends: list[tuple[_Gone, str, Decimal]]
+    ) -> Iterable[tuple[str, _Move]]:
+        """Both legs of every exercise or assignment: stock against the strike, and the premium with it unless the
+        stock's own cost shows the strike alone. What expired leaves at nothing."""
+        delivered = [(each, contracts) for each, how, contracts in ends if how == "DELIVERED"]
+        shares = sum((_deliverable(each.contract, contracts) for each, contracts in delivered), ZERO)
+        strike = sum((_deliverable(e.contract, contracts) * e.contract.strike for e, contracts in delivered), ZERO)
+        premiums = [each.part(each.held.cost, contracts) for each, contracts in delivered]
+        premium = None if None in premiums else sum((p for p in premiums if p is not None), ZERO)
+        alone = self._shows_strike_alone(span, fills, stock, shares, strike, premium)
+        for each, how, contracts in ends:
+            option = each.held.position.instrument_id
+            if how == "EXPIRED" or alone:
+                yield option, _Move(-contracts)
+            else:
+                value = each.part(each.held.value, contracts) or ZERO
+                basis = each.part(each.held.cost, contracts)
+                yield option, _Move(-contracts, ZERO, -value, None if basis is None else -basis)
+                yield stock, _Move(ZERO, ZERO, value, basis)
+            if how == "DELIVERED":
+                moved = _deliverable(each.contract, contracts)
+                yield stock, _Move(moved, -moved * each.contract.strike)
+
+    def _unmoved(
         self, span: _Span, fills: Mapping[str, list[Fill]], moves: Mapping[str, list[_Move]], instrument: str
     ) -> Decimal:
-        """What of today's quantity neither trades nor moves brought."""
-        traded = sum((fill.quantity for fill in fills.get(instrument, ()) if span.loaded), ZERO)
+        """Today's quantity less what trades and adjustments brought."""
+        traded = ZERO
+        if span.loaded:
+            for fill in fills.get(instrument, ()):
+                traded += fill.quantity * self._ratio(instrument, span, fill.at)
         moved = sum((move.quantity for move in moves.get(instrument, ())), ZERO)
         return _quantity(span.end.held.get(instrument)) - traded - moved
 
-    def _unexplained(
-        self, span: _Span, fills: Mapping[str, list[Fill]], moves: Mapping[str, list[_Move]], instrument: str
-    ) -> Decimal:
-        start = _quantity(span.start.held.get(instrument)) * self._ratio(instrument, span)
-        return self._expected_less(span, fills, moves, instrument) - start
-
-    def _accepted(self, span: _Span, option: str, kind: str) -> Decimal:
-        """Contracts of accepted instructions of the last five sessions, as last seen."""
+    def _accepted(self, span: _Span, option: str) -> dict[str, Decimal]:
+        """Contracts of instructions accepted within the last five sessions, by type, as last seen."""
         seen = {
             instruction.id: instruction
             for _, answer in self._answers(span.account)
             for instruction in answer.instructions or ()
         }
-        first = span.day
+        assert span.prev is not None
+        first = span.prev
         for _ in range(5):
             first = self.calendar.previous(first)
-        return sum(
-            (
-                each.accepted_quantity or ZERO
-                for each in seen.values()
-                if each.instrument_id == option
-                and each.instruction_type == kind
-                and each.status == "ACCEPTED"
-                and self.calendar.session(first).close <= each.updated_at <= span.end.captured_at
-            ),
-            ZERO,
-        )
-
-    def _delivery(
-        self, span: _Span, fills: Mapping[str, list[Fill]], held: _Held, contract: Contract, contracts: Decimal
-    ) -> Iterable[tuple[str, _Move]]:
-        """Both legs of an exercise or assignment: stock against the strike, and the premium with it unless the stock's
-        own cost shows the strike alone."""
-        side = ONE if held.quantity > 0 else -ONE
-        part = side * contracts / held.quantity
-        shares = _deliverable(contract, side * contracts)
-        cash = -shares * contract.strike
-        stock = contract.underlying_instrument_id
-        value = _money(held.value * part)
-        basis = None if held.cost is None else _money(held.cost * part)
-        if self._shows_strike_alone(span, fills, stock, shares, -cash, basis):
-            value, basis = ZERO, ZERO
-        yield held.position.instrument_id, _Move(-side * contracts, ZERO, -value, None if basis is None else -basis)
-        yield stock, _Move(shares, cash, value, basis)
+        accepted: dict[str, Decimal] = {}
+        for each in seen.values():
+            in_time = self.calendar.session(first).close <= each.updated_at <= span.end.captured_at
+            if each.instrument_id == option and each.status == "ACCEPTED" and in_time:
+                quantity = each.accepted_quantity or ZERO
+                accepted[each.instruction_type] = accepted.get(each.instruction_type, ZERO) + quantity
+        return accepted
 
     def _shows_strike_alone(
         self,
@@ -652,7 +705,7 @@ class _Known:
         self.ratio = oracle._ratio(instrument, span)
         self.start, self.end = span.start.held.get(instrument), span.end.held.get(instrument)
         contract = oracle.contracts.get(instrument)
-        held = self.end or self.start
+        held = next((h for h in (self.end, self.start) if h and h.quantity != 0), self.end)
         unheld = contract.multiplier if contract else _usual_multiplier(fills)
         self.multiplier = held.multiplier if held else unheld
         self.fills = fills if span.loaded else []
@@ -816,12 +869,12 @@ def _dates(span: _Span) -> set[date]:
 def _give_residual(rows: Mapping[str, Row], history: Decimal | None) -> None:
     """One unknown row is what the broker's own total leaves over."""
     unknown = [row for row in rows.values() if row.total_pnl is None]
-    if history is None or len(unknown) != 1:
+    if history is None or len(unknown) != 1 or unknown[0].open_change is None:
         return
     row = unknown[0]
     row.total_pnl = history - sum((each.total_pnl for each in rows.values() if each.total_pnl is not None), ZERO)
     row.unrealized_change = row.open_change
-    row.realized_pnl = None if row.open_change is None else row.total_pnl - row.open_change
+    row.realized_pnl = row.total_pnl - row.open_change
     row.total_source = "ACCOUNT_RESIDUAL"
 
 

@@ -177,7 +177,11 @@ remaining as (
         *,
         contracts - instructed_contracts as rest,
         cast(direction * instructed_contracts * multiplier as decimal(24, 8)) as instructed_move,
-        cast(direction * (contracts - instructed_contracts) * multiplier as decimal(24, 8)) as rest_move
+        -- a long option that is gone before its expiry may have been sold, where nobody knows the fills
+        cast(
+            case when contracts < 0 or expired or executions_loaded then direction else 0 end
+            * (contracts - instructed_contracts) * multiplier as decimal(24, 8)
+        ) as rest_move
     from with_instructed
 ),
 
@@ -204,7 +208,7 @@ delivered as (
     select
         *,
         case
-            when rest = 0 or unexplained_move = 0 then false
+            when rest = 0 or rest_move = 0 or unexplained_move = 0 then false
             when money_moves = unexplained_move then coalesce(in_the_money, false) and lapse_id is null
             when single_matches = 1 then rest_move = unexplained_move
             when all_moves = unexplained_move then true
@@ -249,7 +253,10 @@ classified as (
         case when lapse_id is null then 'expired, and the underlying did not move' else 'accepted instruction' end,
         lapse_known_at
     from delivered
-    where rest <> 0 and not rest_delivered and expired and stock_explained and (executions_loaded or untradable_since)
+    where
+        rest <> 0 and not rest_delivered and expired and (executions_loaded or untradable_since)
+        -- the stock may have moved for reasons of its own, but nobody delivers it for what closed out of the money
+        and (stock_explained or (untradable_since and not in_the_money))
 ),
 
 -- the whole position went without a trade: its value and cost are exact; a part of it is taken pro rata, to the millionth

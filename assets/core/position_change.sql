@@ -123,7 +123,7 @@ moves as (
         quantity,
         cash,
         value,
-        cost_basis
+        coalesce(cost_basis, 0) as cost_basis
     from said
     where kind <> 'ID_CHANGE'
     union all
@@ -159,7 +159,7 @@ adjustments as (
         cast(sum(coalesce(quantity, 0)) as decimal(24, 8)) as quantity,
         cast(sum(coalesce(cash, 0)) as decimal(28, 10)) as cash,
         cast(sum(coalesce(value, 0)) as decimal(28, 10)) as value,
-        cast(sum(coalesce(cost_basis, 0)) as decimal(28, 10)) as cost_basis,
+        cast(case when bool_and(cost_basis is not null) then sum(cost_basis) end as decimal(28, 10)) as cost_basis,
         cast(sum(case when kind = 'TRANSFER' then coalesce(value, 0) else 0 end) as decimal(28, 10))
             as transferred_value,
         max(kind) as kind
@@ -224,10 +224,12 @@ paired as (
         coalesce(today.option_expiry, before.option_expiry) as option_expiry,
         coalesce(today.option_strike, before.option_strike) as option_strike,
         coalesce(today.option_right, before.option_right) as option_right,
-        -- an option that no snapshot ever held: its contract, else its symbol, tells the multiplier
+        -- a row that went flat implies no multiplier of its own; of an option that no snapshot ever held its contract,
+        -- else its symbol, tells it
         coalesce(
-            today.multiplier,
+            case when today.quantity <> 0 then today.multiplier end,
             before.multiplier,
+            today.multiplier,
             cast(contracts.multiplier as decimal(12, 4)),
             case when regexp_matches(trades.symbol, '^[A-Z0-9./]{1,6} *[0-9]{6}[CP][0-9]{8}$') then 100 else 1 end
         ) as multiplier,
@@ -258,7 +260,7 @@ paired as (
         coalesce(adjustments.quantity, 0) as adjusted_quantity,
         coalesce(adjustments.cash, 0) as adjusted_cash,
         coalesce(adjustments.value, 0) as adjusted_value,
-        coalesce(adjustments.cost_basis, 0) as adjusted_cost_basis,
+        case when adjustments.instrument_id is null then 0 else adjustments.cost_basis end as adjusted_cost_basis,
         coalesce(adjustments.transferred_value, 0) as transferred_value,
         adjustments.kind as adjustment_kind
     from keys

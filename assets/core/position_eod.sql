@@ -157,7 +157,7 @@ priced as (
             else cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10))
         end as unrealized_pnl,
         case
-            when closing_price_date = trading_date then closing_price
+            when closing_price_date = trading_date and closing_price is not null then closing_price
             when instrument_price is not null then instrument_price
             when quantity <> 0 and market_value is not null
                 then cast(round(

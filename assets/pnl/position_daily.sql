@@ -44,7 +44,8 @@ lifecycle as (
         cast(sum(quantity_moved) as decimal(24, 8)) as quantity,
         cast(sum(cash) as decimal(28, 10)) as cash,
         cast(sum(value_moved) as decimal(28, 10)) as value_moved,
-        cast(sum(basis_moved) as decimal(28, 10)) as basis_moved,
+        -- a cost that is unknown on one leg is unknown in the sum
+        cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
         max(flag) as flag,
         bool_and(kind = 'EXPIRY') as only_expiry,
         max(evidence_known_at) as known_at
@@ -90,12 +91,14 @@ moved as (
         coalesce(lifecycle.quantity, 0) + changes.adjusted_quantity as moved_quantity,
         coalesce(lifecycle.cash, 0) + changes.adjusted_cash as moved_cash,
         coalesce(lifecycle.value_moved, 0) + changes.adjusted_value as moved_value,
-        coalesce(lifecycle.basis_moved, 0) + changes.adjusted_cost_basis as moved_basis,
+        case when lifecycle.instrument_id is null then 0 else lifecycle.basis_moved end + changes.adjusted_cost_basis
+            as moved_basis,
         lifecycle.flag as lifecycle_flag,
         coalesce(lifecycle.only_expiry, false) as only_expiry,
         lifecycle.known_at as lifecycle_known_at,
         dividends.income_estimate,
-        coalesce(changes.eod_price, case when lifecycle.only_expiry then 0 else other_prices.eod_price end) as price,
+        -- what expired is worth nothing, whatever price its row still shows
+        case when lifecycle.only_expiry then 0 else coalesce(changes.eod_price, other_prices.eod_price) end as price,
         cast(
             cast(changes.sold_per_share - changes.bought_per_share as decimal(28, 10)) * changes.multiplier
             as decimal(28, 10)
@@ -236,10 +239,11 @@ sourced as (
             when split_suspected then 'SNAPSHOT'
             -- a fill that closed something realized something, and what is not known
             when (quantity >= 0 and sold_quantity > 0) or (quantity <= 0 and bought_quantity > 0) then null
-            when implied_trade = 0 then 'SNAPSHOT'
+            when implied_trade = 0 and (moved_quantity = 0 or basis_step is not null) then 'SNAPSHOT'
             -- it did not shrink, so nothing was realized
             when
                 quantity <> 0 and sign(implied_trade) = sign(quantity)
+                and (moved_quantity = 0 or quantity_prev = 0 or sign(moved_quantity) = sign(quantity_prev))
                 and (
                     quantity_prev_split + moved_quantity = 0
                     or sign(quantity_prev_split + moved_quantity) = sign(quantity)
@@ -320,7 +324,7 @@ explained as (
                 then cast(
                     cast(traded_quantity * price as decimal(38, 10)) * multiplier as decimal(28, 10)
                 ) + trade_cash
-            when not executions_loaded and implied_trade = 0 then 0
+            when not executions_loaded and implied_trade = 0 and fills = 0 then 0
         end as day_pnl
     from resolved
 )

@@ -144,8 +144,8 @@ def _print_end(done: Demo) -> None:
         reading = sum(day.read_seconds for day in done.replayed)
         building = sum(day.build_seconds for day in done.replayed)
         console.say(
-            f"Days replayed: {len(done.replayed)} in {done.seconds:.1f} s, of which reading and landing {reading:.1f} s, "
-            f"building {building:.1f} s"
+            f"Days replayed: {len(done.replayed)} in {done.seconds:.1f} s, of which reading and landing "
+            f"{reading:.1f} s, building {building:.1f} s"
         )
     if already := len(done.days) - len(done.replayed):
         console.say(f"Days in the books already: {already}; they were not replayed, and nothing in them changed")

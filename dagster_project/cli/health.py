@@ -44,6 +44,10 @@ _FINDINGS = """
     select severity, count(*) filter (where trading_date = $day) as last_day, count(*) as in_all
     from quality.finding group by severity order by severity
 """
+_RECONCILED = """
+    select status, count(*) filter (where trading_date = $day) as last_day, count(*) as in_all
+    from quality.reconciliation group by status order by status
+"""
 _DAYS = "select status, count(*) as days from quality.day group by status order by status"
 
 
@@ -60,6 +64,7 @@ class Health:
     accounts: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    reconciled: list[dict[str, Any]] = field(default_factory=list)
     sessions_behind: int | None = None
     last_session: date | None = None
     calendar_days_left: int = 0
@@ -103,6 +108,7 @@ def _read_books(health: Health, con: duckdb.DuckDBPyConnection, archive: Path) -
             day = {"day": health.last_day["trading_date"]}
             health.accounts = _rows(con, _ACCOUNTS, day)
             health.findings = _rows(con, _FINDINGS, day)
+            health.reconciled = _rows(con, _RECONCILED, day)
         health.gaps = _rows(con, _GAPS)
         health.days = {row["status"]: row["days"] for row in _rows(con, _DAYS)}
         overrides = broker_overrides(con)

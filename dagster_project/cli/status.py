@@ -57,6 +57,12 @@ def _print(health: Health) -> None:
     for row in health.findings:
         style = {"FAIL": "red", "WARN": "yellow"}.get(row["severity"], "")
         console.say(f"Findings {row['severity']}: {row['last_day']} on the last day, {row['in_all']} in all", style)
+    for row in health.reconciled:
+        if row["status"] in ("BREAK", "WARN"):
+            style = "red" if row["status"] == "BREAK" else "yellow"
+            console.say(
+                f"Reconciliation {row['status']}: {row['last_day']} on the last day, {row['in_all']} in all", style
+            )
     _print_machine(health)
 
 

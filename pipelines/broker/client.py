@@ -53,6 +53,7 @@ class BrokerClient:
 
     `keep` gets the rows of each page once they are validated (again from the first page where a listing is read
     again), `archive` every reply as received. `budget` is how many seconds a page may take, retries included.
+    `replies` may come from elsewhere than the broker at `base_url`.
     Every method returns a `Read`, which never hides a failure and never raises one, but for two: Unauthorized
     (401, at once), and whatever `keep` or `archive` raise. Raises ConfigurationError for an address or a key that
     can't be used.
@@ -67,8 +68,9 @@ class BrokerClient:
         archive: Archive | None = None,
         requests_per_second: float | None = 20.0,
         budget: float = 60.0,
+        replies: Replies | None = None,
     ) -> None:
-        self._http: Replies = Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
+        self._http = replies or Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
         self._keep = keep
         self._archive = archive
         self._skew = timedelta()

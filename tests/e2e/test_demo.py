@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,8 @@ import pytest
 
 from tests.broker_server import BrokerServer
 from tests.e2e.command_line import KEY, ask, daybook
+
+README = Path(__file__).parents[2] / "README.md"
 
 #: Everything that the books say, as one text per table: equal texts are equal books.
 TABLES = """
@@ -38,7 +41,7 @@ def test_make_demo_replays_early_2005_and_a_second_run_changes_nothing(tmp_path:
     assert before[0]["pnl.account_daily_version"] == before[1]["pnl.account_daily_version"]
     second = daybook("demo", home=tmp_path)
     assert second.code == 0
-    assert "28 days were in the books already" in second.out
+    assert "Days in the books already: 28;" in second.out
     after = contents(tmp_path / "demo" / "warehouse.duckdb"), contents(tmp_path / "demo" / "daybook.duckdb")
     assert before == after
 
@@ -48,8 +51,8 @@ def test_the_demo_goes_on_where_it_was_and_shows_the_last_day(tmp_path: Path) ->
     more = daybook("demo", "--days", "2", home=tmp_path)
     assert more.code == 0
     assert "P&L of 2005-02-02 by account" in more.out
-    assert "Replayed 1 days" in more.out
-    assert "1 days were in the books already" in more.out
+    assert "Days replayed: 1 in" in more.out
+    assert "Days in the books already: 1;" in more.out
     runs = ask(
         tmp_path / "demo" / "daybook.duckdb", "select trading_date::varchar, count(*) from raw.extract_run group by all"
     )
@@ -79,3 +82,12 @@ def test_what_the_demo_shows_how_to_go_on_with_works(tmp_path: Path) -> None:
     answer = daybook("sql", "from pnl.firm_daily order by trading_date", "-f", "csv", home=tmp_path / "demo")
     assert answer.out.splitlines()[1].startswith("2005-02-01,")
     assert "replayed by a stand-in broker" in daybook("status", home=tmp_path / "demo").out
+
+
+def test_every_sql_example_of_the_readme_runs_on_the_demo(tmp_path: Path) -> None:
+    assert daybook("demo", "--days", "2", home=tmp_path).code == 0
+    examples = re.findall(r"```sql\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) >= 5
+    for example in examples:
+        answer = daybook("sql", "-", "-f", "csv", home=tmp_path / "demo", stdin=example)
+        assert (answer.code, answer.err) == (0, "")

@@ -113,6 +113,8 @@ def friday(template: Path, home: Path, **changes: Any) -> Iterator[tuple[BrokerS
 
 
 Books = dict[str, list[tuple[Any, ...]]]
+#: They have a row for each run, and a run that was killed and kept says the same once more.
+PER_RUN = {"core.run", "core.snapshot_grade"}
 
 
 def derived(con: duckdb.DuckDBPyConnection) -> Books:
@@ -146,5 +148,6 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
 def _rows(con: duckdb.DuckDBPyConnection, table: str, run: str | None = None) -> list[tuple[Any, ...]]:
     columns = [row[0] for row in con.execute(f"describe {table}").fetchall() if row[0] not in NOT_THE_BOOKS]
     where = "where run_id = $run" if run else ""
-    query = f"select {', '.join(columns) or 'count(*)'} from {table} {where} order by all"
+    every = "distinct " if table in PER_RUN else ""
+    query = f"select {every}{', '.join(columns)} from {table} {where} order by all"
     return con.execute(query, {"run": run} if run else None).fetchall()

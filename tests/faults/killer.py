@@ -58,7 +58,7 @@ def _points() -> dict[str, Point]:
     for nth in (5, 12, 20):
         after(f"request {nth}", http, "Http.get", nth=nth)
     for nth in (1, 9):
-        add(f"archive file {nth}", archive, "_write", nth=nth)
+        add(f"archive file {nth}", archive, "Archive.__call__", nth=nth)
     add("the archive's index", archive, "Archive.close")
     before("dlt extracts", pipeline, "Pipeline.extract")
     after("dlt extracted", pipeline, "Pipeline.extract", kept=True)

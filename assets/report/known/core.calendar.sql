@@ -1,0 +1,2 @@
+-- The sessions, as they are.
+select * from daybook.core.calendar

@@ -1,0 +1,15 @@
+-- How the day stands: its status, how final its marks are, how many accounts are whole, and since when changes count as restatements.
+select
+    day.status,
+    day.finality,
+    day.accounts_expected,
+    day.accounts_complete,
+    day.accounts_known,
+    coalesce(
+        max(run.finished_at) filter (where run.grade = 'POST_CLOSE'),
+        max(run.finished_at)
+    ) as reported_before
+from quality.day
+left join core.run on run.trading_date < day.trading_date
+where day.trading_date = $day
+group by all

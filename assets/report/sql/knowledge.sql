@@ -1,0 +1,15 @@
+-- When the books of a day became what they are, as known at an instant: its last run of an evening, or the last version of it or of a day before.
+select
+    (
+        select max(finished_at) from core.run
+        where trading_date = $day and grade in ('POST_CLOSE', 'LATE') and finished_at <= $known_at
+    ) as last_run,
+    (select min(finished_at) from core.run where trading_date = $day and grade in ('POST_CLOSE', 'LATE')) as first_run,
+    (
+        select max(known_from) from pnl.account_daily_version
+        where trading_date <= $day and known_from <= $known_at
+    ) as account_known,
+    (
+        select max(known_from) from pnl.position_daily_version
+        where trading_date <= $day and known_from <= $known_at
+    ) as position_known

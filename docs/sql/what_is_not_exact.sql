@@ -1,0 +1,15 @@
+-- How much of each account's P&L rests on something weaker than its own fills?
+-- One row per account and quality. EXACT: from fills or an unchanged position; REPORTED: the broker's own daily figure; ASSUMED: traded at the day's price; IMPLIED:
+-- what the account's total leaves; UNKNOWN: null, and in no sum. share is the part of all absolute P&L.
+select
+    account_id,
+    quality,
+    count(*) as position_days,
+    sum(abs(total_pnl)) as absolute_pnl,
+    round(
+        100 * cast(sum(abs(total_pnl)) as double)
+        / nullif(cast(sum(sum(abs(total_pnl))) over (partition by account_id) as double), 0), 2
+    ) as share
+from pnl.position_daily
+group by account_id, quality
+order by account_id asc, position_days desc, quality asc

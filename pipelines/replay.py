@@ -1,0 +1,240 @@
+"""Replay: the archive landed again, by the code that read it the first time, with today's models.
+
+Nothing is asked of any broker. Replies come in the order in which they came, with the run's own clock and
+circumstances, so what is landed is what was landed, unless the models have learnt something since.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
+
+from models.reading import NotUnderstood
+from models.shapes import OPTION_CONTRACTS
+from pipelines.archived import ArchivedRun, Bodies, Damaged, Record, archived_runs
+from pipelines.broker.client import BrokerClient
+from pipelines.broker.http import Again, GaveUp, Replies, Reply
+from pipelines.broker.listing import Listing, Request
+from pipelines.broker.read import Keep, Read
+from pipelines.broker.source import TABLES
+from pipelines.errors import DaybookError, WrongWarehouse
+from pipelines.landing import finish_pending, land, open_pipeline
+from pipelines.reading import Asked, read_evening
+from pipelines.settings import Settings
+from pipelines.snapshot import Run, Snapshot, snapshot_of, tables_of
+from pipelines.warehouse.connect import remember_broker
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+T = TypeVar("T")
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Replayed:
+    """What a replay did. `replaced` are the ids of runs that were in the warehouse before; `damaged` says in sentences
+    which runs were not landed and why; `unfinished` are the runs that never came to the end of their reading."""
+
+    landed: list[Snapshot] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
+    damaged: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+
+
+def replay(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    archive: Path | None = None,
+    from_date: date | None = None,
+    after: Callable[[Snapshot], None] = lambda _: None,
+    tell: Tell = lambda _: None,
+) -> Replayed:
+    """Land every archived run of the trading days from `from_date` on. The caller holds the run lock.
+
+    A run that is in the warehouse already is replaced by what it is now; `after` is told of each that was not, once it
+    is there, so that it can be built as if its evening had just passed. Raises WrongWarehouse where the archive is
+    another broker's, DaybookError where nothing can be landed.
+    """
+    pipeline = open_pipeline(con, settings.dlt)
+    alert = finish_pending(pipeline, settings.home / "quarantine")
+    replayed = Replayed(alerts=[alert] if alert else [])
+    there = _run_ids(con)
+    for run in archived_runs(archive or settings.archive):
+        try:
+            if not run.is_sealed:
+                replayed.unfinished.append(run.run_id)
+                continue
+            if from_date and run.ended.trading_date < from_date:
+                continue
+            tell(f"{run.ended.trading_date}: run {run.run_id}")
+            run.prove()
+            remember_broker(con, run.began.broker_host)
+            snapshot = _land(con, pipeline, run)
+        except WrongWarehouse:
+            raise
+        except Damaged as damage:
+            replayed.damaged.append(f"Run {run.run_id} was not landed: {damage}")
+            continue
+        except DaybookError as error:
+            if pipeline.has_pending_data:  # what dlt could not load would stand in the way of every later run
+                raise
+            replayed.damaged.append(f"Run {run.run_id} was not landed: {error}")
+            continue
+        replayed.landed.append(snapshot)
+        if run.run_id in there:
+            replayed.replaced.add(run.run_id)
+        else:
+            after(snapshot)
+    return replayed
+
+
+def _land(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:
+    run = Run()
+    run.began, run.ended, run.files = archived.began, archived.ended, archived.files()
+    with archived.bodies() as bodies:
+        recorded = Recorded(archived.records, bodies)
+        with ReplayClient(recorded, run.keep) as client:
+            evening = read_evening(client, run.began.started.now, run.began.known, run.began.accounts, lambda _: None)
+    evening.reads = [recorded.with_window(asked) for asked in evening.reads]
+    _forget_others(con, run.began.run_id, land(pipeline, tables_of(run, evening)))
+    return snapshot_of(run, evening, [])
+
+
+def _forget_others(con: duckdb.DuckDBPyConnection, run_id: str, load_id: str) -> None:
+    """Rows of the run that an earlier landing left and this one has no more: landing replaces by key, row by row."""
+    con.execute("begin")
+    for name in TABLES:
+        con.execute(f"delete from raw.{name} where run_id = ? and _dlt_load_id <> ?", [run_id, load_id])  # noqa: S608
+    con.execute("commit")
+
+
+def _run_ids(con: duckdb.DuckDBPyConnection) -> set[str]:
+    there = "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'extract_run'"
+    if con.execute(there).fetchone() is None:
+        return set()
+    return {row[0] for row in con.execute("select run_id from raw.extract_run").fetchall()}
+
+
+class ReplayClient(BrokerClient):
+    """The reading client, answered by a recording."""
+
+    def __init__(self, recorded: Recorded, keep: Keep) -> None:
+        super().__init__("", None, keep=keep, replies=recorded)
+        self._recorded = recorded
+
+    def option_contracts(self, ids: Sequence[str]) -> Read:
+        """The contracts that the run asked for: those were the ones that it did not know."""
+        asked = self._recorded.contracts_asked()
+        return (
+            super().option_contracts([each for each in ids if each in asked]) if asked else Read(OPTION_CONTRACTS.name)
+        )
+
+    def _read(self, request: Request, keep: Keep | None = None) -> Read:
+        """What the run never asked (an older daybook did not know the endpoint) is a read that never was."""
+        if not self._recorded.has(request.path):
+            return Read(request.shape.name, request.account_id)
+        now = self._recorded.clock(request.path)
+        return Listing(self._http, request, keep or self._keep, None, now).read()
+
+
+class Recorded(Replies):
+    """A run's replies, told again in the order in which they came: a queue of requests for each path."""
+
+    def __init__(self, records: Iterable[Record], bodies: Bodies) -> None:
+        super().__init__()
+        self._bodies = bodies
+        self._records = list(records)
+        self._queues: dict[str, deque[list[Record]]] = defaultdict(deque)
+        for path, of_path in groupby(sorted(self._records, key=_path), key=_path):
+            self._queues[path].extend(list(group) for _, group in groupby(of_path, key=_request))
+        self._paths = {path: queue[-1][0].entry["began_at"] for path, queue in self._queues.items()}
+        self._asked: dict[tuple[str, str], Mapping[str, str]] = {}
+        for record in self._records:
+            self._asked.setdefault((record.entry["endpoint"], record.entry["account_id"]), record.entry["params"])
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def has(self, path: str) -> bool:
+        """Whether the run asked for it."""
+        return path in self._paths
+
+    def clock(self, path: str) -> Callable[[], datetime]:
+        """Tells when the pass began whose first page is the next one."""
+
+        def now() -> datetime:
+            first_pages = (group[0].entry["began_at"] for group in self._queues[path] if _token(group[0]) is None)
+            return datetime.fromisoformat(next(first_pages, self._paths[path]))
+
+        return now
+
+    def contracts_asked(self) -> set[str]:
+        """The option contracts that the run asked for."""
+        asked = (record.entry for record in self._records if record.entry["endpoint"] == OPTION_CONTRACTS.name)
+        return {each for entry in asked for each in entry["params"]["contract_ids"].split(",")}
+
+    def with_window(self, asked: Asked) -> Asked:
+        """A read with the window that it was asked with, whatever today's code would ask for."""
+        params = self._asked.get((asked.read.endpoint, asked.read.account_id), {})
+        if asked.window_from is None or "from" not in params:
+            return asked
+        since, until = (datetime.fromisoformat(params[name]) for name in ("from", "to"))
+        return replace(asked, window_from=since, window_to=until)
+
+    def fetch(
+        self, path: str, params: Mapping[str, str], understand: Callable[[Reply], T], heard: Callable[[Reply], None]
+    ) -> T:
+        """As every source of replies. Raises GaveUp also where the archive has no (more) answer."""
+        reply, why = None, "the archive has no answer to this"
+        for record in self._next(path, params.get("page_token")):
+            if record.entry["error"] is not None:
+                raise _given_up(record, reply)
+            reply = self._reply(record)
+            heard(reply)
+            try:
+                self._judge(reply)
+                return understand(reply)
+            except (Again, NotUnderstood) as passing:
+                why = f"{passing}; the archive has no later answer"
+        raise GaveUp(why, reply=reply)
+
+    def _next(self, path: str, token: str | None) -> list[Record]:
+        """The replies to the next request. A first page begins a new pass: what is left of the last is skipped."""
+        queue = self._queues[path]
+        while queue and token is None and _token(queue[0][0]) is not None:
+            queue.popleft()
+        return queue.popleft() if queue and _token(queue[0][0]) == token else []
+
+    def _reply(self, record: Record) -> Reply:
+        entry = record.entry
+        return Reply(entry["status"], self._bodies.read(record), entry["request_id"], None, None, 0.0)
+
+
+def _given_up(record: Record, reply: Reply | None) -> GaveUp:
+    error = GaveUp(record.entry["error"], reply=reply if record.entry["status"] is not None else None)
+    error.request_id = record.entry["request_id"]  # the words have it already
+    return error
+
+
+def _path(record: Record) -> str:
+    return str(record.entry["path"])
+
+
+def _request(record: Record) -> tuple[object, ...]:
+    entry = record.entry
+    return entry["read"], entry["page"], sorted(entry["params"].items())
+
+
+def _token(record: Record) -> str | None:
+    token: str | None = record.entry["params"].get("page_token")
+    return token
