@@ -13,7 +13,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format dev bench lock clean
+.PHONY: help setup demo test check format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,11 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 	$(call ourselves,.venv-test)
 	@touch $@
 
+.venv-explore/ready: requirements/explore.txt pyproject.toml | $(UV_READY)
+	$(call environment,.venv-explore,requirements/explore.txt)
+	$(call ourselves,.venv-explore)
+	@touch $@
+
 # a reader of our files from the next major version, apart from everything else
 .venv-duck2/ready: requirements/duckdb2.txt | $(UV_READY)
 	$(call environment,.venv-duck2,requirements/duckdb2.txt)
@@ -67,12 +72,15 @@ check: .venv-test/ready  ## ruff, mypy, import-linter, sqlfluff
 	$(TEST)/ruff format --check .
 	$(TEST)/mypy
 	$(TEST)/lint-imports
-	$(TEST)/sqlfluff lint --processes 2 --disable-progress-bar assets
+	$(TEST)/sqlfluff lint --processes 2 --disable-progress-bar assets docs/sql
 
 format: .venv-test/ready  ## let ruff and sqlfluff put the files in order (layout only, in SQL)
 	$(TEST)/ruff format .
 	$(TEST)/ruff check --fix .
-	$(TEST)/sqlfluff format --processes 2 --disable-progress-bar assets
+	$(TEST)/sqlfluff format --processes 2 --disable-progress-bar assets docs/sql
+
+explore: .venv-explore/ready  ## look through the published books in a browser; HOME_OF=.daybook/demo for the demo's
+	$(if $(HOME_OF),DAYBOOK_HOME=$(HOME_OF)) .venv-explore/bin/daybook explore
 
 bench: .venv/ready  ## landing and build, measured small; `python -m bench.landing --help` for full size
 	$(RUN)/python -m bench.landing --quick
@@ -86,6 +94,7 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) requirements/duckdb2.in -o requirements/duckdb2.txt
 	$(COMPILE) -c requirements/pins.in pyproject.toml --group build -o requirements/runtime.txt
+	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra explore -o requirements/explore.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt
 
 clean:  ## remove environments and caches (never the books)

@@ -8,6 +8,7 @@ import dagster as dg
 import duckdb
 
 from assets.build import Built, build
+from assets.chart import pnl_chart
 from assets.checks import SPECS, check_books
 from assets.dictionary import columns
 from assets.failures import said_plainly
@@ -58,6 +59,8 @@ def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date
     metadata["dagster/partition_row_count"] = of_day[0] if of_day else 0
     if table == "pnl.account_daily":
         metadata["P&L of the day"] = dg.MetadataValue.md(_preview(con, first))
+        if chart := pnl_chart(con, first):
+            metadata["P&L so far"] = dg.MetadataValue.md(chart)
     return metadata
 
 

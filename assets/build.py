@@ -113,7 +113,7 @@ def build(
         con.execute("commit")
     except duckdb.Error as error:
         con.execute("rollback")
-        raise BuildFailed(f"The build failed and changed nothing: {error}") from error
+        raise BuildFailed(f"The build failed and changed nothing: {str(error).partition(chr(10))[0]}") from error
     except DaybookError:
         con.execute("rollback")
         raise

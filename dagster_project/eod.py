@@ -41,9 +41,10 @@ def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0
             day = _trading_day(con, clock)
             _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
         except Exception as error:
-            send(settings, Alert(f"daybook eod failed: {error}", "Run it again before 04:00 New York.", day))
+            todo = "Run it again before 04:00 New York."
+            send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))
             raise
-        return _report(con, day, tell)
+        return _report(con, settings, day, tell)
 
 
 def _clock(settings: Settings) -> ClockReading:
@@ -85,7 +86,7 @@ def _plain(failure: dg.Failure) -> DaybookError:
     return cause if isinstance(cause, DaybookError) else DaybookError(failure.description or "The run failed.")
 
 
-def _report(con: duckdb.DuckDBPyConnection, day: date, tell: Tell) -> int:
+def _report(con: duckdb.DuckDBPyConnection, settings: Settings, day: date, tell: Tell) -> int:
     row = con.execute(
         "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?", [day]
     ).fetchone()
@@ -93,5 +94,8 @@ def _report(con: duckdb.DuckDBPyConnection, day: date, tell: Tell) -> int:
         tell(f"{day} has not closed yet: what was read is kept, but it is not the end of the day.")
         return INCOMPLETE
     status, complete, expected = row
+    if status == "BROKEN":  # an INCOMPLETE one has been alerted by the run itself
+        todo = "Read quality.finding of the day; it is published, and marked."
+        send(settings, Alert("The day is BROKEN: an invariant of the books does not hold.", todo, day, kind="BROKEN"))
     tell(f"{day} is {status}: {complete} of {expected} accounts whole.")
     return 0 if status == "COMPLETE" else INCOMPLETE

@@ -83,6 +83,7 @@ def dev(settings: Settings, port: int = 3000) -> int:
     """
     workspace = prepare_instance(settings) / "workspace.yaml"
     workspace.write_text(_WORKSPACE, encoding="utf-8")
+    os.environ.setdefault("DAYBOOK_DAGSTER_URL", f"http://{HOST}:{port}")  # links in alerts lead there
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]
     with _stopped_with_us([*command, "--host", HOST, "--port", str(port)]) as (process, stopped):
         code = process.wait()

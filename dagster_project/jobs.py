@@ -3,19 +3,23 @@
 import dagster as dg
 
 from assets.books import books
+from assets.freshness import fresh
 from assets.published import published
 from assets.raw.assets import raw
+from assets.report.assets import report
+
+_ASKED_BY_A_SENSOR = dg.AssetSelection.checks(fresh)  # of the last evening, which needn't be the day of a run
 
 end_of_day = dg.define_asset_job(
     "end_of_day",
-    selection=dg.AssetSelection.assets(raw, books, published),
-    description="Close the trading day: read the broker, build the books, check them, publish them.",
+    selection=dg.AssetSelection.assets(raw, books, published, report) - _ASKED_BY_A_SENSOR,
+    description="Close the trading day: read the broker, build the books, check them, publish them, report.",
     executor_def=dg.in_process_executor,
 )
 
 rebuild = dg.define_asset_job(
     "rebuild",
-    selection=dg.AssetSelection.assets(books, published),
+    selection=dg.AssetSelection.assets(books, published) - _ASKED_BY_A_SENSOR,
     description="Build past days again from what was landed, without the broker. What changes is a new version.",
     executor_def=dg.in_process_executor,
 )

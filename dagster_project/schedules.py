@@ -7,16 +7,12 @@ find differs: first prices after the close, then official ones, then those that 
 from datetime import date, datetime, timedelta
 
 import dagster as dg
-import duckdb
 
+from assets.freshness import known_calendar
 from assets.partitions import trading_days
 from assets.raw.assets import TRIGGER
 from dagster_project.jobs import end_of_day
 from pipelines.calendar import NEW_YORK, TradingCalendar
-from pipelines.errors import DaybookError
-from pipelines.known import broker_overrides
-from pipelines.settings import Settings
-from pipelines.warehouse.connect import open_published
 
 AFTER_CLOSE = timedelta(minutes=20)
 #: 20 minutes after the close of a half day, and of a whole one.
@@ -74,18 +70,6 @@ def late_marks(context: dg.ScheduleEvaluationContext) -> Answer:
     """The previous session. A weekend's nights have the same one: better marks, no new day."""
     at = _scheduled(context)
     return _close("late_marks", at, known_calendar().assign(at).trading_date)
-
-
-def known_calendar() -> TradingCalendar:
-    """The shipped sessions with the broker's own calendar over them, as far as the published copy has it.
-
-    The run of 03:30 asks the broker about the day that begins: so an unscheduled closure is known before the evening.
-    """
-    try:
-        with open_published(Settings.from_env().published) as con:
-            return TradingCalendar.load(broker_overrides(con))
-    except (DaybookError, duckdb.Error):
-        return TradingCalendar.load()  # nothing published yet, or nobody can read it: the run will tell, if it matters
 
 
 def _scheduled(context: dg.ScheduleEvaluationContext) -> datetime:

@@ -1,10 +1,10 @@
-"""What is watched: a run that fails is heard of."""
+"""What is watched: a run that fails is heard of. What goes wrong without a failed run is in watch.py."""
 
 from datetime import date
 
 import dagster as dg
 
-from pipelines.alerts import Alert, send
+from pipelines.alerts import Alert, run_link, send
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 
@@ -23,19 +23,22 @@ def run_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     if run.tags.get("dagster/will_retry") == "true":
         return dg.SkipReason(f"Run {run.run_id} is tried again.")
     day = run.tags.get("dagster/partition")
+    settings = alert_settings()
     send(
-        _settings(),
+        settings,
         Alert(
             f"The run {run.job_name} failed: {reason(context)}",
             _TODO,
             date.fromisoformat(day) if day else None,
             run.run_id,
+            kind="RUN_FAILED",
+            link=run_link(settings, run.run_id),
         ),
     )
     return None
 
 
-def _settings() -> Settings:
+def alert_settings() -> Settings:
     """The environment's, or where that is what failed, the defaults: somebody has to hear of it all the same."""
     try:
         return Settings.from_env()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -71,7 +72,7 @@ def read_evening(client: BrokerClient, now: datetime, known: Known, only: tuple[
     evening.reads.append(Asked(client.accounts()))
     evening.expected = _expected(evening.reads[-1].read, known, only, evening.day.trading_date)
     tell(f"{len(evening.expected)} accounts to read")
-    with ThreadPoolExecutor(ACCOUNTS_AT_ONCE) as pool:
+    with _pool() as pool:
         for reads in pool.map(lambda account: _account(client, account, now, known, evening), evening.expected):
             evening.reads += reads
             positions = reads[0].read
@@ -79,6 +80,18 @@ def read_evening(client: BrokerClient, now: datetime, known: Known, only: tuple[
             tell(f"account {positions.account_id}: {positions.rows} positions on {positions.pages} pages{state}")
     evening.reads += _instruments(client, evening, known)
     return evening
+
+
+@contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads that nobody waits for once something went wrong: Ctrl-C and a 401 end the run, not the slowest account."""
+    pool = ThreadPoolExecutor(ACCOUNTS_AT_ONCE)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _said(hours: Read) -> list[Override]:

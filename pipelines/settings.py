@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from pipelines.errors import ConfigurationError
 
@@ -27,6 +27,12 @@ VARIABLES = {
     "DAYBOOK_HOME": "home",
     "DAYBOOK_ACCOUNTS": "accounts",
     "DAYBOOK_REALIZED": "realized",
+    "DAYBOOK_ALERT_WEBHOOK": "alert_webhook",
+    "DAYBOOK_ALERT_SMTP": "alert_smtp",
+    "DAYBOOK_ALERT_TO": "alert_to",
+    "DAYBOOK_ALERT_FROM": "alert_from",
+    "DAYBOOK_PING_URL": "ping_url",
+    "DAYBOOK_DAGSTER_URL": "dagster_url",
 }
 
 
@@ -41,6 +47,12 @@ class Settings(BaseModel):
     home: Path = Path(".daybook")
     accounts: tuple[str, ...] = ()
     realized: Realized = "auto"
+    alert_webhook: SecretStr | None = None  # whoever knows the URL can write there
+    alert_smtp: SecretStr | None = None  # may hold a password
+    alert_from: str | None = None
+    alert_to: tuple[str, ...] = ()
+    ping_url: SecretStr | None = None
+    dagster_url: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -92,6 +104,50 @@ class Settings(BaseModel):
         if problems:
             raise ValueError(", ".join(problems))
         return tuple(ids)
+
+    @field_validator("alert_webhook", "ping_url")
+    @classmethod
+    def _private(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = _split(url.get_secret_value()) if url else None
+        if parts and parts.scheme == "http" and not is_loopback_host(str(parts.hostname)):
+            raise ValueError("would be sent unencrypted; use https:// (http:// is for loopback alone)")
+        return url
+
+    @field_validator("alert_smtp")
+    @classmethod
+    def _mail_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and (problem := mail_server_problem(url.get_secret_value())):
+            raise ValueError(problem)
+        return url
+
+    @field_validator("alert_from")
+    @classmethod
+    def _sender(cls, address: str | None) -> str | None:
+        if address and not _is_address(address):
+            raise ValueError("is not an e-mail address")
+        return address
+
+    @field_validator("alert_to", mode="before")
+    @classmethod
+    def _addresses(cls, addresses: Any) -> tuple[str, ...]:
+        return tuple(each.strip() for each in (addresses.split(",") if isinstance(addresses, str) else addresses))
+
+    @field_validator("alert_to")
+    @classmethod
+    def _recipients(cls, addresses: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if wrong := [each for each in addresses if not _is_address(each)]:
+            raise ValueError(f"has {', '.join(map(repr, wrong))}, which is not an e-mail address")
+        server = info.data.get("alert_smtp", addresses)  # one that can't be used has a sentence of its own
+        if server and not addresses:
+            raise ValueError("is not set: DAYBOOK_ALERT_SMTP needs to know whom to write to")
+        if addresses and not server:
+            raise ValueError("is set without DAYBOOK_ALERT_SMTP: name the mail server, such as smtp://mail.example.com")
+        return addresses
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _without_slash(cls, url: str | None) -> str | None:
+        return _split(url).geturl().rstrip("/") if url else None
 
     @property
     def warehouse(self) -> Path:
@@ -197,6 +253,28 @@ def is_loopback_host(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def mail_server_problem(url: str) -> str | None:
+    """What is wrong with the address of a mail server, in words that quote nothing of it; None where nothing is."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+    except ValueError:  # such as a / in the password: the port is not a number then
+        usable = False
+    if not usable or parts.path.strip("/") or parts.query or parts.fragment or not url.isprintable() or " " in url:
+        return (
+            "is not the address of a mail server; it looks like smtp://user:password@mail.example.com:587 (STARTTLS) or "
+            "smtps://... (TLS), with / ? # @ in a password written as %2F %3F %23 %40"
+        )
+    if (parts.username is None) != (parts.password is None):
+        return "has a user name without a password, or a password without a user name"
+    return None
+
+
+def _is_address(text: str) -> bool:
+    name, _, host = text.rpartition("@")
+    return bool(name and host) and text.isprintable() and not any(letter in text for letter in ' ,;<>"')
 
 
 def _split(url: str) -> SplitResult:

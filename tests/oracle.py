@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from pipelines.calendar import NEW_YORK, TradingCalendar
@@ -254,7 +254,7 @@ class _Span:
     loaded: bool
 
 
-_NOTHING = _Eod(datetime.max, {})
+_NOTHING = _Eod(datetime.max.replace(tzinfo=UTC), {})
 
 
 def consult(book: Book) -> Result:
@@ -381,11 +381,11 @@ class _Oracle:
 
     def _fills(self, span: _Span) -> dict[str, list[Fill]]:
         """Each instrument's fills that traded in the span, as last seen."""
-        assert span.prev is not None
+        since = self._post_close(span.prev or self.calendar.previous(span.day))
         seen = {fill.id: fill for _, answer in self._answers(span.account) for fill in answer.fills or ()}
         found: dict[str, list[Fill]] = {}
         for fill in seen.values():
-            if self._post_close(span.prev) < fill.at <= self._post_close(span.day):
+            if since < fill.at <= self._post_close(span.day):
                 found.setdefault(fill.instrument_id, []).append(fill)
         return found
 
@@ -449,12 +449,14 @@ class _Oracle:
 
     # ---- events that move value
 
+    def _said(self, span: _Span) -> list[Adjustment]:
+        return [line for line in self.book.adjustments if line.account_id == span.account and line.day in span.sessions]
+
     def _moves(self, span: _Span, fills: Mapping[str, list[Fill]]) -> dict[str, list[_Move]]:
         moves: dict[str, list[_Move]] = {}
-        for line in self.book.adjustments:
-            if line.account_id == span.account and line.day in span.sessions:
-                for instrument, move in _adjusted(line, span):
-                    moves.setdefault(instrument, []).append(move)
+        for line in self._said(span):
+            for instrument, move in _adjusted(line, span):
+                moves.setdefault(instrument, []).append(move)
         gone: dict[str, list[_Gone]] = {}
         for instrument, held in sorted(span.start.held.items()):
             contract = self._contract(held.position)
@@ -475,7 +477,9 @@ class _Oracle:
 
     def _in_the_money(self, span: _Span, contract: Contract) -> bool | None:
         """By the stock's price when the option was last held, if it has expired, else by today's; None: no price."""
-        days = (span.prev, span.day) if contract.expiry <= span.day else (span.day,)
+        assert span.prev is not None
+        expiry = min(max(span.prev, contract.expiry), span.day)
+        days = (expiry, span.prev, span.day) if contract.expiry <= span.day else (span.day,)
         prices = [
             held.price
             for day in days
@@ -530,20 +534,28 @@ class _Oracle:
             if contracts < 0 or each.contract.expiry <= span.day or span.loaded
         ]
         ripe = [(each, shares) for each, shares in possible if each.in_the_money and not each.lapses]
+        if unexplained == 0:  # a spread in the money on both legs delivers to itself
+            ripe = [(each, shares) for each, shares in ripe if self._is_over(span, each)]
+            return [each for each, _ in ripe] if sum(shares for _, shares in ripe) == 0 else []
         fitting = [(each, shares) for each, shares in possible if shares == unexplained]
         for some in (ripe, fitting if len(fitting) == 1 else [], possible):
-            if unexplained != 0 and some and sum(shares for _, shares in some) == unexplained:
+            if some and sum(shares for _, shares in some) == unexplained:
                 return [each for each, _ in some]
         return []
 
-    def _has_expired(self, span: _Span, each: _Gone, *, stock_is_explained: bool) -> bool:
-        """Held at the close of its last session nobody can have sold it; before that only known fills can tell."""
+    def _is_over(self, span: _Span, each: _Gone) -> bool:
+        """Expired, and not sold before: held at the close of its last session, or every fill is known."""
+        return each.contract.expiry <= span.day and (self._was_last(span, each) or span.loaded)
+
+    def _was_last(self, span: _Span, each: _Gone) -> bool:
         expiry = each.contract.expiry
-        last = expiry if self.calendar.is_session(expiry) else self.calendar.previous(expiry)
         assert span.prev is not None
-        was_last = span.prev >= last
-        sure = stock_is_explained or (was_last and each.in_the_money is False)
-        return expiry <= span.day and (was_last or span.loaded) and sure
+        return span.prev >= (expiry if self.calendar.is_session(expiry) else self.calendar.previous(expiry))
+
+    def _has_expired(self, span: _Span, each: _Gone, *, stock_is_explained: bool) -> bool:
+        """Nobody delivers stock for what closed out of the money; else the stock's move has to be explained."""
+        is_worthless = self._was_last(span, each) and each.in_the_money is False
+        return self._is_over(span, each) and (stock_is_explained or is_worthless)
 
     def _legs(
         self, span: _Span, fills: Mapping[str, list[Fill]], stock: str, ends: list[tuple[_Gone, str, Decimal]]
@@ -554,7 +566,8 @@ class _Oracle:
         shares = sum((_deliverable(each.contract, contracts) for each, contracts in delivered), ZERO)
         strike = sum((_deliverable(e.contract, contracts) * e.contract.strike for e, contracts in delivered), ZERO)
         premiums = [each.part(each.held.cost, contracts) for each, contracts in delivered]
-        premium = None if None in premiums else sum((p for p in premiums if p is not None), ZERO)
+        known = [each for each in premiums if each is not None]
+        premium = sum(known, ZERO) if known else None
         alone = self._shows_strike_alone(span, fills, stock, shares, strike, premium)
         for each, how, contracts in ends:
             option = each.held.position.instrument_id
@@ -610,23 +623,20 @@ class _Oracle:
     ) -> bool:
         """Only stock that grew tells: what it cost less what the trades cost is the strike, or strike and premium."""
         before, after = span.start.held.get(stock), span.end.held.get(stock)
-        if after is None or after.quantity * shares <= 0 or _quantity(before) * shares < 0 or premium is None:
+        if after is None or after.quantity * shares <= 0 or _quantity(before) * shares < 0:
             return False
         bought = fills.get(stock, ())
         if after.cost is None or _cost(before) is None or any(f.quantity * shares < 0 or not f.price for f in bought):
             return False
         grown = after.cost - (_cost(before) or ZERO) - sum((f.quantity * (f.price or ZERO) for f in bought), ZERO)
-        return abs(grown - strike) < abs(grown - strike - premium)
+        apart = abs(grown - strike)
+        return apart < CENT if premium is None else apart < abs(grown - strike - premium)
 
     # ---- the measures
 
     def _fill_day(self, result: Result, span: _Span) -> None:
         if span.prev is None:
-            rows = {
-                instrument: self._opening(instrument, held, span)
-                for instrument, held in span.end.held.items()
-                if held.quantity != 0 or held.position.daily_realized_pnl
-            }
+            rows = {instrument: self._opening(instrument, span) for instrument in self._first_seen(span)}
         else:
             rows = self._rows(span)
             _give_residual(rows, self._history(span))
@@ -636,14 +646,19 @@ class _Oracle:
             rows.values(), self._history(span), is_opening=span.prev is None
         )
 
-    def _opening(self, instrument: str, held: _Held, span: _Span) -> Row:
+    def _first_seen(self, span: _Span) -> set[str]:
+        """What is held, was closed, traded or moved on an account's first day."""
+        closed = {i for i, held in span.end.held.items() if held.quantity != 0 or held.position.daily_realized_pnl}
+        said = {each.instrument_id for each in self._said(span)}
+        return closed | said | self._fills(span).keys()
+
+    def _opening(self, instrument: str, span: _Span) -> Row:
         """The first day is an opening balance; only the broker's own daily fields say what the day brought."""
-        row = Row("OPENING", None, held.quantity)
-        if not any(
-            event.instrument_id == instrument and event.amount and event.day == span.day for event in self.events
-        ):
-            row.income_estimate = ZERO
-        realized, change = _daily(held.position)
+        held = span.end.held.get(instrument)
+        row = Row("OPENING", None, _quantity(held))
+        is_paid = any(e.instrument_id == instrument and e.amount and e.day == span.day for e in self.events)
+        row.income_estimate = None if is_paid else ZERO
+        realized, change = _daily(held.position) if held else (None, None)
         if realized is None or (self._since_cost(span) and realized != 0):
             return row
         change = change or ZERO
@@ -767,7 +782,9 @@ class _Known:
 
     def _only_grew(self, q0: Decimal, q1: Decimal) -> bool:
         """Nothing is known to have been closed, so nothing was realized."""
-        reduced = any(fill.quantity * q1 <= 0 for fill in self.fills)
+        reduced = any(fill.quantity * q1 <= 0 for fill in self.fills) or q0 * self.moved < 0
+        if self.moves and q0 + self.moved == q1:
+            return False
         return not self.half_known and not reduced and not _shrank(q0 + self.moved, q1)
 
     def split_by_time(self, row: Row, q0: Decimal, other_price: Decimal | None) -> None:
@@ -871,10 +888,9 @@ def _give_residual(rows: Mapping[str, Row], history: Decimal | None) -> None:
     unknown = [row for row in rows.values() if row.total_pnl is None]
     if history is None or len(unknown) != 1 or unknown[0].open_change is None:
         return
-    row = unknown[0]
+    row, change = unknown[0], unknown[0].open_change
     row.total_pnl = history - sum((each.total_pnl for each in rows.values() if each.total_pnl is not None), ZERO)
-    row.unrealized_change = row.open_change
-    row.realized_pnl = row.total_pnl - row.open_change
+    row.unrealized_change, row.realized_pnl = change, row.total_pnl - change
     row.total_source = "ACCOUNT_RESIDUAL"
 
 

@@ -82,7 +82,8 @@ instructed as (
         gone.account_id,
         gone.trading_date,
         gone.instrument_id,
-        accepted.instruction_type,
+        case accepted.instruction_type when 'CONTRARY_EXERCISE' then 'EXERCISE' else accepted.instruction_type end
+            as instruction_type,
         max(accepted.client_instruction_id) as instruction_id,
         cast(sum(accepted.accepted_quantity) as decimal(24, 8)) as accepted_quantity,
         max(accepted.known_at) as known_at
@@ -92,7 +93,7 @@ instructed as (
     inner join sessions as before on gone.prev_trading_date = before.trading_date
     inner join core.calendar as earliest on earliest.session_number = before.session_number - 5
     where accepted.updated_at <= gone.captured_at and accepted.updated_at > earliest.post_close
-    group by gone.account_id, gone.trading_date, gone.instrument_id, accepted.instruction_type
+    group by all
 ),
 
 stock as (
@@ -135,8 +136,8 @@ sided as (
         stock.instrument_id is not null as stock_known,
         case gone.option_right when 'CALL' then 1 when 'PUT' then -1 end as direction,
         case gone.option_right
-            when 'CALL' then coalesce(at_expiry.price, stock.price) > gone.option_strike
-            when 'PUT' then coalesce(at_expiry.price, stock.price) < gone.option_strike
+            when 'CALL' then coalesce(at_expiry.price, at_last.price, stock.price) > gone.option_strike
+            when 'PUT' then coalesce(at_expiry.price, at_last.price, stock.price) < gone.option_strike
         end as in_the_money
     from gone
     left join instructed as exercise
@@ -144,7 +145,7 @@ sided as (
             gone.account_id = exercise.account_id
             and gone.trading_date = exercise.trading_date
             and gone.instrument_id = exercise.instrument_id
-            and exercise.instruction_type in ('EXERCISE', 'CONTRARY_EXERCISE')
+            and exercise.instruction_type = 'EXERCISE'
             and gone.contracts > 0
     left join instructed as lapse
         on
@@ -161,7 +162,15 @@ sided as (
     left join underlying_prices as at_expiry
         on
             gone.underlying_instrument_id = at_expiry.instrument_id
-            and at_expiry.trading_date = case when gone.expired then gone.prev_trading_date else gone.trading_date end
+            and at_expiry.trading_date
+            = case
+                when gone.expired then least(greatest(gone.prev_trading_date, gone.option_expiry), gone.trading_date)
+                else gone.trading_date
+            end
+    left join underlying_prices as at_last
+        on
+            gone.underlying_instrument_id = at_last.instrument_id
+            and at_last.trading_date = gone.prev_trading_date and gone.expired
 ),
 
 -- first the contracts that an accepted instruction accounts for
@@ -191,7 +200,15 @@ weighed as (
         *,
         stock_move - sum(instructed_move) over same_stock as unexplained_move,
         sum(rest_move) over same_stock as all_moves,
-        sum(case when in_the_money and lapse_id is null then rest_move else 0 end) over same_stock as money_moves
+        sum(case when in_the_money and lapse_id is null then rest_move else 0 end) over same_stock as money_moves,
+        expired and (executions_loaded or untradable_since) as surely_expired,
+        sum(
+            case
+                when in_the_money and lapse_id is null and expired and (executions_loaded or untradable_since)
+                    then rest_move
+                else 0
+            end
+        ) over same_stock as settled_moves
     from remaining
     window same_stock as (partition by account_id, trading_date, underlying_instrument_id)
 ),
@@ -208,7 +225,10 @@ delivered as (
     select
         *,
         case
-            when rest = 0 or rest_move = 0 or unexplained_move = 0 then false
+            when rest = 0 or rest_move = 0 then false
+            -- a spread in the money on both legs delivers to itself: no share of it stays
+            when unexplained_move = 0
+                then settled_moves = 0 and surely_expired and coalesce(in_the_money, false) and lapse_id is null
             when money_moves = unexplained_move then coalesce(in_the_money, false) and lapse_id is null
             when single_matches = 1 then rest_move = unexplained_move
             when all_moves = unexplained_move then true
@@ -254,7 +274,7 @@ classified as (
         lapse_known_at
     from delivered
     where
-        rest <> 0 and not rest_delivered and expired and (executions_loaded or untradable_since)
+        rest <> 0 and not rest_delivered and surely_expired
         -- the stock may have moved for reasons of its own, but nobody delivers it for what closed out of the money
         and (stock_explained or (untradable_since and not in_the_money))
 ),
@@ -291,11 +311,15 @@ treated as (
                 stock.instrument_id is not null and stock.fills = 0 and stock.quantity <> 0
                 and sign(stock.quantity) = sign(stock.quantity - stock.quantity_prev)
                 and (stock.quantity_prev = 0 or sign(stock.quantity_prev) = sign(stock.quantity))
+                -- nearer to the strike than to strike and premium; where nobody knows the premium, the strike to the cent
                 and abs(
                     stock.cost_basis - stock.cost_basis_prev + sum(valued.strike_cash) over same_stock
-                ) < abs(
-                    stock.cost_basis - stock.cost_basis_prev + sum(valued.strike_cash) over same_stock
-                    - sum(valued.basis_gone) over same_stock
+                ) < coalesce(
+                    abs(
+                        stock.cost_basis - stock.cost_basis_prev + sum(valued.strike_cash) over same_stock
+                        - sum(valued.basis_gone) over same_stock
+                    ),
+                    0.01
                 )
                 then 'CLOSE_AT_ZERO'
             else 'ROLL'

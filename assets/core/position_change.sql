@@ -188,6 +188,19 @@ contracts as (
     qualify row_number() over (partition by id order by run_id desc) = 1
 ),
 
+-- where an option has expired its underlying may have come and gone for strike cash, though nobody saw a share
+delivered_to as (
+    select
+        account_id,
+        day as trading_date,
+        underlying_instrument_id as instrument_id,
+        -- an option's symbol begins with that of its underlying
+        max(nullif(regexp_extract(symbol, '^([A-Z0-9./]{1,6}) *[0-9]{6}[CP][0-9]{8}$', 1), '')) as symbol
+    from before
+    where instrument_type = 'OPTION' and underlying_instrument_id is not null and option_expiry <= day
+    group by account_id, day, underlying_instrument_id
+),
+
 keys as (
     select account_id, trading_date, instrument_id from today
     union
@@ -196,6 +209,8 @@ keys as (
     select account_id, trading_date, instrument_id from trades
     union
     select account_id, trading_date, instrument_id from adjustments
+    union
+    select account_id, trading_date, instrument_id from delivered_to
 ),
 
 paired as (
@@ -212,7 +227,7 @@ paired as (
         days.known_at,
         days.prev_known_at,
         trades.known_at as trades_known_at,
-        coalesce(today.symbol, before.symbol, trades.symbol) as symbol,
+        coalesce(today.symbol, before.symbol, trades.symbol, delivered_to.symbol) as symbol,
         before.symbol as symbol_prev,
         coalesce(today.underlying_instrument_id, before.underlying_instrument_id, trades.underlying_instrument_id)
             as underlying_instrument_id,
@@ -262,7 +277,8 @@ paired as (
         coalesce(adjustments.value, 0) as adjusted_value,
         case when adjustments.instrument_id is null then 0 else adjustments.cost_basis end as adjusted_cost_basis,
         coalesce(adjustments.transferred_value, 0) as transferred_value,
-        adjustments.kind as adjustment_kind
+        adjustments.kind as adjustment_kind,
+        delivered_to.instrument_id is not null as may_be_delivered
     from keys
     inner join days on keys.account_id = days.account_id and keys.trading_date = days.trading_date
     left join today
@@ -290,6 +306,11 @@ paired as (
             keys.account_id = splits.account_id
             and keys.trading_date = splits.day
             and keys.instrument_id = splits.instrument_id
+    left join delivered_to
+        on
+            keys.account_id = delivered_to.account_id
+            and keys.trading_date = delivered_to.trading_date
+            and keys.instrument_id = delivered_to.instrument_id
     left join contracts on keys.instrument_id = contracts.id
 )
 
@@ -308,4 +329,4 @@ from paired
 -- a purged zero-quantity row is not a second close
 where
     quantity <> 0 or quantity_prev <> 0 or fills > 0 or adjustment_kind is not null
-    or coalesce(daily_realized_pnl, 0) <> 0
+    or coalesce(daily_realized_pnl, 0) <> 0 or may_be_delivered

@@ -64,13 +64,16 @@ dividends_observed as (
 dividends as (
     select
         changes.account_id, changes.trading_date, changes.instrument_id,
-        cast(sum(cast(changes.quantity_prev * dividends_observed.dividend_amount as decimal(38, 10))) as decimal(28, 10))
-            as income_estimate
+        -- what was held when the first snapshot was taken says nothing of the evening before
+        cast(sum(cast(
+            case when changes.prev_trading_date is not null then changes.quantity_prev end
+            * dividends_observed.dividend_amount as decimal(38, 10)
+        )) as decimal(28, 10)) as income_estimate
     from changes
     inner join dividends_observed
         on
             changes.instrument_id = dividends_observed.instrument_id
-            and dividends_observed.event_date > changes.prev_trading_date
+            and dividends_observed.event_date > coalesce(changes.prev_trading_date, changes.trading_date - 1)
             and dividends_observed.event_date <= changes.trading_date
     group by changes.account_id, changes.trading_date, changes.instrument_id
 ),
@@ -96,7 +99,7 @@ moved as (
         lifecycle.flag as lifecycle_flag,
         coalesce(lifecycle.only_expiry, false) as only_expiry,
         lifecycle.known_at as lifecycle_known_at,
-        dividends.income_estimate,
+        case when dividends.instrument_id is null then 0 else dividends.income_estimate end as income_estimate,
         -- what expired is worth nothing, whatever price its row still shows
         case when lifecycle.only_expiry then 0 else coalesce(changes.eod_price, other_prices.eod_price) end as price,
         cast(
@@ -125,6 +128,11 @@ moved as (
             and changes.instrument_id = dividends.instrument_id
     left join other_prices
         on changes.instrument_id = other_prices.instrument_id and changes.trading_date = other_prices.trading_date
+    -- an underlying that could have been delivered, and was not, is no row
+    where
+        changes.quantity <> 0 or changes.quantity_prev <> 0 or changes.fills > 0
+        or changes.adjustment_kind is not null or coalesce(changes.daily_realized_pnl, 0) <> 0
+        or lifecycle.instrument_id is not null
 ),
 
 rolled as (
@@ -370,7 +378,7 @@ select
     cast(final_total as decimal(28, 10)) as total_pnl,
     cast(position_pnl as decimal(28, 10)) as position_pnl,
     cast(day_pnl as decimal(28, 10)) as day_pnl,
-    cast(coalesce(income_estimate, 0) as decimal(28, 10)) as income_estimate,
+    cast(income_estimate as decimal(28, 10)) as income_estimate,
     cast(transferred_value as decimal(28, 10)) as transferred_value,
     case
         when pnl_semantics = 'since_prior_close' then cast(reported_realized as decimal(28, 10))

@@ -10,7 +10,7 @@ from assets.failures import said_plainly
 from assets.open_books import OpenBooks
 from assets.partitions import days_of, one_run, trading_days
 from assets.specs import WRITER, raw_specs
-from pipelines.alerts import Alert
+from pipelines.alerts import Alert, run_link
 from pipelines.snapshot import Snapshot, take_snapshot
 
 #: The tag of a run that says what started it.
@@ -35,7 +35,7 @@ def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -
         snapshot = take_snapshot(
             books.con, books.settings, trigger=trigger, partition=day, clock=books.clock, tell=books.tell
         )
-    _speak_up(books, snapshot)
+    _speak_up(books, snapshot, run_link(books.settings, context.run_id))
     _refuse_closed_day(snapshot, day)
     for spec in raw_specs():
         yield dg.MaterializeResult(asset_key=spec.key, metadata=_landed(books, snapshot, ".".join(spec.key.path)))
@@ -62,10 +62,11 @@ def _landed(books: OpenBooks, snapshot: Snapshot, table: str) -> dict[str, Any]:
     }
 
 
-def _speak_up(books: OpenBooks, snapshot: Snapshot) -> None:
+def _speak_up(books: OpenBooks, snapshot: Snapshot, link: str | None) -> None:
     """Alerts of the machine's, and those of a day that some account is missing from."""
     for sentence in snapshot.alerts:
-        books.alert(Alert(sentence, "See DAYBOOK_HOME/quarantine.", snapshot.trading_date, snapshot.run_id))
+        day, run = snapshot.trading_date, snapshot.run_id
+        books.alert(Alert(sentence, "See DAYBOOK_HOME/quarantine.", day, run, kind="QUARANTINE", link=link))
     if snapshot.is_end_of_day and not snapshot.is_complete:
         books.alert(
             Alert(
@@ -74,6 +75,8 @@ def _speak_up(books: OpenBooks, snapshot: Snapshot) -> None:
                 "The day stands as INCOMPLETE; run `daybook eod` again before 04:00 New York of the next trading day.",
                 snapshot.trading_date,
                 snapshot.run_id,
+                kind="INCOMPLETE",
+                link=link,
             )
         )
 

@@ -144,34 +144,42 @@ def _apart(first: float, second: float) -> tuple[float, float]:
 
 
 def bridge(report: Report) -> Drawing | None:
-    """Equity from the start of the day to its end, part by part; the scale leaves the height of equity out."""
+    """Equity from the start of the day to its end, a part a row; the scale leaves the height of equity out."""
     total = report.sections["bridge"].total
     if total is None or any(total[name] is None for name, _ in BRIDGE):
         return None
-    drawing = Drawing(WIDTH * 2 + 24, 190, "From equity at the start of the day to its end")
-    start, end = float(total["sod_equity"]), float(total["eod_equity"])
+    drawing = Drawing(WIDTH, 26 * len(BRIDGE) + 20, "From equity at the start of the day to its end")
     moves = [float(total[name]) for name, _ in BRIDGE[1:-1]]
-    levels = [start]
+    levels = [0.0]  # from the equity at the start, so that a small day on a large account is drawn to the cent
     for move in moves:
         levels.append(levels[-1] + move)
-    span = (max(levels) - min(levels)) or max(1.0, abs(start) * 0.001)
-    scale = Scale(min(levels) - span * 0.25, max(levels) + span * 0.1, 150, 22)
-    slot = (drawing.width - 16) / len(BRIDGE)
+    span = (max(levels) - min(levels)) or 1.0
+    scale = Scale(min(levels) - span * 0.25, max(levels), 96, WIDTH - 104)
     for number, (name, label) in enumerate(BRIDGE):
-        left, width = 8 + slot * number + slot * 0.14, slot * 0.72
-        if number in (0, len(BRIDGE) - 1):
-            top, foot, fill = scale(start if number == 0 else end), 150.0, "total"
-        else:
-            before, after = scale(levels[number - 1]), scale(levels[number])
-            top, foot = min(before, after), max(before, after)
-            fill = "doubt" if name == "unexplained" else "gain" if moves[number - 1] >= 0 else "loss"
-            drawing.path(f"M{left - slot * 0.28:.1f} {before:.1f}H{left + width:.1f}", stroke="rule", width=1)
-        amount = shown(total[name], "money")
-        drawing.box((left, top, width, max(1.0, foot - top)), fill, f"{label}: {amount}")
-        drawing.text(left + width / 2, top - 5, amount, anchor="middle", fill="ink", size=11)
-        drawing.text(left + width / 2, 166, label, anchor="middle", size=11)
-    drawing.text(8, 184, "Heights leave out what does not change: the foot of the chart is not zero.", size=9)
+        top, amount = 6 + 26.0 * number, shown(total[name], "money")
+        is_end = number in (0, len(BRIDGE) - 1)
+        left, right = (96.0, scale(levels[min(number, len(moves))])) if is_end else _span(scale, levels, number)
+        drawing.text(90, top + 12, label, anchor="end", fill="ink")
+        drawing.box((left, top, max(1.0, right - left), 17), _bridge_fill(name, total[name]), f"{label}: {amount}")
+        drawing.text(WIDTH - 4, top + 12, amount, anchor="end", fill="loss" if total[name] < 0 else "ink")
+        if number < len(BRIDGE) - 1:
+            end = scale(levels[min(number, len(moves))])
+            drawing.path(f"M{end:.1f} {top + 17:.1f}v9", stroke="rule", width=1)
+    drawing.text(96, drawing.height - 4, "The bars leave out what did not change: they don't begin at zero.", size=8.5)
     return drawing
+
+
+def _span(scale: Scale, levels: Sequence[float], number: int) -> tuple[float, float]:
+    before, after = scale(levels[number - 1]), scale(levels[number])
+    return min(before, after), max(before, after)
+
+
+def _bridge_fill(name: str, amount: Decimal) -> str:
+    if name in ("sod_equity", "eod_equity"):
+        return "total"
+    if name == "unexplained":
+        return "doubt"
+    return "gain" if amount >= 0 else "loss"
 
 
 def contribution(report: Report) -> Drawing | None:

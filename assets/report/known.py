@@ -73,7 +73,9 @@ class KnownBooks:
 
 
 @contextmanager
-def open_known(path: Path, day: date | None, known_at: datetime | None, accounts: Sequence[str]) -> Iterator[KnownBooks]:
+def open_known(
+    path: Path, day: date | None, known_at: datetime | None, accounts: Sequence[str]
+) -> Iterator[KnownBooks]:
     """The books of `day` (the last one, where None) as known at an instant (now, where None).
 
     Raises ConfigurationError, with what there is instead, for a date without a session, a day or an instant of which
@@ -91,6 +93,17 @@ def open_known(path: Path, day: date | None, known_at: datetime | None, accounts
                 "`daybook build` brings it up to date."
             ) from error
         yield books
+
+
+def days_to_report(path: Path, first: date, last: date) -> list[date]:
+    """The days between two whose end was looked at, in order: those that there is a report of."""
+    with open_published(path) as con:
+        found = con.execute(
+            "select distinct trading_date from core.run "
+            "where trading_date between $1 and $2 and grade in ('POST_CLOSE', 'LATE') order by all",
+            [first, last],
+        )
+        return [day for (day,) in found.fetchall()]
 
 
 def select(name: str) -> str:
@@ -123,7 +136,10 @@ def said(instant: datetime) -> str:
 
 
 def _check_accounts(con: duckdb.DuckDBPyConnection, accounts: Sequence[str]) -> None:
-    known = [account for (account,) in con.execute("select distinct account_id from core.expected_day order by all").fetchall()]
+    known = [
+        account
+        for (account,) in con.execute("select distinct account_id from core.expected_day order by all").fetchall()
+    ]
     strangers = [account for account in accounts if account not in known]
     if strangers:
         more = f" and {len(known) - ACCOUNTS_NAMED} more" if len(known) > ACCOUNTS_NAMED else ""
@@ -142,7 +158,9 @@ def _knowledge(con: duckdb.DuckDBPyConnection, day: date, known_at: datetime | N
         newest: datetime = max(each for each in (last_run, *versions) if each is not None)
         return newest
     if first_run is not None:
-        sentence = f"Nothing was known of {day} at {said(known_at or FOREVER)}: its first run ended at {said(first_run)}."
+        sentence = (
+            f"Nothing was known of {day} at {said(known_at or FOREVER)}: its first run ended at {said(first_run)}."
+        )
         earliest = con.execute("select min(finished_at) from core.snapshot_grade where eligible").fetchone()
         if known_at and earliest and earliest[0] and known_at < earliest[0]:
             sentence = _before_the_books(con, known_at)
@@ -187,8 +205,10 @@ def _derive(books: KnownBooks) -> None:
         con.execute(f"create table main.{name} as {select(f'known/{name}')}")
     for name in _WINDOWS:
         run(con, f"create table {name} as {_SELECTS[name]}", values)
-    con.execute("create view main.new_account_daily as select * from pnl.account_daily where trading_date between "
-                "(select from_date from main.asked) and (select trading_date from main.asked)")
+    con.execute(
+        "create view main.new_account_daily as select * from pnl.account_daily where trading_date between "
+        "(select from_date from main.asked) and (select trading_date from main.asked)"
+    )
     run(con, f"create table quality.comparison as {_SELECTS['quality.comparison']}", values)
     for name in (*_DERIVED, "quality.reconciliation"):
         con.execute(f"create view {name} as {_SELECTS[name]}")

@@ -50,7 +50,9 @@ def interactive_page(report: Report) -> bytes:
         script=script,
         policy=policy,
         data=_embedded(_data(report)),
-        positions_left_out=f"The {left_out:,} smallest are only in the workbook and the extracts." if left_out > 0 else "",
+        positions_left_out=f"The {left_out:,} smallest are only in the workbook and the extracts."
+        if left_out > 0
+        else "",
     )
 
 
@@ -102,11 +104,9 @@ def _data(report: Report) -> dict[str, Any]:
                     "net": shown(day.net_exposure, "money"),
                 },
             }
-            for day, total, fallen in zip(
-                report.days, cumulative(report.days), drawdowns(report.days), strict=True
-            )
+            for day, total, fallen in zip(report.days, cumulative(report.days), drawdowns(report.days), strict=True)
         ],
-        "columns": [{"label": column.label, "right": column.is_number} for column in columns],
+        "columns": [{"label": column.label, "right": column.is_number, "kind": column.kind} for column in columns],
         "positions": [[cell["text"] for cell in row] for row in cells(columns, largest[:MOST_POSITIONS])],
     }
 

@@ -73,14 +73,14 @@ _POSITION = """
     symbol               symbol    symbol
     account_id           text      account
     instrument_type      ~text     type
-    status               text      status
+    status               ~text     status
     quantity             quantity  quantity
     market_value         money     value
-    carried              money     carried
-    traded               money     traded
+    carried              ~money    carried
+    traded               ~money    traded
     total_pnl            money     P&L
     quality              ~text     quality
-    flags                ~text     flags
+    flags                ~prose     flags
 """
 
 SECTIONS = (
@@ -89,21 +89,21 @@ SECTIONS = (
         "Accounts",
         _columns("""
             account_id        text     account
-            name              text     name
+            name              prose    name
             state             text     state
             day               money    day
             mtd               money    MTD
             ytd               money    YTD
             itd               money    ITD
             day_return        percent  return
-            mtd_return        percent  MTD
-            ytd_return        percent  YTD
+            mtd_return        percent  ret. MTD
+            ytd_return        percent  ret. YTD
             drawdown          ~percent drawdown
             equity            money    equity
             gross             money    gross
             net               money    net
-            gross_pct         percent  gross % eq.
-            net_pct           ~percent net % eq.
+            gross_pct         share    gross % eq.
+            net_pct           ~share   net % eq.
             quality           ~text    quality
             positions_unknown ~integer positions unknown
         """),
@@ -177,7 +177,7 @@ SECTIONS = (
             sold_quantity   quantity sold
             realized_pnl    money    realized
             total_pnl       money    P&L
-            flags           text     flags
+            flags           prose     flags
         """),
         empty="No position was opened, closed or turned round.",
     ),
@@ -209,7 +209,7 @@ SECTIONS = (
             quantity          quantity quantity
             accepted_quantity quantity accepted
             changed_at        instant  changed (UTC)
-            rejection_reason  text     reason
+            rejection_reason  prose    reason
             created_at        ~instant created
             seen_at           ~instant seen
             id                ~text    id
@@ -221,13 +221,13 @@ SECTIONS = (
         "Exposure",
         _columns("""
             account_id         text    account
-            position_count     integer positions
+            position_count     ~integer positions
             long_market_value  money   long
             short_market_value money   short
             gross              money   gross
             net                money   net
-            gross_pct          percent gross % eq.
-            net_pct            percent net % eq.
+            gross_pct          ~share  gross % eq.
+            net_pct            share   net % eq.
         """),
         empty="No account is known.",
         shown=25,
@@ -239,11 +239,11 @@ SECTIONS = (
             symbol        symbol  underlying
             long          money   long
             short         money   short
-            gross         money   gross
+            gross         ~money  gross
             net           money   net
-            gross_share   percent of gross
-            equity_share  percent of equity
-            running_share percent running
+            gross_share   share   of gross
+            equity_share  share   of equity
+            running_share ~share  running
         """),
         empty="Nothing was held.",
         shown=10,
@@ -262,7 +262,7 @@ SECTIONS = (
             broker       money   broker's
             difference   money   difference
             tolerance    ~money  tolerance
-            message      text    note
+            message      prose   note
         """),
         empty="None: what could be compared with the broker agrees.",
         note="Age in trading sessions.",
@@ -303,7 +303,7 @@ SECTIONS = (
             unrealized_change        ~money   change of unrealized
             total_pnl                money    P&L
             quality                  text     quality
-            flags                    text     flags
+            flags                    prose     flags
             underlying_instrument_id ~text    underlying id
             instrument_id            ~text    instrument id
         """),

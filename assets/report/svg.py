@@ -61,7 +61,9 @@ class Drawing:
             f'fill="{COLOURS[fill]}"{clear}>{said}</rect>'
         )
 
-    def text(self, x: float, y: float, words: str, *, anchor: str = "start", fill: str = "soft", size: float = 10) -> None:
+    def text(
+        self, x: float, y: float, words: str, *, anchor: str = "start", fill: str = "soft", size: float = 10
+    ) -> None:
         """Words whose baseline begins, ends or has its middle at a point."""
         self.parts.append(
             f'<text class="f-{fill}" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}" font-size="{size:g}" '
@@ -72,7 +74,7 @@ class Drawing:
         name = escape(self.title)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
-            f'aria-label="{name}" font-family="Segoe UI,Helvetica Neue,Arial,DejaVu Sans Mono,sans-serif">'
+            f'aria-label="{name}" font-family="Segoe UI,Helvetica Neue,Arial,Libertinus Serif,sans-serif">'
             f"{''.join(self.parts)}</svg>"
         )
 

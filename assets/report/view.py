@@ -74,7 +74,9 @@ def _section(section: Section) -> dict[str, Any]:
     return {
         "name": section.name,
         "title": section.title,
-        "columns": [{"label": column.label, "right": column.is_number} for column in columns],
+        "columns": [
+            {"label": column.label, "right": column.is_number, "prose": column.kind == "prose"} for column in columns
+        ],
         "rows": cells(columns, section.page_rows),
         "total": _total(columns, section.total) if section.total and len(section.rows) > 1 else [],
         "empty": section.empty,
@@ -89,7 +91,11 @@ def cells(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[dict[str,
 
 
 def _cell(value: Any, column: Column) -> dict[str, str]:
-    return {"text": shown(value, column.kind), "tone": tone(value, column.kind) or _mark(value, column), "kind": column.kind}
+    return {
+        "text": shown(value, column.kind),
+        "tone": tone(value, column.kind) or _mark(value, column),
+        "kind": column.kind,
+    }
 
 
 def _mark(value: Any, column: Column) -> str:
@@ -98,7 +104,7 @@ def _mark(value: Any, column: Column) -> str:
         return "alarm"
     if column.name == "severity":
         return "alarm" if value in ("FAIL", "BREAK", "GAP") else "doubt"
-    return "symbol" if column.kind == "symbol" else ""
+    return column.kind if column.kind in ("symbol", "prose") else ""
 
 
 def _total(columns: Sequence[Column], total: Row) -> list[dict[str, str]]:

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-Kind = Literal["text", "symbol", "day", "instant", "money", "quantity", "price", "percent", "integer"]
+Kind = Literal["text", "symbol", "day", "instant", "money", "quantity", "price", "percent", "share", "integer", "prose"]
 
 #: Written to the right, and red below zero.
-NUMBERS: frozenset[Kind] = frozenset({"money", "quantity", "price", "percent", "integer"})
+NUMBERS: frozenset[Kind] = frozenset({"money", "quantity", "price", "percent", "share", "integer"})
 UNKNOWN = "–"
 #: So much of a text is shown on a page; extracts have it whole.
 SHOWN = 48
@@ -18,20 +18,25 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def shown(value: Any, kind: Kind) -> str:
-    """A value for a page. Money to the cent and per cent to two places, half-even; quantities with all their digits."""
+    """A value for a page. Money to the cent and per cent to two places, half-even; quantities with all their digits.
+
+    A `percent` is a change and has a sign, a `share` is part of something. Prose may be longer than a name.
+    """
     if value is None:
         return UNKNOWN
     if kind == "money":
         return f"{value:,.2f}"
     if kind == "percent":
         return f"{value:+,.2f} %" if value else "0.00 %"
+    if kind == "share":
+        return f"{value:,.2f} %"
     if kind in ("quantity", "price"):
         return trimmed(value, least=2 if kind == "price" else 0)
     if kind == "instant":
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
     if kind == "integer":
         return f"{value:,}"
-    return short(str(value))
+    return short(str(value), 4 * SHOWN if kind == "prose" else SHOWN)
 
 
 def trimmed(value: Decimal, *, least: int = 0) -> str:

@@ -22,6 +22,7 @@ MOST_LETTERS = 32_767
 _NUMBERS: dict[Kind, str] = {
     "money": "#,##0.00;[Red]-#,##0.00",
     "percent": '0.00" %";[Red]-0.00" %"',
+    "share": '0.00" %"',
     "quantity": "#,##0.########;[Red]-#,##0.########",
     "price": "#,##0.00######",
     "integer": "#,##0",
@@ -49,10 +50,14 @@ def workbook(report: Report) -> bytes:
     target = BytesIO()
     book = xlsxwriter.Workbook(target, {"in_memory": True})
     book.set_properties(
-        {"title": f"daybook {report.day}", "author": "daybook", "created": report.known_at.astimezone(UTC).replace(tzinfo=None)}
+        {
+            "title": f"daybook {report.day}",
+            "author": "daybook",
+            "created": report.known_at.astimezone(UTC).replace(tzinfo=None),
+        }
     )
     formats = {kind: book.add_format({"num_format": number, "align": "right"}) for kind, number in _NUMBERS.items()}
-    formats["text"] = formats["symbol"] = book.add_format()
+    formats["text"] = formats["symbol"] = formats["prose"] = book.add_format()
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     _cover(book.add_worksheet("report"), report, book.add_format({"bold": True}))
     for section in report.sections.values():

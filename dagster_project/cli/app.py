@@ -20,6 +20,7 @@ from dagster_project.cli.demo import demo
 from dagster_project.cli.dev import dev
 from dagster_project.cli.eod import eod
 from dagster_project.cli.failure import unexpected
+from dagster_project.cli.report import report
 from dagster_project.cli.sandbox import sandbox
 from dagster_project.cli.sql import sql
 from dagster_project.cli.status import status
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, eod, sync, build, sql, status, sandbox, dev):
+for command in (demo, eod, sync, build, report, sql, status, sandbox, dev):
     app.command()(command)
 
 

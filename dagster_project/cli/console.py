@@ -39,6 +39,12 @@ def show(table: Table) -> None:
     out.print(table)
 
 
+def fits(table: Table) -> bool:
+    """Whether a table can be shown with nothing in it wrapped."""
+    out = _out()
+    return not out.is_terminal or natural_width(table) <= out.width
+
+
 def natural_width(table: Table) -> int:
     """How many characters wide a table is when nothing in it is wrapped."""
     return Console(width=100_000).measure(table).maximum

@@ -102,19 +102,31 @@ def _print_day(con: duckdb.DuckDBPyConnection, day: Day) -> None:
         accounts.add_row("all", "", *_money(*amounts), "")
     console.show(accounts)
     console.say()
-    numbers = ("quantity", "value", *money)
-    positions = console.table(
-        "and by position, USD", "account", "symbol", "status", *numbers, numbers=numbers, wrap="symbol"
-    )
-    for account, symbol, status, quantity, *money_of in con.execute(_POSITIONS, bound).fetchall():
-        positions.add_row(account, console.printable(symbol), status, console.quantity(quantity), *_money(*money_of))
-    console.show(positions)
+    _print_positions(con.execute(_POSITIONS, bound).fetchall())
     console.say()
     events = con.execute(_EVENTS, bound).fetchall()
     if events:
         console.say("What happened on the way:", "bold")
     for event in events:
         console.say(f"  {_event(*event)}")
+
+
+def _print_positions(rows: list[tuple[Any, ...]]) -> None:
+    """The positions, on a narrow terminal without what can be looked up."""
+    numbers = ("quantity", "value", "realized", "unrealized", "total")
+    columns = ("account", "symbol", "status", *numbers)
+    cells = [
+        (account, console.printable(symbol), status, console.quantity(quantity), *_money(*amounts))
+        for account, symbol, status, quantity, *amounts in rows
+    ]
+    for left_out in ((), ("value",), ("value", "status")):
+        kept = [at for at, column in enumerate(columns) if column not in left_out]
+        table = console.table("and by position, USD", *(columns[at] for at in kept), numbers=numbers, wrap="symbol")
+        for row in cells:
+            table.add_row(*(row[at] for at in kept))
+        if console.fits(table):
+            break
+    console.show(table)
 
 
 def _money(*amounts: Decimal | None) -> list[Any]:

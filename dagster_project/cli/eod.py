@@ -14,10 +14,11 @@ _LAST_DAY = """
     select trading_date, status, finality, accounts_complete, accounts_expected from quality.day
     order by trading_date desc limit 1
 """
+_REPORT = "report "  # what the report's step says before the path
 
 
 def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
-    """Close the trading day: sync, build, check, publish.
+    """Close the trading day: sync, build, check, publish, report.
 
     Runs the end_of_day job that the schedule runs, in this process. Needs CLEAR_STREET_API_KEY. Running it again
     changes nothing, or adds a labelled restatement.
@@ -41,10 +42,14 @@ def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
             tell(text)
 
         code = run_end_of_day(settings, listen, wait=wait)
+    reports = [text.removeprefix(_REPORT) for text in said if text.startswith(_REPORT)]
     if json:
-        console.show_json({"is_complete": code == 0, "summary": said[-1], "last_day": _last_day(settings)})
+        standing = {"is_complete": code == 0, "summary": said[-1], "last_day": _last_day(settings)}
+        console.show_json(standing | {"report": reports[-1] if reports else None})
     else:
         console.say(console.printable(said[-1]))  # the last word is how the day stands
+        for path in reports:
+            console.say(f"The report is {console.printable(path)}")
     return code
 
 

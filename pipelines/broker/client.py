@@ -38,6 +38,7 @@ PAGE_SIZE = "1000"
 CONTRACTS_AT_ONCE = 100
 #: How many instruments one request for events may name, so that its address stays short.
 EVENTS_AT_ONCE = 50
+EVENTS_ONE_BY_ONE = 100
 
 
 #: What a broker says that doesn't have an endpoint, or doesn't give it to this key.
@@ -157,8 +158,8 @@ class BrokerClient:
         return self._read(Request(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
 
     def events(self, instrument_ids: Sequence[str], from_date: date, to_date: date) -> Read:
-        """The splits and dividends of these instruments. One request for many; where the broker doesn't answer that one,
-        one for each."""
+        """The splits and dividends of these instruments, many in one request. Where the broker doesn't offer that, a few
+        are asked about one by one; of many the first refusal stands for all."""
         wanted = list(dict.fromkeys(instrument_ids))
         batches = [wanted[start : start + EVENTS_AT_ONCE] for start in range(0, len(wanted), EVENTS_AT_ONCE)]
         reads: list[Read] = []
@@ -171,9 +172,11 @@ class BrokerClient:
                 "page_size": PAGE_SIZE,
             }
             read = self._read(Request(EVENTS_BY_DATE, "/v1/instruments/events", "corporate events", params))
-            if read.http_status in NOT_OFFERED and not reads:
+            if read.http_status in NOT_OFFERED and not reads and len(wanted) <= EVENTS_ONE_BY_ONE:
                 return merge(EVENTS_BY_DATE.name, [self.instrument_events(one, from_date, to_date) for one in wanted])
             reads.append(read)
+            if not read.complete:
+                break  # it is evidence: not worth waiting for the same failure of every batch
         return merge(EVENTS_BY_DATE.name, reads)
 
     def market_hours(self, date: date, market: str) -> Read:

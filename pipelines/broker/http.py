@@ -127,10 +127,10 @@ class Http(Replies):
     def __init__(
         self, base_url: str, api_key: str | None, *, requests_per_second: float | None = 20.0, budget: float = 60.0
     ) -> None:
-        url, host, local = checked_base_url(base_url)
+        url, self._host, local = checked_base_url(base_url)
         super().__init__(checked_key(api_key))
         self._budget = budget
-        self._limiter = None if local or requests_per_second is None else _limiter(host, requests_per_second)
+        self._limiter = None if local or requests_per_second is None else _limiter(self._host, requests_per_second)
         # at INFO httpx writes every URL, at DEBUG httpcore every header: account ids, and the key
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -202,7 +202,7 @@ class Http(Replies):
             with self._client.stream("GET", path, params=params, timeout=timeout) as response:
                 body = _read(response, deadline)
         except httpx.RequestError as error:
-            raise Again(f"the connection failed ({type(error).__name__}: {self._clean(str(error))})") from None
+            raise Again(f"the connection to {self._host} failed ({type(error).__name__}: {self._clean(str(error))})") from None
         headers = response.headers
         return Reply(
             status=response.status_code,

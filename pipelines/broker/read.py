@@ -10,6 +10,9 @@ from typing import Any, Literal
 from models.reading import Rejected
 from models.shapes import Shape
 
+#: How many errors of many reads are told in full.
+ERRORS_TOLD = 3
+
 #: What becomes of a page's validated rows; its results are `Read.batches`.
 Keep = Callable[[Shape, list[dict[str, Any]]], Any]
 
@@ -92,7 +95,7 @@ def merge(endpoint: str, reads: Sequence[Read]) -> Read:
     """One read out of several of the same endpoint; complete when all of them are, also when there are none."""
     errors = [read.error for read in reads if read.error]
     totals = [read.total_items for read in reads if read.total_items is not None]
-    merged = Read(endpoint, complete=all(read.complete for read in reads), error="; ".join(errors) or None)
+    merged = Read(endpoint, complete=all(read.complete for read in reads), error=_some_of(errors))
     merged.total_items = sum(totals) if totals and len(totals) == len(reads) else None
     merged.captured_at = min((read.captured_at for read in reads if read.captured_at), default=None)
     merged.http_status = next((read.http_status for read in reads if not read.complete), None)
@@ -107,6 +110,11 @@ def merge(endpoint: str, reads: Sequence[Read]) -> Read:
         merged.http_status = merged.http_status or read.http_status
         merged.fields_seen = _merge_fields(merged.fields_seen, read.fields_seen)
     return merged
+
+
+def _some_of(errors: Sequence[str]) -> str | None:
+    more = f"; and {len(errors) - ERRORS_TOLD} more" if len(errors) > ERRORS_TOLD else ""
+    return "; ".join(errors[:ERRORS_TOLD]) + more or None
 
 
 def _merge_fields(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def open_warehouse(
         con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors and dlt's duplicates must agree
         con.execute("SET GLOBAL autoinstall_known_extensions = false")
         con.execute("SET GLOBAL autoload_known_extensions = false")
+        con.execute("SET enable_progress_bar = false")  # a long statement would draw one on stdout
     except (OSError, duckdb.Error) as error:
         con.close()
         raise DaybookError(f"{path} can't be opened ({error}).") from error

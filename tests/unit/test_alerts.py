@@ -35,6 +35,8 @@ def test_an_alert_is_a_line_of_json_in_the_home_and_an_error_in_the_log(
         "trading_date": "2025-10-31",
         "run": "20251031T203000Z-1",
         "at": "2025-10-31 20:31:00+00:00",
+        "kind": "OTHER",
+        "link": None,
     }
     assert (second["sentence"], second["trading_date"]) == ("Two\nlines.", None)
     assert caplog.records[0].levelno == logging.ERROR

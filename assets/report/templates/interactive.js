@@ -170,7 +170,7 @@ function ranges() {
 // Numbers sort as numbers, what is not known last, all else as text.
 function compare(first, second, right) {
   if (!right) return first < second ? -1 : first > second ? 1 : 0;
-  const [a, b] = [first, second].map((text) => (text === "–" || text === "" ? null : Number(text.replace(/[,+% ]/g, ""))));
+  const [a, b] = [first, second].map((text) => (text === "–" || text === "" ? null : Number(text.replace(/[,+%\s]/g, ""))));
   if (a === null || b === null) return (a === null) - (b === null);
   return a - b;
 }
@@ -209,7 +209,7 @@ function explore() {
       data.positions[n].forEach((text, at) => {
         const cell = line.insertCell(), right = data.columns[at].right;
         if (right) { cell.align = "right"; cell.textContent = text; if (text.startsWith("-")) cell.className = "loss"; }
-        else { const name = document.createElement("bdi"); name.textContent = text; cell.append(name); if (at === 0) cell.className = "symbol"; }
+        else { const name = document.createElement("bdi"); name.textContent = text; cell.append(name); cell.className = data.columns[at].kind; }
       });
       return line;
     }));

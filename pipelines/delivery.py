@@ -1,0 +1,129 @@
+"""How an alert reaches people: by webhook (JSON as Slack, Mattermost and others read it) and by e-mail.
+
+With the standard library alone: httpx belongs to the client that holds the broker's key, and nothing else may come
+near it; and what reports trouble should need as little as possible of what may be in trouble.
+"""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import unquote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from pipelines.settings import Settings, is_loopback_host
+
+SECONDS = 10.0  # that a server may take: an alert must not hold up an evening
+_SUBJECT = 150  # characters
+
+
+@dataclass(frozen=True)
+class Message:
+    """What people are told. `incident` is the same for what is one thing to hear of; `day` is empty where none is."""
+
+    incident: str
+    sentence: str
+    todo: str
+    day: str
+    link: str | None
+
+    @property
+    def headline(self) -> str:
+        """The day and the sentence, in one line."""
+        return " ".join(f"{self.day + ': ' if self.day else ''}{self.sentence}".split())
+
+
+Route = Callable[[Message], None]
+
+
+def routes(settings: Settings) -> dict[str, Route]:
+    """The ways that are set up, by name. Each raises OSError (or what smtplib makes of it) where it fails."""
+    found: dict[str, Route] = {}
+    if settings.alert_webhook:
+        url = settings.alert_webhook.get_secret_value()
+        found["webhook"] = lambda message: post(url, {"text": slack_text(message)})
+    if settings.alert_smtp:
+        server = settings.alert_smtp.get_secret_value()
+        found["e-mail"] = lambda message: mail(server, email(message, settings))
+    return found
+
+
+def slack_text(message: Message) -> str:
+    """The message in Slack's markup, in which only &, < and > are special."""
+    lines = [f"*daybook* {_escaped(message.headline)}", _escaped(message.todo)]
+    return "\n".join([*lines, f"<{message.link}|The run>"] if message.link else lines)
+
+
+def email(message: Message, settings: Settings) -> EmailMessage:
+    """The message as an e-mail of plain text. Mails of one incident are one thread."""
+    mail_of = EmailMessage()
+    sender = settings.alert_from or _sender(settings)
+    mail_of["From"] = Address("daybook", addr_spec=sender)
+    mail_of["To"] = [Address(addr_spec=each) for each in settings.alert_to]
+    headline = f"daybook {message.headline}"
+    mail_of["Subject"] = headline if len(headline) <= _SUBJECT else f"{headline[: _SUBJECT - 1]}…"
+    mail_of["Date"] = formatdate(localtime=False)
+    mail_of["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    mail_of["Auto-Submitted"] = "auto-generated"  # no out-of-office answers
+    mail_of.set_content("\n\n".join(part for part in (message.headline, message.todo, message.link) if part) + "\n")
+    return mail_of
+
+
+def mail(server: str, message: EmailMessage) -> None:
+    """Send by a server given as a URL: smtps:// is TLS, smtp:// is STARTTLS, which only loopback may go without.
+
+    Raises OSError (smtplib's errors are) and ssl.SSLError for a certificate that nobody vouches for.
+    """
+    parts = urlsplit(server)
+    host, context = str(parts.hostname), ssl.create_default_context()
+    if parts.scheme == "smtps":
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=SECONDS, context=context)
+    else:
+        connection = smtplib.SMTP(host, parts.port or 587, timeout=SECONDS)
+    with connection:
+        connection.ehlo()
+        if parts.scheme == "smtp" and (connection.has_extn("starttls") or not is_loopback_host(host)):
+            connection.starttls(context=context)
+            connection.ehlo()
+        if parts.username and parts.password:
+            connection.login(unquote(parts.username), unquote(parts.password))
+        connection.send_message(message)
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A POST that is redirected would arrive as an empty GET: it is a failure instead."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_opener = build_opener(_NoRedirect)
+
+
+def post(url: str, body: dict[str, str]) -> None:
+    """POST a JSON document. Raises OSError for any answer but 2xx, and for none."""
+    request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310  (settings.py)
+    with _opener.open(request, timeout=SECONDS):
+        pass
+
+
+def get(url: str) -> None:
+    """GET a URL for the sake of being heard. Raises OSError for any answer but 2xx, and for none."""
+    with _opener.open(url, timeout=SECONDS):
+        pass
+
+
+def _sender(settings: Settings) -> str:
+    """The user of the mail server where that is an address, else the first that is written to: most servers take it."""
+    user = unquote(urlsplit(settings.alert_smtp.get_secret_value()).username or "") if settings.alert_smtp else ""
+    return user if "@" in user else settings.alert_to[0]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,137 @@
+"""The report in a real browser: its numbers are those of SQL, hostile symbols are text, and it asks nobody for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.report.write import write_report
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import open_published
+from tests.e2e.browser import Page, needs_chromium, page
+from tests.report_books import HOSTILE, segment, two_evenings
+
+pytestmark = [needs_chromium, pytest.mark.heavy]
+DAY = date(2025, 10, 31)
+CELLS = "[...document.querySelectorAll({!r})].map((cell) => cell.textContent)"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """3,000 positions over two evenings, some of them with names that mean harm."""
+    symbols = [*HOSTILE, *(f"SYM{number:04}" for number in range(3_000 - len(HOSTILE)))]
+    history = {100: [segment("2025-10-31", "500000.00", "500029.97", "29.97")]}
+    with two_evenings(tmp_path_factory.mktemp("books"), symbols, history=history) as made:
+        write_report(made.settings, formats=["html"])
+        return made.settings
+
+
+@pytest.fixture
+def tab() -> Iterator[Page]:
+    with page() as made:
+        yield made
+
+
+def sql(settings: Settings, query: str) -> list[tuple[Any, ...]]:
+    with open_published(settings.published) as con:
+        return con.execute(query).fetchall()
+
+
+def file(settings: Settings, suffix: str = "") -> Path:
+    return settings.reports / f"report_{DAY}{suffix}.html"
+
+
+@pytest.mark.parametrize("suffix", ["", "_interactive"])
+def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, settings: Settings, suffix: str) -> None:
+    path = file(settings, suffix)
+    for width, dark in ((1440, False), (1440, True), (390, False), (390, True)):
+        tab.look(width, 900, dark=dark)
+        tab.open(path.as_uri())
+        assert tab.run("document.documentElement.scrollWidth") <= width  # tables scroll, the page does not
+        tab.keep(f"report{suffix}_{width}_{'dark' if dark else 'light'}")
+    ((total, gross),) = sql(
+        settings,
+        "select total_pnl, gross from pnl.account_daily join pnl.exposure_daily using (account_id, trading_date) "
+        f"where trading_date = '{DAY}'",
+    )
+    row = tab.run(CELLS.format("#accounts tbody td"))
+    assert (row[0], row[3], row[11]) == ("100", f"{total:,.2f}", f"{gross:,.2f}")
+    best = sql(
+        settings,
+        f"select total_pnl from pnl.position_daily where trading_date = '{DAY}' order by total_pnl desc limit 10",
+    )
+    assert tab.run(CELLS.format("#best tbody td:last-child")) == [f"{amount:,.2f}" for (amount,) in best]
+    assert tab.run("document.getElementById('known-at').textContent") == "2025-10-31 20:30:00 UTC"
+    assert tab.trouble == []
+    assert {url.partition("?")[0] for url in tab.requests} == {path.as_uri()}
+
+
+def test_hostile_symbols_are_text_among_all_positions(tab: Page, settings: Settings) -> None:
+    tab.look(1440, 900)
+    tab.open(file(settings, "_interactive").as_uri())
+    assert tab.run("document.getElementById('found').textContent") == "1–50 of 3,000"
+    for words, shown in (
+        ("<script>", "<script>alert(1)</script>"),
+        ("onerror", '"><img src=http://evil.example/x onerror=alert(1)>'),
+        ("=hyperlink", '=HYPERLINK("http://evil.example","x")'),
+        ("שלום", "שלום\\u202e123"),
+        ("🚀", "🚀🧑‍🚀"),
+        ("xxxxxxxx", "X" * 47 + "…"),
+        ("]]>", "</script></svg>]]>"),
+        ("7*7", "{{ 7*7 }}"),
+    ):
+        tab.run(f"document.getElementById('words').value = {words!r}")
+        tab.run("document.getElementById('words').dispatchEvent(new Event('input')), 1")
+        assert tab.run(CELLS.format("#explorer tbody td:first-child")) == [shown]
+    assert tab.run("document.images.length + document.querySelectorAll('script').length") == 2  # the data, and ours
+    assert tab.trouble == []
+    assert len(tab.requests) == 1
+
+
+def test_every_position_can_be_paged_sorted_and_its_numbers_are_those_of_sql(tab: Page, settings: Settings) -> None:
+    tab.look(1440, 900)
+    tab.open(file(settings, "_interactive").as_uri())
+    tab.run("document.querySelectorAll('#explorer th button')[6].click(), 1")  # value, the largest first
+    expected = sql(
+        settings,
+        f"select market_value from pnl.position_daily where trading_date = '{DAY}' order by market_value desc",
+    )
+    seen: list[str] = []
+    while True:
+        seen += tab.run(CELLS.format("#explorer tbody td:nth-child(7)"))
+        if tab.run("document.getElementById('further').disabled"):
+            break
+        tab.run("document.getElementById('further').click(), 1")
+    assert seen == [f"{amount:,.2f}" for (amount,) in expected]
+
+
+def test_charts_tell_the_day_under_the_pointer_and_zoom(tab: Page, settings: Settings) -> None:
+    tab.look(1440, 900)
+    tab.open(file(settings, "_interactive").as_uri())
+    tab.run("document.querySelector('#chart-pnl svg').scrollIntoView({block: 'center'}), 1")
+    box = tab.run("JSON.parse(JSON.stringify(document.querySelector('#chart-pnl svg').getBoundingClientRect()))")
+    tab.mouse("mouseMoved", box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    assert tab.run("document.getElementById('tip').textContent.split(/\\s+/)") == [
+        "2025-10-31",
+        "P&L",
+        "29.97",
+        "cumulative",
+        "29.97",
+    ]
+    tab.run("[...document.querySelectorAll('#range button')].find((button) => button.textContent === '1M').click(), 1")
+    assert "2025-10-30 to 2025-10-31" in tab.run("document.querySelector('#range span').textContent")
+    assert tab.trouble == []
+
+
+def test_the_page_for_mail_needs_no_script_and_stays_small(tab: Page, settings: Settings) -> None:
+    assert file(settings).stat().st_size <= 100 * 1024
+    assert file(settings, "_interactive").stat().st_size <= 1_500_000
+    tab.ask("Emulation.setScriptExecutionDisabled", value=True)
+    tab.look(1440, 900)
+    tab.open(file(settings).as_uri())
+    assert tab.run("document.querySelectorAll('script').length") == 0
+    assert tab.run("document.querySelectorAll('#chart-bridge svg rect').length") == 8

@@ -1,0 +1,565 @@
+"""The end-of-day report: what it says is what SQL says, it can be made again, and nothing in it can do harm."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pypdf import PdfReader
+
+from assets.report.content import Day, Report, read
+from assets.report.known import open_known
+from assets.report.page import interactive_page, static_page
+from assets.report.paper import paper
+from assets.report.words import exact, short
+from assets.report.write import Written, write_report
+from dagster_project.eod import run_end_of_day
+from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import open_published
+from tests.broker_server import BrokerServer
+from tests.desk import AAPL, FRIDAY, MONDAY, THURSDAY, Desk, desk, fill, shares
+from tests.e2e.command_line import daybook
+from tests.report_books import HOSTILE, published, segment, two_evenings
+
+DAY = date(2025, 10, 31)
+SYMBOLS = ("AAPL", "MSFT", "IBM", "GOOG", "ORCL")
+HISTORY = {100: [segment("2025-10-31", "10000.00", "10009.99", "9.99")]}
+
+
+class _Page(HTMLParser):
+    """The tables of a page: section, then rows of texts; and every tag and attribute that there is."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.texts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._section = ""
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "section":
+            self._section = str(dict(attrs)["id"])
+        elif tag == "tr":
+            self.tables.setdefault(self._section, []).append([])
+        elif tag in ("td", "th"):
+            self.tables[self._section][-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+        rows = self.tables.get(self._section)
+        if rows and rows[-1] and data.strip():
+            rows[-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Five positions over two evenings, with the broker's history of the second."""
+    with two_evenings(tmp_path_factory.mktemp("small"), SYMBOLS, history=HISTORY) as made:
+        return made.settings
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """A report of symbols that mean harm."""
+    with two_evenings(tmp_path_factory.mktemp("hostile"), HOSTILE, history=HISTORY) as made:
+        return write_report(made.settings)
+
+
+def sql(settings: Settings, query: str) -> list[tuple[Any, ...]]:
+    with open_published(settings.published) as con:
+        return con.execute(query).fetchall()
+
+
+def contents(written: Written) -> dict[str, bytes]:
+    """Every file by its name."""
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in written.files}
+
+
+def bodies(written: Written) -> list[bytes]:
+    return [path.read_bytes() for path in written.files]
+
+
+def report_of(settings: Settings, day: date | None = None, known_at: datetime | None = None) -> Report:
+    with open_known(settings.published, day, known_at, ()) as books:
+        return read(books)
+
+
+def rows(settings: Settings, name: str, day: date | None = None, known_at: datetime | None = None) -> list[Any]:
+    return list(report_of(settings, day, known_at).sections[name].rows)
+
+
+def csv_of(written: Written, name: str) -> list[dict[str, str]]:
+    path = next(path for path in written.files if path.name == f"{name}.csv")
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+class TestNumbers:
+    def test_a_page_says_what_sql_says(self, small: Settings) -> None:
+        page = _Page(static_page(report_of(small)))
+        ((total, mtd, equity, gross),) = sql(
+            small,
+            "select total_pnl, mtd, eod_equity, gross from pnl.account_daily "
+            "join pnl.period using (account_id, trading_date) join pnl.exposure_daily using (account_id, trading_date) "
+            f"where trading_date = '{DAY}'",
+        )
+        row = page.tables["accounts"][1]
+        assert row[:6] == ["100", "ACCOUNT-100", "COMPLETE", f"{total:,.2f}", f"{mtd:,.2f}", f"{mtd:,.2f}"]
+        assert row[10:12] == [f"{equity:,.2f}", f"{gross:,.2f}"]
+        assert [line[0] for line in page.tables["best"][1:] + page.tables["worst"][1:]] == [
+            symbol
+            for (symbol,) in sql(
+                small,
+                f"from (select symbol, total_pnl from pnl.position_daily where trading_date = '{DAY}' and total_pnl > 0 "
+                "order by total_pnl desc) select symbol union all from (select symbol from pnl.position_daily "
+                f"where trading_date = '{DAY}' and total_pnl < 0 order by total_pnl)",
+            )
+        ]
+
+    def test_every_position_is_in_the_extract_with_every_digit(self, small: Settings) -> None:
+        lines = csv_of(write_report(small, formats=["csv"]), "positions")
+        found = sql(
+            small,
+            "select instrument_id, quantity::varchar, market_value::varchar, total_pnl::varchar "
+            f"from pnl.position_daily where trading_date = '{DAY}' order by all",
+        )
+        names = ("instrument_id", "quantity", "market_value", "total_pnl")
+        assert sorted(tuple(line[name] for name in names) for line in lines) == found
+
+    def test_the_workbook_has_a_sheet_a_section_with_numbers_as_numbers(self, small: Settings) -> None:
+        written = write_report(small, formats=["xlsx"])
+        book = openpyxl.load_workbook(written.files[0])
+        assert book.sheetnames == ["report", *written.report.sections, "days"]
+        sheet = book["positions"]
+        assert sheet.freeze_panes == "B2"
+        head = [cell.value for cell in sheet[1]]
+        amounts = [sheet.cell(row, head.index("P&L") + 1) for row in range(2, sheet.max_row + 1)]
+        assert [cell.value for cell in amounts] == [
+            float(row["total_pnl"]) for row in written.report.sections["positions"].rows
+        ]
+        assert {(cell.data_type, cell.number_format) for cell in amounts} == {("n", "#,##0.00;[Red]-#,##0.00")}
+        day = book["days"]["A2"]
+        assert (day.value, day.number_format) == (datetime(2025, 10, 30), "yyyy-mm-dd")
+
+    def test_the_bridge_adds_up_to_the_cent_and_what_is_not_explained_has_its_own_bar(self, small: Settings) -> None:
+        (row,) = rows(small, "bridge")
+        parts = ("sod_equity", "carried", "traded", "other_pnl", "fees_and_other", "flow", "unexplained")
+        assert sum(row[part] for part in parts) == row["eod_equity"]
+        ((ours,),) = sql(small, f"select total_pnl from pnl.account_daily where trading_date = '{DAY}'")
+        assert row["unexplained"] == Decimal("9.99") - ours != 0
+        page = static_page(report_of(small)).decode()
+        assert f"<title>unexplained: {row['unexplained']:,.2f}</title>" in page
+
+    def test_what_is_derived_again_in_memory_is_what_the_books_say(self, small: Settings) -> None:
+        with open_known(small.published, None, None, ()) as books:
+            for name in (
+                "core.account_eod",
+                "core.broker_day",
+                "core.expected_day",
+                "pnl.period",
+                "pnl.exposure_daily",
+                "quality.comparison",
+                "quality.reconciliation",
+                "quality.day",
+                "quality.gap",
+                "core.instruction_history",
+            ):
+                here = books.con.execute(f"select * from {name} order by all").fetchall()
+                assert here == books.con.execute(f"select * from daybook.{name} order by all").fetchall(), name
+
+    def test_paper_is_a4_landscape_and_nothing_is_cut(self, small: Settings) -> None:
+        pages = PdfReader(io.BytesIO(paper(report_of(small)))).pages
+        for page in pages:
+            assert (round(float(page.mediabox.width)), round(float(page.mediabox.height))) == (842, 595)
+        first = pages[0].extract_text()
+        ((total,),) = sql(small, f"select total_pnl from pnl.account_daily where trading_date = '{DAY}'")
+        for words in ("Friday 31 October 2025", "COMPLETE", "FINAL", "1 of 1 accounts complete", f"{total:,.2f}"):
+            assert words in first
+        assert "gross % eq." in first  # the last column
+        beyond: list[float] = []
+
+        def visit(text: str, _cm: Any, matrix: Any, _font: Any, _size: Any) -> None:
+            if text.strip() and not 30 < matrix[4] < 812:
+                beyond.append(matrix[4])
+
+        for page in pages:
+            page.extract_text(visitor_text=visit)
+        assert beyond == []
+
+
+class TestAgain:
+    def test_a_report_made_again_is_the_same_byte_for_byte(self, small: Settings) -> None:
+        first = contents(write_report(small))
+        assert len(first) == 4 + 14
+        assert contents(write_report(small)) == first
+
+    def test_as_known_at_its_own_knowledge_time_it_is_the_same(self, small: Settings) -> None:
+        current = write_report(small)
+        known = write_report(small, known_at=current.report.known_at)
+        assert bodies(known) == bodies(current)
+        assert [path.name for path in known.files[:1]] == ["report_2025-10-31_as-known-at_20251031T203000Z.html"]
+
+    def test_a_later_evening_that_changes_nothing_earlier_changes_no_earlier_report(self, tmp_path: Path) -> None:
+        with two_evenings(tmp_path, SYMBOLS) as d:
+            before = contents(write_report(d.settings, DAY))
+            d.evening(MONDAY)
+            published(d)
+            assert contents(write_report(d.settings, DAY)) == before
+
+    def test_a_restatement_shows_old_new_and_reason_and_the_past_can_still_be_reported(self, tmp_path: Path) -> None:
+        held = {100: [shares("100", "150.00", cost="14500.00", day="2025-10-30")]}
+        with desk(tmp_path, accounts=[100], positions=held, instructions={}, executions={100: []}) as d:
+            d.evening(THURSDAY)
+            d.broker.positions["100"] = [shares("50", "151.00", cost="7250.00", day="2025-10-31")]
+            d.evening(FRIDAY)
+            published(d)
+            known_at = datetime.fromisoformat(FRIDAY) + timedelta(hours=1)
+            then = bodies(write_report(d.settings, DAY, known_at=known_at))
+            assert report_of(d.settings).totals["day"] is None
+            book = d.broker.books["executions"]
+            assert book is not None
+            book["100"] = [fill(1, "SELL", "50", "152.00", "2025-10-31T15:00:00+00:00")]
+            d.broker.positions["100"] = [shares("50", "151.00", cost="7250.00", day="2025-11-03")]
+            d.evening(MONDAY)
+            published(d)
+            changed = {(row["symbol"], row["measure"]): row for row in rows(d.settings, "restatements")}
+            row = changed[None, "total P&L"]
+            assert (row["old"], row["new"], row["reason"]) == (None, 150, "EXECUTION_LATE")
+            assert row["trading_date"] == DAY
+            assert changed["AAPL", "total P&L"]["new"] == 150
+            assert report_of(d.settings, DAY).totals["day"] == 150
+            assert report_of(d.settings, DAY, known_at).totals["day"] is None
+            assert bodies(write_report(d.settings, DAY, known_at=known_at)) == then
+
+
+class TestDoubt:
+    def test_a_day_that_is_not_whole_is_marked_and_its_totals_are_not_known(self, tmp_path: Path) -> None:
+        held = {
+            100: [shares("100", "150.00", cost="14500.00", day="2025-10-30")],
+            200: [shares("-5", "150.00", cost="-700.00", day="2025-10-30", account=200)],
+        }
+        with desk(tmp_path, accounts=[100, 200], positions=held, instructions={}) as d:
+            d.evening(THURSDAY)
+            d.broker.forbidden = {("200", "positions")}
+            d.broker.positions["100"] = [shares("100", "151.00", cost="14500.00", day="2025-10-31")]
+            d.evening(FRIDAY)
+            published(d)
+            report = report_of(d.settings)
+            assert (report.status, report.complete, report.expected) == ("INCOMPLETE", 1, 2)
+            assert report.totals["day"] is None
+            page = static_page(report)
+            texts = " ".join(_Page(page).texts)
+            assert "1 of 2 accounts complete" in texts
+            assert "INCOMPLETE: the end of day of 1 of 2 accounts is not known (200)." in texts
+            assert "100.00 known, of 1 of 2 accounts" in texts
+            assert '<div class="mark" aria-hidden="true">INCOMPLETE</div>' in page.decode()
+            assert "INCOMPLETE" in PdfReader(io.BytesIO(paper(report))).pages[0].extract_text()
+            gap = next(row for row in report.sections["breaks"].rows if row["severity"] == "GAP")
+            assert (gap["check_name"], gap["account_id"], gap["age_days"]) == ("FETCH_FAILED", "200", 0)
+            assert daybook("report", "-f", "csv", home=tmp_path).code == 3
+            assert daybook("report", "-f", "csv", "--account", "100", home=tmp_path).code == 0
+
+    def test_a_break_a_stale_price_and_a_quantity_that_nobody_explains_are_shown_with_their_age(
+        self, tmp_path: Path
+    ) -> None:
+        balances = {100: {"account_id": 100, "currency": "USD", "daily_pnl": "7.77"}}
+        held = {100: [shares("100", "150.00", cost="14500.00", day="2025-10-30")]}
+        books: dict[str, Any] = {"instructions": {}, "executions": {100: []}, "balances": balances}
+        with desk(tmp_path, accounts=[100], positions=held, **books) as d:
+            d.evening(THURSDAY)
+            d.broker.positions["100"] = [
+                shares("100", "150.00", cost="14500.00", day="2025-10-30", instrument_price=None)
+            ]
+            d.evening(FRIDAY)
+            d.broker.positions["100"] = [
+                shares("60", "150.00", cost="8700.00", day="2025-10-30", instrument_price=None)
+            ]
+            d.evening(MONDAY)
+            published(d)
+            found = {(row["check_name"], row["trading_date"]): row for row in rows(d.settings, "breaks")}
+            monday = date(2025, 11, 3)
+            assert found["total_vs_balances", DAY]["difference"] == Decimal("-7.77")
+            assert found["total_vs_balances", DAY]["age_days"] == 1
+            assert found["UNEXPLAINED_QUANTITY", monday]["age_days"] == 0
+            doubts = {
+                row["check_name"]: row["age_days"] for row in rows(d.settings, "breaks") if row["severity"] == "DOUBT"
+            }
+            stale = [age for name, age in doubts.items() if name.startswith("PRICE_")]
+            assert stale == [1]
+
+    def test_options_about_to_expire_and_instructions_are_listed(self, tmp_path: Path) -> None:
+        option = "d0000000-0000-4000-8000-000000000001"
+        contract = {
+            "id": option,
+            "symbol": "AAPL251107C00140000",
+            "underlying_instrument_id": AAPL,
+            "contract_type": "CALL",
+            "strike_price": "140",
+            "expiry": "2025-11-07",
+            "multiplier": "100",
+        }
+        call = shares(
+            "2",
+            "11.00",
+            cost="2000.00",
+            day="2025-10-31",
+            instrument_id=option,
+            instrument_type="OPTION",
+            symbol=contract["symbol"],
+            underlying_instrument_id=AAPL,
+            market_value="2200.00",
+            unrealized_pnl="200.00",
+        )
+        far = {**contract, "id": option[:-1] + "2", "symbol": "AAPL251110C00140000", "expiry": "2025-11-10"}
+        later = {**call, "instrument_id": far["id"], "symbol": far["symbol"]}
+        instruction = {
+            "id": "e0000000-0000-4000-8000-000000000001",
+            "account_id": 100,
+            "instrument_id": option,
+            "symbol": contract["symbol"],
+            "instruction_type": "EXERCISE",
+            "status": "SENT",
+            "quantity": "1",
+            "created_at": "2025-10-31T18:00:00Z",
+            "updated_at": "2025-10-31T18:00:00Z",
+        }
+        stock = shares("10", "150.00", cost="1400.00", day="2025-10-31")
+        books: dict[str, Any] = {"instructions": {100: [instruction]}, "contracts": [contract, far]}
+        with desk(tmp_path, accounts=[100], positions={100: [stock, call, later]}, **books) as d:
+            d.evening(FRIDAY)
+            published(d)
+            (row,) = rows(d.settings, "expiring")
+            assert (row["symbol"], row["expiry"], row["sessions_left"]) == (contract["symbol"], date(2025, 11, 7), 5)
+            assert (row["underlying_price"], row["in_the_money"]) == (150, 10)
+            (told,) = rows(d.settings, "instructions")
+            assert (told["instruction_type"], told["status"], told["quantity"]) == ("EXERCISE", "SENT", 1)
+
+
+class TestHarm:
+    def test_no_symbol_becomes_markup_on_a_page(self, hostile: Written) -> None:
+        for make in (static_page, interactive_page):
+            page = _Page(make(hostile.report))
+            names = {tag for tag, _ in page.tags}
+            assert not names & {"img", "iframe", "object", "link", "a", "form", "base"}
+            assert sum(tag == "script" for tag, _ in page.tags) == (0 if make is static_page else 2)
+            assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+            shown = {row[0] for row in page.tables["best"][1:] + page.tables["worst"][1:]}
+            assert {"<script>alert(1)</script>", '=HYPERLINK("http://evil.example","x")'} & shown
+            assert all(len(symbol) <= 60 for symbol in shown)
+
+    def test_no_page_names_a_place_to_fetch_from(self, hostile: Written) -> None:
+        for make in (static_page, interactive_page):
+            for tag, attributes in _Page(make(hostile.report)).tags:
+                assert not {"src", "href", "srcset", "action", "data"} & attributes.keys(), (tag, attributes)
+
+    def test_texts_that_a_spreadsheet_would_run_are_neutralised_and_negative_numbers_are_not_touched(
+        self, hostile: Written
+    ) -> None:
+        lines = csv_of(hostile, "positions")
+        assert {line["symbol"] for line in lines} == {
+            f"'{symbol}" if symbol.startswith(("=", "+", "-", "@", "\t", "\r")) else symbol for symbol in HOSTILE
+        }
+        assert any(line["market_value"].startswith("-") for line in lines)
+
+    def test_no_cell_of_the_workbook_is_a_formula_or_a_link(self, hostile: Written) -> None:
+        path = next(path for path in hostile.files if path.suffix == ".xlsx")
+        book = openpyxl.load_workbook(path)
+        sheet = book["positions"]
+        symbols = {sheet.cell(row, 1).value for row in range(2, sheet.max_row + 1)}
+        assert '=HYPERLINK("http://evil.example","x")' in symbols
+        assert {"X" * 10_000, "-2+3", "🚀🧑‍🚀"} <= symbols
+        for each in book:
+            assert not any(cell.data_type == "f" or cell.hyperlink for row in each.iter_rows() for cell in row)
+        with zipfile.ZipFile(path) as file:
+            assert not any("externalLink" in name for name in file.namelist())
+
+    def test_paper_shows_them_as_text(self, hostile: Written) -> None:
+        text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(paper(hostile.report))).pages)
+        assert "<script>alert(1)</script>" in text
+        assert '=HYPERLINK("http://evil.example","x")' in text
+
+    def test_files_are_named_by_dates_alone_and_are_for_this_user(self, hostile: Written) -> None:
+        reports = hostile.files[0].parent
+        assert sorted(path.name for path in reports.iterdir()) == [
+            "report_2025-10-31.html",
+            "report_2025-10-31.pdf",
+            "report_2025-10-31.xlsx",
+            "report_2025-10-31_csv",
+            "report_2025-10-31_interactive.html",
+        ]
+        assert {path.stat().st_mode & 0o777 for path in hostile.files} == {0o600}
+
+    @given(st.text())
+    def test_no_text_begins_as_a_formula(self, text: str) -> None:
+        assert not exact(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert exact(text).removeprefix("'") == text.removeprefix("'")
+
+    @given(st.decimals(allow_nan=False, allow_infinity=False, places=10))
+    def test_a_number_keeps_its_sign_and_every_digit(self, number: Decimal) -> None:
+        assert Decimal(exact(number)) == number
+        assert exact(number) == f"{number:f}"
+
+    @given(st.text(max_size=300))
+    def test_what_is_shown_is_short_and_has_no_control_in_it(self, text: str) -> None:
+        assert len(short(text)) <= 6 * 48
+        assert all(
+            letter.isprintable() or letter in " \u200d\u00a0\u3000" or ord(letter) > 0x7F for letter in short(text)
+        )
+
+
+class TestSize:
+    def test_a_year_of_days_and_thousands_of_positions_still_survive_mail(self, small: Settings) -> None:
+        report = report_of(small)
+        many = [
+            {**row, "symbol": f"{row['symbol']}{number}"}
+            for number in range(1_000)
+            for row in report.sections["positions"].rows
+        ]
+        grown = {
+            name: section.filled(list(section.rows) * 100, section.total) for name, section in report.sections.items()
+        }
+        grown["positions"] = report.sections["positions"].filled(many)
+        big = replace(report, sections=grown, days=_year(report.days[-1]))
+        assert len(static_page(big)) <= 100 * 1024
+        assert len(interactive_page(big)) <= 1_500_000
+        data = _data(interactive_page(big))
+        assert (len(data["days"]), len(data["positions"])) == (600, 4_000)
+        assert len(PdfReader(io.BytesIO(paper(big))).pages) < 12
+
+
+def _year(last: Day) -> list[Day]:
+    days = [last.date - timedelta(days=each) for each in range(839, -1, -1)]
+    sessions = [day for day in days if day.weekday() < 5][-600:]
+    return [replace(last, date=day, pnl=Decimal((n * 7919) % 10_007) - 5_000) for n, day in enumerate(sessions)]
+
+
+def _data(page: bytes) -> dict[str, Any]:
+    text = page.decode().partition('id="data">')[2].partition("</script>")[0]
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--date", "2025-11-01"], "2025-11-01 is not a trading day: the one before it is 2025-10-31."),
+        (["--date", "2025-10-29"], "There is no end of day of 2025-10-29 in these books: they begin on 2025-10-30"),
+        (["--date", "1999-12-31"], "The shipped sessions begin on 2000-01-03"),
+        (["--date", "2025-02-30"], "is not a date: write it like 2005-02-28"),
+        (["--account", "999"], "These books have no account '999': they have 100."),
+        (["--account", "'; drop table x; --"], "These books have no account"),
+        (["--as-known-at", "2025-10-01T00:00:00Z"], "Nothing was known at 2025-10-01 00:00:00 UTC: the first run"),
+        (["--date", "2025-10-31", "--as-known-at", "2025-10-31T12:00:00Z"], "Nothing was known of 2025-10-31 at"),
+        (["--as-known-at", "2025-10-31"], "is not an instant: write it with its time zone"),
+        (["--as-known-at", "0001-01-01T00:00:00+10:00"], "is not an instant"),
+        (["--format", "docx"], "--format 'docx' is not known: give some of html,pdf,xlsx,csv."),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_writes_nothing(small: Settings, arguments: list[str], sentence: str) -> None:
+    before = sorted(small.reports.iterdir())
+    ended = daybook("report", *arguments, home=small.home)
+    assert ended.code == 2
+    assert sentence in ended.sentence
+    assert sorted(small.reports.iterdir()) == before
+
+
+def test_a_gap_is_said_to_be_one(tmp_path: Path) -> None:
+    held = {100: [shares("100", "150.00", cost="14500.00", day="2025-10-30")]}
+    with desk(tmp_path, accounts=[100], positions=held, instructions={}) as d:
+        d.evening(THURSDAY)
+        d.evening(MONDAY)
+        published(d)
+        with pytest.raises(ConfigurationError, match="2025-10-31 is a gap: nobody took its end of day"):
+            write_report(d.settings, DAY)
+
+
+def test_before_anything_is_published_the_command_says_so(tmp_path: Path) -> None:
+    ended = daybook("report", home=tmp_path)
+    assert ended.code == 1
+    assert "Nothing has been published" in ended.sentence
+
+
+def test_the_command_says_where_the_files_are(small: Settings) -> None:
+    ended = daybook("report", "--format", "html,csv", home=small.home)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == "2025-10-31 is COMPLETE FINAL: 1 of 1 accounts complete"
+    assert f"{small.reports}/report_2025-10-31.html" in ended.out
+    found = json.loads(daybook("report", "--format", "html", "--json", home=small.home).out)
+    ((total,),) = sql(small, f"select total_pnl from pnl.account_daily where trading_date = '{DAY}'")
+    assert Decimal(found["total_pnl"]) == total
+
+
+class TestEvening:
+    @pytest.fixture
+    def settings(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Settings]:
+        held = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-31")]}
+        with BrokerServer(accounts=[100], positions=held, instructions={}) as server:
+            server.now = datetime.fromisoformat(FRIDAY)
+            monkeypatch.setenv("CLEAR_STREET_BASE_URL", server.url)
+            monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path))
+            monkeypatch.delenv("DAYBOOK_ACCOUNTS", raising=False)
+            monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))  # so that what eod sets is undone
+            yield Settings(base_url=server.url, home=tmp_path)
+
+    def test_an_evening_ends_with_its_report_and_dagster_shows_it(self, settings: Settings) -> None:
+        said: list[str] = []
+        assert run_end_of_day(settings, said.append) == 0
+        assert f"report {settings.reports}/report_2025-10-31.html" in said
+        with dg.DagsterInstance.get() as instance:
+            event = instance.get_latest_materialization_event(dg.AssetKey("report"))
+        assert event is not None
+        assert event.asset_materialization is not None
+        metadata = event.asset_materialization.metadata
+        assert metadata["file"].value == str(settings.reports / "report_2025-10-31.html")
+        preview = str(metadata["preview"].value)
+        assert preview.startswith("**Friday 31 October 2025** · COMPLETE FINAL · 1 of 1 accounts complete")
+        assert "| 100 | ACCOUNT-100 | COMPLETE |" in preview
+
+    def test_the_command_that_closes_the_day_says_where_the_report_is(self, settings: Settings) -> None:
+        ended = daybook("eod", home=settings.home, url=settings.base_url)
+        assert ended.code == 0, ended.err
+        assert f"The report is {settings.reports}/report_2025-10-31.html" in ended.out
+
+    def test_a_report_that_fails_leaves_the_books_published(self, settings: Settings) -> None:
+        settings.prepare_home()
+        (settings.reports / "report_2025-10-31.html").mkdir()
+        with pytest.raises(DaybookError, match="The books of 2025-10-31 are published, but their report could not"):
+            run_end_of_day(settings)
+        assert sql(settings, "select status from quality.day") == [("COMPLETE",)]
+        with dg.DagsterInstance.get() as instance:
+            (run,) = instance.get_runs()
+            failed = [
+                record.step_key
+                for record in instance.all_logs(run.run_id)
+                if record.is_dagster_event and record.get_dagster_event().is_step_failure
+            ]
+        assert failed == ["report"]
+
+
+def test_a_wheel_has_the_templates_and_the_questions(tmp_path: Path) -> None:
+    from hatchling.builders.wheel import WheelBuilder
+
+    root = Path(__file__).parents[2]
+    (wheel,) = WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
+    with zipfile.ZipFile(wheel) as file:
+        inside = set(file.namelist())
+    report = root / "assets" / "report"
+    needed = {path.relative_to(root).as_posix() for path in report.rglob("*.*") if "__pycache__" not in path.parts}
+    assert {Path(name).suffix for name in needed} == {".py", ".sql", ".j2", ".css", ".js", ".typ"}
+    assert needed <= inside
