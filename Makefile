@@ -7,6 +7,8 @@ TEST := .venv-test/bin
 # uv from the PATH when there is one, else our own pinned copy in .uv/
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 export UV_PYTHON_PREFERENCE ?= only-system
+# the certificates that this machine trusts: a company's proxy may have one of its own
+export UV_SYSTEM_CERTS ?= true
 # no telemetry of the libraries, whoever calls them
 export DAGSTER_DISABLE_TELEMETRY := yes
 export RUNTIME__DLTHUB_TELEMETRY := false

@@ -96,4 +96,6 @@ TABLES = (
 )
 
 #: All selects as one fingerprint: what a warehouse remembers to know whether its tables are of this daybook.
-SELECTS = hashlib.sha256("\n".join(f"{table.name} {table.kind} {table.select}" for table in TABLES).encode()).hexdigest()
+SELECTS = hashlib.sha256(
+    "\n".join(f"{table.name} {table.kind} {table.select}" for table in TABLES).encode()
+).hexdigest()

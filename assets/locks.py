@@ -18,14 +18,31 @@ def lock_period(
     Raises NotPublished before the first build, ConfigurationError for an account that the books don't have, a day that
     they don't reach, or a period that is closed already.
     """
-    _check(con, through, account)
+    check_lock(con, through, account)
     con.execute(
         "insert into core.period_lock values (?, ?, ?, ?)",
         [account, through, at or datetime.now(UTC), getpass.getuser()],
     )
 
 
-def _check(con: duckdb.DuckDBPyConnection, through: date, account: str | None) -> None:
+def open_days(con: duckdb.DuckDBPyConnection, through: date, account: str | None = None) -> int:
+    """How many days of accounts a lock would close that are open now. Raises as `lock_period`."""
+    check_lock(con, through, account)
+    row = con.execute(
+        """
+        select count(*) from core.account_eod as eod
+        where trading_date <= $1 and (account_id = $2 or $2 is null) and not exists(
+            select 1 from core.period_lock
+            where eod.trading_date <= locked_through and (account_id is null or account_id = eod.account_id)
+        )
+        """,
+        [through, account],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def check_lock(con: duckdb.DuckDBPyConnection, through: date, account: str | None = None) -> None:
+    """Whether a period can be closed, changing nothing. Raises as `lock_period`."""
     try:
         last = con.execute(
             "select max(trading_date) from core.account_eod where account_id = $1 or $1 is null", [account]

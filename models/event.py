@@ -84,7 +84,9 @@ def unfold_events_by_date(data: Any) -> list[Any]:
             if not isinstance(event, Mapping):
                 rows.append(event)  # refused later, with its text
                 continue
-            body: Mapping[str, Any] = next((event[name] for name in _DATA_OF if isinstance(event.get(name), Mapping)), {})
+            body: Mapping[str, Any] = next(
+                (event[name] for name in _DATA_OF if isinstance(event.get(name), Mapping)), {}
+            )
             day = body.get("ex_date") or body.get("date") or group.get("date")
             key = (event.get("instrument_id"), event.get("type"), str(day))
             sequence = seen[key] = seen.get(key, -1) + 1

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, NotRequired, get_args, get_origin
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StringConstraints, with_config
@@ -55,6 +55,7 @@ class ModelColumn:
     members: frozenset[str] | None
 
 
+@lru_cache(maxsize=4096)
 def _real_day(text: str) -> str:
     date.fromisoformat(text)  # ValueError for 30 February: it would poison the load of the whole table
     return text

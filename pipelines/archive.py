@@ -58,9 +58,13 @@ class Archive:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pages >= 0:
-            os.close(self._pages)
-            self._pages = -1
+        with self._syncing, self._writing:
+            self._broken = (
+                True  # a thread that nobody waits for may still come, and must not write to whatever is open then
+            )
+            if self._pages >= 0:
+                os.close(self._pages)
+                self._pages = -1
 
     def begin(self, folder: Path, circumstances: Entry) -> None:
         """From here on replies are written to `folder`, which must be new."""
@@ -97,8 +101,7 @@ class Archive:
     def _append(self, record: bytes) -> int:
         """Where the record ends in the file."""
         with self._writing:
-            if self._broken:
-                raise OSError("the archive could not be written")
+            self._check()
             try:
                 _write_all(self._pages, record)
             except OSError:
@@ -114,8 +117,7 @@ class Archive:
             if self._synced >= end:
                 return
             with self._writing:
-                if self._broken:  # a disk that failed once may say yes the next time, and have nothing
-                    raise OSError("the archive could not be written")
+                self._check()
                 reached = self._written
             try:
                 os.fdatasync(self._pages)
@@ -123,6 +125,10 @@ class Archive:
                 self._broken = True
                 raise
             self._synced = reached
+
+    def _check(self) -> None:
+        if self._broken:  # a disk that failed once may say yes the next time, and have nothing
+            raise OSError("the archive can't be written any more")
 
 
 def listing_of(entry: Entry, offset: int) -> Entry:
@@ -165,6 +171,8 @@ def _entry(received: Received, packed: int) -> Entry:
     del told["body"]
     return {
         **told,
+        "received_at": received.received_at.isoformat(),
+        "began_at": received.began_at.isoformat() if received.began_at else None,
         "sha256": hashlib.sha256(received.body).hexdigest(),
         "bytes": len(received.body),
         "packed": packed,
@@ -172,7 +180,7 @@ def _entry(received: Received, packed: int) -> Entry:
 
 
 def _head(entry: Entry) -> bytes:
-    text = orjson.dumps(entry, option=orjson.OPT_UTC_Z)
+    text = orjson.dumps(entry)
     return HEAD.pack(SKIPPED, len(text)) + text
 
 

@@ -34,7 +34,7 @@ PENDING_ATTEMPTS = 3
 def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
     """The dlt pipeline on an open warehouse. Its folder holds what is extracted and not yet loaded: it must survive."""
     os.environ.update(DLT_SETTINGS)
-    import dlt  # noqa: PLC0415  (a second of imports that `daybook status` need not pay)
+    import dlt
 
     pipeline: Pipeline = dlt.pipeline(
         pipeline_name="daybook",
@@ -56,7 +56,7 @@ def finish_pending(pipeline: Pipeline, quarantine: Path) -> str | None:
             return None
         try:
             pipeline.run(loader_file_format="parquet")
-        except Exception as error:  # noqa: BLE001  (dlt raises many kinds; each means: not loaded)
+        except Exception as error:
             last = error
     if not pipeline.has_pending_data:
         return None
@@ -77,7 +77,7 @@ def _set_aside(pipeline: Pipeline, quarantine: Path, why: Exception | None) -> s
 
 def land(pipeline: Pipeline, tables: Mapping[str, list[pa.Table]]) -> str:
     """Land one run's tables; the load's id. Raises DaybookError where dlt could not commit them: they stay pending."""
-    from pipelines.broker.source import broker_source  # noqa: PLC0415  (it imports dlt)
+    from pipelines.broker.source import broker_source
 
     try:
         info = pipeline.run(broker_source(tables), loader_file_format="parquet")

@@ -91,7 +91,14 @@ class _World:
     books_at_once: bool
     shows_contracts: bool
     reads_fills: str
+    shows_cash: bool
     has_history: bool
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether its two options expire together and are of one kind."""
+        kinds = [(o.contract.expiry, o.contract.contract_type, o.multiplier) for o in self.options() if o.contract]
+        return len(kinds) == 2 and len(set(kinds)) == 1
 
     def stocks(self) -> list[_Instrument]:
         return [each for each in self.instruments.values() if each.contract is None]
@@ -188,6 +195,7 @@ def _worlds(draw: Draw, sessions: tuple[Session, ...], number: int) -> _World:
         books_at_once=draw(st.sampled_from((False, False, True))),
         shows_contracts=draw(st.booleans()),
         reads_fills=draw(st.sampled_from(("always", "always", "never", "sometimes"))),
+        shows_cash=draw(st.booleans()),
         has_history=draw(st.booleans()),
     )
 
@@ -221,9 +229,12 @@ def _options(draw: Draw, stock: _Instrument, market: int, sessions: tuple[Sessio
     made = []
     for number in range(draw(st.integers(0, 2))):
         last = draw(st.integers(0, len(sessions)))
-        expiry = sessions[last].date if last < len(sessions) else date(2026, 3, 20)
         kind = draw(st.sampled_from(("CALL", "PUT")))
-        strike = stock.prices[min(last, len(sessions) - 1)] + Decimal(draw(st.sampled_from((-5, 5))))
+        if made and draw(st.booleans()):  # a spread
+            first = made[0].contract
+            last, kind = next((i for i, s in enumerate(sessions) if s.date == first.expiry), last), first.contract_type
+        expiry = sessions[last].date if last < len(sessions) else date(2026, 3, 20)
+        strike = stock.prices[min(last, len(sessions) - 1)] + Decimal(draw(st.sampled_from((-6, -5, 5, 6))))
         strike = strike.quantize(Decimal("0.5")) + Decimal("0.25")
         symbol = f"XYZ{expiry:%y%m%d}{kind[0]}{int(strike * 1000):08}"
         prices = draw(st.lists(st.integers(5, 1500), min_size=len(sessions), max_size=len(sessions)))
@@ -240,8 +251,14 @@ def _options(draw: Draw, stock: _Instrument, market: int, sessions: tuple[Sessio
 
 
 def _open(draw: Draw, account: _Account) -> None:
+    lots = 0
     for instrument in account.world.instruments.values():
-        lots = draw(st.integers(-4, 6))
+        is_spread = (
+            instrument.contract is not None
+            and account.world.is_spread
+            and instrument.id == account.world.options()[-1].id
+        )
+        lots = -lots if is_spread else draw(st.integers(-4, 6))
         quantity = Decimal(lots if instrument.contract else lots * 10)
         price = (instrument.prices[0] * Decimal(draw(st.sampled_from(("0.8", "1", "1.1"))))).quantize(CENT)
         account.trade(instrument.id, quantity, quantity * price * instrument.multiplier)
@@ -511,7 +528,10 @@ def _evenings(draw: Draw, sessions: tuple[Session, ...], accounts: list[_Account
     for day, session in enumerate(sessions):
         if day and draw(st.integers(0, 5)) == 0:
             continue
-        at = session.close + timedelta(minutes=30)
+        kind = draw(st.sampled_from(("close", "close", "close", "evening", "night")))
+        at = _run_at(session, kind)
+        if made and draw(st.integers(0, 7)) == 0:
+            made.append(_intraday(made[-1], session))
         answers = {}
         for account in accounts if day >= newcomer else accounts[:-1]:
             answer = _answer(draw, account, day, at, last_complete.get(account.name))
@@ -519,9 +539,20 @@ def _evenings(draw: Draw, sessions: tuple[Session, ...], accounts: list[_Account
             if answer.positions is not None and answer.whole:
                 last_complete[account.name] = session.date
         made.append(Evening(at, answers, contracts, events))
-        if draw(st.integers(0, 4)) == 0:
+        if kind != "night" and draw(st.integers(0, 4)) == 0:
             made.append(_corrected(draw, accounts, made[-1], day, last_complete))
     return tuple(made)
+
+
+def _run_at(session: Session, kind: str) -> datetime:
+    """Half an hour after the close, at 19:55, or only at 03:30 when the trading day is nearly over."""
+    if kind == "evening":
+        return datetime.combine(session.date, time(19, 55), NEW_YORK)
+    return _night(session) if kind == "night" else session.close + timedelta(minutes=30)
+
+
+def _night(session: Session) -> datetime:
+    return datetime.combine(session.date + timedelta(days=1), time(3, 30), NEW_YORK)
 
 
 def _answer(draw: Draw, account: _Account, day: int, at: datetime, last_complete: date | None) -> Answer:
@@ -530,6 +561,7 @@ def _answer(draw: Draw, account: _Account, day: int, at: datetime, last_complete
     readable = world.reads_fills == "always" or (world.reads_fills == "sometimes" and draw(st.booleans()))
     fate = draw(st.sampled_from(("fine",) * 8 + ("refused", "torn")))
     positions = _with_hole(draw, account.evenings[day].values())
+    positions += [_cash(len(account.fills))] if world.shows_cash else []
     since = _two_before(last_complete or session.date)
     return Answer(
         positions=None if fate == "refused" else tuple(positions[1:] if fate == "torn" else positions),
@@ -538,7 +570,29 @@ def _answer(draw: Draw, account: _Account, day: int, at: datetime, last_complete
         fills=_fills(account, since, at) if readable else None,
         instructions=_instructions(account, at),
         history=tuple(each for each in account.segments if each.day <= session.date) if world.has_history else None,
+        daily_pnl=_balance(draw, account, positions, day),
     )
+
+
+def _balance(draw: Draw, account: _Account, positions: Iterable[Position], day: int) -> Decimal | None:
+    """The broker's total of the day: of one reading of its daily fields, of the other, or of neither."""
+    kind = draw(st.sampled_from((None, None, "since_cost", "since_prior_close", "neither")))
+    if kind is None:
+        return None
+    total = Decimal(7) if kind == "neither" else ZERO
+    before = account.evenings[day - 1] if day else {}
+    for position in positions:
+        start = before.get(position.instrument_id)
+        change = (position.unrealized_pnl or ZERO) - (start.unrealized_pnl or ZERO if start else ZERO)
+        total += position.daily_realized_pnl or ZERO
+        total += change if kind == "since_cost" else position.daily_unrealized_pnl or ZERO
+    return total.quantize(CENT)
+
+
+def _cash(amount: int) -> Position:
+    """Cash comes in the same listing, and is no position."""
+    worth = Decimal(10000 + amount)
+    return Position(_id(999), "USD", "CASH", worth, worth, worth, Decimal(1), ZERO, Decimal(1), None, Decimal(1))
 
 
 def _fills(account: _Account, since: datetime, at: datetime) -> tuple[Fill, ...]:
@@ -575,7 +629,7 @@ def _corrected(
     draw: Draw, accounts: list[_Account], evening: Evening, day: int, last_complete: dict[str, date]
 ) -> Evening:
     """The 03:30 run: the same books with some prices put right."""
-    at = datetime.combine(evening.at.astimezone(NEW_YORK).date() + timedelta(days=1), time(3, 30), NEW_YORK)
+    at = _night(accounts[0].world.sessions[day])
     cents = Decimal(draw(st.integers(-80, 80))) / 100
     answers = {}
     for account in accounts:
@@ -592,8 +646,15 @@ def _corrected(
     return replace(evening, at=at, answers=answers)
 
 
+def _intraday(last: Evening, session: Session) -> Evening:
+    """A run in mid-session: the books of the evening before, which stand for nothing."""
+    at = session.open + timedelta(hours=2)
+    answers = {name: replace(answer, fills=None, instructions=None) for name, answer in last.answers.items()}
+    return replace(last, at=at, answers=answers)
+
+
 def _remark(position: Position, cents: Decimal) -> Position:
-    if position.closing_price is None or position.quantity == 0:
+    if position.closing_price is None or position.quantity == 0 or position.instrument_type == "CASH":
         return position
     price = max(position.closing_price + cents, CENT)
     worth = position.market_value / position.closing_price

@@ -33,6 +33,7 @@ from pipelines.warehouse.publish import publish
 
 START, DAYS = date(2005, 2, 7), 26  # to 2005-03-15: a dividend each side, a split, an expiry, and one to come
 LONG_SHORT, OPTIONS, SMALL = "20517", "20518", "205170"
+ACCOUNTS = (LONG_SHORT, SMALL, OPTIONS)
 GOOG, AAPL, MSFT, IBM = (stock(symbol).id for symbol in ("GOOG", "AAPL", "MSFT", "IBM"))
 
 MISSED = date(2005, 2, 17)  # nobody asked the broker that evening

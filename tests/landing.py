@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +27,7 @@ from models.shapes import (
 )
 from pipelines.broker.columns import to_batch
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
-from pipelines.calendar import NEW_YORK, TradingCalendar
+from pipelines.calendar import TradingCalendar
 from tests.oracle import Answer, Contract, Evening, Event, Fill, Instruction, Position, Segment
 
 _CALENDAR = TradingCalendar.load()

@@ -269,9 +269,12 @@ class _Oracle:
         self.contracts = {each.id: each for evening in book.evenings for each in evening.contracts}
         self.events = {each for evening in book.evenings for each in evening.events}
         self.days: dict[date, list[Evening]] = {}
+        self.spent: dict[tuple[str, str], date] = {}
+        self.runs: dict[date, list[Evening]] = {}
         self.eods: dict[tuple[str, date], _Eod] = {}
         for evening in book.evenings:
             assigned = self.calendar.assign(evening.at)
+            self.runs.setdefault(assigned.trading_date, []).append(evening)
             if assigned.eod_eligible:
                 self.days.setdefault(assigned.trading_date, []).append(evening)
 
@@ -313,14 +316,26 @@ class _Oracle:
         final = [e for e in whole if all(p.closing_price_date == day for p in _rows(e, account))]
         marks = (final or whole)[-1]
         marked = {p.instrument_id: p for p in _rows(marks, account)}
+        unrolled = [evening for evening in after_close if not self._has_rolled(evening, account, day)]
+        daily = {p.instrument_id: p for p in _rows(unrolled[-1], account)} if unrolled else {}
         held = {}
         for position in _rows(book, account):
-            own = position if after_close else replace(position, daily_realized_pnl=None, daily_unrealized_pnl=None)
+            said = daily.get(position.instrument_id)
+            own = replace(
+                position,
+                daily_realized_pnl=said.daily_realized_pnl if said else None,
+                daily_unrealized_pnl=said.daily_unrealized_pnl if said else None,
+            )
             other = marked.get(position.instrument_id)
             if other is not None and other.quantity == own.quantity:
                 own = _remarked(own, other)
             held[position.instrument_id] = self._held(own, day, marks.at)
         return _Eod(book.at, held)
+
+    def _has_rolled(self, evening: Evening, account: str, day: date) -> bool:
+        """Whether daily figures that were there earlier in the day are gone: the broker has begun the next one."""
+        seen = [e for e in self.runs[day] if e.at < evening.at and account in e.answers]
+        return not _speaks_of_today(evening, account) and any(_speaks_of_today(each, account) for each in seen)
 
     def _held(self, position: Position, day: date, captured_at: datetime) -> _Held:
         multiplier = self._multiplier(position)
@@ -565,7 +580,7 @@ class _Oracle:
         delivered = [(each, contracts) for each, how, contracts in ends if how == "DELIVERED"]
         shares = sum((_deliverable(each.contract, contracts) for each, contracts in delivered), ZERO)
         strike = sum((_deliverable(e.contract, contracts) * e.contract.strike for e, contracts in delivered), ZERO)
-        premiums = [each.part(each.held.cost, contracts) for each, contracts in delivered]
+        premiums = [self._basis(span, fills, each, contracts) for each, contracts in delivered]
         known = [each for each in premiums if each is not None]
         premium = sum(known, ZERO) if known else None
         alone = self._shows_strike_alone(span, fills, stock, shares, strike, premium)
@@ -575,12 +590,21 @@ class _Oracle:
                 yield option, _Move(-contracts)
             else:
                 value = each.part(each.held.value, contracts) or ZERO
-                basis = each.part(each.held.cost, contracts)
+                basis = self._basis(span, fills, each, contracts)
                 yield option, _Move(-contracts, ZERO, -value, None if basis is None else -basis)
                 yield stock, _Move(ZERO, ZERO, value, basis)
             if how == "DELIVERED":
                 moved = _deliverable(each.contract, contracts)
                 yield stock, _Move(moved, -moved * each.contract.strike)
+
+    def _basis(self, span: _Span, fills: Mapping[str, list[Fill]], each: _Gone, contracts: Decimal) -> Decimal | None:
+        """What contracts that went had cost: where nothing else happened, by how much the position's cost fell."""
+        option = each.held.position.instrument_id
+        after = span.end.held.get(option)
+        if not (fills.get(option) and span.loaded) and contracts == each.held.quantity - _quantity(after):
+            spent = _cost(after)
+            return None if spent is None or each.held.cost is None else each.held.cost - spent
+        return each.part(each.held.cost, contracts)
 
     def _unmoved(
         self, span: _Span, fills: Mapping[str, list[Fill]], moves: Mapping[str, list[_Move]], instrument: str
@@ -594,7 +618,8 @@ class _Oracle:
         return _quantity(span.end.held.get(instrument)) - traded - moved
 
     def _accepted(self, span: _Span, option: str) -> dict[str, Decimal]:
-        """Contracts of instructions accepted within the last five sessions, by type, as last seen."""
+        """Contracts of instructions accepted within the last five sessions, by type, as last seen; each is spent on the
+        first evening that shows fewer contracts."""
         seen = {
             instruction.id: instruction
             for _, answer in self._answers(span.account)
@@ -607,7 +632,9 @@ class _Oracle:
         accepted: dict[str, Decimal] = {}
         for each in seen.values():
             in_time = self.calendar.session(first).close <= each.updated_at <= span.end.captured_at
-            if each.instrument_id == option and each.status == "ACCEPTED" and in_time:
+            if each.instrument_id != option or each.status != "ACCEPTED" or not in_time:
+                continue
+            if self.spent.setdefault((span.account, each.id), span.day) == span.day:
                 quantity = each.accepted_quantity or ZERO
                 accepted[each.instruction_type] = accepted.get(each.instruction_type, ZERO) + quantity
         return accepted
@@ -621,14 +648,14 @@ class _Oracle:
         strike: Decimal,
         premium: Decimal | None,
     ) -> bool:
-        """Only stock that grew tells: what it cost less what the trades cost is the strike, or strike and premium."""
+        """Only stock that grew by nothing else tells: its cost grew by the strike, or by strike and premium."""
         before, after = span.start.held.get(stock), span.end.held.get(stock)
         if after is None or after.quantity * shares <= 0 or _quantity(before) * shares < 0:
             return False
-        bought = fills.get(stock, ())
-        if after.cost is None or _cost(before) is None or any(f.quantity * shares < 0 or not f.price for f in bought):
+        is_alone = not fills.get(stock) and all(line.instrument_id != stock for line in self._said(span))
+        if after.cost is None or _cost(before) is None or not is_alone:
             return False
-        grown = after.cost - (_cost(before) or ZERO) - sum((f.quantity * (f.price or ZERO) for f in bought), ZERO)
+        grown = after.cost - (_cost(before) or ZERO)
         apart = abs(grown - strike)
         return apart < CENT if premium is None else apart < abs(grown - strike - premium)
 
@@ -808,6 +835,10 @@ class _Known:
 def _rows(evening: Evening, account: str) -> list[Position]:
     """The account's positions; cash is none."""
     return [p for p in evening.answers[account].positions or () if p.instrument_type != "CASH"]
+
+
+def _speaks_of_today(evening: Evening, account: str) -> bool:
+    return any(p.daily_realized_pnl or p.daily_unrealized_pnl for p in _rows(evening, account))
 
 
 def _remarked(position: Position, marks: Position) -> Position:

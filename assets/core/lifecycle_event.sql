@@ -76,6 +76,39 @@ accepted as (
     qualify row_number() over (partition by account_id, id order by known_at desc) = 1
 ),
 
+-- an instruction is spent on the first evening that shows fewer contracts than the last one before it was accepted
+evenings as (
+    select
+        accepted.account_id,
+        accepted.id,
+        account_eod.trading_date,
+        account_eod.captured_at >= accepted.updated_at as is_after,
+        coalesce(position_eod.quantity, 0) as quantity
+    from accepted
+    inner join core.account_eod on accepted.account_id = account_eod.account_id
+    left join core.position_eod
+        on
+            account_eod.account_id = position_eod.account_id
+            and account_eod.trading_date = position_eod.trading_date
+            and accepted.instrument_id = position_eod.instrument_id
+    where account_eod.trading_date between $from_date - 31 and $to_date
+),
+
+spent as (
+    select
+        later.account_id,
+        later.id,
+        min(later.trading_date) as trading_date
+    from evenings as later
+    inner join (
+        select * from evenings
+        where not is_after
+        qualify row_number() over (partition by account_id, id order by trading_date desc) = 1
+    ) as last_before on later.account_id = last_before.account_id and later.id = last_before.id
+    where later.is_after and later.quantity < last_before.quantity
+    group by later.account_id, later.id
+),
+
 -- one accepted instruction of each kind for each position; several add up
 instructed as (
     select
@@ -90,9 +123,12 @@ instructed as (
     from gone
     inner join accepted
         on gone.account_id = accepted.account_id and gone.instrument_id = accepted.instrument_id
+    left join spent on accepted.account_id = spent.account_id and accepted.id = spent.id
     inner join sessions as before on gone.prev_trading_date = before.trading_date
     inner join core.calendar as earliest on earliest.session_number = before.session_number - 5
-    where accepted.updated_at <= gone.captured_at and accepted.updated_at > earliest.post_close
+    where
+        accepted.updated_at <= gone.captured_at and accepted.updated_at > earliest.post_close
+        and coalesce(spent.trading_date >= gone.trading_date, true)
     group by all
 ),
 
@@ -107,6 +143,7 @@ stock as (
         quantity,
         quantity_prev,
         fills,
+        adjusted_quantity,
         coalesce(eod_price, sod_price) as price
     from changes
     where instrument_type is distinct from 'OPTION'
@@ -308,7 +345,8 @@ treated as (
         case
             when valued.kind = 'EXPIRY' then null
             when
-                stock.instrument_id is not null and stock.fills = 0 and stock.quantity <> 0
+                stock.instrument_id is not null and stock.fills = 0 and stock.adjusted_quantity = 0
+                and stock.quantity <> 0
                 and sign(stock.quantity) = sign(stock.quantity - stock.quantity_prev)
                 and (stock.quantity_prev = 0 or sign(stock.quantity_prev) = sign(stock.quantity))
                 -- nearer to the strike than to strike and premium; where nobody knows the premium, the strike to the cent

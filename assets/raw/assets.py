@@ -35,7 +35,7 @@ def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -
         snapshot = take_snapshot(
             books.con, books.settings, trigger=trigger, partition=day, clock=books.clock, tell=books.tell
         )
-    _speak_up(books, snapshot, run_link(books.settings, context.run_id))
+    _speak_up(books, snapshot, run_link(books.settings, context.run.run_id))
     _refuse_closed_day(snapshot, day)
     for spec in raw_specs():
         yield dg.MaterializeResult(asset_key=spec.key, metadata=_landed(books, snapshot, ".".join(spec.key.path)))

@@ -48,7 +48,7 @@ def _write(books: OpenBooks, day: date) -> Written:
     return written
 
 
-def _metadata(written: Written) -> dict[str, dg.MetadataValue]:  # type: ignore[type-arg]
+def _metadata(written: Written) -> dict[str, dg.MetadataValue]:
     return {
         "file": dg.MetadataValue.path(written.files[0]),
         "files": dg.MetadataValue.md("\n".join(f"- `{path}`" for path in written.files)),
@@ -66,8 +66,8 @@ def _preview(written: Written) -> str:
         "| " + " | ".join(column["label"] for column in accounts["columns"]) + " |",
         "|" + "|".join("---:" if column["right"] else "---" for column in accounts["columns"]) + "|",
     ]
-    for row in [*accounts["rows"], *([accounts["total"]] if accounts["total"] else [])]:
-        lines.append("| " + " | ".join(_cell(cell["text"]) for cell in row) + " |")
+    rows = [*accounts["rows"], *([accounts["total"]] if accounts["total"] else [])]
+    lines += ["| " + " | ".join(_cell(cell["text"]) for cell in row) + " |" for row in rows]
     return "\n".join(lines)
 
 

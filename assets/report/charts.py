@@ -222,21 +222,28 @@ def calendar(days: Sequence[Day], *, tips: bool = False) -> Drawing:
         if monday.month != month and left >= free:
             drawing.text(left, 11, MONTHS[monday.month - 1], size=9)
             month, free = monday.month, left + 26
+    cells: dict[tuple[str, float], list[tuple[Box, Day]]] = {}
     for day in inside:
-        _cell(drawing, day, first, cell, most, tips=tips)
+        if day.date.weekday() <= 4:
+            left, top = LEFT + cell * ((day.date - first).days // 7), 18 + cell * day.date.weekday()
+            cells.setdefault(_shade(day, most), []).append(((left, top, cell - 1.5, cell - 1.5), day))
+    for (fill, depth), boxes in sorted(cells.items(), key=lambda each: each[0]):
+        if not tips:
+            drawing.bars((box for box, _ in boxes), fill, depth)
+        for box, day in boxes if tips else ():
+            note = " (not of every account)" if day.holes else ""
+            drawing.box(box, fill, f"{day.date}: {shown(day.pnl, 'money')}{note}", depth)
     return drawing
 
 
-def _cell(drawing: Drawing, day: Day, first: date, cell: float, most: float, *, tips: bool) -> None:
-    if day.date.weekday() > 4:
-        return
-    left, top = LEFT + cell * ((day.date - first).days // 7), 18 + cell * day.date.weekday()
+def _shade(day: Day, most: float) -> tuple[str, float]:
+    """A day's colour and depth, of which there are five: an eye can't tell more."""
     amount = float(day.pnl or 0)
-    fill = "doubt" if day.holes else "gain" if amount > 0 else "loss" if amount < 0 else "rule"
-    # five depths: an eye can't tell more, and the same day looks the same on every machine
-    depth = 0.9 if fill == "rule" else 0.25 + 0.75 * min(4, int(5 * abs(amount) / most)) / 4
-    tip = f"{day.date}: {shown(day.pnl, 'money')}{' (not of every account)' if day.holes else ''}" if tips else ""
-    drawing.box((left, top, cell - 1.5, cell - 1.5), fill, tip, opacity=depth)
+    if day.holes:
+        return "doubt", 0.7
+    if not amount:
+        return "rule", 0.9
+    return "gain" if amount > 0 else "loss", 0.25 + 0.75 * min(4, int(5 * abs(amount) / most)) / 4
 
 
 def _monday(day: date) -> date:

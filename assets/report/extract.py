@@ -16,8 +16,8 @@ def extracts(report: Report) -> dict[str, bytes]:
 
 
 def _table(section: Section) -> bytes:
-    text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    text = StringIO(newline="")
+    table = csv.writer(text, lineterminator="\r\n")  # with both in it, a text that has either is quoted
     table.writerow([column.name for column in section.columns])
     for row in section.rows:
         table.writerow([exact(row[column.name]) for column in section.columns])

@@ -28,38 +28,45 @@ SESSIONS_BACK = 20
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 ACCOUNTS_NAMED = 10
 
-#: Facts of a run: those of runs that were over by then.
+#: Facts of a run: those of runs that were over by then, of the accounts asked for where they are of an account.
 _FACTS = (
     "accounts",
     "balances",
+    "corporate_events",
+    "executions",
     "extract_manifest",
+    "extract_run",
+    "option_contracts",
     "portfolio_history",
     "position_instructions",
+    "positions",
 )
-#: In the order of their making; a name of the catalog is made by its own select there.
-_VIEWS = (
-    "core.calendar",
-    "core.run",
+#: The selects of known/, which take the place of those that build the table.
+_FIRST = ("core.calendar", "core.run")
+_KNOWN = (
     "core.period_lock",
     "core.snapshot_grade",
+    "core.position_adjustment",
     "pnl.account_daily_version",
     "pnl.position_daily_version",
     "pnl.account_daily",
     "pnl.position_daily",
-    "core.position_eod",
-    "quality.finding",
+    "main.new_account_daily",
+    "main.new_position_daily",
 )
-_WINDOWS = ("core.account_eod", "core.broker_day", "core.expected_day")
-_DERIVED = (
+#: Made by their own selects: of the whole window, as views of all days, and of what the day is made from.
+_WINDOW = ("core.account_eod", "core.broker_day", "core.expected_day", "quality.comparison")
+_VIEWS = (
     "core.instruction_history",
     "pnl.prior_period_adjustment",
     "pnl.period",
     "pnl.exposure_daily",
     "pnl.group_daily",
     "quality.gap",
-    "quality.day",
+    "quality.reconciliation",
 )
-_SELECTS = {table.name: table.select for table in TABLES}
+_DAY = ("core.trade_flow", "position_change", "core.lifecycle_event", "row_check", "invariant", "quality.finding")
+_SELECTS = {table.bare if table.kind == "working" else table.name: table.select for table in TABLES}
 
 
 @dataclass(frozen=True)
@@ -187,44 +194,71 @@ def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
 
 
 def _derive(books: KnownBooks) -> None:
+    """Make the second set of tables. Names are of the catalog and of our files; values are bound."""
     con = books.con
     con.execute("use memory")
     for schema in ("raw", "core", "pnl", "quality"):
         con.execute(f"create schema {schema}")
-    values = _ask(books)
-    for name in _VIEWS[:2]:
+    window = _ask(books)
+    for name in _FIRST:
         con.execute(f"create view {name} as {select(f'known/{name}')}")
-    for table in _FACTS:
-        con.execute(
-            f"create view raw.{table} as select * from daybook.raw.{table} where run_id in (select run_id from core.run) "  # noqa: S608
-            "and account_id in (select account_id from main.asked_account)"
-        )
-    for name in _VIEWS[2:]:
+    for name in _FACTS:
+        con.execute(f"create view raw.{name} as {_fact(con, name)}")
+    for name in _KNOWN:
         con.execute(f"create view {name} as {select(f'known/{name}')}")
     for name in ("input_earlier_eod", "input_earlier_roster"):
         con.execute(f"create table main.{name} as {select(f'known/{name}')}")
-    for name in _WINDOWS:
-        run(con, f"create table {name} as {_SELECTS[name]}", values)
-    con.execute(
-        "create view main.new_account_daily as select * from pnl.account_daily where trading_date between "
-        "(select from_date from main.asked) and (select trading_date from main.asked)"
-    )
-    run(con, f"create table quality.comparison as {_SELECTS['quality.comparison']}", values)
-    for name in (*_DERIVED, "quality.reconciliation"):
+    con.execute(f"create view core.position_eod as {select('known/core.position_eod')}")
+    for name in _WINDOW:
+        run(con, f"create table {name} as {_SELECTS[name]}", window)
+    _derive_day(books, window)
+
+
+def _derive_day(books: KnownBooks, window: dict[str, Any]) -> None:
+    """What the checks of the day look at, position by position: the day itself and the one before it alone."""
+    con, day = books.con, {**window, "from_date": books.day}
+    row = con.execute(
+        "select min(prev_trading_date) from core.account_eod where trading_date = ?", [books.day]
+    ).fetchone()
+    before = (row and row[0]) or books.day
+    con.execute("drop view core.position_eod")
+    run(con, f"create table core.position_eod as {_SELECTS['core.position_eod']}", {**window, "from_date": before})
+    for name in _VIEWS:
         con.execute(f"create view {name} as {_SELECTS[name]}")
+    for name in _DAY:
+        run(con, f"create table {name} as {_SELECTS[name]}", day)
+    con.execute(f"create view quality.day as {_SELECTS['quality.day']}")
+
+
+def _fact(con: duckdb.DuckDBPyConnection, name: str) -> str:
+    columns = {column[0] for column in con.execute(f"select * from daybook.raw.{name} limit 0").description or ()}  # noqa: S608
+    text = f"select * from daybook.raw.{name} where run_id in (select run_id from core.run)"  # noqa: S608
+    # what is asked for no account in particular, such as events, is everybody's
+    mine = " and (coalesce(account_id, '') = '' or account_id in (select account_id from main.asked_account))"
+    return text + mine if "account_id" in columns else text
 
 
 def _ask(books: KnownBooks) -> dict[str, Any]:
-    """Say in tables what is asked, for the selects to read; the window that is derived again."""
+    """Say in tables what is asked, for the selects to read; the days that are derived again."""
     con = books.con
     row = con.execute(
-        "select max(trading_date) from daybook.core.calendar where session_number = "
-        "(select session_number - $1 from daybook.core.calendar where trading_date = $2)",
+        """
+        select least(
+            (
+                select max(trading_date) from daybook.core.calendar
+                where session_number <= (
+                    select session_number - $1 from daybook.core.calendar where trading_date = $2
+                )
+            ),
+            (select min(prev_trading_date) from daybook.pnl.account_daily_version where trading_date = $2)
+        )
+        """,
         [SESSIONS_BACK, books.day],
     ).fetchone()
     from_date = (row and row[0]) or books.day
     con.execute(
-        "create table main.asked as select $1::timestamptz as known_at, $2::date as trading_date, $3::date as from_date",
+        "create table main.asked as "
+        "select $1::timestamptz as known_at, $2::date as trading_date, $3::date as from_date",
         [books.known_at, books.day, from_date],
     )
     con.execute("create table main.asked_account as select distinct account_id from daybook.core.expected_day")

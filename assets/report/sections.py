@@ -125,8 +125,8 @@ SECTIONS = (
             eod_equity     money end of day
         """),
         empty="The broker's equity at the start and the end of the day is not known of any account.",
-        note="Events are P&L that is neither carried nor traded, such as exercise and cash in lieu, and what could not be"
-        " split. Unexplained is what the broker's equity moved by and the books do not account for.",
+        note="Events are P&L that is neither carried nor traded, such as exercise and cash in lieu, and what could not "
+        "be split. Unexplained is what the broker's equity moved by and the books do not account for.",
         shown=25,
     ),
     Section("best", "Top contributors", _columns(_POSITION), empty="No position gained.", shown=10),

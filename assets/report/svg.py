@@ -38,18 +38,19 @@ class Drawing:
     title: str
     parts: list[str] = field(default_factory=list)
 
-    def path(self, steps: str, *, stroke: str = "", fill: str = "", width: float = 1.6, dashed: bool = False) -> None:
+    def path(self, steps: str, *, stroke: str = "", fill: str = "", width: float = 1.6, opacity: float = 1) -> None:
         """A path, in the colour of its stroke, of its fill or both."""
         if not steps:
             return
         look = f' stroke="{COLOURS[stroke]}" stroke-width="{width:g}" stroke-linejoin="round"' if stroke else ""
-        dashes = ' stroke-dasharray="3 3"' if dashed else ""
+        clear = f' fill-opacity="{opacity:.2f}"' if opacity < 1 else ""
         names = " ".join([f"s-{stroke}"] * bool(stroke) + [f"f-{fill}"] * bool(fill))
-        self.parts.append(f'<path class="{names}" d="{steps}" fill="{COLOURS.get(fill, "none")}"{look}{dashes}/>')
+        self.parts.append(f'<path class="{names}" d="{steps}" fill="{COLOURS.get(fill, "none")}"{look}{clear}/>')
 
-    def bars(self, boxes: Iterable[Box], fill: str) -> None:
+    def bars(self, boxes: Iterable[Box], fill: str, opacity: float = 1) -> None:
         """Many boxes of one colour as one path: a year of days stays small."""
-        self.path("".join(f"M{_n(x)} {_n(y)}h{_n(w)}v{_n(h)}h{_n(-w)}z" for x, y, w, h in boxes), fill=fill)
+        steps = "".join(f"M{_n(x)} {_n(y)}h{_n(w)}v{_n(h)}h{_n(-w)}z" for x, y, w, h in boxes)
+        self.path(steps, fill=fill, opacity=opacity)
 
     def box(self, box: Box, fill: str, tip: str = "", opacity: float = 1) -> None:
         """One box with a tip of its own."""
@@ -89,6 +90,7 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
+        """The place of a value."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 

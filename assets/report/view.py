@@ -50,7 +50,7 @@ def _warning(report: Report) -> str:
         return "BROKEN: a rule that the books must keep does not hold. See breaks before any of these figures is used."
     if report.is_whole:
         return "INCOMPLETE: the P&L is known of every account, the exercise instructions are not."
-    missing = [short(row["account_id"], 24) for row in report.sections["accounts"].rows if row["equity"] is None]
+    missing = [short(row["account_id"], 24) for row in report.sections["accounts"].rows if row["quality"] is None]
     named = f" ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''})" if missing else ""
     return (
         f"INCOMPLETE: the end of day of {report.expected - report.known} of {report.expected} accounts is not known"

@@ -1,4 +1,4 @@
-"""How values are written: for people (cents, thousands apart, a dash for what is not known), for spreadsheets, and safely."""
+"""How values are written: for people (cents, thousands apart, a dash for the unknown), for spreadsheets, and safely."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kind = Literal["text", "symbol", "day", "instant", "money", "quantity", "price",
 
 #: Written to the right, and red below zero.
 NUMBERS: frozenset[Kind] = frozenset({"money", "quantity", "price", "percent", "share", "integer"})
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
 #: So much of a text is shown on a page; extracts have it whole.
 SHOWN = 48
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -19,7 +19,11 @@ from dagster_project.cli.build import build
 from dagster_project.cli.demo import demo
 from dagster_project.cli.dev import dev
 from dagster_project.cli.eod import eod
+from dagster_project.cli.explore import explore
 from dagster_project.cli.failure import unexpected
+from dagster_project.cli.instructions import instructions
+from dagster_project.cli.lock import lock
+from dagster_project.cli.positions import positions
 from dagster_project.cli.report import report
 from dagster_project.cli.sandbox import sandbox
 from dagster_project.cli.sql import sql
@@ -37,8 +41,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, eod, sync, build, report, sql, status, sandbox, dev):
+for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev):
     app.command()(command)
+for group in (positions, instructions):
+    app.add_typer(group)
 
 
 @app.callback(invoke_without_command=True)

@@ -48,8 +48,8 @@ def report(
     """Write the end-of-day report of a day.
 
     From the published books alone, into DAYBOOK_HOME/reports: a page for mail and an interactive one, a PDF, a workbook
-    and CSV files. Any past day can be reported again, and any day as it was known at an instant: the same question gives
-    the same bytes. The exit code is 3 where the day is not COMPLETE.
+    and CSV files. Any past day can be reported again, and any day as it was known at an instant: the same question
+    gives the same bytes. The exit code is 3 where the day is not COMPLETE.
 
     \b
     Examples:

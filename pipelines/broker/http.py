@@ -202,7 +202,9 @@ class Http(Replies):
             with self._client.stream("GET", path, params=params, timeout=timeout) as response:
                 body = _read(response, deadline)
         except httpx.RequestError as error:
-            raise Again(f"the connection to {self._host} failed ({type(error).__name__}: {self._clean(str(error))})") from None
+            raise Again(
+                f"the connection to {self._host} failed ({type(error).__name__}: {self._clean(str(error))})"
+            ) from None
         headers = response.headers
         return Reply(
             status=response.status_code,

@@ -15,7 +15,7 @@ from starlette.responses import Response
 Json = dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+class Refused(Exception):
     """An answer other than 2xx. `data` are rows that go out beside the error."""
 
     def __init__(self, status: int, message: str, data: list[Json] | None = None) -> None:

@@ -32,7 +32,7 @@ def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]
     _sweep(target)
     draft = target.with_name(f"{target.name}.{os.getpid()}.publishing")
     try:
-        _copy(con, draft)
+        copy_at_rest(con, draft)
         _prune(draft, schemas)
         _swap(draft, target)
     except subprocess.CalledProcessError as error:
@@ -44,7 +44,9 @@ def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]
         _sweep(target)
 
 
-def _copy(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
+def copy_at_rest(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
+    """Copies the open warehouse's file, with all that is committed in it, to `draft`. Raises OSError where there is not
+    the space, CalledProcessError and duckdb.Error where it can't be done."""
     with con.cursor() as cursor, _at_rest(cursor) as source:
         _check_space(source, draft.parent)
         subprocess.run(

@@ -25,10 +25,11 @@ ACCOUNTS = (BIG, SMALL, FLAT)
 OPTION = "c0de0000-0000-4000-8000-000000000001"
 DAY = {THURSDAY: "2025-10-30", FRIDAY: "2025-10-31"}
 
-#: What differs between two runs that read the same: their names, and when by this machine's clock they did what.
+#: What differs between two runs that read the same: their names, when by this machine's clock they did what, and how
+#: far back they asked, which begins later once a killed run's day is known.
 NOT_THE_BOOKS = {
     "run_id", "marks_run_id", "daily_fields_run_id", "_dlt_load_id", "captured_at", "clock_skew_ms", "request_ids",
-    "archive_files",
+    "archive_files", "window_from",
 }  # fmt: skip
 
 
@@ -46,13 +47,19 @@ def turn(server: BrokerServer, at: str) -> None:
     price = "152.00" if friday else "150.50"
     server.books["positions"] = {
         str(BIG): [position(BIG, n, **_marks(price, DAY[at])) for n in range(24)]
-        + [shares("130" if friday else "100", price, cost="19500.00" if friday else "14500.00", day=DAY[at], account=BIG)],
+        + [
+            shares(
+                "130" if friday else "100", price, cost="19500.00" if friday else "14500.00", day=DAY[at], account=BIG
+            )
+        ],
         str(SMALL): [_option("7" if friday else "10", DAY[at])],
         str(FLAT): [],
     }
     server.books["instructions"] = {str(SMALL): [_exercise()] if friday else []}
     bought = [fill(1, "BUY", "30", "151.00", "2025-10-31T15:00:00Z", account=BIG)]
     server.books["executions"] = {str(BIG): bought if friday else []}
+    server.books["orders"] = {}
+    server.hours = [_open(day) for day in DAY.values()]
     server.books["balances"] = {str(each): {"account_id": each, "currency": "USD", "equity": "1"} for each in ACCOUNTS}
     history = {"date": "2025-10-30", "realized_pnl": "0.00", "unrealized_pnl": "10.00"}
     server.books["portfolio-history"] = {str(each): [{"account_id": each, **history}] for each in ACCOUNTS}
@@ -60,7 +67,17 @@ def turn(server: BrokerServer, at: str) -> None:
         {"id": OPTION, "symbol": "AAPL", "multiplier": "100", "strike_price": "140", "expiry": "2025-12-19",
          "contract_type": "CALL", "underlying_instrument_id": AAPL}
     ]  # fmt: skip
-    server.events = {"instruments": []}  # type: ignore[dict-item]  # the listing of many is a list
+    server.events = {"instruments": {"event_dates": []}}
+
+
+def _open(day: str) -> dict[str, Any]:
+    hours = {"open": f"{day}T09:30:00-04:00", "close": f"{day}T16:00:00-04:00"}
+    return {
+        "date": day,
+        "market": "us_equities",
+        "status": {"day_type": "TRADING_DAY"},
+        "today_sessions": {"regular": hours},
+    }
 
 
 def _marks(price: str, day: str) -> dict[str, str]:
@@ -114,7 +131,7 @@ def friday(template: Path, home: Path, **changes: Any) -> Iterator[tuple[BrokerS
 
 Books = dict[str, list[tuple[Any, ...]]]
 #: They have a row for each run, and a run that was killed and kept says the same once more.
-PER_RUN = {"core.run", "core.snapshot_grade"}
+PER_RUN = {"core.run", "core.snapshot_grade", "quality.finding"}
 
 
 def derived(con: duckdb.DuckDBPyConnection) -> Books:

@@ -64,10 +64,17 @@ def _points() -> dict[str, Point]:
     after("dlt extracted", pipeline, "Pipeline.extract", kept=True)
     add("normalizing", pipeline, "Pipeline.normalize", kept=True)
     before("loading", pipeline, "Pipeline.load", kept=True)
+    before("the first load", job, "DuckDbCopyJob.run", kept=True)
     for table in LANDED:
-        add(f"the load of {table}", job, "DuckDbCopyJob.run", about=f"/{table}.", kept=True)
+        after(f"the load of {table}", job, "DuckDbCopyJob.run", about=f"/{table}.", kept=True)
     add("the merge of positions", "dlt.destinations.job_client_impl", "SqlLoadJob.run", about="/positions.", kept=True)
-    after("the merge's SQL, uncommitted", "dlt.destinations.sql_client", "SqlClientBase.execute_many", about="positions", kept=True)
+    after(
+        "the merge's SQL, uncommitted",
+        "dlt.destinations.sql_client",
+        "SqlClientBase.execute_many",
+        about="positions",
+        kept=True,
+    )
     for nth in (1, 8):
         add(f"merge {nth}", "dlt.destinations.job_client_impl", "SqlLoadJob.run", nth=nth, kept=True)
     add("the load is noted", "dlt.destinations.job_client_impl", "SqlJobClientBase.complete_load", kept=True)
@@ -85,6 +92,8 @@ def _points() -> dict[str, Point]:
     after("the draft is on disk", "pipelines.warehouse.publish", "_fsync", kept=True)
     before("the swap is on disk", "pipelines.warehouse.publish", "_fsync", nth=2, kept=True, seen=True)
     after("the swap", "pipelines.warehouse.publish", "_swap", kept=True, seen=True)
+    for nth in (1, 3):
+        add(f"report file {nth}", "assets.report.write", "_replace", nth=nth, kept=True, seen=True)
     return made
 
 

@@ -35,10 +35,10 @@ def undisturbed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 
 def kill(point: str, settings: Settings, *commands: str) -> None:
-    """A process that syncs, builds and publishes, and is killed at the point."""
+    """A process that closes the day and reports it, and is killed at the point."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.faults.killer", point, *(commands or ("sync", "build"))],
-        env=environment(settings.home, settings.base_url, DAYBOOK_DUMMY="1"),
+        [sys.executable, "-m", "tests.faults.killer", point, *(commands or ("sync", "build", "report"))],
+        env=environment(settings.home, settings.base_url),
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -69,7 +69,7 @@ def test_a_run_killed_there_shows_nothing_by_halves_and_the_next_makes_it_good(
         kill(point, settings)
         assert published(settings) == undisturbed[POINTS[point].seen]
         assert_made_good(settings, undisturbed, kept=POINTS[point].kept)
-    assert not [path for path in settings.home.glob("daybook.duckdb.*") if path.name.endswith(".publishing")]
+    assert not list(settings.home.glob("daybook.duckdb.*.publishing*"))
     assert not (settings.home / "quarantine").exists()
 
 

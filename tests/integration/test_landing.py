@@ -197,6 +197,7 @@ def test_contracts_are_asked_for_once_and_kept(tmp_path: Path) -> None:
         d.evening(THURSDAY)
         d.evening(FRIDAY)
         assert len(d.broker.asked("/contracts")) == 1
-        assert d.ask("select multiplier, multiplier_source, option_strike from core.position_eod") == [
-            (Decimal(100), "CONTRACT", Decimal(190))
-        ] * 2
+        assert (
+            d.ask("select multiplier, multiplier_source, option_strike from core.position_eod")
+            == [(Decimal(100), "CONTRACT", Decimal(190))] * 2
+        )

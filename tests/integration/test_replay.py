@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from assets.build import build
-from pipelines.archived import Damaged, archived_runs
-from pipelines.errors import WrongWarehouse
 from pipelines.evening import evening
 from pipelines.replay import Replayed, replay
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
-from pipelines.warehouse.connect import remember_broker
 from tests.broker_server import BrokerServer, Fault, position
 from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
 

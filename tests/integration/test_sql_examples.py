@@ -17,6 +17,7 @@ from pipelines.warehouse.connect import open_published
 from tests.e2e.command_line import daybook
 from tests.example_books import (
     AAPL,
+    ACCOUNTS,
     CASH_IN_LIEU,
     FORBIDDEN,
     GOOG,
@@ -36,7 +37,6 @@ from tests.example_books import (
 )
 
 FOLDER = Path(__file__).parents[2] / "docs" / "sql"
-ACCOUNTS = (LONG_SHORT, SMALL, OPTIONS)
 ZERO = Decimal(0)
 Row = dict[str, Any]
 

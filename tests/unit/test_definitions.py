@@ -114,12 +114,12 @@ def test_the_rebuild_never_asks_the_broker(definitions: dg.Definitions) -> None:
     assert set(definitions.resolve_job_def("rebuild").graph.node_dict) == {"books", "published"}
 
 
-def test_schedules_and_the_sensor_are_on_by_default(definitions: dg.Definitions) -> None:
+def test_schedules_and_sensors_are_on_by_default(definitions: dg.Definitions) -> None:
     names = {schedule.name: schedule for schedule in definitions.schedules or []}
     assert set(names) == {"after_close", "final", "late_marks"}
-    (sensor,) = definitions.sensors or []
-    assert isinstance(sensor, dg.SensorDefinition)
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    sensors = [each for each in definitions.sensors or [] if isinstance(each, dg.SensorDefinition)]
+    assert {sensor.name for sensor in sensors} == {"run_failure", "failed_checks", "missing_day"}
+    assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
 
 
 @pytest.mark.parametrize("module", ["assets.build", "assets.dictionary", "pipelines.snapshot", "pipelines.alerts"])

@@ -1,8 +1,9 @@
 -- Every version that existed by then; the one that was current had no end yet.
-select * replace (
-    case when known_to > (select known_at from main.asked) then timestamptz '9999-12-31 00:00:00+00' else known_to end
-    as known_to
-)
+select
+    * replace (
+        case when known_to > (select known_at from main.asked) then timestamptz '9999-12-31 00:00:00+00' else known_to end
+            as known_to
+    )
 from daybook.pnl.account_daily_version
 where
     known_from <= (select known_at from main.asked)

@@ -11,26 +11,21 @@ with prices as (
 select
     held.symbol,
     held.account_id,
-    contract.option_right,
-    contract.option_strike as strike,
-    contract.option_expiry as expiry,
+    held.option_right,
+    held.option_strike as strike,
+    held.option_expiry as expiry,
     (
         select count(*) from core.calendar
-        where calendar.trading_date > $day and calendar.trading_date <= contract.option_expiry
+        where calendar.trading_date > $day and calendar.trading_date <= held.option_expiry
     ) as sessions_left,
     held.quantity,
     held.market_value,
     prices.price as underlying_price,
-    case contract.option_right
-        when 'CALL' then prices.price - contract.option_strike
-        when 'PUT' then contract.option_strike - prices.price
+    case held.option_right
+        when 'CALL' then prices.price - held.option_strike
+        when 'PUT' then held.option_strike - prices.price
     end as in_the_money
 from core.position_eod as held
-inner join daybook.core.position_eod as contract
-    on
-        held.account_id = contract.account_id
-        and held.instrument_id = contract.instrument_id
-        and held.trading_date = contract.trading_date
 left join prices on held.underlying_instrument_id = prices.instrument_id
-where held.trading_date = $day and contract.option_expiry is not null and sessions_left <= 5
-order by contract.option_expiry, abs(held.market_value) desc, held.account_id, held.symbol
+where held.trading_date = $day and held.option_expiry is not null and sessions_left <= 5
+order by held.option_expiry, abs(held.market_value) desc, held.account_id, held.symbol

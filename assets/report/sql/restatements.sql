@@ -9,12 +9,12 @@ with account_changes as (
         fresh.reason,
         fresh.known_from,
         [
-            {'measure': 'total P&L', 'old': former.total_pnl, 'new': fresh.total_pnl},
-            {'measure': 'realized P&L', 'old': former.realized_pnl, 'new': fresh.realized_pnl},
-            {'measure': 'change of unrealized', 'old': former.unrealized_change, 'new': fresh.unrealized_change},
-            {'measure': 'broker''s net P&L', 'old': former.broker_net, 'new': fresh.broker_net},
-            {'measure': 'flow', 'old': former.flow, 'new': fresh.flow},
-            {'measure': 'equity at the end', 'old': former.eod_equity, 'new': fresh.eod_equity}
+            { 'measure': 'total P&L', 'old': former.total_pnl, 'new': fresh.total_pnl },
+            { 'measure': 'realized P&L', 'old': former.realized_pnl, 'new': fresh.realized_pnl },
+            { 'measure': 'change of unrealized', 'old': former.unrealized_change, 'new': fresh.unrealized_change },
+            { 'measure': 'broker''s net P&L', 'old': former.broker_net, 'new': fresh.broker_net },
+            { 'measure': 'flow', 'old': former.flow, 'new': fresh.flow },
+            { 'measure': 'equity at the end', 'old': former.eod_equity, 'new': fresh.eod_equity }
         ] as measures
     from pnl.account_daily_version as fresh
     inner join pnl.account_daily_version as former
@@ -35,12 +35,12 @@ position_changes as (
         fresh.reason,
         fresh.known_from,
         [
-            {'measure': 'total P&L', 'old': former.total_pnl, 'new': fresh.total_pnl},
+            { 'measure': 'total P&L', 'old': former.total_pnl, 'new': fresh.total_pnl },
             {
                 'measure': 'quantity',
                 'old': cast(former.quantity as decimal(28, 10)), 'new': cast(fresh.quantity as decimal(28, 10))
             },
-            {'measure': 'market value', 'old': former.market_value, 'new': fresh.market_value}
+            { 'measure': 'market value', 'old': former.market_value, 'new': fresh.market_value }
         ] as measures
     from pnl.position_daily_version as fresh
     inner join pnl.position_daily_version as former

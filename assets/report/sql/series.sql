@@ -27,8 +27,8 @@ held as (
         trading_date,
         sum(abs(market_value)) as gross,
         sum(market_value) as net_exposure
-    from core.position_eod
-    where coalesce(instrument_type, '') <> 'CASH'
+    from pnl.position_daily
+    where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH'
     group by trading_date
 )
 

@@ -1,0 +1,183 @@
+"""`daybook instructions`: list what was asked of option positions, submit more, cancel one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.cli import console
+from dagster_project.cli.options import AsJson
+from dagster_project.cli.positions import finish, rows_of
+from dagster_project.cli.trading import Account, DryRun, Manner, Timeout, Wait, Yes, carry_out, instructions_table
+from pipelines.errors import ConfigurationError
+
+instructions = typer.Typer(
+    name="instructions",
+    help="Exercise instructions: list them, submit some, cancel one.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+AnyInstrument = Annotated[
+    str | None, typer.Option("--instrument", metavar="I", help="This contract alone: its UUID, or its symbol.")
+]
+Kind = Annotated[
+    str | None, typer.Option("--type", metavar="T", help="EXERCISE, DO_NOT_EXERCISE or CONTRARY_EXERCISE.")
+]
+Contract = Annotated[
+    str | None,
+    typer.Option("--instrument", metavar="I", help="The contract: its UUID, or the symbol of one that is held."),
+]
+Quantity = Annotated[str | None, typer.Option("--quantity", metavar="N", help="How many contracts.")]
+Key = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="Your idempotency key; one is made where it isn't given.")
+]
+Batch = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="FILE", help="A batch instead, .json or CSV, under the broker's own names."),
+]
+InstructionId = Annotated[
+    str, typer.Option("--id", metavar="ID", help="The broker's id of the instruction, not your key.")
+]
+
+
+@instructions.command("list")
+def list_instructions(*, account: Account, instrument: AnyInstrument = None, json: AsJson = False) -> int:
+    """List an account's instructions as the broker states them now. Nothing is landed.
+
+    Rows that were rejected before they were accepted are in no list of the broker's: `daybook sql` finds them in
+    raw.position_instructions.
+
+    \b
+    Examples:
+      daybook instructions list --account 19816
+      daybook instructions list --account 19816 --json
+    """
+    from pipelines.broker.client import BrokerClient
+    from pipelines.settings import Settings
+    from pipelines.trading.requests import checked_account
+
+    settings = Settings.from_env()
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        read = client.instructions(checked_account(account))
+    rows = rows_of(read)
+    if instrument is not None:
+        named = instrument.replace(" ", "").upper()
+        rows = [
+            row for row in rows if named in (row["instrument_id"].upper(), (row.get("symbol") or "").replace(" ", ""))
+        ]
+    if json:
+        console.show_json(rows)
+    else:
+        if rows:
+            console.show(instructions_table(rows))
+        console.say(f"{len(rows):,} instructions")
+    return finish(read)
+
+
+@instructions.command("submit")
+def submit(
+    *,
+    account: Account,
+    kind: Kind = None,
+    instrument: Contract = None,
+    quantity: Quantity = None,
+    key: Key = None,
+    file: Batch = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    timeout: Timeout = 60.0,
+    wait: Wait = 10.0,
+    json: AsJson = False,
+) -> int:
+    """Submit instructions: shows what each would do at today's price, asks, sends one request, once.
+
+    The key goes out as client_instruction_id and is written down before. A batch has the columns instruction_type,
+    instrument_id, quantity and, if you like, client_instruction_id. Asks for the word submit. Exit codes: 0 done,
+    1 rejected, 2 answered no, 3 partial or unknown.
+
+    \b
+    Examples:
+      daybook instructions submit --account 19816 --type EXERCISE --instrument "AAPL  251219C00140000" --quantity 2
+      daybook instructions submit --account 19816 --file batch.csv --dry-run
+    """
+    from pipelines.broker.client import BrokerClient
+    from pipelines.broker.trading import refuse_other_accounts
+    from pipelines.settings import Settings
+    from pipelines.trading.batch import instruction_row, read_batch, with_keys
+    from pipelines.trading.journal import new_run_id
+    from pipelines.trading.preview import instrument_id_of, preview_instructions, read_positions
+    from pipelines.trading.requests import checked_account, submit_instructions
+
+    wanted = _wanted(file, kind, instrument, quantity, key) or read_batch(file or Path())
+    settings = Settings.from_env()
+    refuse_other_accounts(settings, checked_account(account))
+    manner = Manner(yes, dry_run, json, timeout, wait)
+    manner.refuse_unasked()
+    settings.trading_key()
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        run_id = new_run_id(client.clock().now)
+        positions = read_positions(client, account)
+        rows = [row | {"instrument_id": instrument_id_of(positions, row["instrument_id"])} for row in wanted]
+        made = [
+            instruction_row(row, f"Instruction {number}: " if file else "")
+            for number, row in enumerate(with_keys(rows, run_id), 1)
+        ]
+        request = submit_instructions(account, made)
+        preview = preview_instructions(client, positions, request)
+        return carry_out(settings, client, request, preview, manner, word="submit", run_id=run_id)
+
+
+@instructions.command("cancel")
+def cancel(
+    *,
+    account: Account,
+    instruction_id: InstructionId,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    timeout: Timeout = 60.0,
+    wait: Wait = 10.0,
+    json: AsJson = False,
+) -> int:
+    """Cancel an instruction: shows it, asks for the word cancel, sends one request, once.
+
+    The answer says CANCEL_REQUESTED; whether it was in time, `daybook instructions list` shows later. Exit codes:
+    0 done, 1 rejected, 2 answered no, 3 partial or unknown.
+
+    \b
+    Examples:
+      daybook instructions cancel --account 19816 --id 0195f6d0-a1b2-7c3d-8e4f-5a6b7c8d9e02
+    """
+    from pipelines.broker.client import BrokerClient
+    from pipelines.broker.trading import refuse_other_accounts
+    from pipelines.settings import Settings
+    from pipelines.trading.preview import preview_cancelling, read_instructions
+    from pipelines.trading.requests import cancel_instruction
+
+    request = cancel_instruction(account, instruction_id)
+    settings = Settings.from_env()
+    refuse_other_accounts(settings, account)
+    manner = Manner(yes, dry_run, json, timeout, wait)
+    manner.refuse_unasked()
+    settings.trading_key()
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        preview = preview_cancelling(read_instructions(client, account), request)
+        return carry_out(settings, client, request, preview, manner, word="cancel")
+
+
+def _wanted(
+    file: Path | None, kind: str | None, instrument: str | None, quantity: str | None, key: str | None
+) -> list[dict[str, str]] | None:
+    """The one instruction of the options; None where a file is named instead. Raises ConfigurationError."""
+    options = {"--type": kind, "--instrument": instrument, "--quantity": quantity, "--key": key}
+    given = [name for name, value in options.items() if value is not None]
+    if file is not None and given:
+        raise ConfigurationError(f"{given[0]} and --file exclude each other: a batch names everything itself.")
+    if file is not None:
+        return None
+    missing = [name for name in ("--type", "--instrument", "--quantity") if options[name] is None]
+    if missing:
+        raise ConfigurationError(f"{', '.join(missing)} is missing: name the instruction, or a batch with --file.")
+    row = {"instruction_type": str(kind), "instrument_id": str(instrument), "quantity": str(quantity)}
+    return [row | ({"client_instruction_id": key} if key is not None else {})]

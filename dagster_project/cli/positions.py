@@ -1,0 +1,157 @@
+"""`daybook positions`: list what the broker says is held, close one position, close all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dagster_project.cli import console
+from dagster_project.cli.options import AsJson
+from dagster_project.cli.trading import Account, CancelOrders, DryRun, Manner, Timeout, Wait, Yes, carry_out
+
+if TYPE_CHECKING:
+    from pipelines.broker.read import Read
+
+PARTIAL = 3
+
+positions = typer.Typer(
+    name="positions",
+    help="The broker's positions: list them, close one, close all of an account.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Instrument = Annotated[str, typer.Option("--instrument", metavar="I", help="The instrument: its UUID, or its symbol.")]
+AnyInstrument = Annotated[
+    str | None, typer.Option("--instrument", metavar="I", help="This instrument alone: its UUID, or its symbol.")
+]
+
+
+@positions.command("list")
+def list_positions(*, account: Account, instrument: AnyInstrument = None, json: AsJson = False) -> int:
+    """List an account's positions as the broker states them now. Nothing is landed.
+
+    \b
+    Examples:
+      daybook positions list --account 19816
+      daybook positions list --account 19816 --instrument AAPL --json
+    """
+    from pipelines.broker.client import BrokerClient
+    from pipelines.settings import Settings
+    from pipelines.trading.preview import find_position
+    from pipelines.trading.requests import checked_account
+
+    settings = Settings.from_env()
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        read = client.positions(checked_account(account))
+    rows = rows_of(read)
+    if instrument is not None and read.complete:
+        rows = [find_position(rows, instrument)]
+    if json:
+        console.show_json(rows)
+    else:
+        _show(rows)
+    return finish(read)
+
+
+@positions.command("close")
+def close(
+    *,
+    account: Account,
+    instrument: Instrument,
+    cancel_orders: CancelOrders = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    timeout: Timeout = 60.0,
+    wait: Wait = 10.0,
+    json: AsJson = False,
+) -> int:
+    """Close one position: shows it, asks, sends one order request, once.
+
+    Asks for the symbol or UUID to be typed again. Exit codes: 0 done, 1 rejected, 2 answered no, 3 partial or unknown.
+
+    \b
+    Examples:
+      daybook positions close --account 19816 --instrument AAPL
+      daybook positions close --account 19816 --instrument AAPL --cancel-orders --dry-run
+    """
+    from pipelines.trading.requests import close_position
+
+    request = close_position(account, instrument, cancel_orders=cancel_orders)
+    return _close(request, Manner(yes, dry_run, json, timeout, wait), word=instrument)
+
+
+@positions.command("close-all")
+def close_all(
+    *,
+    account: Account,
+    cancel_orders: CancelOrders = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    timeout: Timeout = 60.0,
+    wait: Wait = 10.0,
+    json: AsJson = False,
+) -> int:
+    """Close every position of an account: shows them, asks for the account id, sends one request, once.
+
+    Exit codes: 0 done, 1 rejected, 2 answered no, 3 partial or unknown.
+
+    \b
+    Examples:
+      daybook positions close-all --account 19816 --dry-run
+      daybook positions close-all --account 19816 --cancel-orders
+    """
+    from pipelines.trading.requests import close_positions
+
+    request = close_positions(account, cancel_orders=cancel_orders)
+    return _close(request, Manner(yes, dry_run, json, timeout, wait), word=account)
+
+
+def _close(request: Any, manner: Manner, *, word: str) -> int:
+    from pipelines.broker.client import BrokerClient
+    from pipelines.broker.trading import refuse_other_accounts
+    from pipelines.settings import Settings
+    from pipelines.trading.preview import preview_closing, read_positions
+
+    settings = Settings.from_env()
+    refuse_other_accounts(settings, request.account_id)
+    manner.refuse_unasked()
+    settings.trading_key()
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        preview = preview_closing(read_positions(client, request.account_id), request)
+        return carry_out(settings, client, request, preview, manner, word=word)
+
+
+def rows_of(read: Read) -> list[dict[str, Any]]:
+    """The rows that were read."""
+    return [row for batch in read.batches for row in batch]
+
+
+def finish(read: Read) -> int:
+    """The exit code of a listing, and where it isn't whole a sentence: 3 where there are rows to look at, else 1."""
+    if read.complete:
+        return 0
+    console.complain(f"This is not the whole list: {read.error}." if read.rows else f"{read.error}.")
+    return PARTIAL if read.rows else 1
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from decimal import Decimal
+
+    numbers = ("quantity", "free", "market value", "unrealized")
+    table = console.table("", "symbol", "type", *numbers, "instrument", numbers=numbers)
+    for row in rows:
+        unrealized = row.get("unrealized_pnl")
+        table.add_row(
+            Text(console.printable(row["symbol"])),
+            Text(console.printable(row["instrument_type"])),
+            console.quantity(Decimal(row["quantity"])),
+            console.quantity(Decimal(row["available_quantity"])),
+            console.money(Decimal(row["market_value"])),
+            console.money(None if unrealized is None else Decimal(unrealized)),
+            Text(console.printable(row["instrument_id"])),
+        )
+    if rows:
+        console.show(table)
+    console.say(f"{len(rows):,} positions")

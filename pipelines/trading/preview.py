@@ -1,0 +1,243 @@
+"""What a request would do, from a fresh read: what is held, which way it would be traded, what an instruction moves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from models.trading import UUID, InstructionKind, InstructionRow
+from pipelines.broker.client import BrokerClient
+from pipelines.broker.read import Read
+from pipelines.errors import BrokerError, ConfigurationError
+from pipelines.trading.requests import TradeRequest
+
+Row = dict[str, Any]
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A position that would be closed. `quantity` and `market_value` are negative when short; `available` is the part
+    that the broker calls free to act on, `side` that of the closing order."""
+
+    symbol: str
+    instrument_id: str
+    quantity: Decimal
+    available: Decimal
+    side: str
+    market_value: Decimal
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an instruction would do at today's price. None is unknown, never zero.
+
+    `held` is the position in contracts, `shares` what comes in (negative: goes out), `strike_cash` what is paid for it
+    (negative) or received, `price` the underlying's, `moneyness` the gain per share (negative: out of the money),
+    `worth` the same for all shares. DO_NOT_EXERCISE moves nothing: its `worth` is what would be given up.
+    """
+
+    instruction_type: InstructionKind
+    symbol: str
+    instrument_id: str
+    contracts: Decimal
+    held: Decimal | None
+    expiry: str | None = None
+    shares: Decimal | None = None
+    strike_cash: Decimal | None = None
+    price: Decimal | None = None
+    moneyness: Decimal | None = None
+    worth: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Cancelling:
+    """An instruction that would be cancelled."""
+
+    id: str
+    key: str | None
+    instruction_type: str
+    symbol: str | None
+    contracts: Decimal
+    status: str
+
+
+@dataclass
+class Preview:
+    """What would happen, line by line, and what the person should know besides."""
+
+    lines: Sequence[Closing | Effect | Cancelling]
+    warnings: list[str] = field(default_factory=list)
+
+    def as_json(self) -> list[dict[str, str | None]]:
+        """Its lines for a record or a script: numbers as text, with all their digits."""
+        return [{name: _plain(value) for name, value in asdict(line).items()} for line in self.lines]
+
+
+def read_positions(client: BrokerClient, account_id: str) -> list[Row]:
+    """The account's positions, proven whole. Raises BrokerError where they aren't: nobody knows what would happen."""
+    return _whole(client.positions(account_id))
+
+
+def read_instructions(client: BrokerClient, account_id: str) -> list[Row]:
+    """The account's instructions as the broker lists them. Raises BrokerError."""
+    return _whole(client.instructions(account_id))
+
+
+def find_position(positions: Sequence[Row], name: str) -> Row:
+    """The position that a UUID or a symbol names. Raises ConfigurationError for none, or for more than one."""
+    found = [row for row in positions if name in (row["instrument_id"], row["symbol"]) or _same(row["symbol"], name)]
+    if not found:
+        raise ConfigurationError(f"The account holds no position in {name!r}.")
+    if len({row["instrument_id"] for row in found}) > 1:
+        ids = ", ".join(sorted(row["instrument_id"] for row in found))
+        raise ConfigurationError(f"The account holds {len(found)} positions called {name!r}: name one of {ids}.")
+    return found[0]
+
+
+def instrument_id_of(positions: Sequence[Row], name: str) -> str:
+    """The instrument id that an instruction needs, where a symbol was given: that of the position of this name."""
+    return name if re.fullmatch(UUID, name) else str(find_position(positions, name)["instrument_id"])
+
+
+def preview_closing(positions: Sequence[Row], request: TradeRequest) -> Preview:
+    """What closing one position, or all, would trade. Raises ConfigurationError where the one isn't held."""
+    wanted = [find_position(positions, request.instrument)] if request.instrument else positions
+    lines = [_closing(row) for row in wanted if row["instrument_type"] != "CASH" and Decimal(row["quantity"])]
+    claimed = [line.symbol for line in lines if abs(line.available) < abs(line.quantity)]
+    warnings = (
+        [f"Not all of {', '.join(claimed)} is free: an order or an instruction has a claim on it."] if claimed else []
+    )
+    if not lines:
+        warnings.append("There is nothing to close.")
+    return Preview(lines, warnings)
+
+
+def preview_instructions(client: BrokerClient, positions: Sequence[Row], request: TradeRequest) -> Preview:
+    """What the instructions would do at today's prices, as far as contracts and prices are known."""
+    read = client.option_contracts([row.instrument_id for row in request.rows])
+    contracts = {row["id"]: row for row in _rows(read)}
+    held = {row["instrument_id"]: row for row in positions}
+    lines = [_effect(row, contracts.get(row.instrument_id), held) for row in request.rows]
+    warnings = (
+        [] if read.complete else [f"The contracts could not be read, so what they would move is unknown: {read.error}"]
+    )
+    return Preview(lines, warnings + [each for line in lines for each in _doubts(line)])
+
+
+def preview_cancelling(instructions: Sequence[Row], request: TradeRequest) -> Preview:
+    """The instruction that would be cancelled. Raises ConfigurationError where the broker doesn't list it."""
+    row = next((row for row in instructions if row["id"] == request.instruction_id), None)
+    if row is None:
+        raise ConfigurationError(
+            f"The broker lists no instruction {request.instruction_id} for account {request.account_id}: "
+            f"`daybook instructions list --account {request.account_id}` shows what there is."
+        )
+    line = Cancelling(
+        id=row["id"],
+        key=row.get("client_instruction_id"),
+        instruction_type=row["instruction_type"],
+        symbol=row.get("symbol"),
+        contracts=Decimal(row["quantity"]),
+        status=row["status"],
+    )
+    final = row["status"] in ("ACCEPTED", "REJECTED", "CANCELLED")
+    return Preview([line], [f"It is {row['status']}, which is final: the broker will refuse."] if final else [])
+
+
+def _closing(row: Row) -> Closing:
+    quantity = Decimal(row["quantity"])
+    return Closing(
+        symbol=row["symbol"],
+        instrument_id=row["instrument_id"],
+        quantity=quantity,
+        available=Decimal(row["available_quantity"]),
+        side="SELL" if quantity > 0 else "BUY",
+        market_value=Decimal(row["market_value"]),
+    )
+
+
+def _effect(row: InstructionRow, contract: Row | None, held: dict[str, Row]) -> Effect:
+    position = held.get(row.instrument_id)
+    contracts = Decimal(row.quantity)
+    known = Effect(
+        instruction_type=row.instruction_type,
+        symbol=(position or contract or {}).get("symbol") or row.instrument_id,
+        instrument_id=row.instrument_id,
+        contracts=contracts,
+        held=Decimal(position["quantity"]) if position else None,
+        expiry=(contract or {}).get("expiry"),
+    )
+    terms = _terms(contract)
+    return (
+        known
+        if terms is None or contract is None
+        else _moved(known, terms, held.get(contract["underlying_instrument_id"]))
+    )
+
+
+def _terms(contract: Row | None) -> tuple[int, Decimal, Decimal] | None:
+    """Direction (1 for a call, -1 for a put), strike and multiplier; None unless all are known."""
+    if contract is None or contract.get("underlying_instrument_id") is None:
+        return None
+    direction = {"CALL": 1, "PUT": -1}.get(contract.get("contract_type") or "")
+    strike, multiplier = contract.get("strike_price"), contract.get("multiplier")
+    if direction is None or strike is None or multiplier is None:
+        return None
+    return direction, Decimal(strike), Decimal(multiplier)
+
+
+def _moved(known: Effect, terms: tuple[int, Decimal, Decimal], underlying: Row | None) -> Effect:
+    direction, strike, multiplier = terms
+    units = known.contracts * multiplier
+    lapses = known.instruction_type == "DO_NOT_EXERCISE"
+    said = (underlying or {}).get("instrument_price")
+    price = Decimal(said) if said is not None else None
+    moneyness = direction * (price - strike) if price is not None else None
+    return replace(
+        known,
+        shares=ZERO if lapses else direction * units,
+        strike_cash=ZERO if lapses else -direction * units * strike,
+        price=price,
+        moneyness=moneyness,
+        worth=moneyness * units if moneyness is not None else None,
+    )
+
+
+def _doubts(line: Effect) -> list[str]:
+    """What speaks against an instruction. The broker decides; the person should know."""
+    doubts = []
+    if line.held is None or line.held < line.contracts:
+        has = "none" if line.held is None else f"{line.held.normalize():f}"
+        doubts.append(f"{line.symbol}: {line.contracts.normalize():f} contracts, and the account holds {has}.")
+    if line.moneyness is not None and line.moneyness < 0 and line.instruction_type != "DO_NOT_EXERCISE":
+        doubts.append(
+            f"{line.symbol} is out of the money: exercising it costs {-(line.worth or ZERO):,.2f} at today's price."
+        )
+    if line.moneyness is not None and line.moneyness > 0 and line.instruction_type == "DO_NOT_EXERCISE":
+        doubts.append(f"{line.symbol} is in the money: letting it lapse gives up {line.worth:,.2f} at today's price.")
+    if line.instruction_type != "EXERCISE" and line.expiry:
+        doubts.append(f"{line.symbol}: {line.instruction_type} is taken on the expiration date only, {line.expiry}.")
+    return doubts
+
+
+def _whole(read: Read) -> list[Row]:
+    if not read.complete:
+        raise BrokerError(f"Nothing was sent, for what is there could not be read: {read.error}.")
+    return _rows(read)
+
+
+def _rows(read: Read) -> list[Row]:
+    return [row for batch in read.batches for row in batch]
+
+
+def _same(symbol: str, name: str) -> bool:
+    """Whether two spellings are one symbol: options are written padded and compact."""
+    return symbol.replace(" ", "").upper() == name.replace(" ", "").upper()
+
+
+def _plain(value: object) -> str | None:
+    return f"{value:f}" if isinstance(value, Decimal) else None if value is None else str(value)

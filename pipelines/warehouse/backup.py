@@ -1,0 +1,240 @@
+"""Backups of a home: made while nobody writes, proven by opening and recounting, restored beside what was there.
+
+A backup is a folder, `backups/<time>/`, that appears whole or not at all: the warehouse as a DuckDB file, what dlt has
+not loaded yet, adjustments.csv, on request the archive, and backup.json with the hash of every file and the number of rows of every
+table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+
+from pipelines.archive import sync_folder, write_durably
+from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.evening import PUBLISHED_SCHEMAS
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import open_warehouse, remembered
+from pipelines.warehouse.contents import contents, differences, row_counts
+from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.publish import copy_at_rest, publish
+
+NOTE = "backup.json"
+WAREHOUSE = "warehouse.duckdb"
+#: What a home is, besides its archive, and what is made again from it.
+KEPT = (WAREHOUSE, "adjustments.csv", "dlt")
+DERIVED = ("warehouse.duckdb.wal", "daybook.duckdb")
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What backup.json says: `tables` their rows, `files` their SHA-256, `archive` where the archive was, when it is not in it."""
+
+    made_at: str
+    broker_host: str
+    duckdb: str
+    tables: dict[str, int]
+    files: dict[str, str]
+    archive: str | None
+
+
+def make_backup(
+    con: duckdb.DuckDBPyConnection, settings: Settings, *, with_archive: bool = False, tell: Tell = lambda _: None
+) -> Path:
+    """Back up the home whose open warehouse is `con`; the new folder. The caller holds the run lock.
+
+    Raises DaybookError, with nothing left behind, where it can't be made or is not, read again, what was copied.
+    """
+    now = datetime.now(UTC)
+    folder = settings.backups / f"{now:%Y%m%dT%H%M%S}Z"
+    draft = settings.backups / f".{folder.name}.making"
+    for left in settings.backups.glob(".*.making"):  # a killed backup's; we hold the lock
+        shutil.rmtree(left)
+    try:
+        if folder.exists():
+            raise DaybookError(f"{folder} is there already: two backups were asked for in one second; try again.")
+        _fill(con, settings, draft, with_archive=with_archive, tell=tell)
+        tables = _proven_equal(con, draft / WAREHOUSE, tell)
+        archive = None if with_archive else str(settings.archive)
+        host = remembered(con, "broker_host") or settings.broker_host
+        backup = Backup(now.isoformat(), host, duckdb.__version__, tables, _hashes(draft), archive)
+        write_durably(draft / NOTE, orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2))
+        draft.rename(folder)
+        sync_folder(settings.backups)
+    except (OSError, duckdb.Error, subprocess.CalledProcessError) as error:
+        raise DaybookError(f"No backup was made ({_reason(error)}): free the space or check the disk.") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def read_backup(folder: Path) -> Backup:
+    """What a backup says of itself. Raises ConfigurationError where the folder is none, DaybookError where it is damaged."""
+    try:
+        said = orjson.loads((folder / NOTE).read_bytes())
+        backup = Backup(**said)
+    except OSError as error:
+        raise ConfigurationError(f"{folder} is not a backup: it has no {NOTE} ({error.strerror}).") from error
+    except (ValueError, TypeError) as error:
+        raise DaybookError(f"{folder / NOTE} is damaged: use another backup.") from error
+    return backup
+
+
+def verify_backup(folder: Path, tell: Tell = lambda _: None) -> Backup:
+    """Read a backup to the last byte, and count the rows of every table. Raises DaybookError for the first thing wrong."""
+    backup = read_backup(folder)
+    for name, digest in backup.files.items():
+        tell(f"reading {name}")
+        if not (folder / name).is_file():
+            raise DaybookError(f"{folder / name} is gone: use another backup.")
+        if _digest(folder / name) != digest:
+            raise DaybookError(f"{folder / name} is damaged: it is not what was backed up; use another backup.")
+    tell("counting")
+    found = row_counts(_contents_of(folder / WAREHOUSE))
+    wrong = sorted(name for name in found.keys() | backup.tables.keys() if found.get(name) != backup.tables.get(name))
+    if wrong:
+        raise DaybookError(f"{folder / WAREHOUSE} has not the rows that were backed up in {', '.join(wrong[:3])}.")
+    return backup
+
+
+def restore(
+    folder: Path, settings: Settings, *, force: bool = False, wait: float = 60.0, tell: Tell = lambda _: None
+) -> tuple[Backup, Path | None]:
+    """Put a backup in the place of the home, proven first, and publish it; the backup, and where the former files are.
+
+    Raises ConfigurationError where the home has books and `force` is not given. With it they are moved aside, never
+    deleted. Raises DaybookError for a backup that is damaged, LockedOut while a run goes on.
+    """
+    backup = verify_backup(folder, tell)
+    settings.prepare_home()
+    with run_lock(settings.run_lock, wait=wait, on_wait=tell):
+        names = [*KEPT, *DERIVED, *(["archive"] if backup.archive is None else [])]
+        there = [name for name in names if _is_something(settings.home / name)]
+        if there and not force:
+            raise ConfigurationError(
+                f"{settings.home} has books already ({', '.join(there)}): set DAYBOOK_HOME to a new folder, or give "
+                "--force, which moves them aside."
+            )
+        draft = settings.home / ".restoring"
+        shutil.rmtree(draft, ignore_errors=True)
+        tell("copying")
+        try:
+            _copy_tree(folder, draft, list(backup.files))
+            aside = _move_aside(settings.home, there) if there else None
+            for name in [name for name in names if (draft / name).exists()]:
+                _out_of_the_way(settings.home / name)
+                (draft / name).rename(settings.home / name)
+            sync_folder(settings.home)
+        except OSError as error:
+            raise DaybookError(f"{folder} could not be restored ({_reason(error)}).") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        tell("publishing")
+        with open_warehouse(settings.warehouse) as con:
+            publish(con, settings.published, PUBLISHED_SCHEMAS)
+    return backup, aside
+
+
+def latest_backup(backups: Path) -> Path | None:
+    """The newest backup of a folder of them."""
+    return max((note.parent for note in backups.glob(f"*/{NOTE}") if note.parent.name[0] != "."), default=None)
+
+
+def _fill(con: duckdb.DuckDBPyConnection, settings: Settings, draft: Path, *, with_archive: bool, tell: Tell) -> None:
+    draft.mkdir(parents=True, mode=0o700)
+    tell("copying the warehouse")
+    copy_at_rest(con, draft / WAREHOUSE)
+    names = ["adjustments.csv", "dlt", *(["archive"] if with_archive else [])]
+    paths = [path for name in names for path in _files(settings.home / name)]
+    _copy_tree(settings.home, draft, [str(path.relative_to(settings.home)) for path in paths])
+
+
+def _proven_equal(con: duckdb.DuckDBPyConnection, copy: Path, tell: Tell) -> dict[str, int]:
+    """The rows of every table, once the copy has been read whole and is the same as the warehouse."""
+    tell("reading the copy")
+    found = _contents_of(copy)
+    wrong = differences(contents(con), found)
+    if wrong:
+        raise DaybookError(f"No backup was made: the copy differs from the warehouse in {', '.join(wrong[:3])}.")
+    return row_counts(found)
+
+
+def _contents_of(path: Path) -> dict[str, tuple[int, str]]:
+    try:
+        with duckdb.connect(path, read_only=True) as con:
+            return contents(con)
+    except duckdb.Error as error:
+        raise DaybookError(f"{path} can't be read ({_reason(error)}).") from error
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    yield from sorted(each for each in path.rglob("*") if each.is_file() and not each.is_symlink())
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): _digest(path) for path in _files(folder)}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy_tree(source: Path, target: Path, names: list[str]) -> None:
+    """Copies files, durably, with the folders that they lie in."""
+    folders = set()
+    for name in names:
+        if not (copy := target / name).resolve().is_relative_to(target.resolve()):
+            raise DaybookError(f"{source / NOTE} names a file outside of the backup: it is not one of ours.")
+        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not copy.exists():
+            shutil.copyfile(source / name, copy)
+        copy.chmod(0o600)
+        handle = os.open(copy, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        folders.add(copy.parent)
+    for folder in folders:
+        sync_folder(folder)
+
+
+def _move_aside(home: Path, names: list[str]) -> Path:
+    aside = home / "replaced" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    aside.mkdir(parents=True, mode=0o700)
+    for name in names:
+        (home / name).rename(aside / name)
+    sync_folder(aside)
+    return aside
+
+
+def _out_of_the_way(path: Path) -> None:
+    """Removes the empty folder that prepare_home made."""
+    if path.is_dir():
+        path.rmdir()
+
+
+def _is_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said: Any = getattr(error, "stderr", None) or str(error)
+    return str(said).strip().splitlines()[-1] if str(said).strip() else type(error).__name__

@@ -1,0 +1,173 @@
+"""The explorer in a real browser: the books' own figures, a day opened, two instants compared, nothing fetched."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from dagster_project.explore.questions import NOW, Scope, instant, shown
+from dagster_project.explore.questions import Books as Questions
+from pipelines.errors import ConfigurationError
+from tests.e2e.browser import Page, needs_chromium, page
+from tests.e2e.command_line import DAYBOOK, daybook, environment
+from tests.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books, example_books
+
+#: Marimo's parts keep their text in shadow roots: everything that can be read on the page.
+_TEXT = """
+    (function read(node) {
+        const own = node.nodeType === 3 ? node.data : node.value && node.tagName === 'INPUT' ? node.value : '';
+        const children = [...(node.shadowRoot ? node.shadowRoot.childNodes : []), ...node.childNodes];
+        return [own, ...children.filter(c => c.tagName !== 'STYLE' && c.tagName !== 'SCRIPT').map(read)].join(' ');
+    })(document.body).replace(/\\s+/g, ' ')
+"""
+_FIND = """
+    function find(selector, node = document.body) {
+        const inside = [...(node.shadowRoot ? node.shadowRoot.childNodes : []), ...node.childNodes];
+        const own = node.matches && node.matches(selector) ? [node] : [];
+        return own.concat(...inside.filter(c => c.nodeType === 1).map(c => find(selector, c)));
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Books:
+    """The books, replayed once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    return example_books(base if worker_id == "master" else base.parent)
+
+
+@contextmanager
+def explorer(home: Path, log: Path) -> Iterator[str]:
+    """`daybook explore` on a free port; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with log.open("wb") as output:
+        command = [DAYBOOK, "explore", "--headless", "--port", str(port)]
+        process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=output, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"http://\S+", log.read_text())):
+            assert time.monotonic() < deadline, log.read_text()
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.2)
+        yield found.group()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def wait_for(tab: Page, words: str) -> str:
+    """The text of the page, once it has these words."""
+    deadline = time.monotonic() + 60
+    while words not in (text := str(tab.run(_TEXT))):
+        assert time.monotonic() < deadline, f"{words!r} is not in {text}"
+        time.sleep(0.3)
+    return text
+
+
+def type_into(tab: Page, placeholder: str, words: str) -> None:
+    tab.run(f"{_FIND} find('input[placeholder=\"{placeholder}\"]').at(-1).focus()")
+    tab.ask("Input.insertText", text=words)
+    for kind in ("keyDown", "keyUp"):
+        tab.ask("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+    tab.run("document.activeElement.blur()")
+
+
+@needs_chromium
+@pytest.mark.heavy
+def test_a_day_is_found_opened_and_compared(books: Books, tmp_path: Path) -> None:
+    with explorer(books.published.parent, tmp_path / "log") as url, page() as tab:
+        tab.look(1280, 1600)
+        tab.open(url)
+        text = wait_for(tab, "rows, ")
+        assert f"{books.made(LONG_SHORT, LAST):,.2f}" in text
+        assert "days are not complete" in text
+        tab.run(f"{_FIND} find('[role=checkbox]')[0].click()")
+        text = wait_for(tab, f"{LONG_SHORT} on {LAST}")
+        text = wait_for(tab, "price_grade")
+        assert f"{books.truth.day(LONG_SHORT, LAST).positions[AAPL].value:,.2f}" in text
+        type_into(tab, "2005-03-04 22:00", "2005-03-04 16:30")
+        text = wait_for(tab, "PRICE_CORRECTION")
+        tab.keep("explorer")
+        elsewhere = {urlsplit(asked).hostname for asked in tab.requests if asked.startswith("http")}
+        assert elsewhere <= {"localhost", "127.0.0.1"}
+        assert not [each for each in tab.trouble if each["method"] == "Runtime.exceptionThrown"]
+
+
+@needs_chromium
+def test_without_the_token_nothing_is_shown(books: Books, tmp_path: Path) -> None:
+    with explorer(books.published.parent, tmp_path / "log") as url, page() as tab:
+        tab.open(url.partition("?")[0])
+        time.sleep(2)
+        assert "P&L by account" not in str(tab.run(_TEXT))
+
+
+def test_an_explorer_of_nothing_says_how_to_get_something(tmp_path: Path) -> None:
+    ended = daybook("explore", "--headless", home=tmp_path)
+    assert ended.code == 1
+    assert "Nothing has been published" in ended.sentence
+
+
+def test_the_questions_have_the_books_own_answers(books: Books) -> None:
+    ask = Questions(books.published)
+    ids, first, last = ask.extent()
+    assert (ids, first, last) == (sorted(ACCOUNTS), books.days[0], LAST)
+    scope = Scope(ids, first, last)
+    daily = {(row["account_id"], row["trading_date"]): row["total_pnl"] for row in ask.daily(scope)}
+    assert daily == {(account, day): books.made(account, day) for account in ACCOUNTS for day in books.known(account)}
+    made = sum(row["total_pnl"] for row in ask.positions(LONG_SHORT, LAST))
+    assert made == books.made(LONG_SHORT, LAST)
+    assert [row["grade"] for row in ask.snapshots(LONG_SHORT, LATE_MARK)] == ["POST_CLOSE", "LATE"]
+    assert [row["version"] for row in ask.versions(LONG_SHORT, LATE_MARK)] == [1, 2]
+    assert MISSED in {row["trading_date"] for row in ask.days(scope) if row["status"] == "INCOMPLETE"}
+
+
+def test_two_instants_are_compared_whichever_they_are(books: Books) -> None:
+    ask = Questions(books.published)
+    scope = Scope([LONG_SHORT], books.days[0], LAST)
+    evening, night = datetime(2005, 3, 4, 22, tzinfo=UTC), datetime(2005, 3, 5, 9, tzinfo=UTC)
+    (row,) = ask.compared(scope, evening, night)
+    assert (row["trading_date"], row["reason"]) == (LATE_MARK, "PRICE_CORRECTION")
+    assert row["change"] == row["total_later"] - row["total_then"] != 0
+    new = [row for row in ask.compared(scope, evening, NOW) if row["reason"] == "NEW"]
+    assert {row["trading_date"] for row in new} == {day for day in books.days if day > LATE_MARK}
+    assert ask.compared(scope, evening, evening) == []
+
+
+def test_the_chart_marks_days_that_somebody_is_missing_from(books: Books) -> None:
+    ask = Questions(books.published)
+    whole = ask.chart(Scope([LONG_SHORT], date_after(MISSED, books), LAST))
+    holes = ask.chart(Scope([LONG_SHORT], books.days[0], LAST))
+    assert "f-doubt" in holes
+    assert 'class="f-doubt" d=""' not in whole
+    assert ask.chart(Scope([LONG_SHORT], LAST, books.days[0])) == ""
+
+
+def date_after(day: object, books: Books) -> object:
+    return books.days[books.days.index(day) + 1]  # type: ignore[arg-type]
+
+
+def test_instants_are_read_as_new_york_time_unless_they_say_otherwise() -> None:
+    assert instant("2005-03-04 22:00") == datetime(2005, 3, 5, 3, tzinfo=UTC)
+    assert instant("2005-03-04T22:00Z") == datetime(2005, 3, 4, 22, tzinfo=UTC)
+    assert instant("  ") is None
+    with pytest.raises(ConfigurationError, match="'soon' is not an instant"):
+        instant("soon")
+
+
+def test_what_is_shown_of_null_is_nothing_and_of_a_short_its_sign() -> None:
+    from decimal import Decimal
+
+    (row,) = shown([{"total_pnl": None, "quantity": Decimal("-300.00000000"), "day_pnl": Decimal("-1234.5600000000")}])
+    assert row == {"total_pnl": "", "quantity": "-300", "day_pnl": "-1,234.56"}
