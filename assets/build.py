@@ -1,4 +1,5 @@
-"""A build: raw to core, pnl and quality, in one transaction. No network, no orchestrator; running it again changes nothing."""
+"""A build: raw to core, pnl and quality, in one transaction. No network, no orchestrator; running it again
+changes nothing."""
 
 from __future__ import annotations
 

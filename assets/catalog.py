@@ -17,8 +17,10 @@ Kind = Literal["kept", "whole", "days", "working", "versions", "view"]
 class Table:
     """A table and its select. Folder = schema, file = table.
 
-    Kinds: `kept` is written by a command and only ever made, `whole` is small and made anew; `days` has its trading dates replaced; `working` is temporary within a build;
-    `versions` gains a version of each row that changed (the name is the view of current ones); `view` is computed when asked.
+    Kinds: `kept` is written by a command and only ever made, `whole` is small and made anew; `days` has its
+    trading dates replaced; `working` is temporary within a build;
+    `versions` gains a version of each row that changed (the name is the view of current ones); `view` is
+    computed when asked.
     """
 
     name: str

@@ -1,4 +1,5 @@
-"""What a build reads besides raw: the sessions, adjustments.csv, and its own earlier days, as temporary tables named input_*."""
+"""What a build reads besides raw: the sessions, adjustments.csv, and its own earlier days, as temporary tables
+named input_*."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from pipelines.settings import Settings
 
 
 def load_inputs(con: duckdb.DuckDBPyConnection, settings: Settings) -> TradingCalendar:
-    """Make the input tables that don't depend on the days built; the calendar with the broker's word over the shipped one."""
+    """Make the input tables that don't depend on the days built; the calendar with the broker's word over the
+    shipped one."""
     overrides = broker_overrides(con)
     calendar = TradingCalendar.load(overrides)
     _register(con, "input_session", _session_table(calendar, {override.date for override in overrides}))

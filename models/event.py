@@ -76,7 +76,7 @@ def unfold_events_by_date(data: Any) -> list[Any]:
     Raises ValueError for a reply without dates.
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("event_dates"), list):
-        raise ValueError("data has no event_dates")
+        raise ValueError("data has no event_dates")  # noqa: TRY004  (one kind of error for whatever isn't understood)
     rows: list[Any] = []
     seen: dict[Any, int] = {}
     for group in data["event_dates"]:

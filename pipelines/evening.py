@@ -1,4 +1,5 @@
-"""One evening's hold on the books: the home made ready, the run lock taken, the warehouse open, from the first page to the published copy."""
+"""One evening's hold on the books: the home made ready, the run lock taken, the warehouse open, from the first
+page to the published copy."""
 
 from __future__ import annotations
 

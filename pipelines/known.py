@@ -1,4 +1,5 @@
-"""What the warehouse already knows and the next read depends on: accounts, their last complete day, contracts, the broker's calendar."""
+"""What the warehouse already knows and the next read depends on: accounts, their last complete day, contracts,
+the broker's calendar."""
 
 from __future__ import annotations
 
@@ -53,13 +54,15 @@ def read_known(con: duckdb.DuckDBPyConnection) -> Known:
 
 
 def broker_overrides(con: duckdb.DuckDBPyConnection) -> list[Override]:
-    """What the broker's own calendar has said of each day that was asked for: its hours, or that the market was closed."""
+    """What the broker's own calendar has said of each day that was asked for: its hours, or that the market
+    was closed."""
     said = (override_of(*row) for row in con.execute(_HOURS).fetchall())
     return [override for override in said if override is not None]
 
 
 def override_of(day: date, status: str | None, sessions: str | None) -> Override | None:
-    """One answer of the market-hours endpoint as a calendar override; None where it says neither hours nor a closed day."""
+    """One answer of the market-hours endpoint as a calendar override; None where it says neither hours nor a
+    closed day."""
     regular = (orjson.loads(sessions) or {}).get("regular") if sessions else None
     if regular and regular.get("open") and regular.get("close"):
         return Override(day, datetime.fromisoformat(regular["open"]), datetime.fromisoformat(regular["close"]))

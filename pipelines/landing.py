@@ -1,4 +1,5 @@
-"""Landing: one run's tables through dlt into the warehouse, all of them or none, and what an earlier run left half done first."""
+"""Landing: one run's tables through dlt into the warehouse, all of them or none, and what an earlier run left
+half done first."""
 
 from __future__ import annotations
 

@@ -64,7 +64,8 @@ class Evening:
 
 
 def read_evening(client: BrokerClient, now: datetime, known: Known, only: tuple[str, ...], tell: Tell) -> Evening:
-    """Read everything that belongs to the trading day of `now`. Raises NoAccountList, Unauthorized, ConfigurationError."""
+    """Read everything that belongs to the trading day of `now`. Raises NoAccountList, Unauthorized,
+    ConfigurationError."""
     hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
     calendar = TradingCalendar.load([*known.overrides, *_said(hours)])
     evening = Evening(calendar.assign(now), calendar)
@@ -84,7 +85,8 @@ def read_evening(client: BrokerClient, now: datetime, known: Known, only: tuple[
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads that nobody waits for once something went wrong: Ctrl-C and a 401 end the run, not the slowest account."""
+    """Threads that nobody waits for once something went wrong: Ctrl-C and a 401 end the run, not the slowest
+    account."""
     pool = ThreadPoolExecutor(ACCOUNTS_AT_ONCE)
     try:
         yield pool

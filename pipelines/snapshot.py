@@ -35,7 +35,8 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a run read and landed. `alerts` are sentences for whoever minds the machine, `problems` for who reads the day."""
+    """What a run read and landed. `alerts` are sentences for whoever minds the machine, `problems` for who
+    reads the day."""
 
     run_id: str
     trading_date: date

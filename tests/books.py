@@ -403,7 +403,8 @@ def _expire(draw: Draw, account: _Account, day: int) -> None:
 
 
 def _exercise_early(draw: Draw, account: _Account, day: int) -> None:
-    """A long option exercised yesterday by instruction (perhaps in part), or a short one assigned, before it expires."""
+    """A long option exercised yesterday by instruction (perhaps in part), or a short one assigned, before it
+    expires."""
     world = account.world
     for option in world.options():
         lot = account.lot(option.id)

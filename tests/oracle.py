@@ -294,7 +294,8 @@ class _Oracle:
         return result
 
     def _expected(self, days: Iterable[date]) -> Iterable[tuple[str, date, list[Evening]]]:
-        """The accounts of each day: those that were asked for, or on a day when nobody asked those of the day before."""
+        """The accounts of each day: those that were asked for, or on a day when nobody asked those of the day
+        before."""
         roster: list[str] = []
         for day in days:
             evenings = self.days.get(day, [])
@@ -601,7 +602,7 @@ class _Oracle:
         """What contracts that went had cost: where nothing else happened, by how much the position's cost fell."""
         option = each.held.position.instrument_id
         after = span.end.held.get(option)
-        if not (fills.get(option) and span.loaded) and contracts == each.held.quantity - _quantity(after):
+        if not fills.get(option) and contracts == each.held.quantity - _quantity(after):
             spent = _cost(after)
             return None if spent is None or each.held.cost is None else each.held.cost - spent
         return each.part(each.held.cost, contracts)
@@ -609,11 +610,10 @@ class _Oracle:
     def _unmoved(
         self, span: _Span, fills: Mapping[str, list[Fill]], moves: Mapping[str, list[_Move]], instrument: str
     ) -> Decimal:
-        """Today's quantity less what trades and adjustments brought."""
+        """Today's quantity less what known trades and adjustments brought."""
         traded = ZERO
-        if span.loaded:
-            for fill in fills.get(instrument, ()):
-                traded += fill.quantity * self._ratio(instrument, span, fill.at)
+        for fill in fills.get(instrument, ()):
+            traded += fill.quantity * self._ratio(instrument, span, fill.at)
         moved = sum((move.quantity for move in moves.get(instrument, ())), ZERO)
         return _quantity(span.end.held.get(instrument)) - traded - moved
 
@@ -805,7 +805,8 @@ class _Known:
 
     def _is_split_suspect(self, q0: Decimal, q1: Decimal) -> bool:
         same_cost = _cost(self.start) is not None and _cost(self.start) == _cost(self.end)
-        return not self.fills and not self.moves and q0 * q1 > 0 and q0 != q1 and same_cost
+        is_untouched = not self.fills and not self.half_known and not self.moves
+        return is_untouched and q0 * q1 > 0 and q0 != q1 and same_cost
 
     def _only_grew(self, q0: Decimal, q1: Decimal) -> bool:
         """Nothing is known to have been closed, so nothing was realized."""

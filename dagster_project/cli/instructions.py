@@ -16,9 +16,16 @@ from pipelines.errors import ConfigurationError
 instructions = typer.Typer(
     name="instructions",
     help="Exercise instructions: list them, submit some, cancel one.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+@instructions.callback(invoke_without_command=True)
+def _instructions(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        console.say(context.get_help())
+
+
 AnyInstrument = Annotated[
     str | None, typer.Option("--instrument", metavar="I", help="This contract alone: its UUID, or its symbol.")
 ]
@@ -105,10 +112,10 @@ def submit(
     from pipelines.broker.client import BrokerClient
     from pipelines.broker.trading import refuse_other_accounts
     from pipelines.settings import Settings
-    from pipelines.trading.batch import instruction_row, read_batch, with_keys
+    from pipelines.trading.batch import read_batch
     from pipelines.trading.journal import new_run_id
-    from pipelines.trading.preview import instrument_id_of, preview_instructions, read_positions
-    from pipelines.trading.requests import checked_account, submit_instructions
+    from pipelines.trading.preview import submission
+    from pipelines.trading.requests import checked_account
 
     wanted = _wanted(file, kind, instrument, quantity, key) or read_batch(file or Path())
     settings = Settings.from_env()
@@ -118,14 +125,7 @@ def submit(
     settings.trading_key()
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
         run_id = new_run_id(client.clock().now)
-        positions = read_positions(client, account)
-        rows = [row | {"instrument_id": instrument_id_of(positions, row["instrument_id"])} for row in wanted]
-        made = [
-            instruction_row(row, f"Instruction {number}: " if file else "")
-            for number, row in enumerate(with_keys(rows, run_id), 1)
-        ]
-        request = submit_instructions(account, made)
-        preview = preview_instructions(client, positions, request)
+        request, preview = submission(settings, client, account, wanted, run_id)
         return carry_out(settings, client, request, preview, manner, word="submit", run_id=run_id)
 
 

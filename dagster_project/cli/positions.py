@@ -19,9 +19,16 @@ PARTIAL = 3
 positions = typer.Typer(
     name="positions",
     help="The broker's positions: list them, close one, close all of an account.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+@positions.callback(invoke_without_command=True)
+def _positions(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        console.say(context.get_help())
+
+
 Instrument = Annotated[str, typer.Option("--instrument", metavar="I", help="The instrument: its UUID, or its symbol.")]
 AnyInstrument = Annotated[
     str | None, typer.Option("--instrument", metavar="I", help="This instrument alone: its UUID, or its symbol.")

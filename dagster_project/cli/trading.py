@@ -58,7 +58,7 @@ class Manner:
         """Raises ConfigurationError where nobody could be asked and nobody has said --yes."""
         if not (self.yes or self.dry_run or sys.stdin.isatty()):
             raise ConfigurationError(
-                "There is no terminal to confirm this on, so nothing was sent: add --yes to trade, or --dry-run to look."
+                "There is no terminal to confirm this on, so nothing was sent: add --yes to trade, --dry-run to look."
             )
 
 

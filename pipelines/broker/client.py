@@ -158,7 +158,8 @@ class BrokerClient:
         return self._read(Request(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
 
     def events(self, instrument_ids: Sequence[str], from_date: date, to_date: date) -> Read:
-        """The splits and dividends of these instruments, many in one request. Where the broker doesn't offer that, a few
+        """The splits and dividends of these instruments, many in one request. Where the broker doesn't offer
+        that, a few
         are asked about one by one; of many the first refusal stands for all."""
         wanted = list(dict.fromkeys(instrument_ids))
         batches = [wanted[start : start + EVENTS_AT_ONCE] for start in range(0, len(wanted), EVENTS_AT_ONCE)]

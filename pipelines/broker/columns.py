@@ -38,7 +38,8 @@ RENAMED = {"accounts": {"id": "account_id"}}
 
 @cache
 def schema_of(shape: Shape) -> pa.Schema:
-    """The columns of a shape's raw table: `run_id`, the model's, the text of instants finer than a microsecond, `extra`."""
+    """The columns of a shape's raw table: `run_id`, the model's, the text of instants finer than a
+    microsecond, `extra`."""
     names = RENAMED.get(shape.name, {})
     fields = [pa.field("run_id", pa.string(), nullable=False)]
     for column in shape.columns:
@@ -53,7 +54,8 @@ def schema_of(shape: Shape) -> pa.Schema:
 
 @cache
 def key_of(shape: Shape) -> tuple[str, ...]:
-    """The primary key of a shape's raw table: the run, the account where the model names one, then the model's own key."""
+    """The primary key of a shape's raw table: the run, the account where the model names one, then the model's
+    own key."""
     names = RENAMED.get(shape.name, {})
     own = [names.get(name, name) for name in shape.key]
     account = ["account_id"] if "account_id" in schema_of(shape).names and "account_id" not in own else []

@@ -1,4 +1,5 @@
-"""The dlt source: one run's tables as Arrow, each with the key that makes landing it twice the same as landing it once."""
+"""The dlt source: one run's tables as Arrow, each with the key that makes landing it twice the same as landing
+it once."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def instruction_row(row: dict[str, str], where: str) -> InstructionRow:
 
 
 def with_keys(rows: Sequence[dict[str, str]], run_id: str) -> list[dict[str, str]]:
-    """The rows, each with a key: its own, else one made of the run's id and its number, so that each finds the other."""
+    """The rows, each with a key: its own, else one made of the run's id and its number, by which it is found."""
     return [{KEY: f"{run_id}-{number}", **row} for number, row in enumerate(rows, 1)]
 
 

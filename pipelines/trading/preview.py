@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from models.trading import UUID, InstructionKind, InstructionRow
 from pipelines.broker.client import BrokerClient
+from pipelines.broker.http import Http
 from pipelines.broker.read import Read
 from pipelines.errors import BrokerError, ConfigurationError
-from pipelines.trading.requests import TradeRequest
+from pipelines.settings import Settings
+from pipelines.trading.batch import instruction_row, with_keys
+from pipelines.trading.prices import Quoted, Source, quoted
+from pipelines.trading.requests import TradeRequest, submit_instructions
 
 Row = dict[str, Any]
 ZERO = Decimal(0)
+#: A price is worth this long a wait.
+PRICE_SECONDS = 5.0
+#: What an instrument costs, where it can be told.
+PriceOf = Callable[[str], Quoted | None]
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Effect:
     """What an instruction would do at today's price. None is unknown, never zero.
 
     `held` is the position in contracts, `shares` what comes in (negative: goes out), `strike_cash` what is paid for it
-    (negative) or received, `price` the underlying's, `moneyness` the gain per share (negative: out of the money),
+    (negative) or received, `price` the underlying's per share, `moneyness` the gain per share (negative: out of the money),
     `worth` the same for all shares. DO_NOT_EXERCISE moves nothing: its `worth` is what would be given up.
     """
 
@@ -49,6 +58,7 @@ class Effect:
     shares: Decimal | None = None
     strike_cash: Decimal | None = None
     price: Decimal | None = None
+    price_source: Source | None = None
     moneyness: Decimal | None = None
     worth: Decimal | None = None
 
@@ -116,16 +126,36 @@ def preview_closing(positions: Sequence[Row], request: TradeRequest) -> Preview:
     return Preview(lines, warnings)
 
 
-def preview_instructions(client: BrokerClient, positions: Sequence[Row], request: TradeRequest) -> Preview:
+def preview_instructions(
+    client: BrokerClient, positions: Sequence[Row], request: TradeRequest, price_of: PriceOf
+) -> Preview:
     """What the instructions would do at today's prices, as far as contracts and prices are known."""
     read = client.option_contracts([row.instrument_id for row in request.rows])
     contracts = {row["id"]: row for row in _rows(read)}
     held = {row["instrument_id"]: row for row in positions}
-    lines = [_effect(row, contracts.get(row.instrument_id), held) for row in request.rows]
-    warnings = (
-        [] if read.complete else [f"The contracts could not be read, so what they would move is unknown: {read.error}"]
-    )
+    underlyings = {
+        str(each["underlying_instrument_id"]) for each in contracts.values() if each.get("underlying_instrument_id")
+    }
+    prices = {each: _price(held.get(each)) or price_of(each) for each in sorted(underlyings)}
+    lines = [
+        _effect(row, contracts.get(row.instrument_id), held.get(row.instrument_id), prices) for row in request.rows
+    ]
+    unread = "The contracts could not be read, so what they would move is unknown"
+    warnings = [] if read.complete else [f"{unread}: {read.error}."]
     return Preview(lines, warnings + [each for line in lines for each in _doubts(line)])
+
+
+def submission(
+    settings: Settings, client: BrokerClient, account_id: str, wanted: Sequence[dict[str, str]], run_id: str
+) -> tuple[TradeRequest, Preview]:
+    """The request that submits these rows, and what it would do. Symbols of what is held become instrument ids, rows
+    without a key get one made of `run_id`. Raises ConfigurationError for a row that can't be used, BrokerError."""
+    positions = read_positions(client, account_id)
+    named = [row | {"instrument_id": instrument_id_of(positions, row["instrument_id"])} for row in wanted]
+    rows = [instruction_row(row, f"Instruction {number}: ") for number, row in enumerate(with_keys(named, run_id), 1)]
+    request = submit_instructions(account_id, rows)
+    with Http(settings.base_url, settings.reading_key(), budget=PRICE_SECONDS) as http:
+        return request, preview_instructions(client, positions, request, partial(quoted, http))
 
 
 def preview_cancelling(instructions: Sequence[Row], request: TradeRequest) -> Preview:
@@ -160,28 +190,32 @@ def _closing(row: Row) -> Closing:
     )
 
 
-def _effect(row: InstructionRow, contract: Row | None, held: dict[str, Row]) -> Effect:
-    position = held.get(row.instrument_id)
-    contracts = Decimal(row.quantity)
+def _price(underlying: Row | None) -> Quoted | None:
+    """The current price in a position of the underlying."""
+    said = (underlying or {}).get("instrument_price")
+    return None if said is None else Quoted(Decimal(said), "POSITION")
+
+
+def _effect(
+    row: InstructionRow, contract: Row | None, position: Row | None, prices: Mapping[str, Quoted | None]
+) -> Effect:
     known = Effect(
         instruction_type=row.instruction_type,
         symbol=(position or contract or {}).get("symbol") or row.instrument_id,
         instrument_id=row.instrument_id,
-        contracts=contracts,
+        contracts=Decimal(row.quantity),
         held=Decimal(position["quantity"]) if position else None,
         expiry=(contract or {}).get("expiry"),
     )
     terms = _terms(contract)
-    return (
-        known
-        if terms is None or contract is None
-        else _moved(known, terms, held.get(contract["underlying_instrument_id"]))
-    )
+    if terms is None or contract is None:
+        return known
+    return _moved(known, terms, prices.get(contract.get("underlying_instrument_id") or ""))
 
 
 def _terms(contract: Row | None) -> tuple[int, Decimal, Decimal] | None:
     """Direction (1 for a call, -1 for a put), strike and multiplier; None unless all are known."""
-    if contract is None or contract.get("underlying_instrument_id") is None:
+    if contract is None:
         return None
     direction = {"CALL": 1, "PUT": -1}.get(contract.get("contract_type") or "")
     strike, multiplier = contract.get("strike_price"), contract.get("multiplier")
@@ -190,18 +224,17 @@ def _terms(contract: Row | None) -> tuple[int, Decimal, Decimal] | None:
     return direction, Decimal(strike), Decimal(multiplier)
 
 
-def _moved(known: Effect, terms: tuple[int, Decimal, Decimal], underlying: Row | None) -> Effect:
+def _moved(known: Effect, terms: tuple[int, Decimal, Decimal], quote: Quoted | None) -> Effect:
     direction, strike, multiplier = terms
     units = known.contracts * multiplier
     lapses = known.instruction_type == "DO_NOT_EXERCISE"
-    said = (underlying or {}).get("instrument_price")
-    price = Decimal(said) if said is not None else None
-    moneyness = direction * (price - strike) if price is not None else None
+    moneyness = direction * (quote.price - strike) if quote else None
     return replace(
         known,
         shares=ZERO if lapses else direction * units,
         strike_cash=ZERO if lapses else -direction * units * strike,
-        price=price,
+        price=quote.price if quote else None,
+        price_source=quote.source if quote else None,
         moneyness=moneyness,
         worth=moneyness * units if moneyness is not None else None,
     )
@@ -219,6 +252,8 @@ def _doubts(line: Effect) -> list[str]:
         )
     if line.moneyness is not None and line.moneyness > 0 and line.instruction_type == "DO_NOT_EXERCISE":
         doubts.append(f"{line.symbol} is in the money: letting it lapse gives up {line.worth:,.2f} at today's price.")
+    if line.price_source == "PREVIOUS_CLOSE":
+        doubts.append(f"{line.symbol}: the underlying's price is that of its previous close.")
     if line.instruction_type != "EXERCISE" and line.expiry:
         doubts.append(f"{line.symbol}: {line.instruction_type} is taken on the expiration date only, {line.expiry}.")
     return doubts

@@ -1,7 +1,8 @@
 """Backups of a home: made while nobody writes, proven by opening and recounting, restored beside what was there.
 
 A backup is a folder, `backups/<time>/`, that appears whole or not at all: the warehouse as a DuckDB file, what dlt has
-not loaded yet, adjustments.csv, on request the archive, and backup.json with the hash of every file and the number of rows of every
+not loaded yet, adjustments.csv, on request the archive, and backup.json with the hash of every file and the
+number of rows of every
 table.
 """
 
@@ -40,7 +41,8 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Backup:
-    """What backup.json says: `tables` their rows, `files` their SHA-256, `archive` where the archive was, when it is not in it."""
+    """What backup.json says: `tables` their rows, `files` their SHA-256, `archive` where the archive was, when
+    it is not in it."""
 
     made_at: str
     broker_host: str
@@ -81,7 +83,8 @@ def make_backup(
 
 
 def read_backup(folder: Path) -> Backup:
-    """What a backup says of itself. Raises ConfigurationError where the folder is none, DaybookError where it is damaged."""
+    """What a backup says of itself. Raises ConfigurationError where the folder is none, DaybookError where it
+    is damaged."""
     try:
         said = orjson.loads((folder / NOTE).read_bytes())
         backup = Backup(**said)
@@ -93,7 +96,8 @@ def read_backup(folder: Path) -> Backup:
 
 
 def verify_backup(folder: Path, tell: Tell = lambda _: None) -> Backup:
-    """Read a backup to the last byte, and count the rows of every table. Raises DaybookError for the first thing wrong."""
+    """Read a backup to the last byte, and count the rows of every table. Raises DaybookError for the first
+    thing wrong."""
     backup = read_backup(folder)
     for name, digest in backup.files.items():
         tell(f"reading {name}")

@@ -1,4 +1,5 @@
-"""What a DuckDB file holds, read to the last byte: for telling that two files are the same books, and that one can be read."""
+"""What a DuckDB file holds, read to the last byte: for telling that two files are the same books, and that one
+can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How derived tables are written: whole, a range of days replaced, or versions added. Each from one select; values are always bound."""
+"""How derived tables are written: whole, a range of days replaced, or versions added. Each from one select;
+values are always bound."""
 
 from __future__ import annotations
 
@@ -80,7 +81,8 @@ def add_versions(
 ) -> int:
     """Add a version of each row of `fresh` whose values differ from the current version of it; the number of versions.
 
-    `name` is the version table, `fresh` a temporary table of the same columns plus `inputs_known_at`; `reason` is an SQL
+    `name` is the version table, `fresh` a temporary table of the same columns plus `inputs_known_at`; `reason`
+    is an SQL
     expression over `fresh` and `current_version`. A version is known from its newest input where that is newer than the
     version before it, else from `built_at`, and never before the one that it follows. A row that `fresh` no longer has
     ends without a successor. `run_id` tells where values came from and is no value itself.

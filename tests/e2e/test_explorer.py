@@ -98,6 +98,7 @@ def test_a_day_is_found_opened_and_compared(books: Books, tmp_path: Path) -> Non
         text = wait_for(tab, "price_grade")
         assert f"{books.truth.day(LONG_SHORT, LAST).positions[AAPL].value:,.2f}" in text
         type_into(tab, "2005-03-04 22:00", "2005-03-04 16:30")
+        type_into(tab, "2005-03-05 09:00", "2005-03-05 09:00")
         text = wait_for(tab, "PRICE_CORRECTION")
         tab.keep("explorer")
         elsewhere = {urlsplit(asked).hostname for asked in tab.requests if asked.startswith("http")}

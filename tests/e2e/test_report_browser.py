@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_hostile_symbols_are_text_among_all_positions(tab: Page, settings: Setti
     assert tab.run("document.getElementById('found').textContent") == "1\N{EN DASH}50 of 3,000"
     for words, shown in (
         ("<script>", "<script>alert(1)</script>"),
-        ("onerror", '"><img src=http://evil.example/x onerror=alert(1)>'),
+        ("onerror", '"><img src=http://evil.example/x onerror=alert(…'),
         ("=hyperlink", '=HYPERLINK("http://evil.example","x")'),
         ("שלום", "שלום\\u202e123"),
         ("🚀", "🚀🧑‍🚀"),
@@ -84,7 +85,7 @@ def test_hostile_symbols_are_text_among_all_positions(tab: Page, settings: Setti
         ("]]>", "</script></svg>]]>"),
         ("7*7", "{{ 7*7 }}"),
     ):
-        tab.run(f"document.getElementById('words').value = {words!r}")
+        tab.run(f"document.getElementById('words').value = {json.dumps(words)}")
         tab.run("document.getElementById('words').dispatchEvent(new Event('input')), 1")
         assert tab.run(CELLS.format("#explorer tbody td:first-child")) == [shown]
     assert tab.run("document.images.length + document.querySelectorAll('script').length") == 2  # the data, and ours

@@ -1,4 +1,5 @@
-"""A home after a Thursday evening and a broker on the Friday after it: where most faults begin; and how books are compared."""
+"""A home after a Thursday evening and a broker on the Friday after it: where most faults begin; and how books
+are compared."""
 
 from __future__ import annotations
 

@@ -7,10 +7,13 @@ change between two pages, and did so twice in the same way, could show two reads
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +21,7 @@ from models.shapes import POSITIONS, Shape
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import to_batch
 from pipelines.broker.read import Read
-from tests.broker_server import BrokerServer, Fault, position
+from tests.broker_server import BrokerServer, Fault, Request, position
 
 ACCOUNT = "100001"
 Holdings = dict[str, str]
@@ -71,7 +74,7 @@ def read(server: BrokerServer) -> tuple[Read, Holdings]:
     def keep(_: Shape, rows: list[Row]) -> Holdings:
         return {row["instrument_id"]: row["quantity"] for row in rows}
 
-    with BrokerClient(server.url, None, keep=keep, budget=0.2) as client:
+    with BrokerClient(server.url, None, keep=keep, budget=5) as client:
         found = client.positions(ACCOUNT)
     return found, {name: quantity for batch in found.batches for name, quantity in batch.items()}
 
@@ -84,7 +87,7 @@ def moving(
     return book, BrokerServer([ACCOUNT], {ACCOUNT: list(book.rows)}, faults=faults, most_rows=most_rows)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(size=st.integers(0, 9), most_rows=st.integers(1, 4), changes=CHANGES)
 def test_a_read_that_says_complete_is_the_book_at_one_instant(
     size: int, most_rows: int, changes: list[tuple[int, str, int]]
@@ -142,7 +145,7 @@ LIES: list[Callable[[dict[str, Any]], None]] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     size=st.integers(0, 9),
     most_rows=st.integers(1, 4),
@@ -175,16 +178,13 @@ SPLICES = st.sampled_from(
 MUTATIONS = st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 60), SPLICES | st.binary(max_size=8)), max_size=4)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutations=MUTATIONS, status=st.sampled_from([200, 200, 200, 207, 400, 403, 404, 429, 500, 302, 299]))
 def test_no_bytes_of_a_broker_crash_a_read_and_what_is_kept_fits_its_columns(
     mutations: list[tuple[int, int, bytes]], status: int
 ) -> None:
-    with SPOILT as server:
-        body = spoil(server.whole, mutations)
-        server.faults = [Fault("positions", times=None, status=status, body=body)]
-        with BrokerClient(server.url, None, keep=lambda s, rows: to_batch("run", s, rows), budget=0.05) as client:
-            found = client.positions(ACCOUNT)
+    SPOILT.server.faults = [Fault("positions", times=None, status=status, body=spoil(SPOILT.whole, mutations))]
+    found = SPOILT.client.positions(ACCOUNT)
     assert found.complete == (found.error is None)
     assert all(batch.schema.equals(to_batch("run", POSITIONS, []).schema) for batch in found.batches)
     if found.complete:
@@ -202,27 +202,29 @@ def spoil(body: bytes, mutations: list[tuple[int, int, bytes]]) -> bytes:
 
 
 class _Spoilt:
-    """One server for every example: starting one takes longer than a read."""
+    """A server, a client and a real page of three positions; made once, for making them takes longer than a read."""
 
-    def __enter__(self) -> Any:
-        import orjson
+    @cached_property
+    def server(self) -> BrokerServer:
+        rows = [position(ACCOUNT, number, undocumented={"a": [1]}) for number in range(3)]
+        return BrokerServer([ACCOUNT], {ACCOUNT: rows}).__enter__()
 
-        if not hasattr(self, "server"):
-            self.server = BrokerServer([ACCOUNT], {ACCOUNT: [position(ACCOUNT, n, extra={"a": [1]}) for n in range(3)]})
-            self.server.__enter__()
-            status, whole, _ = self.server.answer(_request())
-            assert status == 200
-            self.server.whole = orjson.dumps(whole)  # type: ignore[attr-defined]
-        return self.server
+    @cached_property
+    def client(self) -> BrokerClient:
+        return BrokerClient(self.server.url, None, keep=lambda shape, rows: to_batch("run", shape, rows), budget=0.05)
 
-    def __exit__(self, *_: object) -> None:
-        """It ends with the process."""
-
-
-def _request() -> Any:
-    from tests.broker_server import Request
-
-    return Request("GET", f"/v1/accounts/{ACCOUNT}/positions", {}, {})
+    @cached_property
+    def whole(self) -> bytes:
+        status, body, _ = self.server.answer(Request("GET", f"/v1/accounts/{ACCOUNT}/positions", {}, {}))
+        assert status == 200
+        return orjson.dumps(body)
 
 
 SPOILT = _Spoilt()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ended() -> Iterator[None]:
+    yield
+    SPOILT.client.close()
+    SPOILT.server.__exit__()

@@ -53,6 +53,7 @@ def test_duckdbs_own_shell_can_not_write_what_the_page_opens_read_only(books: Bo
     assert "read-only" in ended.stderr
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # between DuckDB and pandas 3.1
 def test_pandas_sums_what_the_books_sum(books: Books) -> None:
     names: dict[str, Any] = {}
     exec(block("pandas", books), names)  # noqa: S102  (our own page)

@@ -64,7 +64,10 @@ def test_a_fill_that_arrives_late_restates_its_day_and_keeps_what_was_said(tmp_p
             "select total_pnl, version, reason, known_from from pnl.position_daily where trading_date = '2025-10-31'"
         ) == [(Decimal("60.00"), 2, "EXECUTION_LATE", datetime(2025, 11, 1, 15, tzinfo=UTC))]
         assert d.ask(
-            "select total_pnl from pnl.position_daily_as_known('2025-10-31 22:00:00+00') where trading_date = '2025-10-31'"
+            """
+            select total_pnl from pnl.position_daily_as_known('2025-10-31 22:00:00+00')
+            where trading_date = '2025-10-31'
+            """
         ) == [(None,)]
 
 
@@ -154,12 +157,10 @@ def test_a_build_that_fails_leaves_the_books_as_they_were(tmp_path: Path, monkey
 
 
 def test_asking_for_days_in_the_wrong_order_is_refused(tmp_path: Path) -> None:
-    with (
-        desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d,
-        pytest.raises(ConfigurationError, match="is after --to"),
-    ):
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
         d.sync(THURSDAY)
-        d.build(from_date=date(2025, 10, 31), to_date=date(2025, 10, 30))
+        with pytest.raises(ConfigurationError, match="is after --to"):
+            d.build(from_date=date(2025, 10, 31), to_date=date(2025, 10, 30))
 
 
 def test_an_account_whose_positions_fail_does_not_stop_the_others(tmp_path: Path) -> None:

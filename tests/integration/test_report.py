@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,6 +28,7 @@ from assets.report.page import interactive_page, static_page
 from assets.report.paper import paper
 from assets.report.words import exact, short
 from assets.report.write import Written, write_report
+from dagster_project.cli.app import main
 from dagster_project.eod import run_end_of_day
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
@@ -476,11 +478,21 @@ def _data(page: bytes) -> dict[str, Any]:
         (["--format", "docx"], "--format 'docx' is not known: give some of html,pdf,xlsx,csv."),
     ],
 )
-def test_bad_input_gets_one_sentence_and_writes_nothing(small: Settings, arguments: list[str], sentence: str) -> None:
+def test_bad_input_gets_one_sentence_and_writes_nothing(
+    small: Settings,
+    arguments: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DAYBOOK_HOME", str(small.home))
+    monkeypatch.setattr(sys, "warnoptions", ["default"])  # a command silences warnings for good; a test must not
     before = sorted(small.reports.iterdir())
-    ended = daybook("report", *arguments, home=small.home)
-    assert ended.code == 2
-    assert sentence in ended.sentence
+    assert main(["report", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
     assert sorted(small.reports.iterdir()) == before
 
 
