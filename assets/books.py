@@ -59,9 +59,17 @@ def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date
     metadata["dagster/partition_row_count"] = of_day[0] if of_day else 0
     if table == "pnl.account_daily":
         metadata["P&L of the day"] = dg.MetadataValue.md(_preview(con, first))
-        if chart := pnl_chart(con, first):
-            metadata["P&L so far"] = dg.MetadataValue.md(chart)
+        metadata |= _picture(con, first)
     return metadata
+
+
+def _picture(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, Any]:
+    """The P&L so far as a picture. None where it can't be drawn: that must not keep the books from being published."""
+    try:
+        chart = pnl_chart(con, day)
+    except Exception as error:
+        return {"P&L so far": f"could not be drawn ({type(error).__name__}: {error})"}
+    return {"P&L so far": dg.MetadataValue.md(chart)} if chart else {}
 
 
 def _preview(con: duckdb.DuckDBPyConnection, day: date) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import date
+from decimal import Decimal
 
 import duckdb
 
@@ -31,6 +32,11 @@ def pnl_chart(con: duckdb.DuckDBPyConnection, day: date) -> str | None:
     rows = con.execute(_DAYS, {"day": day, "sessions": SESSIONS}).fetchall()
     if not rows:
         return None
-    days = [Day(at, made, holes, None, None, None, None) for at, made, holes in reversed(rows)]
+    days = [day_of_pnl(*row) for row in reversed(rows)]
     picture = b64encode(str(pnl(days)).encode()).decode()
     return f"![P&L by day, and its sum over {len(days)} sessions](data:image/svg+xml;base64,{picture})"
+
+
+def day_of_pnl(day: date, made: Decimal | None, holes: int) -> Day:
+    """A day of which a chart of P&L is drawn: what is known of it, and how many accounts are missing from that."""
+    return Day(date=day, pnl=made, holes=holes, net=None, base=None, gross=None, net_exposure=None, is_opening=False)

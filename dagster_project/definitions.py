@@ -11,6 +11,7 @@ from dagster_project.jobs import end_of_day, rebuild
 from dagster_project.resources import Books
 from dagster_project.schedules import after_close, final, late_marks
 from dagster_project.sensors import run_failure
+from dagster_project.trading_jobs import trading_jobs
 from dagster_project.watch import failed_checks, missing_day
 
 
@@ -20,7 +21,7 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=[raw, books, published, report],
         asset_checks=[fresh],
-        jobs=[end_of_day, rebuild],
+        jobs=[end_of_day, rebuild, *trading_jobs],
         schedules=[after_close, final, late_marks],
         sensors=[run_failure, failed_checks, missing_day],
         resources={"books": Books()},

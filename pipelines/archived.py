@@ -66,7 +66,13 @@ class ArchivedRun:
     @property
     def is_sealed(self) -> bool:
         """Whether the run's reading came to its end: one that was killed, or failed, was never landed."""
-        return "ended" in self._said
+        return not self._is_barely_begun and "ended" in self._said
+
+    @property
+    def _is_barely_begun(self) -> bool:
+        """Whether it was killed before it had written a word."""
+        pages = self.folder / PAGES
+        return not (self.folder / RUN).exists() and not (pages.exists() and pages.stat().st_size)
 
     @cached_property
     def began(self) -> Circumstances:
@@ -141,7 +147,7 @@ class Bodies:
 
 def archived_runs(archive: Path) -> list[ArchivedRun]:
     """Every run that was begun, in the order of the broker's clock."""
-    folders = (path for path in archive.glob("*/*") if path.is_dir())
+    folders = (path for path in archive.glob("*/*") if path.is_dir() and not path.name.startswith("."))
     return [ArchivedRun(folder) for folder in sorted(folders, key=lambda folder: folder.name)]
 
 

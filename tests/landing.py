@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from models.event import unfold_events
 from models.shapes import (
     ACCOUNTS,
     BALANCES,
@@ -23,12 +24,11 @@ from models.shapes import (
     PORTFOLIO_HISTORY,
     POSITIONS,
     Shape,
-    unfold_events,
 )
 from pipelines.broker.columns import to_batch
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.calendar import TradingCalendar
-from tests.oracle import Answer, Contract, Evening, Event, Fill, Instruction, Position, Segment
+from tests.facts import Answer, Contract, Evening, Event, Fill, Instruction, Position, Segment
 
 _CALENDAR = TradingCalendar.load()
 _PER_ACCOUNT = ("positions", "position_instructions", "executions", "orders", "balances", "portfolio_history")

@@ -12,6 +12,7 @@ from assets.published import published
 from assets.report.known import days_to_report
 from assets.report.view import view
 from assets.report.write import Written, write_report
+from assets.specs import WRITER
 from pipelines.errors import DaybookError
 
 
@@ -21,6 +22,7 @@ from pipelines.errors import DaybookError
     backfill_policy=one_run(),
     group_name="report",
     kinds={"html", "pdf", "excel", "csv"},
+    pool=WRITER,  # its run has the books, and the same file is written once at a time
     output_required=False,  # a day that has not closed yet has no report
 )
 def report(

@@ -27,10 +27,14 @@ class Day:
     base: Decimal | None
     gross: Decimal | None
     net_exposure: Decimal | None
+    #: The first day of the books, of which no P&L is known: nothing was lost on it either.
+    is_opening: bool = False
 
     @property
     def growth(self) -> Decimal | None:
         """One plus the day's return; None where it is not known of every account."""
+        if self.is_opening:
+            return Decimal(1)
         return 1 + self.net / self.base if self.net is not None and self.base else None
 
 

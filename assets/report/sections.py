@@ -112,7 +112,7 @@ SECTIONS = (
     ),
     Section(
         "bridge",
-        "From equity at the start of the day to its end",
+        "The day's equity by account",
         _columns("""
             account_id     text  account
             sod_equity     money start of day

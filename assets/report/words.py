@@ -14,7 +14,8 @@ NUMBERS: frozenset[Kind] = frozenset({"money", "quantity", "price", "percent", "
 UNKNOWN = "\N{EN DASH}"
 #: So much of a text is shown on a page; extracts have it whole.
 SHOWN = 48
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet takes for the beginning of a formula, in full width too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def shown(value: Any, kind: Kind) -> str:

@@ -15,16 +15,20 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from dagster_project.cli import console
+from dagster_project.cli.backup import backup, restore, verify
 from dagster_project.cli.build import build
 from dagster_project.cli.demo import demo
 from dagster_project.cli.dev import dev
+from dagster_project.cli.doctor import doctor
 from dagster_project.cli.eod import eod
 from dagster_project.cli.explore import explore
 from dagster_project.cli.failure import unexpected
 from dagster_project.cli.instructions import instructions
 from dagster_project.cli.lock import lock
 from dagster_project.cli.positions import positions
+from dagster_project.cli.replay import replay
 from dagster_project.cli.report import report
+from dagster_project.cli.retention import compact, prune
 from dagster_project.cli.sandbox import sandbox
 from dagster_project.cli.sql import sql
 from dagster_project.cli.status import status
@@ -43,6 +47,8 @@ app = typer.Typer(
 )
 for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev):
     app.command()(command)
+for care in (replay, backup, restore, verify, doctor, compact, prune):
+    app.command()(care)
 for group in (positions, instructions):
     app.add_typer(group)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.retention import growth
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,6 +74,7 @@ class Health:
     running: dict[str, Any] | None = None
     files: dict[str, int] = field(default_factory=dict)
     disk_free: int = 0
+    growth: dict[str, int | None] | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -139,6 +141,7 @@ def _look_at_files(health: Health, settings: Settings) -> None:
         if path.exists():
             health.files[path.name] = path.stat().st_size
     there = next(path for path in (settings.home, *settings.home.parents) if path.is_dir())
+    health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
     health.disk_free = shutil.disk_usage(there).free
     health.running = _running(settings.run_lock)
 

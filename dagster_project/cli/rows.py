@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from assets.report.words import exact
 from dagster_project.cli import console
 from pipelines.errors import ConfigurationError
 
@@ -102,11 +103,23 @@ def _is_number(kind: str) -> bool:
 
 
 def _write_csv(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> bool:
-    table = csv.writer(target, lineterminator="\n")
-    table.writerow(answer.columns)
+    """Numbers with every digit; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    texts = [not (_is_number(kind) or kind in _AS_THEY_ARE) for kind in map(str, answer.types)]
+    table = csv.writer(_Lines(target), lineterminator="\r\n")
+    table.writerow(map(exact, answer.columns))
     rows = _Counted(_as_text(answer), most)
-    table.writerows(rows)
+    table.writerows([exact(cell) if text else cell for cell, text in zip(row, texts, strict=True)] for row in rows)
     return rows.cut
+
+
+class _Lines:
+    """Ends lines as everything else here does. The csv module quotes a carriage return only where it ends lines, too."""
+
+    def __init__(self, target: IO[str]) -> None:
+        self._target = target
+
+    def write(self, line: str) -> None:
+        self._target.write(line.removesuffix("\r\n") + "\n")
 
 
 def _write_json(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> bool:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from assets.chart import day_of_pnl
 from assets.report.charts import pnl
 from assets.report.content import Day
 from pipelines.calendar import NEW_YORK
@@ -141,7 +142,7 @@ class Books:
 
 def _day(day: date, made: dict[date, list[Any]], accounts: int) -> Day:
     known = [each for each in made.get(day, []) if each is not None]
-    return Day(day, sum(known) if known else None, accounts - len(known), None, None, None, None)
+    return day_of_pnl(day, sum(known, Decimal(0)) if known else None, accounts - len(known))
 
 
 def instant(text: str) -> datetime | None:

@@ -31,8 +31,9 @@ T = TypeVar("T")
 ATTEMPTS = 5
 #: Statuses that may be gone in a moment. 409 is not among them: no documented GET answers it.
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-#: A page of 1,000 positions is half a megabyte; a reply this big is not one.
+#: A key is never shorter; what is may be any word, and stays in what is archived.
 SHORTEST_SECRET = 16
+#: A page of 1,000 positions is half a megabyte; a reply this big is not one.
 MOST_BYTES = 256 * 1024 * 1024
 
 
@@ -209,7 +210,7 @@ class Http(Replies):
         return Reply(
             status=response.status_code,
             body=self._without_key(body),
-            request_id=headers.get("x-request-id"),
+            request_id=self._clean(headers["x-request-id"]) if "x-request-id" in headers else None,
             date=_http_date(headers.get("date")),
             retry_after=headers.get("retry-after"),
             elapsed=time.monotonic() - started,

@@ -45,8 +45,8 @@ class Effect:
     """What an instruction would do at today's price. None is unknown, never zero.
 
     `held` is the position in contracts, `shares` what comes in (negative: goes out), `strike_cash` what is paid for it
-    (negative) or received, `price` the underlying's per share, `moneyness` the gain per share (negative: out of the money),
-    `worth` the same for all shares. DO_NOT_EXERCISE moves nothing: its `worth` is what would be given up.
+    (negative) or received, `price` the underlying's per share, `moneyness` the gain per share (negative: out of the
+    money), `worth` the same for all shares. DO_NOT_EXERCISE moves nothing: its `worth` is what would be given up.
     """
 
     instruction_type: InstructionKind

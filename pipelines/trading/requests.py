@@ -89,9 +89,10 @@ def checked_account(account_id: str) -> str:
 
 def checked_instrument(name: str) -> str:
     """A UUID or symbol as it may stand in a path. Raises ConfigurationError."""
-    if name.lower() == "instructions":
+    if name.lower().partition("/")[0] == "instructions":
         raise ConfigurationError("The broker would take the symbol INSTRUCTIONS for something else: name its UUID.")
-    if not re.fullmatch(UUID, name) and not re.fullmatch(SYMBOL, name):
+    # two dots climb out of the path where a server undoes the encoding of a slash before it looks for them
+    if ".." in name or not (re.fullmatch(UUID, name) or re.fullmatch(SYMBOL, name)):
         raise ConfigurationError(f"{name!r} is neither an instrument's UUID nor a symbol.")
     return name
 

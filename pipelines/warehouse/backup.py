@@ -1,9 +1,8 @@
 """Backups of a home: made while nobody writes, proven by opening and recounting, restored beside what was there.
 
 A backup is a folder, `backups/<time>/`, that appears whole or not at all: the warehouse as a DuckDB file, what dlt has
-not loaded yet, adjustments.csv, on request the archive, and backup.json with the hash of every file and the
-number of rows of every
-table.
+not loaded yet, adjustments.csv, the journal of trading, on request the archive, and backup.json with the hash of every file and the number of
+rows of every table.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from pipelines.warehouse.publish import copy_at_rest, publish
 NOTE = "backup.json"
 WAREHOUSE = "warehouse.duckdb"
 #: What a home is, besides its archive, and what is made again from it.
-KEPT = (WAREHOUSE, "adjustments.csv", "dlt")
+KEPT = (WAREHOUSE, "adjustments.csv", "dlt", "trading")
 DERIVED = ("warehouse.duckdb.wal", "daybook.duckdb")
 
 Tell = Callable[[str], None]
@@ -41,8 +40,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Backup:
-    """What backup.json says: `tables` their rows, `files` their SHA-256, `archive` where the archive was, when
-    it is not in it."""
+    """What backup.json says: each table's rows, each file's SHA-256, and where the `archive` was, if not in it."""
 
     made_at: str
     broker_host: str
@@ -160,7 +158,7 @@ def _fill(con: duckdb.DuckDBPyConnection, settings: Settings, draft: Path, *, wi
     draft.mkdir(parents=True, mode=0o700)
     tell("copying the warehouse")
     copy_at_rest(con, draft / WAREHOUSE)
-    names = ["adjustments.csv", "dlt", *(["archive"] if with_archive else [])]
+    names = [*KEPT[1:], *(["archive"] if with_archive else [])]
     paths = [path for name in names for path in _files(settings.home / name)]
     _copy_tree(settings.home, draft, [str(path.relative_to(settings.home)) for path in paths])
 
@@ -205,8 +203,7 @@ def _copy_tree(source: Path, target: Path, names: list[str]) -> None:
         if not (copy := target / name).resolve().is_relative_to(target.resolve()):
             raise DaybookError(f"{source / NOTE} names a file outside of the backup: it is not one of ours.")
         copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not copy.exists():
-            shutil.copyfile(source / name, copy)
+        shutil.copyfile(source / name, copy)
         copy.chmod(0o600)
         handle = os.open(copy, os.O_RDONLY)
         try:

@@ -1,5 +1,4 @@
-"""What a DuckDB file holds, read to the last byte: for telling that two files are the same books, and that one
-can be read."""
+"""What a DuckDB file holds, read to the last row: tells that a file can be read, and that two are the same books."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _check_archive(archive: Path, listed: dict[str, set[str]], found: Verified, 
             _check_run(run, listed, found)
         except Damaged as damage:
             found.problems.append(str(damage))
-    gone = sorted(listed.keys() - {run.run_id for run in runs})
+    gone = sorted({run_id for run_id, pages in listed.items() if pages} - {run.run_id for run in runs})
     if gone:
         found.notes.append(f"{len(gone)} runs are in the books and not in the archive (first {gone[0]}).")
 

@@ -17,7 +17,12 @@ daily as (
         count(*) filter (where total_pnl is null and prev_trading_date is not null) as unknown,
         sum(broker_net) as net,
         sum(sod_equity + greatest(flow, 0)) as base,
-        count(*) filter (where daily_return is null or days_covered > 1) as returns_unknown
+        count(*) filter (where prev_trading_date is null and total_pnl is null) as openings,
+        count(*) filter (
+            where
+            (daily_return is null and not (prev_trading_date is null and total_pnl is null))
+            or days_covered > 1
+        ) as returns_unknown
     from pnl.account_daily
     group by trading_date
 ),
@@ -39,7 +44,8 @@ select
     case when daily.returns_unknown = 0 and daily.accounts = expected.accounts then daily.net end as net,
     case when daily.returns_unknown = 0 and daily.accounts = expected.accounts then daily.base end as base,
     case when daily.accounts > 0 then coalesce(held.gross, 0) end as gross,
-    case when daily.accounts > 0 then coalesce(held.net_exposure, 0) end as net_exposure
+    case when daily.accounts > 0 then coalesce(held.net_exposure, 0) end as net_exposure,
+    coalesce(daily.openings = expected.accounts, false) as is_opening
 from expected
 left join daily on expected.trading_date = daily.trading_date
 left join held on expected.trading_date = held.trading_date

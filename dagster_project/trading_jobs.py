@@ -1,0 +1,226 @@
+"""The four operations that trade as jobs: launched by a person, never by a schedule, and never a second time.
+
+Each run's config has to repeat the account id in `confirm`. They don't wait in the pool of those that write the books:
+a build must not hold up a trade; the run lock keeps them apart when the answer is landed.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, model_validator
+
+from pipelines.broker.client import BrokerClient
+from pipelines.broker.trading import Trade, refuse_other_accounts, trade
+from pipelines.errors import DaybookError
+from pipelines.settings import Settings
+from pipelines.trading.journal import new_run_id
+from pipelines.trading.preview import (
+    Preview,
+    preview_cancelling,
+    preview_closing,
+    read_instructions,
+    read_positions,
+    submission,
+)
+from pipelines.trading.requests import TradeRequest, cancel_instruction, close_position, close_positions
+
+#: How long an answer waits for the books before it is left to the next run.
+WAIT = 60.0
+#: Dagster would start a crashed run once more: for these that could be a second trade.
+ONCE = {"dagster/max_retries": "0"}
+
+Asked = Callable[[Settings, BrokerClient, str], tuple[TradeRequest, Preview]]
+
+
+class Confirmed(dg.Config):
+    """What each of the four needs: the account, and once more the account."""
+
+    account: str = Field(description="The account, by its id.", pattern=r"^[0-9]{1,19}$")
+    confirm: str = Field(description="The account id once more: this trades.")
+
+    @model_validator(mode="after")
+    def _same(self) -> "Confirmed":
+        if self.confirm != self.account:
+            raise ValueError("confirm must be the account id, typed again: nothing was sent")
+        return self
+
+
+class ClosePosition(Confirmed):
+    """Close one position."""
+
+    instrument: str = Field(description="The instrument: its UUID, or its symbol.", min_length=1)
+    cancel_orders: bool | None = Field(default=None, description="Whether its open orders are cancelled first.")
+
+
+class ClosePositions(Confirmed):
+    """Close every position of an account."""
+
+    cancel_orders: bool | None = Field(default=None, description="Whether open orders are cancelled first.")
+
+
+class Kind(Enum):
+    """What may be instructed."""
+
+    EXERCISE = "EXERCISE"
+    DO_NOT_EXERCISE = "DO_NOT_EXERCISE"
+    CONTRARY_EXERCISE = "CONTRARY_EXERCISE"
+
+
+class Instruction(dg.Config):
+    """One instruction of a batch."""
+
+    instruction_type: Kind
+    instrument_id: str = Field(description="The contract: its UUID, or the symbol of one that is held.", min_length=1)
+    quantity: str = Field(description="How many contracts, as text.")
+    client_instruction_id: str | None = Field(default=None, description="Your idempotency key; else one is made.")
+
+
+class SubmitInstructions(Confirmed):
+    """Submit instructions, all in one request."""
+
+    instructions: list[Instruction] = Field(min_length=1)
+
+
+class CancelInstruction(Confirmed):
+    """Cancel one instruction."""
+
+    instruction_id: str = Field(description="The broker's id of the instruction, not your key.", min_length=1)
+
+
+@dg.op
+def close_position_op(context: dg.OpExecutionContext, config: ClosePosition) -> None:
+    """Close one position, after reading afresh what is held."""
+
+    def asked(_: Settings, client: BrokerClient, __: str) -> tuple[TradeRequest, Preview]:
+        request = close_position(config.account, config.instrument, cancel_orders=config.cancel_orders)
+        return request, preview_closing(read_positions(client, config.account), request)
+
+    _carry_out(context, config.account, asked)
+
+
+@dg.op
+def close_positions_op(context: dg.OpExecutionContext, config: ClosePositions) -> None:
+    """Close every position of an account, after reading afresh what is held."""
+
+    def asked(_: Settings, client: BrokerClient, __: str) -> tuple[TradeRequest, Preview]:
+        request = close_positions(config.account, cancel_orders=config.cancel_orders)
+        return request, preview_closing(read_positions(client, config.account), request)
+
+    _carry_out(context, config.account, asked)
+
+
+@dg.op
+def submit_instructions_op(context: dg.OpExecutionContext, config: SubmitInstructions) -> None:
+    """Submit instructions, after working out what they would do."""
+    wanted = [_row(each) for each in config.instructions]
+
+    def asked(settings: Settings, client: BrokerClient, run_id: str) -> tuple[TradeRequest, Preview]:
+        return submission(settings, client, config.account, wanted, run_id)
+
+    _carry_out(context, config.account, asked)
+
+
+@dg.op
+def cancel_instruction_op(context: dg.OpExecutionContext, config: CancelInstruction) -> None:
+    """Cancel an instruction that the broker lists."""
+
+    def asked(_: Settings, client: BrokerClient, __: str) -> tuple[TradeRequest, Preview]:
+        request = cancel_instruction(config.account, config.instruction_id)
+        return request, preview_cancelling(read_instructions(client, config.account), request)
+
+    _carry_out(context, config.account, asked)
+
+
+@dg.job(name="close_position", tags=ONCE, executor_def=dg.in_process_executor)
+def close_position_job() -> None:
+    """Close one position. Trades: confirm by typing the account id again."""
+    close_position_op()
+
+
+@dg.job(name="close_positions", tags=ONCE, executor_def=dg.in_process_executor)
+def close_positions_job() -> None:
+    """Close every position of an account. Trades: confirm by typing the account id again."""
+    close_positions_op()
+
+
+@dg.job(name="submit_instructions", tags=ONCE, executor_def=dg.in_process_executor)
+def submit_instructions_job() -> None:
+    """Submit exercise instructions. Trades: confirm by typing the account id again."""
+    submit_instructions_op()
+
+
+@dg.job(name="cancel_instruction", tags=ONCE, executor_def=dg.in_process_executor)
+def cancel_instruction_job() -> None:
+    """Cancel an exercise instruction. Trades: confirm by typing the account id again."""
+    cancel_instruction_op()
+
+
+trading_jobs = [close_position_job, close_positions_job, submit_instructions_job, cancel_instruction_job]
+
+
+def _row(each: Instruction) -> dict[str, str]:
+    row = {
+        "instruction_type": each.instruction_type.value,
+        "instrument_id": each.instrument_id,
+        "quantity": each.quantity,
+    }
+    return row | ({"client_instruction_id": each.client_instruction_id} if each.client_instruction_id else {})
+
+
+def _carry_out(context: dg.OpExecutionContext, account: str, asked: Asked) -> None:
+    """Show in the log what would happen, send once, land. Fails the run for anything but a request that was done."""
+    try:
+        _refuse_second_try(context)
+        done = _trade(context, account, asked)
+    except DaybookError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    if done is None:
+        context.log.info("There is nothing to close, so nothing was sent.")
+        return
+    for note in done.notes:
+        context.log.warning(note)
+    metadata: dict[str, dg.MetadataValue[Any] | str | bool] = {
+        "outcome": done.outcome,
+        "run": done.record.run_id,
+        "landed": done.landed,
+    }
+    metadata["rows"] = dg.MetadataValue.json(done.answer.orders or done.instructions if done.answer else [])
+    if done.outcome != "DONE":
+        find_out = f" To find out: {'; then '.join(done.find_out())}" if done.outcome == "UNKNOWN" else ""
+        raise dg.Failure(done.sentence + find_out, metadata=metadata, allow_retries=False)
+    context.add_output_metadata(metadata)
+    context.log.info(done.sentence)
+
+
+def _refuse_second_try(context: dg.OpExecutionContext) -> None:
+    """A run that is started again, by Dagster or by a click, could trade again. Whoever means it launches a new one."""
+    if context.retry_number or context.run.parent_run_id:
+        raise DaybookError(
+            "This run repeats one that may have traded, so nothing was sent. Find out what became of the first, "
+            "and launch a new run if it is still wanted."
+        )
+
+
+def _trade(context: dg.OpExecutionContext, account: str, asked: Asked) -> Trade | None:
+    settings = Settings.from_env()
+    refuse_other_accounts(settings, account)
+    settings.trading_key()
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        run_id = new_run_id(client.clock().now)
+        request, preview = asked(settings, client, run_id)
+        for line in (*preview.as_json(), *preview.warnings):
+            context.log.info(str(line))
+        if not preview.lines:
+            return None
+        return trade(
+            settings,
+            request,
+            client.clock(),
+            run_id=run_id,
+            preview=preview.as_json(),
+            caller=f"Dagster run {context.run_id}",
+            wait=WAIT,
+            tell=context.log.info,
+        )

@@ -1,0 +1,296 @@
+"""The doctor: looks at everything that can be wrong with a home, and says of each what it means and what to do.
+
+It changes one thing only, and moves rather than deletes: a write-ahead log that DuckDB can't replay is put into
+quarantine, where the warehouse opens without it. The warehouse is tried in a process of its own, because a damaged
+file may take down the process that reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from pipelines.archive import sync_folder
+from pipelines.archived import Damaged, archived_runs
+from pipelines.errors import DaybookError, LockedOut
+from pipelines.settings import Settings
+from pipelines.warehouse.backup import latest_backup
+from pipelines.warehouse.connect import SCHEMA_VERSION, open_published
+from pipelines.warehouse.lock import run_lock
+
+Level = Literal["OK", "NOTE", "WARN", "FAIL"]
+
+#: Free space that a run may need: the published copy and its draft, beside the warehouse's own growth.
+SPACE = 2.5
+LEAST_SPACE = 256 * 2**20
+
+#: Opens a file and reads all of it; says on one line of JSON what it found.
+_PROBE = """
+import json, sys, duckdb
+from pipelines.warehouse.contents import contents, row_counts
+def rows(con, query):
+    try:
+        return con.execute(query).fetchall()
+    except duckdb.CatalogException:
+        return []
+try:
+    with duckdb.connect(sys.argv[1], read_only=True) as con:
+        print(json.dumps({
+            "rows": sum(row_counts(contents(con)).values()),
+            "runs": [row[0] for row in rows(con, "select run_id from raw.extract_run")],
+            "meta": dict(rows(con, "select key, value from main.daybook_meta")),
+        }))
+except duckdb.Error as error:
+    print(json.dumps({"error": str(error).splitlines()[0]}))
+"""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found, and what to do about it. FAIL keeps daybook from working, WARN will, NOTE needs nothing."""
+
+    level: Level
+    what: str
+    advice: str = ""
+
+
+def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
+    """Every diagnosis of a home. With `dry_run` nothing is moved. Raises nothing that a damaged home can cause."""
+    if not settings.home.is_dir():
+        return [Diagnosis("NOTE", f"There is nothing at {settings.home} yet.", "Run `daybook sync` or `daybook demo`.")]
+    found = [*_space(settings), *_modes(settings), *_lock_note(settings.run_lock)]
+    try:
+        with run_lock(settings.run_lock, wait=0, command="daybook doctor"):
+            found += _warehouse(settings, dry_run=dry_run)
+    except LockedOut as error:
+        found.append(Diagnosis("NOTE", f"{error}", "The warehouse is looked at when nobody writes: try again later."))
+    except DaybookError as error:
+        found.append(Diagnosis("FAIL", str(error), f"Make {settings.home} writable for you."))
+    return [*found, *_packages(settings), *_backups(settings), *_dagster(settings.dagster)]
+
+
+def _space(settings: Settings) -> Iterator[Diagnosis]:
+    free = shutil.disk_usage(settings.home).free
+    size = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
+    need = max(int(size * SPACE), LEAST_SPACE)
+    if free < need:
+        yield Diagnosis(
+            "FAIL" if free < size else "WARN",
+            f"The disk of {settings.home} has {free // 2**20} MiB free; an evening may need {need // 2**20} MiB.",
+            "Free some space; `daybook compact --dry-run` and `daybook prune --help` say what daybook can give back.",
+        )
+
+
+def _modes(settings: Settings) -> Iterator[Diagnosis]:
+    paths = (settings.home, settings.archive, settings.backups, settings.warehouse, settings.published)
+    wide = [path for path in paths if path.exists() and path.stat().st_mode & 0o077]
+    if wide:
+        names = ", ".join(str(path) for path in wide)
+        yield Diagnosis("WARN", f"Others on this machine may read {names}.", f"chmod go= {names}")
+
+
+def _lock_note(lock: Path) -> Iterator[Diagnosis]:
+    try:
+        note = json.loads(lock.with_name(f"{lock.name}.holder").read_text(encoding="utf-8"))
+        os.kill(int(note["pid"]), 0)
+    except ProcessLookupError:
+        yield Diagnosis(
+            "NOTE",
+            f"Process {note['pid']} ({note['command']}, since {note['since']}) was killed in the middle of its work.",
+            "Its lock ended with it; the next run finishes what it left.",
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+
+
+def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
+    path, wal = settings.warehouse, _wal(settings.warehouse)
+    sealed = list(_sealed_runs(settings.archive))
+    yield from (each for each in sealed if isinstance(each, Diagnosis))
+    runs = [each for each in sealed if isinstance(each, str)]
+    if not path.exists():
+        if runs:
+            yield Diagnosis(
+                "FAIL", f"{path} is gone, and the archive has {len(runs)} runs.", _get_back(settings, moved=True)
+            )
+        return
+    said = _probe(path)
+    if "error" in said and wal.exists() and not _is_other_trouble(said["error"]) and "error" not in _probe_alone(path):
+        yield _quarantine(settings, said["error"], dry_run=dry_run)
+        said = _probe(path) if not dry_run else said
+    if "error" in said:
+        if not (dry_run and wal.exists()):
+            yield _explain(settings, said["error"])
+        return
+    yield from _contents(settings, said, runs)
+    yield from _published(settings, said["runs"])
+
+
+def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iterator[Diagnosis]:
+    if int(said["meta"].get("schema_version", 1)) > SCHEMA_VERSION:
+        yield Diagnosis("FAIL", "The warehouse was written by a newer daybook.", "Update this one before you use it.")
+    yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
+    lost = sorted(set(runs) - set(said["runs"]))
+    if lost:
+        waits = _entries(settings.dlt / "daybook" / "load" / "normalized")
+        advice = (
+            "`daybook replay` lands them." if not waits else "The next sync loads them; else `daybook replay` does."
+        )
+        yield Diagnosis("WARN", f"{len(lost)} archived runs are not in the books (first {lost[0]}).", advice)
+
+
+def _sealed_runs(archive: Path) -> Iterator[str | Diagnosis]:
+    """The ids of the runs whose reading ended, and a diagnosis of each that can't be told."""
+    for run in archived_runs(archive):
+        try:
+            if run.is_sealed:
+                yield run.run_id
+        except Damaged as damage:
+            yield Diagnosis("WARN", str(damage), "Restore that folder from a backup made --with-archive.")
+
+
+def _is_other_trouble(error: str) -> bool:
+    return "Could not set lock" in error or "we can only read versions between" in error
+
+
+def _explain(settings: Settings, error: str) -> Diagnosis:
+    path = settings.warehouse
+    if "Could not set lock" in error:
+        return Diagnosis("FAIL", f"Another program has {path} open ({error}).", "Close it there.")
+    if "we can only read versions between" in error:
+        return Diagnosis(
+            "FAIL",
+            f"{path} was written by a newer DuckDB than this one ({duckdb.__version__}).",
+            f"Use the daybook that wrote it. {_get_back(settings)}",
+        )
+    what = f"{path} is damaged ({error})." if path.stat().st_size else f"{path} is empty: it has lost its contents."
+    return Diagnosis("FAIL", what, _get_back(settings))
+
+
+def _get_back(settings: Settings, *, moved: bool = False) -> str:
+    """How to have the books again, from what there is."""
+    backup = latest_backup(settings.backups)
+    parts = [f"Restore the newest backup: `daybook restore {backup} --force`, then `daybook replay`."] if backup else []
+    aside = "" if moved else f"move {settings.warehouse} aside and "
+    parts.append(
+        f"{'Or' if backup else 'There is no backup:'} {aside}run `daybook replay`, which lands the archive again."
+    )
+    return " ".join(parts)
+
+
+def _quarantine(settings: Settings, error: str, *, dry_run: bool) -> Diagnosis:
+    """Moves the log aside. What it held is not lost to the books: the archive still has every page."""
+    wal = _wal(settings.warehouse)
+    what = f"{wal} can't be replayed ({error}); without it the warehouse opens."
+    if dry_run:
+        return Diagnosis("FAIL", what, "`daybook doctor` without --dry-run moves it into quarantine.")
+    target = settings.home / "quarantine" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f") / wal.name
+    target.parent.mkdir(parents=True, mode=0o700)
+    wal.rename(target)
+    sync_folder(settings.home)
+    return Diagnosis(
+        "WARN",
+        f"{what} It was moved to {target}.",
+        "What was committed since the last checkpoint is not in the books now: `daybook replay` lands it again.",
+    )
+
+
+def _probe(path: Path) -> dict[str, Any]:
+    """What a process of its own finds in a DuckDB file; under "error" why it can't be read."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, str(path)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        reason = done.stderr.strip().splitlines()
+        return {"error": reason[-1] if reason else f"reading it ended the process with {done.returncode}"}
+    return said
+
+
+def _probe_alone(path: Path) -> dict[str, Any]:
+    """The same without the write-ahead log, under another name, so that neither is touched."""
+    alone = path.with_name(f".{path.name}.{os.getpid()}.alone")
+    alone.symlink_to(path.name)
+    try:
+        return _probe(alone)
+    finally:
+        alone.unlink()
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _published(settings: Settings, landed: list[str]) -> Iterator[Diagnosis]:
+    if not landed:
+        return
+    advice = "Run `daybook build`, which publishes."
+    try:
+        with open_published(settings.published) as con:
+            row = con.execute("select max(run_id) from raw.extract_run").fetchone()
+    except DaybookError as error:
+        yield Diagnosis("WARN", str(error), advice)
+        return
+    except duckdb.Error as error:
+        yield Diagnosis("WARN", f"The published books can't be read ({str(error).splitlines()[0]}).", advice)
+        return
+    if row is None or row[0] is None or row[0] < max(landed):
+        yield Diagnosis(
+            "WARN", f"The published books are older than the warehouse: they lack run {max(landed)}.", advice
+        )
+
+
+def _packages(settings: Settings) -> Iterator[Diagnosis]:
+    dlt = settings.dlt / "daybook"
+    pending = _entries(dlt / "normalize" / "extracted") + _entries(dlt / "load" / "normalized")
+    if pending:
+        yield Diagnosis("NOTE", f"{pending} packages are read and not loaded yet.", "The next sync loads them first.")
+    if aside := _entries(settings.home / "quarantine"):
+        yield Diagnosis(
+            "WARN",
+            f"{settings.home / 'quarantine'} holds {aside} things that could not be used.",
+            "`daybook replay` lands their runs again from the archive; then the folder may go.",
+        )
+
+
+def _backups(settings: Settings) -> Iterator[Diagnosis]:
+    if settings.warehouse.exists() and latest_backup(settings.backups) is None:
+        yield Diagnosis("NOTE", "There is no backup.", "`daybook backup` makes one; keep a copy on another machine.")
+
+
+def _dagster(folder: Path) -> Iterator[Diagnosis]:
+    """Slots of Dagster's pools that a run has not given back, though it has ended."""
+    history = folder / "history"
+    slots, runs = history / "runs" / "index.db", history / "runs.db"
+    if not (slots.exists() and runs.exists()):
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{slots}?mode=ro", uri=True)) as con:
+            held = {run for (run,) in con.execute("select run_id from concurrency_slots where run_id is not null")}
+        with closing(sqlite3.connect(f"file:{runs}?mode=ro", uri=True)) as con:
+            going = {run for (run,) in con.execute("select run_id from runs where status in ('STARTED', 'STARTING')")}
+    except sqlite3.Error:
+        return  # another version's tables: its own UI tells
+    for run in sorted(held - going):
+        yield Diagnosis(
+            "WARN",
+            f"Run {run} of Dagster has ended and still holds a slot, so no other may write.",
+            "`daybook dev` frees it within a minute; or free it in the UI: Deployment, Concurrency.",
+        )
+
+
+def _entries(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
