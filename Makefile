@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format dev explore bench lock clean
+.PHONY: help setup demo test canary check format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,11 @@ demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embed
 
 test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
 	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto $(ARGS)
+
+canary: | $(UV_READY)  ## every test on the newest dependencies there are; not part of CI
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv-canary
+	$(UV) pip install --quiet --upgrade --python .venv-canary --override requirements/canary.in --group build --group dev -e .
+	.venv-canary/bin/python -m pytest -n auto $(ARGS)
 
 check: .venv-test/ready  ## ruff, mypy, import-linter, sqlfluff
 	$(TEST)/ruff check .

@@ -4,6 +4,7 @@ changes nothing."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -113,7 +114,8 @@ def build(
             _build_span(con, values | {"from_date": start, "to_date": end}, built)
         con.execute("commit")
     except duckdb.Error as error:
-        con.execute("rollback")
+        with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
+            con.execute("rollback")
         raise BuildFailed(f"The build failed and changed nothing: {str(error).partition(chr(10))[0]}") from error
     except DaybookError:
         con.execute("rollback")

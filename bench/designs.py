@@ -137,13 +137,17 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def cpu() -> float:
+    """CPU seconds of this process so far, all threads."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main() -> None:
     """Run one design and report."""
     name, url, folder = sys.argv[1:4]
     rows, value = DESIGNS[name](url, Path(folder))
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = usage.ru_utime + usage.ru_stime
-    print(json.dumps({"rows": rows, "market_value": str(value), "cpu": cpu, "peak_mb": peak_mb()}), flush=True)
+    print(json.dumps({"rows": rows, "market_value": str(value), "cpu": cpu(), "peak_mb": peak_mb()}), flush=True)
 
 
 if __name__ == "__main__":

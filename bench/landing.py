@@ -85,6 +85,7 @@ def summary(runs: dict[str, list[Run]], rows: int) -> dict[str, dict[str, float]
             "runs": len(runs[design]),
             "rows_per_second": round(rows / each["wall"]),
             "daybook_is_faster": round(each["wall"] / ours["wall"], 2),
+            "daybook_is_cheaper": round(each["cpu"] / ours["cpu"], 2),
             "daybook_uses_memory": round(ours["peak_mb"] / each["peak_mb"], 2),
         }
         for design, each in medians.items()
@@ -101,11 +102,12 @@ def text(result: dict[str, Any]) -> str:
             f"{each['cpu']:.1f}",
             f"{each['peak_mb']:,.0f}",
             f"{each['daybook_is_faster']:.1f} x",
+            f"{each['daybook_is_cheaper']:.1f} x",
             str(each["runs"]),
         ]
         for design, each in result["designs"].items()
     ]
-    heads = ["design", "rows/s", "wall s", "cpu s", "peak MB", "daybook is faster", "runs"]
+    heads = ["design", "rows/s", "wall s", "cpu s", "peak MB", "daybook is faster", "in cpu", "runs"]
     return "\n".join(
         [
             "## Landing",

@@ -23,6 +23,8 @@ def machine() -> dict[str, str]:
     """What was measured on, and with which versions."""
     packages = {name: version(name) for name in ("dlt", "duckdb", "pyarrow", "pydantic", "httpx")}
     return {
+        # a machine that does something else as well makes wall seconds mean little; CPU seconds still tell
+        "load": f"{os.getloadavg()[1]:.1f}",
         "cpus": str(os.cpu_count()),
         "cpu": _cpu(),
         "memory": _memory(),

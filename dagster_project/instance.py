@@ -97,6 +97,8 @@ def _stopped_with_us(command: list[str]) -> Iterator[tuple["subprocess.Popen[byt
     It has a process group of its own: a Ctrl-C in the terminal would reach it twice, and a second one makes Dagster
     leave its children behind.
     """
+    # What a script runs in its background is deaf to SIGINT, and a child would inherit that: it could not be ended.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, start_new_session=True)
     stopped: list[int] = []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from pipelines.broker.read import ClockReading
@@ -22,7 +23,7 @@ MICROSECOND = timedelta(microseconds=1)
 @dataclass(frozen=True)
 class Circumstances:
     """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
-    which grow without end: what was asked for shows which were not known. `warehouse_bytes` is the file's size then."""
+    which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then."""
 
     run_id: str
     trigger: str
@@ -69,7 +70,7 @@ def circumstances(settings: Settings, run_id: str, trigger: str, started: ClockR
         accounts=settings.accounts,
         started=started,
         known=Known(last_complete=known.last_complete, overrides=known.overrides),
-        warehouse_bytes=settings.warehouse.stat().st_size if settings.warehouse.exists() else 0,
+        warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
     )
 
 
@@ -109,6 +110,10 @@ def _said(moment: date | None) -> str | None:
 
 def _moment(said: str | None) -> datetime | None:
     return datetime.fromisoformat(said) if said else None
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _code_version() -> str:

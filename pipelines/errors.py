@@ -25,6 +25,10 @@ class WrongWarehouse(DaybookError):
     exit_code = 2
 
 
+class DiskFull(DaybookError):
+    """The disk of DAYBOOK_HOME has no room left. What was in the books is still there; the published copy stands."""
+
+
 class NotPublished(DaybookError):
     """Nothing has been published yet, so there is nothing to show."""
 

@@ -3,17 +3,25 @@ page to the published copy."""
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
+from pipelines.errors import DiskFull
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.lock import run_lock
 
 #: What is published: everything that the contract names. dlt's staging stays behind.
 PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
+#: With less room than this nothing is begun. No more is asked for, because a day that isn't read can't be read later:
+#: what a large book needs beyond it is found out, and the publication of a large file checks for itself.
+LEAST_ROOM = 16 * 2**20  # bytes
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Tell = Callable[[str], None]
 
@@ -23,12 +31,31 @@ def evening(settings: Settings, *, wait: float = 60.0, tell: Tell | None = None)
     """The open warehouse, with the run lock held until the block ends.
 
     A second run waits up to `wait` seconds and `tell`s whom it waits for. Raises LockedOut after that, naming the
-    holder's pid, and ConfigurationError where the home can't be written.
+    holder's pid, ConfigurationError where the home can't be written, and DiskFull, also where it fills up meanwhile.
     """
     settings.prepare_home()
-    with run_lock(settings.run_lock, wait=wait, on_wait=tell):
+    with _room(settings.home), run_lock(settings.run_lock, wait=wait, on_wait=tell):
         con = open_warehouse(settings.warehouse, wait=wait, on_wait=tell)
         try:
             yield con
         finally:
             con.close()
+
+
+@contextmanager
+def _room(home: Path) -> Iterator[None]:
+    """Says in a sentence that the disk is full, before the block or in it."""
+    if (free := shutil.disk_usage(home).free) < LEAST_ROOM:
+        raise DiskFull(
+            f"The disk of {home} has {free / 2**20:.1f} MiB free, and {LEAST_ROOM // 2**20} are needed to begin: "
+            "nothing was done. Free some space and run it again."
+        )
+    try:
+        yield
+    except (OSError, duckdb.IOException) as error:
+        if getattr(error, "errno", None) in _FULL or "No space left" in str(error):
+            raise DiskFull(
+                f"The disk of {home} is full, so the run was given up; what was in the books before it is there. "
+                "Free some space and run it again."
+            ) from error
+        raise

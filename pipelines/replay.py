@@ -18,7 +18,7 @@ import duckdb
 
 from models.reading import NotUnderstood
 from models.shapes import OPTION_CONTRACTS
-from pipelines.archived import ArchivedRun, Bodies, Damaged, Record, archived_runs
+from pipelines.archived import ArchivedRun, Bodies, Record, archived_runs
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Again, GaveUp, Replies, Reply
 from pipelines.broker.listing import Listing, Request
@@ -77,14 +77,9 @@ def replay(
             if from_date and run.ended.trading_date < from_date:
                 continue
             tell(f"{run.ended.trading_date}: run {run.run_id}")
-            run.prove()
-            remember_broker(con, run.began.broker_host)
             snapshot = _land(con, pipeline, run)
         except WrongWarehouse:
             raise
-        except Damaged as damage:
-            replayed.damaged.append(f"Run {run.run_id} was not landed: {damage}")
-            continue
         except DaybookError as error:
             if pipeline.has_pending_data:  # what dlt could not load would stand in the way of every later run
                 raise
@@ -99,6 +94,8 @@ def replay(
 
 
 def _land(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:
+    archived.prove()
+    remember_broker(con, archived.began.broker_host)
     run = Run()
     run.began, run.ended, run.files = archived.began, archived.ended, archived.files()
     with archived.bodies() as bodies:

@@ -264,8 +264,8 @@ def mail_server_problem(url: str) -> str | None:
         usable = False
     if not usable or parts.path.strip("/") or parts.query or parts.fragment or not url.isprintable() or " " in url:
         return (
-            "is not the address of a mail server; it looks like smtp://user:password@mail.example.com:587 (STARTTLS) or "
-            "smtps://... (TLS), with / ? # @ in a password written as %2F %3F %23 %40"
+            "is not the address of a mail server; it looks like smtp://user:password@mail.example.com:587 (STARTTLS) "
+            "or smtps://... (TLS), with / ? # @ in a password written as %2F %3F %23 %40"
         )
     if (parts.username is None) != (parts.password is None):
         return "has a user name without a password, or a password without a user name"

@@ -32,6 +32,11 @@ CASH = "b0000000-0000-4000-8000-000000000999"
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
+def rarely(draw: Draw, times: int) -> bool:
+    """True once in so many times; a smaller example has less of it."""
+    return bool(draw(st.integers(1, times)) == times)
+
+
 def evenings_of(draw: Draw, sessions: tuple[Session, ...], accounts: list[Account]) -> tuple[Evening, ...]:
     """A run after each close, but for a few that nobody made; and now and then one at 03:30 with better marks."""
     newcomer = draw(st.sampled_from((0, 0, 1, 2))) if len(accounts) > 1 else 0
@@ -41,11 +46,11 @@ def evenings_of(draw: Draw, sessions: tuple[Session, ...], accounts: list[Accoun
     last_complete: dict[str, date] = {}
     made: list[Evening] = []
     for day, session in enumerate(sessions):
-        if day and draw(st.integers(0, 5)) == 0:
+        if day and rarely(draw, 6):
             continue
         kind = draw(st.sampled_from(("close", "close", "close", "evening", "night")))
         at = _run_at(session, kind)
-        if made and draw(st.integers(0, 7)) == 0:
+        if made and rarely(draw, 8):
             made.append(_intraday(made[-1], session))
         answers = {}
         for account in accounts if day >= newcomer else accounts[:-1]:
@@ -54,7 +59,7 @@ def evenings_of(draw: Draw, sessions: tuple[Session, ...], accounts: list[Accoun
             if answer.positions is not None and answer.whole:
                 last_complete[account.name] = session.date
         made.append(Evening(at, answers, contracts, events))
-        if kind != "night" and draw(st.integers(0, 4)) == 0:
+        if kind != "night" and rarely(draw, 5):
             made.append(_corrected(draw, accounts, made[-1], day, last_complete))
     return tuple(made)
 
@@ -118,7 +123,7 @@ def _two_before(day: date) -> datetime:
 
 def _with_hole(draw: Draw, positions: Iterable[Position]) -> list[Position]:
     rows = list(positions)
-    if not rows or draw(st.integers(0, 3)):
+    if not rows or not rarely(draw, 4):
         return rows
     index = draw(st.integers(0, len(rows) - 1))
     rows[index] = replace(rows[index], **_nothing(draw(st.sampled_from(HOLES))))

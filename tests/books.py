@@ -14,7 +14,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from pipelines.calendar import NEW_YORK, Session, TradingCalendar
-from tests.book_evenings import Draw, evenings_of
+from tests.book_evenings import Draw, evenings_of, rarely
 from tests.facts import Adjustment, Book, Contract, Event, Fill, Instruction
 from tests.ledger import (
     CENT,
@@ -107,8 +107,8 @@ def _stock(draw: Draw, number: int, symbol: str, sessions: tuple[Session, ...], 
     for session, move in zip(sessions, moves, strict=True):
         cents += move
         price = Decimal(cents) / 100
-        for split in splits:
-            price = price if session.date < split.day else (price / (split.ratio or 1)).quantize(CENT)
+        for event in splits:
+            price = price if session.date < event.day else (price / (event.ratio or 1)).quantize(CENT)
         prices.append(price)
     return Instrument(_id(number), symbol, tuple(prices))
 
@@ -160,7 +160,7 @@ def _live(draw: Draw, account: Account, day: int) -> None:
     _exercise_early(draw, account, day)
     for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2)))):
         _trade(draw, account, day)
-    if draw(st.integers(0, 11)) == 0:
+    if rarely(draw, 12):
         _transfer(draw, account, day)
     if account.world.books_at_once:
         _expire(draw, account, day)
@@ -208,7 +208,7 @@ def _fill(draw: Draw, account: Account, instrument: Instrument, day: int, quanti
             id=f"f{account.name:0>7}-0000-4000-8000-{len(account.fills):012}",
             instrument_id=instrument.id,
             quantity=quantity,
-            price=price if draw(st.integers(0, 29)) else None,
+            price=None if rarely(draw, 30) else price,
             at=at,
             underlying_instrument_id=instrument.underlying,
         )
@@ -275,7 +275,7 @@ def _exercise_early(draw: Draw, account: Account, day: int) -> None:
         lot = account.lot(option.id)
         if day == 0 or lot.quantity == 0 or option.contract is None or option.id in account.touched:
             continue
-        if option.contract.expiry <= world.sessions[day].date or draw(st.integers(0, 5)):
+        if option.contract.expiry <= world.sessions[day].date or not rarely(draw, 6):
             continue
         underlying = option.contract.underlying_instrument_id
         if underlying in account.touched:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
@@ -25,10 +27,12 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
+from pipelines.adjustments import COLUMNS
 from pipelines.broker.columns import to_batch
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.calendar import TradingCalendar
-from tests.facts import Answer, Contract, Evening, Event, Fill, Instruction, Position, Segment
+from pipelines.settings import Realized, Settings
+from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
 
 _CALENDAR = TradingCalendar.load()
 _PER_ACCOUNT = ("positions", "position_instructions", "executions", "orders", "balances", "portfolio_history")
@@ -51,6 +55,33 @@ def open_raw() -> duckdb.DuckDBPyConnection:
         """
     )
     return con
+
+
+def forget(con: duckdb.DuckDBPyConnection) -> None:
+    """Take every row out again: tables are dear to make, and the next book needs the same ones."""
+    tables = con.execute(
+        "select schema_name, table_name from duckdb_tables() where schema_name in ('raw', 'core', 'pnl', 'quality')"
+    ).fetchall()
+    for schema, table in tables:
+        con.execute(f"delete from {schema}.{table}")
+
+
+def settings_of(book: Book, home: Path, base_url: str = "http://127.0.0.1:1") -> Settings:
+    """The settings that a book is read with; its adjustments are written to `home`."""
+    settings = Settings(base_url=base_url, home=home, realized=cast("Realized", book.realized))
+    settings.adjustments.unlink(missing_ok=True)
+    if book.adjustments:
+        with settings.adjustments.open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file)
+            lines.writerow(COLUMNS)
+            lines.writerows(_line(each) for each in book.adjustments)
+    return settings
+
+
+def _line(said: Adjustment) -> list[str | None]:
+    numbers = [_number(each) for each in (said.quantity, said.cash, said.value, said.cost_basis)]
+    names = [_day(said.day), said.account_id, said.kind, said.instrument_id, said.to_instrument_id]
+    return [*names, *numbers, "ops", None]
 
 
 def land(con: duckdb.DuckDBPyConnection, evening: Evening) -> str:

@@ -56,6 +56,11 @@ class Lifecycle:
         for line in self.evidence.said(span):
             for instrument, move in _adjusted(line, span):
                 moves.setdefault(instrument, []).append(move)
+            if line.kind == "CASH_IN_LIEU" and line.quantity is None:
+                fraction = self._unexplained(span, fills, moves, line.instrument_id)
+                held = quantity_of(span.start.held.get(line.instrument_id))
+                if abs(fraction) < 1 and fraction * held < 0:
+                    moves[line.instrument_id].append(Move(fraction))
         gone: dict[str, list[_Gone]] = {}
         for instrument, held in sorted(span.start.held.items()):
             contract = self.evidence.contract(held.position)
@@ -66,9 +71,7 @@ class Lifecycle:
                 each = _Gone(held, contract, side * left, self._accepted(span, instrument), in_the_money=money)
                 gone.setdefault(contract.underlying_instrument_id, []).append(each)
         for stock, options in gone.items():
-            unexplained = self._unmoved(span, fills, moves, stock) - (
-                quantity_of(span.start.held.get(stock)) * self.evidence.ratio(stock, span)
-            )
+            unexplained = self._unexplained(span, fills, moves, stock)
             ends = self._ends(span, options, unexplained)
             for instrument, move in self._legs(span, fills, stock, ends):
                 moves.setdefault(instrument, []).append(move)
@@ -181,6 +184,10 @@ class Lifecycle:
             traded += fill.quantity * self.evidence.ratio(instrument, span, fill.at)
         moved = sum((move.quantity for move in moves.get(instrument, ())), ZERO)
         return quantity_of(span.end.held.get(instrument)) - traded - moved
+
+    def _unexplained(self, span: Span, fills: Fills, moves: Mapping[str, list[Move]], instrument: str) -> Decimal:
+        before = quantity_of(span.start.held.get(instrument)) * self.evidence.ratio(instrument, span)
+        return self._unmoved(span, fills, moves, instrument) - before
 
     def _accepted(self, span: Span, option: str) -> dict[str, Decimal]:
         """Contracts of instructions accepted within the last five sessions, by type, as last seen; each is spent on the

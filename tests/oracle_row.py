@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.facts import Fill, Position
-from tests.oracle_evidence import ONE, ZERO, Evidence, Span, cost_of, quantity_of, unrealized_of
+from tests.oracle_evidence import ONE, ZERO, Evidence, Span, cost_of, unrealized_of
 from tests.oracle_lifecycle import Move
 
 

@@ -162,6 +162,7 @@ adjustments as (
         cast(case when bool_and(cost_basis is not null) then sum(cost_basis) end as decimal(28, 10)) as cost_basis,
         cast(sum(case when kind = 'TRANSFER' then coalesce(value, 0) else 0 end) as decimal(28, 10))
             as transferred_value,
+        bool_or(kind = 'CASH_IN_LIEU' and quantity is null) as pays_a_fraction,
         max(kind) as kind
     from moves
     group by account_id, trading_date, instrument_id
@@ -234,19 +235,25 @@ paired as (
         coalesce(
             today.instrument_type,
             before.instrument_type,
-            case when contracts.id is not null then 'OPTION' end
+            case when contracts.id is not null or trades.underlying_instrument_id is not null then 'OPTION' end
         ) as instrument_type,
         coalesce(today.option_expiry, before.option_expiry) as option_expiry,
         coalesce(today.option_strike, before.option_strike) as option_strike,
         coalesce(today.option_right, before.option_right) as option_right,
-        -- a row that went flat implies no multiplier of its own; of an option that no snapshot ever held its contract,
-        -- else its symbol, tells it
+        -- a row that went flat implies no multiplier of its own; of an option that no snapshot ever held its contract
+        -- tells it, else it is the usual one (a fill tells an option by its underlying, or by its symbol)
         coalesce(
             case when today.quantity <> 0 then today.multiplier end,
             before.multiplier,
             today.multiplier,
             cast(contracts.multiplier as decimal(12, 4)),
-            case when regexp_matches(trades.symbol, '^[A-Z0-9./]{1,6} *[0-9]{6}[CP][0-9]{8}$') then 100 else 1 end
+            case
+                when
+                    trades.underlying_instrument_id is not null
+                    or regexp_matches(trades.symbol, '^[A-Z0-9./]{1,6} *[0-9]{6}[CP][0-9]{8}$')
+                    then 100
+                else 1
+            end
         ) as multiplier,
         coalesce(today.quantity, 0) as quantity,
         case when today.instrument_id is null then 0 else today.market_value end as market_value,
@@ -272,7 +279,8 @@ paired as (
         coalesce(trades.sold_quantity, 0) as sold_quantity,
         coalesce(trades.bought_per_share, 0) as bought_per_share,
         coalesce(trades.sold_per_share, 0) as sold_per_share,
-        coalesce(adjustments.quantity, 0) as adjusted_quantity,
+        coalesce(adjustments.quantity, 0) as said_quantity,
+        coalesce(adjustments.pays_a_fraction, false) as pays_a_fraction,
         coalesce(adjustments.cash, 0) as adjusted_cash,
         coalesce(adjustments.value, 0) as adjusted_value,
         case when adjustments.instrument_id is null then 0 else adjustments.cost_basis end as adjusted_cost_basis,
@@ -312,21 +320,31 @@ paired as (
             and keys.trading_date = delivered_to.trading_date
             and keys.instrument_id = delivered_to.instrument_id
     left join contracts on keys.instrument_id = contracts.id
+),
+
+resized as (
+    select
+        *,
+        cast(round(
+            cast(quantity_prev as double) * cast(split_numerator as double)
+            / cast(split_denominator as double), 8
+        ) as decimal(24, 8)) as quantity_prev_split
+    from paired
+    -- a purged zero-quantity row is not a second close
+    where
+        quantity <> 0 or quantity_prev <> 0 or fills > 0 or adjustment_kind is not null
+        or coalesce(daily_realized_pnl, 0) <> 0 or may_be_delivered
 )
 
 select
     *,
-    cast(
-        quantity_prev * split_numerator
-        + (traded_quantity + adjusted_quantity - quantity) * split_denominator
-        as decimal(38, 14)
-    ) = 0 as quantity_rolls,
-    cast(round(
-        cast(quantity_prev as double) * cast(split_numerator as double)
-        / cast(split_denominator as double), 8
-    ) as decimal(24, 8)) as quantity_prev_split
-from paired
--- a purged zero-quantity row is not a second close
-where
-    quantity <> 0 or quantity_prev <> 0 or fills > 0 or adjustment_kind is not null
-    or coalesce(daily_realized_pnl, 0) <> 0 or may_be_delivered
+    -- cash in lieu is paid for the part of a share that is missing
+    case
+        when
+            pays_a_fraction
+            and abs(quantity - quantity_prev_split - traded_quantity - said_quantity) < 1
+            and sign(quantity - quantity_prev_split - traded_quantity - said_quantity) = -sign(quantity_prev)
+            then cast(quantity - quantity_prev_split - traded_quantity as decimal(24, 8))
+        else said_quantity
+    end as adjusted_quantity
+from resized

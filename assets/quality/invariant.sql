@@ -126,7 +126,10 @@ select
     cast(total_pnl as varchar), cast(position_pnl + day_pnl as varchar),
     'total P&L is not carried position + day''s trading'
 from exact
-where abs(total_pnl - position_pnl - day_pnl) > 0.000001 and price_consistent and cost_consistent
+-- cash in lieu is neither carried nor traded
+where
+    abs(total_pnl - position_pnl - day_pnl) > 0.000001 and price_consistent and cost_consistent
+    and adjusted_cash = 0
 union all
 -- over any number of days the values between cancel: the sum of totals is the change of value plus the cash received
 select

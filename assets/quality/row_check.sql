@@ -33,7 +33,7 @@ recent as (
         account_id,
         median(abs(cast(total_pnl as double))) as usual
     from pnl.account_daily
-    where trading_date < $from_date and trading_date >= $from_date - 40 and total_pnl is not null
+    where trading_date < $from_date and trading_date >= $from_date - 40 and total_pnl <> 0
     group by account_id
     having count(*) >= 10
 ),

@@ -54,6 +54,7 @@ def demo(
       daybook demo
       daybook demo --days 5
     """
+    from assets.report.write import write_report
     from dagster_project.cli.books import exit_code
     from dagster_project.demo import run_demo
     from pipelines.settings import Settings
@@ -63,6 +64,7 @@ def demo(
         done = run_demo(Settings.from_env(), days, wait=wait, tell=tell, on_day=on_day)
     with open_published(done.settings.published) as con:
         _print_day(con, done.days[-1])
+    console.say(f"Report: {write_report(done.settings, formats=('html',)).files[0]}")
     _print_end(done)
     return exit_code(day.status for day in done.days)
 

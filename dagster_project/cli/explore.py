@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,9 +41,5 @@ def explore(*, port: Port = 2718, headless: Headless = False) -> int:
     app = Path(__file__).parents[1] / "explore" / "app.py"
     command = [sys.executable, "-m", "marimo", "run", str(app), "--host", HOST, "--port", str(port), "--token"]
     environment = {**os.environ, "DAYBOOK_HOME": str(settings.home), "MARIMO_SKIP_UPDATE_CHECK": "1"}
-    try:
-        return subprocess.run(
-            [*command, *(["--headless"] if headless else [])], env=environment, check=False
-        ).returncode
-    except KeyboardInterrupt:
-        return 0
+    arguments = [*command, *(["--headless"] if headless else [])]
+    os.execve(sys.executable, arguments, environment)  # noqa: S606  (it takes our place: no child is left behind)

@@ -113,7 +113,8 @@ def _write_csv(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> b
 
 
 class _Lines:
-    """Ends lines as everything else here does. The csv module quotes a carriage return only where it ends lines, too."""
+    """Ends lines as everything else here does. The csv module quotes a carriage return only where it ends
+    lines, too."""
 
     def __init__(self, target: IO[str]) -> None:
         self._target = target

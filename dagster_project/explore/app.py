@@ -21,7 +21,7 @@ def _():
 
     def table(rows, **how):
         right = dict.fromkeys(numbers(rows), "right")
-        return mo.ui.table(shown(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})
+        return mo.ui.table(shown(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})  # type: ignore[arg-type]
 
     return DaybookError, NOW, Scope, books, first, ids, instant, last, mo, table
 

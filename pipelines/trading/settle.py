@@ -21,6 +21,9 @@ GRACE = timedelta(minutes=2)
 #: How far the broker's own stamps may lie before the instant at which we think that we sent.
 MARGIN = timedelta(seconds=5)
 
+#: The key or id of what was found, and the words for it.
+Told = tuple[str | None, str]
+
 _LIST = """
     select manifest.run_id, run.finished_at
     from raw.extract_manifest as manifest
@@ -116,10 +119,10 @@ def resolve(con: duckdb.DuckDBPyConnection, record: Record) -> Resolution | None
     told = _orders(con, record, run_id, sent) if is_order else _instructions(con, record, run_id)
     if not told:
         return None if finished_at < sent + GRACE else _not_found(record, run_id, finished_at)
-    missing = [key for key in record.keys if not any(key in each for each in told)]
+    missing = [key for key in record.keys if key not in {name for name, _ in told}]
     if missing and finished_at < sent + GRACE:
         return None
-    message = "; ".join([*told, *(f"{key} is not listed" for key in missing)])
+    message = "; ".join([*(words for _, words in told), *(f"{key} is not listed" for key in missing)])
     return Resolution("FOUND", message, finished_at, run_id)
 
 
@@ -130,24 +133,22 @@ def _not_found(record: Record, run_id: str, at: datetime) -> Resolution | None:
     return Resolution("NOT_FOUND", f"it was not carried out, {what}", at, run_id)
 
 
-def _instructions(con: duckdb.DuckDBPyConnection, record: Record, run_id: str) -> list[str]:
+def _instructions(con: duckdb.DuckDBPyConnection, record: Record, run_id: str) -> list[Told]:
     cancelled = record.instruction_id
     column, names = ("id", [cancelled]) if cancelled else ("client_instruction_id", record.keys)
     values: dict[str, Any] = {"run": run_id, "account": record.account_id, "names": names}
     rows = con.execute(_INSTRUCTIONS.format(column=column), values).fetchall()
     return [
-        f"{key or 'an instruction'} ({kind} {symbol or ''}) is {status}"
-        + (f", {reason}" if reason else "")
-        + f", id {own}"
+        (key, f"{key or own} ({kind} {symbol or ''}) is {status}" + (f", {reason}" if reason else "") + f", id {own}")
         for own, key, kind, symbol, status, reason in rows
     ]
 
 
-def _orders(con: duckdb.DuckDBPyConnection, record: Record, run_id: str, sent: datetime) -> list[str]:
+def _orders(con: duckdb.DuckDBPyConnection, record: Record, run_id: str, sent: datetime) -> list[Told]:
     values = {"run": run_id, "account": record.account_id, "since": sent - MARGIN, "name": record.instrument}
     rows = con.execute(_ORDERS, values).fetchall()
     return [
-        f"order {own} since then: {side} {quantity.normalize():f} {symbol} is {status}"
+        (own, f"order {own} since then: {side} {quantity.normalize():f} {symbol} is {status}")
         for own, side, quantity, symbol, status, _ in rows
     ]
 

@@ -1,7 +1,8 @@
 """Backups of a home: made while nobody writes, proven by opening and recounting, restored beside what was there.
 
 A backup is a folder, `backups/<time>/`, that appears whole or not at all: the warehouse as a DuckDB file, what dlt has
-not loaded yet, adjustments.csv, the journal of trading, on request the archive, and backup.json with the hash of every file and the number of
+not loaded yet, adjustments.csv, the journal of trading, on request the archive, and backup.json with the hash
+of every file and the number of
 rows of every table.
 """
 
@@ -129,24 +130,30 @@ def restore(
                 f"{settings.home} has books already ({', '.join(there)}): set DAYBOOK_HOME to a new folder, or give "
                 "--force, which moves them aside."
             )
-        draft = settings.home / ".restoring"
-        shutil.rmtree(draft, ignore_errors=True)
         tell("copying")
-        try:
-            _copy_tree(folder, draft, list(backup.files))
-            aside = _move_aside(settings.home, there) if there else None
-            for name in [name for name in names if (draft / name).exists()]:
-                _out_of_the_way(settings.home / name)
-                (draft / name).rename(settings.home / name)
-            sync_folder(settings.home)
-        except OSError as error:
-            raise DaybookError(f"{folder} could not be restored ({_reason(error)}).") from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        aside = _put_in_place(folder, settings.home, list(backup.files), names, there)
         tell("publishing")
         with open_warehouse(settings.warehouse) as con:
             publish(con, settings.published, PUBLISHED_SCHEMAS)
     return backup, aside
+
+
+def _put_in_place(folder: Path, home: Path, files: list[str], names: list[str], there: list[str]) -> Path | None:
+    """Copies a backup beside the home first, then swaps by renaming; where what was there is now."""
+    draft = home / ".restoring"
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        _copy_tree(folder, draft, files)
+        aside = _move_aside(home, there) if there else None
+        for name in [name for name in names if (draft / name).exists()]:
+            _out_of_the_way(home / name)
+            (draft / name).rename(home / name)
+        sync_folder(home)
+    except OSError as error:
+        raise DaybookError(f"{folder} could not be restored ({_reason(error)}).") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return aside
 
 
 def latest_backup(backups: Path) -> Path | None:

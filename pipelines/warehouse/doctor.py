@@ -127,12 +127,13 @@ def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
             )
         return
     said = _probe(path)
-    if "error" in said and wal.exists() and not _is_other_trouble(said["error"]) and "error" not in _probe_alone(path):
+    if "error" in said and wal.exists() and _is_damage(said["error"]) and "error" not in _probe_alone(path):
         yield _quarantine(settings, said["error"], dry_run=dry_run)
-        said = _probe(path) if not dry_run else said
+        if dry_run:
+            return
+        said = _probe(path)
     if "error" in said:
-        if not (dry_run and wal.exists()):
-            yield _explain(settings, said["error"])
+        yield _explain(settings, said["error"])
         return
     yield from _contents(settings, said, runs)
     yield from _published(settings, said["runs"])
@@ -161,8 +162,8 @@ def _sealed_runs(archive: Path) -> Iterator[str | Diagnosis]:
             yield Diagnosis("WARN", str(damage), "Restore that folder from a backup made --with-archive.")
 
 
-def _is_other_trouble(error: str) -> bool:
-    return "Could not set lock" in error or "we can only read versions between" in error
+def _is_damage(error: str) -> bool:
+    return "Could not set lock" not in error and "we can only read versions between" not in error
 
 
 def _explain(settings: Settings, error: str) -> Diagnosis:
@@ -223,11 +224,16 @@ def _probe(path: Path) -> dict[str, Any]:
 def _probe_alone(path: Path) -> dict[str, Any]:
     """The same without the write-ahead log, under another name, so that neither is touched."""
     alone = path.with_name(f".{path.name}.{os.getpid()}.alone")
-    alone.symlink_to(path.name)
     try:
+        try:
+            alone.hardlink_to(path)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, alone)
         return _probe(alone)
+    except OSError as error:
+        return {"error": str(error)}
     finally:
-        alone.unlink()
+        alone.unlink(missing_ok=True)
 
 
 def _wal(path: Path) -> Path:

@@ -42,7 +42,8 @@ def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: M
     run(con, f"create or replace temporary table shape as ({select}) with no data", values)
     wanted, found = _shape(con, "shape"), _shape(con, name) if _exists(con, _checked(name)) else None
     if wanted != found:
-        con.execute(f"create or replace table {name} as select * from shape")
+        # "with no data": DuckDB 1.5.5 loses rows put into a table that an empty select made in the same transaction
+        con.execute(f"create or replace table {name} as (select * from shape) with no data")
     con.execute("drop table shape")
     return found is not None and wanted != found
 

@@ -12,6 +12,7 @@ import pytest
 from assets.catalog import TABLES
 from assets.locks import lock_period
 from pipelines.errors import BuildFailed, ConfigurationError, NotPublished
+from pipelines.warehouse.tables import make_empty, replace_days
 from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
 
 HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
@@ -263,3 +264,17 @@ def test_a_period_is_closed_once_and_never_before_it_is_known(tmp_path: Path) ->
         lock_period(d.con, date(2025, 10, 30))
         with pytest.raises(ConfigurationError, match="closed through 2025-10-30 already"):
             lock_period(d.con, date(2025, 10, 30), "100")
+
+
+def test_a_new_table_keeps_every_row_that_its_first_transaction_puts_in() -> None:
+    """DuckDB 1.5.5 loses them where an empty select made the table: 130,000 rows go in and none is there."""
+    with duckdb.connect() as con:
+        con.execute("set threads = 2")
+        con.execute("create schema core")
+        con.execute("begin")
+        rows = "select date '2025-10-31' as trading_date, range as number from range(130000)"
+        make_empty(con, "core.many", rows, {})
+        replace_days(con, "core.many", rows, {"from_date": date(2025, 10, 31), "to_date": date(2025, 10, 31)})
+        assert con.execute("select count(*) from core.many").fetchone() == (130000,)
+        con.execute("commit")
+        assert con.execute("select count(*) from core.many").fetchone() == (130000,)

@@ -549,7 +549,7 @@ class TestEvening:
         assert "| 100 | ACCOUNT-100 | COMPLETE |" in preview
 
     def test_the_command_that_closes_the_day_says_where_the_report_is(self, settings: Settings) -> None:
-        ended = daybook("eod", home=settings.home, url=settings.base_url)
+        ended = daybook("eod", home=settings.home, url=settings.base_url, timeout=200)
         assert ended.code == 0, ended.err
         assert f"The report is {settings.reports}/report_2025-10-31.html" in ended.out
 

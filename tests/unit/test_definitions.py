@@ -75,7 +75,7 @@ def test_assets_depend_on_what_their_sql_reads(specs: dict[str, dg.AssetSpec]) -
 def test_the_published_copy_comes_after_every_table(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     before = dg.AssetSelection.assets("published").upstream().resolve(graph)
-    assert {".".join(key.path) for key in before} == set(entries()) | {"published", "report"}
+    assert {".".join(key.path) for key in before} == set(entries()) | {"published"}
 
 
 def test_the_partitions_are_the_trading_days_up_to_today() -> None:

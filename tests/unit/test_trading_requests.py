@@ -20,6 +20,7 @@ from pipelines.trading.requests import (
     submit_instructions,
 )
 
+CLIENT = httpx.Client(base_url="http://127.0.0.1")
 CONTRACT = "0195f6d0-a1b2-7c3d-8e4f-5a6b7c8d9e01"
 ROW = {"instruction_type": "EXERCISE", "instrument_id": CONTRACT, "quantity": "2", "client_instruction_id": "mine"}
 
@@ -42,7 +43,10 @@ def test_the_four_requests_are_those_of_the_specification() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../..", "/", "%2e%2e", " ", "?", "#", "instructions", "INSTRUCTIONS", "A/../..", "Instructions/x"])
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../..", "/", "%2e%2e", " ", "?", "#", "instructions", "INSTRUCTIONS", "A/../..", "Instructions/x"],
+)
 def test_a_name_that_could_close_more_than_one_position_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError):
         close_position("19816", name)
@@ -54,7 +58,7 @@ def test_whatever_is_named_the_path_goes_to_one_position_of_the_account(name: st
         request = close_position("19816", name)
     except ConfigurationError:
         return
-    sent = httpx.Client(base_url="http://127.0.0.1").build_request("DELETE", request.path).url.raw_path.decode()
+    sent = CLIENT.build_request("DELETE", request.path).url.raw_path.decode()
     before, _, last = sent.rpartition("/")
     assert before == "/v1/accounts/19816/positions"
     assert last.lower() not in ("", ".", "..", "instructions")
