@@ -1,4 +1,5 @@
-"""The oracle is worth asking: from the same answers it finds the hand-checked P&L of every book in ../shared/scenarios."""
+"""The oracle is worth asking: from the same answers it finds the hand-checked P&L of every book in
+../shared/scenarios."""
 
 from __future__ import annotations
 
