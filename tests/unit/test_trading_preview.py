@@ -10,6 +10,7 @@ import pytest
 
 from models.trading import InstructionRow
 from pipelines.broker.client import BrokerClient
+from pipelines.broker.http import Http
 from pipelines.errors import BrokerError, ConfigurationError
 from pipelines.trading.preview import (
     Effect,
@@ -19,9 +20,9 @@ from pipelines.trading.preview import (
     preview_instructions,
     read_positions,
 )
-from pipelines.trading.prices import Quoted
+from pipelines.trading.prices import Quoted, quoted
 from pipelines.trading.requests import close_position, close_positions, submit_instructions
-from tests.broker_server import BrokerServer, position
+from tests.broker_server import BrokerServer, Fault, position
 
 STOCK, CALL, PUT = (f"a1a2a3a4-b1b2-c1c2-d1d2-d3d4d5d6d7d{each}" for each in "789")
 
@@ -133,3 +134,36 @@ def test_what_cannot_be_read_whole_is_no_preview() -> None:
         pytest.raises(BrokerError, match="Nothing was sent"),
     ):
         read_positions(client, "100")
+
+
+def snapshot(last_trade: Any) -> Fault:
+    return Fault("snapshot", status=200, body={"data": [{"instrument_id": STOCK, "last_trade": last_trade}]})
+
+
+def instrument(previous_close: Any) -> Fault:
+    return Fault(STOCK, status=200, body={"data": {"id": STOCK, "previous_close": previous_close}})
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ([snapshot({"price": "210.12"})], Quoted(Decimal("210.12"), "LAST_TRADE")),
+        ([snapshot(None), instrument("205.44")], Quoted(Decimal("205.44"), "PREVIOUS_CLOSE")),
+        ([instrument("205.44")], Quoted(Decimal("205.44"), "PREVIOUS_CLOSE")),  # this key may not see market data
+        ([snapshot(None), instrument(None)], None),
+        ([], None),
+    ],
+)
+def test_a_price_is_the_last_trade_else_the_previous_close_else_unknown(
+    faults: list[Fault], expected: Quoted | None
+) -> None:
+    with BrokerServer(accounts=[100], faults=faults) as server, Http(server.url, None) as http:
+        assert quoted(http, STOCK) == expected
+
+
+def test_a_price_that_is_no_decimal_is_not_taken_for_one() -> None:
+    faults = [snapshot({"price": "cheap"}), instrument("-")]
+    for fault in faults:
+        fault.times = None
+    with BrokerServer(accounts=[100], faults=faults) as server, Http(server.url, None, budget=0.5) as http:
+        assert quoted(http, STOCK) is None

@@ -1,0 +1,272 @@
+"""Single books that once told the tables and the oracle apart: each by hand, in both, with the reason in its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from assets.build import build
+from pipelines.calendar import TradingCalendar
+from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position
+from tests.landing import forget, land, open_raw, settings_of
+from tests.oracle import consult
+
+THURSDAY, FRIDAY, MONDAY, TUESDAY = date(2025, 10, 30), date(2025, 10, 31), date(2025, 11, 3), date(2025, 11, 4)
+STOCK, OPTION, OTHER = (f"b0000000-0000-4000-8000-00000000000{number}" for number in (1, 5, 6))
+CALENDAR = TradingCalendar.load()
+LONG_AGO = datetime(2025, 10, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_raw() as con:
+        yield con
+
+
+@pytest.fixture
+def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    forget(warehouse)
+    return warehouse
+
+
+def _d(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _held(quantity: str, price: str, cost: str | None, day: date, instrument: str = STOCK, **changes: Any) -> Position:
+    """A position at the day's close; shares, or with `of` a hundredfold of an option on the stock."""
+    option = changes.pop("of", None)
+    value = Decimal(quantity) * Decimal(price) * (100 if option else 1)
+    made = Position(
+        instrument_id=instrument,
+        symbol=option or "XYZ",
+        instrument_type="OPTION" if option else "COMMON_STOCK",
+        quantity=Decimal(quantity),
+        market_value=value,
+        cost_basis=_d(cost),
+        unrealized_pnl=None if cost is None else value - Decimal(cost),
+        closing_price=Decimal(price),
+        closing_price_date=day,
+        instrument_price=Decimal(price),
+        underlying_instrument_id=STOCK if option else None,
+    )
+    return replace(made, **changes)
+
+
+def _fill(number: int, quantity: str, price: str | None, day: date, **changes: Any) -> Fill:
+    at = datetime.combine(day, time(15, number), UTC)
+    return replace(Fill(f"f{number}", STOCK, Decimal(quantity), _d(price), at), **changes)
+
+
+def _evening(day: date, positions: Iterable[Position], fills: Iterable[Fill] | None = (), **asked: Any) -> Evening:
+    """A whole evening of account 100, half an hour after the close."""
+    at = CALENDAR.session(day).close + timedelta(minutes=30)
+    known = None if fills is None else tuple(fill for fill in fills if fill.at <= at)
+    answer = Answer(tuple(positions), LONG_AGO, fills=known, instructions=tuple(asked.pop("instructions", ())))
+    return Evening(at, {"100": answer}, **{name: tuple(each) for name, each in asked.items()})
+
+
+def _measures(con: duckdb.DuckDBPyConnection, book: Book, home: Path, day: date) -> dict[str, tuple[Any, ...]]:
+    """Each row of the day, realized, change and total, as the tables have it and as the oracle says too."""
+    for evening in book.evenings:
+        land(con, evening)
+        build(con, settings_of(book, home), built_at=evening.at)
+    assert con.execute("select * from quality.finding where severity = 'FAIL'").fetchall() == []
+    query = """
+        select instrument_id, realized_pnl, case when total_pnl is not null then unrealized_change end, total_pnl
+        from pnl.position_daily where trading_date = ?
+    """
+    found = {row[0]: row[1:] for row in con.execute(query, [day]).fetchall()}
+    said = {key[1]: row for key, row in consult(book).rows.items() if key[2] == day}
+    assert found == {i: (row.realized_pnl, row.unrealized_change, row.total_pnl) for i, row in said.items()}
+    return found
+
+
+def _money(*texts: str | None) -> tuple[Decimal | None, ...]:
+    return tuple(map(_d, texts))
+
+
+def test_a_fill_before_a_split_in_the_same_gap_counts_in_the_shares_of_after_it(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    fills = [_fill(1, "10", "40", FRIDAY)]
+    split = [Event(STOCK, MONDAY, ratio=Decimal(4))]
+    book = Book(
+        (
+            _evening(THURSDAY, [_held("100", "40", "3000", THURSDAY)]),
+            _evening(MONDAY, [_held("440", "11", "3400", MONDAY)], fills, events=split),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY) == {STOCK: _money("0", "440", "440")}
+
+
+def test_what_people_said_of_a_day_that_nobody_fetched_counts_on_the_next_known_one(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    moved: dict[str, Any] = {"quantity": Decimal(100), "value": Decimal(4000), "cost_basis": Decimal(1000)}
+    line = replace(Adjustment(FRIDAY, "100", "TRANSFER", STOCK), **moved)
+    evenings = (_evening(THURSDAY, []), _evening(MONDAY, [_held("100", "41", "1000", MONDAY)]))
+    assert _measures(con, Book(evenings, (line,)), tmp_path, MONDAY) == {STOCK: _money("0", "100", "100")}
+
+
+@pytest.mark.parametrize("quantity", [None, Decimal("-0.5")])
+def test_cash_in_lieu_pays_for_the_part_of_a_share_that_a_split_left_over(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, quantity: Decimal | None
+) -> None:
+    line = Adjustment(FRIDAY, "100", "CASH_IN_LIEU", STOCK, cash=Decimal("5.10"), quantity=quantity)
+    evenings = (
+        _evening(THURSDAY, [_held("105", "1.00", "84", THURSDAY)]),
+        _evening(FRIDAY, [_held("10", "10.20", "80", FRIDAY)], events=[Event(STOCK, FRIDAY, ratio=Decimal("0.1"))]),
+    )
+    assert _measures(con, Book(evenings, (line,)), tmp_path, FRIDAY) == {STOCK: _money("1.10", "1.00", "2.10")}
+
+
+def test_a_cost_that_the_broker_leaves_out_is_its_average_price(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    left_out: dict[str, Any] = {"avg_price": Decimal(30), "unrealized_pnl": None}
+    book = Book(
+        (
+            _evening(THURSDAY, [_held("100", "40", None, THURSDAY, **left_out)]),
+            _evening(FRIDAY, [_held("50", "41", None, FRIDAY, **left_out)], [_fill(1, "-50", "42", FRIDAY)]),
+        )
+    )
+    assert _measures(con, book, tmp_path, FRIDAY) == {STOCK: _money("600", "-450", "150")}
+
+
+def test_a_closing_price_that_is_left_out_gives_way_to_the_current_one(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    book = Book(
+        (
+            _evening(THURSDAY, [_held("100", "40", "3000", THURSDAY)]),
+            _evening(FRIDAY, [_held("100", "41", "3000", FRIDAY, closing_price=None)]),
+        )
+    )
+    _measures(con, book, tmp_path, FRIDAY)
+    found = con.execute("select position_pnl, price_grade from pnl.position_daily where trading_date = ?", [FRIDAY])
+    assert found.fetchall() == [(Decimal(100), "INDICATIVE")]
+
+
+def test_a_round_trip_with_a_fill_that_has_no_price_is_unknown_and_not_zero(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    fills = [_fill(1, "100", "40", FRIDAY), _fill(2, "-100", None, FRIDAY)]
+    book = Book((_evening(THURSDAY, []), _evening(FRIDAY, [], fills)))
+    assert _measures(con, book, tmp_path, FRIDAY) == {STOCK: _money(None, None, None)}
+
+
+def test_a_round_trip_in_an_option_that_nobody_ever_saw_counts_a_hundredfold(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    option: dict[str, Any] = {"instrument_id": OPTION, "underlying_instrument_id": STOCK}
+    fills = [_fill(1, "2", "1.00", FRIDAY, **option), _fill(2, "-2", "1.25", FRIDAY, **option)]
+    book = Book((_evening(THURSDAY, []), _evening(FRIDAY, [], fills)))
+    assert _measures(con, book, tmp_path, FRIDAY) == {OPTION: _money("50", "0", "50")}
+
+
+CALL = Contract(OPTION, "XYZ251031C00050000", STOCK, "CALL", Decimal(50), FRIDAY, Decimal(100))
+UPPER = Contract(OTHER, "XYZ251031C00055000", STOCK, "CALL", Decimal(55), FRIDAY, Decimal(100))
+
+
+def test_a_spread_in_the_money_on_both_legs_is_worth_the_difference_of_its_strikes(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    share = _held("1", "60", "60", FRIDAY, instrument="b0000000-0000-4000-8000-000000000009", symbol="QQQ")
+    watched = replace(_held("10", "60", "500", FRIDAY), symbol="XYZ")
+    legs = [
+        _held("1", "10.10", "300", FRIDAY, OPTION, of=CALL.symbol),
+        _held("-1", "5.20", "-100", FRIDAY, OTHER, of=UPPER.symbol),
+    ]
+    other = Answer((watched,), LONG_AGO, fills=(), instructions=())
+    evenings = [
+        _evening(FRIDAY, [share, *legs], contracts=[CALL, UPPER]),
+        _evening(MONDAY, [replace(share, closing_price_date=MONDAY)], contracts=[CALL, UPPER]),
+    ]
+    # another account holds the stock, so that its price on the day of expiry is known
+    book = Book(tuple(replace(each, answers={**each.answers, "200": other}) for each in evenings))
+    for evening in book.evenings:
+        land(con, evening)
+        build(con, settings_of(book, tmp_path), built_at=evening.at)
+    query = (
+        "select instrument_id, status, total_pnl from pnl.position_daily where trading_date = ? and account_id = '100'"
+    )
+    found = {row[0]: row[1:] for row in con.execute(query, [MONDAY]).fetchall()}
+    assert found[OPTION] == found[OTHER] == ("CLOSED", Decimal(0))
+    # 500 of strikes for options that were worth 490
+    assert found[STOCK] == ("INTRADAY_ROUND_TRIP", Decimal(10))
+    expected = {
+        key[1]: row.total_pnl for key, row in consult(book).rows.items() if key[0] == "100" and key[2] == MONDAY
+    }
+    assert {instrument: total for instrument, (_, total) in found.items()} == expected
+
+
+def test_an_accepted_instruction_is_used_once(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    later = replace(CALL, symbol="XYZ251219C00050000", expiry=date(2025, 12, 19))
+    accepted = Instruction(
+        "i-1", OPTION, "EXERCISE", Decimal(2), "ACCEPTED", Decimal(2),
+        datetime(2025, 10, 30, 18, tzinfo=UTC), datetime(2025, 10, 30, 21, tzinfo=UTC),
+    )  # fmt: skip
+    asked: dict[str, Any] = {"contracts": [later], "instructions": [accepted]}
+    book = Book(
+        (
+            _evening(THURSDAY, [_held("4", "3", "800", THURSDAY, OPTION, of=later.symbol)], None, **asked),
+            _evening(
+                FRIDAY,
+                [_held("2", "3", "400", FRIDAY, OPTION, of=later.symbol), _held("200", "53", "10400", FRIDAY)],
+                None,
+                **asked,
+            ),
+            # two more are gone; whether they were sold nobody knows, but exercised they were not
+            _evening(MONDAY, [_held("200", "53", "10400", MONDAY)], None, **asked),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY) == {
+        OPTION: _money(None, None, None),
+        STOCK: _money("0", "0", "0"),
+    }
+
+
+def test_an_option_that_expires_worthless_beside_stock_that_was_traded_is_known(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    worthless = _held("1", "0.05", "200", FRIDAY, OPTION, of=CALL.symbol)
+    book = Book(
+        (
+            _evening(FRIDAY, [worthless, _held("100", "45", "4000", FRIDAY)], None, contracts=[CALL]),
+            _evening(MONDAY, [_held("110", "46", "4460", MONDAY)], None, contracts=[CALL]),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY)[OPTION] == _money("-200", "195", "-5")
+
+
+def test_an_expired_row_that_stays_at_zero_with_its_old_price_breaks_nothing(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    row = _held("1", "0.05", "200", FRIDAY, OPTION, of=CALL.symbol)
+    gone: dict[str, Any] = {
+        "quantity": Decimal(0),
+        "market_value": Decimal(0),
+        "cost_basis": None,
+        "unrealized_pnl": None,
+    }
+    book = Book((_evening(FRIDAY, [row], contracts=[CALL]), _evening(MONDAY, [replace(row, **gone)], contracts=[CALL])))
+    assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money("-200", "195", "-5")}
+
+
+def test_a_premium_that_nobody_knows_leaves_the_stock_that_it_rolled_into_unknown(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    unknown = _held("1", "5", None, FRIDAY, OPTION, of=CALL.symbol)
+    book = Book(
+        (
+            _evening(FRIDAY, [unknown, _held("1", "55", "55", FRIDAY)], contracts=[CALL]),
+            _evening(MONDAY, [_held("101", "56", "5355", MONDAY)], contracts=[CALL]),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money(None, None, None), STOCK: _money(None, None, None)}

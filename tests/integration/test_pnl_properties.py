@@ -1,0 +1,249 @@
+"""Whatever the book: the tables say what an oracle says that knows only the definitions, and their identities hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from assets.build import build
+from pipelines.snapshot import take_snapshot
+from tests.books import books
+from tests.broker_server import BrokerServer, Fault
+from tests.facts import Book, Evening
+from tests.landing import (
+    forget,
+    land,
+    open_raw,
+    settings_of,
+    wire_balance,
+    wire_contract,
+    wire_events,
+    wire_fill,
+    wire_instruction,
+    wire_position,
+    wire_segment,
+)
+from tests.oracle import Row, consult
+
+pytestmark = pytest.mark.heavy
+
+#: Where a premium or a cost is shared out it is rounded to the millionth; everything else is exact.
+NEAR = Decimal("0.000002")
+ROW = (
+    *("status", "quantity_prev", "quantity", "realized_pnl", "unrealized_change", "total_pnl"),
+    *("position_pnl", "day_pnl", "income_estimate", "total_source"),
+)
+ACCOUNT = ("realized_pnl", "unrealized_change", "total_pnl", "unattributed_pnl", "positions_unknown")
+#: What may differ between two ways to the same books: when and from which run something was learnt.
+HISTORY = "exclude (version, known_from, reason, run_id)"
+
+#: The same books every time. A failing one is not made smaller: that would take longer than the suite; ask `books(1)`.
+COMMON: dict[str, Any] = {
+    "derandomize": True,
+    "deadline": None,
+    "database": None,
+    "phases": (Phase.generate,),
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+}
+
+
+@pytest.fixture(scope="module")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """One warehouse for all books, one after the other: making its tables takes longer than filling them."""
+    with open_raw() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A second one, to build the same book in another way."""
+    with open_raw() as opened:
+        yield opened
+
+
+@settings(max_examples=40, **COMMON)
+@given(book=books(4))
+def test_the_tables_say_what_the_definitions_say(con: duckdb.DuckDBPyConnection, tmp_path: Path, book: Book) -> None:
+    _in_one_go(con, book, tmp_path)
+    _check_against_oracle(con, book)
+    _check_identities(con)
+    again = build(con, settings_of(book, tmp_path), **_whole_range(book))
+    assert not again.changed, "building again changed the books"
+
+
+@settings(max_examples=10, **COMMON)
+@given(book=books(4))
+def test_day_by_day_and_in_one_go_the_books_are_the_same(
+    con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, tmp_path: Path, book: Book
+) -> None:
+    _day_by_day(con, book, tmp_path)
+    _check_against_oracle(con, book)
+    _in_one_go(other, book, tmp_path)
+    for table in ("pnl.position_daily", "pnl.account_daily"):
+        query = f"select * {HISTORY} from {table} order by all"
+        assert con.execute(query).fetchall() == other.execute(query).fetchall(), table
+
+
+@settings(max_examples=4, **COMMON)
+@given(book=books(2))
+def test_landing_over_http_gives_the_same_books_as_landing_directly(
+    con: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, book: Book
+) -> None:
+    home = tmp_path_factory.mktemp("http")
+    _day_by_day(con, book, home)
+    with duckdb.connect(home / "warehouse.duckdb") as real, BrokerServer(accounts=[]) as broker:
+        real.execute("set timezone = 'UTC'")
+        prepared = settings_of(book, home, broker.url)
+        prepared.prepare_home()
+        for evening in book.evenings:
+            _serve(broker, book, evening)
+            take_snapshot(real, prepared)
+            build(real, prepared, built_at=evening.at)
+        columns = f"account_id, trading_date, instrument_id, symbol, flags, {', '.join(ROW)}"
+        query = f"select {columns} from pnl.position_daily order by all"
+        assert real.execute(query).fetchall() == con.execute(query).fetchall()
+        gaps = "select account_id, trading_date, reason from quality.gap order by all"
+        assert real.execute(gaps).fetchall() == con.execute(gaps).fetchall()
+
+
+def _in_one_go(con: duckdb.DuckDBPyConnection, book: Book, home: Path) -> None:
+    forget(con)
+    for evening in book.evenings:
+        land(con, evening)
+    build(con, settings_of(book, home), built_at=book.evenings[-1].at)
+
+
+def _day_by_day(con: duckdb.DuckDBPyConnection, book: Book, home: Path) -> None:
+    forget(con)
+    prepared = settings_of(book, home)
+    for evening in book.evenings:
+        land(con, evening)
+        build(con, prepared, built_at=evening.at)
+
+
+def _whole_range(book: Book) -> dict[str, Any]:
+    expected = consult(book)
+    days = sorted(day for _, day in [*expected.accounts, *expected.gaps])
+    return {"from_date": days[0], "to_date": days[-1], "built_at": book.evenings[-1].at}
+
+
+# ---- compared
+
+
+def _check_against_oracle(con: duckdb.DuckDBPyConnection, book: Book) -> None:
+    expected = consult(book)
+    rows = _by_key(con, f"select account_id, instrument_id, trading_date, {', '.join(ROW)} from pnl.position_daily", 3)
+    assert rows.keys() == expected.rows.keys()
+    for key, row in expected.rows.items():
+        _check_row(key, row, dict(zip(ROW, rows[key], strict=True)))
+    accounts = _by_key(con, f"select account_id, trading_date, {', '.join(ACCOUNT)} from pnl.account_daily", 2)
+    assert accounts.keys() == expected.accounts.keys()
+    for account, day in expected.accounts.items():
+        for name, found in zip(ACCOUNT, accounts[account], strict=True):
+            assert _same(getattr(day, name), found), f"{name} of {account}: {found}, and the oracle says {day}"
+    gaps = _by_key(con, "select account_id, trading_date, reason from quality.gap", 2)
+    assert {key: reason for key, (reason,) in gaps.items()} == expected.gaps
+
+
+def _check_row(key: tuple[str, str, date], row: Row, found: dict[str, Any]) -> None:
+    for name, value in found.items():
+        if row.moved and name in ("position_pnl", "day_pnl"):
+            continue  # value that an event moves belongs to neither
+        if row.total_pnl is None and name == "unrealized_change":
+            continue  # a change alone is no P&L
+        assert _same(getattr(row, name), value), f"{name} of {key}: {value}, and the oracle says {row}"
+
+
+def _same(expected: Any, found: Any) -> bool:
+    if isinstance(expected, Decimal) and isinstance(found, Decimal):
+        return abs(expected - found) <= NEAR
+    return bool(expected == found)
+
+
+def _by_key(con: duckdb.DuckDBPyConnection, query: str, width: int) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    return {row[:width]: row[width:] for row in con.execute(query).fetchall()}
+
+
+def _check_identities(con: duckdb.DuckDBPyConnection) -> None:
+    assert con.execute("select * from quality.finding where severity = 'FAIL'").fetchall() == []
+    assert (
+        con.execute("select * from pnl.position_daily where total_pnl <> realized_pnl + unrealized_change").fetchall()
+        == []
+    )
+    sums = """
+        select account_id, max_by(itd, trading_date), sum(total_pnl)
+        from pnl.period inner join pnl.account_daily using (account_id, trading_date)
+        group by account_id
+    """
+    for account, itd, total in con.execute(sums).fetchall():
+        assert itd == total, f"inception to date of {account}"
+    _check_telescoping(con)
+
+
+def _check_telescoping(con: duckdb.DuckDBPyConnection) -> None:
+    """Over the days of an instrument, where each is known from fills and nothing was moved, values between cancel."""
+    query = """
+        select account_id, instrument_id, sum(total_pnl),
+            max_by(market_value, trading_date) - min_by(market_value, trading_date)
+            + sum(sold_notional - bought_notional) filter (where status <> 'OPENING')
+            + sum(total_pnl) filter (where status = 'OPENING')
+        from pnl.position_daily
+        group by account_id, instrument_id
+        having count(*) > 1 and min_by(status, trading_date) = 'OPENING'
+            and bool_and(status = 'OPENING' or total_source = 'EXECUTIONS')
+            and bool_and(len(list_filter(flags, lambda flag: flag <> 'MULTI_DAY' and flag <> 'SPLIT')) = 0)
+    """
+    for account, instrument, total, value in con.execute(query).fetchall():
+        assert total is None or value is None or abs(total - value) < NEAR, f"{instrument} of {account}"
+
+
+# ---- the same book over HTTP
+
+
+def _serve(broker: BrokerServer, book: Book, evening: Evening) -> None:
+    answers = evening.answers
+    broker.now = evening.at
+    broker.accounts = [{"id": int(account), "status": "ACTIVE"} for account in answers]
+    broker.forbidden = {
+        (account, endpoint)
+        for account, answer in answers.items()
+        for endpoint, said in (
+            ("positions", answer.positions),
+            ("instructions", answer.instructions),
+            ("executions", answer.fills),
+            ("portfolio-history", answer.history),
+            ("balances", answer.daily_pnl),
+        )
+        if said is None
+    }
+    broker.books |= {
+        "positions": {a: [wire_position(a, each) for each in said.positions or ()] for a, said in answers.items()},
+        "instructions": {
+            a: [wire_instruction(a, each) for each in said.instructions or ()] for a, said in answers.items()
+        },
+        "executions": {a: [wire_fill(a, each) for each in said.fills or ()] for a, said in answers.items()},
+        "portfolio-history": {a: [wire_segment(a, each) for each in said.history or ()] for a, said in answers.items()},
+        "balances": {a: wire_balance(a, said.daily_pnl or Decimal(0)) for a, said in answers.items()},
+    }
+    broker.contracts = [wire_contract(each) for each in evening.contracts] or None
+    nothing: dict[str, Any] = {"splits": [], "dividends": [], "earnings": [], "ipos": []}
+    instruments = {p.instrument_id for e in book.evenings for a in e.answers.values() for p in a.positions or ()}
+    instruments |= {f.instrument_id for e in book.evenings for a in e.answers.values() for f in a.fills or ()}
+    known = wire_events(evening.events)
+    broker.events = {each: known.get(each, {"instrument_id": each, **nothing}) for each in instruments}
+    broker.faults = [_torn(account) for account, answer in answers.items() if not answer.whole]
+
+
+def _torn(account: str) -> Fault:
+    def edit(whole: dict[str, Any]) -> None:
+        if "metadata" in whole:
+            whole["metadata"]["total_items"] = whole["metadata"].get("total_items", 0) + 1
+
+    return Fault("positions", account_id=account, times=None, edit=edit)

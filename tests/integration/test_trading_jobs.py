@@ -1,0 +1,134 @@
+"""The four jobs that trade: launched by hand, confirmed in their config, and never run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from dagster_project.definitions import defs
+from dagster_project.trading_jobs import ONCE, close_positions_job, trading_jobs
+from pipelines.sandbox.server import Sandbox
+from tests.e2e.command_line import KEY
+from tests.trading_server import Recorder
+
+EQUITIES, OPTIONS = "20517", "20518"
+NAMES = ["close_position", "close_positions", "submit_instructions", "cancel_instruction"]
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    with Sandbox(seed=1, short_sales=False) as sandbox, Recorder(sandbox.url) as recorder:
+        sandbox.clock.set(datetime(2005, 2, 3, 18, tzinfo=UTC))
+        monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("CLEAR_STREET_BASE_URL", recorder.url)
+        monkeypatch.setenv("CLEAR_STREET_API_KEY", KEY)
+        yield recorder
+
+
+def run(name: str, config: dict[str, Any], **arguments: Any) -> dg.ExecuteInProcessResult:
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    job = next(job for job in trading_jobs if job.name == name)
+    run_config = {"ops": {f"{name}_op": {"config": config}}, **quiet}
+    with dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(run_config=run_config, instance=instance, **arguments)
+
+
+def wires(recorder: Recorder) -> list[tuple[str, str, Any]]:
+    return [each.wire for each in recorder.writes]
+
+
+def test_no_schedule_and_no_sensor_launches_them_and_no_crash_starts_them_again() -> None:
+    everything = defs()
+    automatic = [*(everything.schedules or []), *(everything.sensors or [])]
+    launched = {str(target.job_name) for each in automatic for target in _targets(each)}
+    assert "end_of_day" in launched
+    assert not launched & set(NAMES)
+    jobs = [everything.resolve_job_def(name) for name in NAMES]
+    assert all(job.tags.items() >= ONCE.items() for job in jobs)
+    assert ONCE == {"dagster/max_retries": "0"}
+
+
+def _targets(each: Any) -> list[Any]:
+    """What a schedule or a sensor may launch."""
+    return [each.target] if isinstance(each, dg.ScheduleDefinition) else list(each.targets)
+
+
+def test_all_four_do_what_the_command_line_does(recorder: Recorder, tmp_path: Path) -> None:
+    contract = {"instruction_type": "EXERCISE", "instrument_id": "GOOG  050319C00200000", "quantity": "1"}
+    submitted = run("submit_instructions", {"account": OPTIONS, "confirm": OPTIONS, "instructions": [contract]})
+    assert submitted.success
+    with duckdb.connect(tmp_path / "home" / "warehouse.duckdb") as con:
+        ((name, key),) = con.execute("select id, client_instruction_id from raw.position_instructions").fetchall()
+    run("cancel_instruction", {"account": OPTIONS, "confirm": OPTIONS, "instruction_id": name})
+    run("close_position", {"account": EQUITIES, "confirm": EQUITIES, "instrument": "IBM", "cancel_orders": True})
+    run("close_positions", {"account": EQUITIES, "confirm": EQUITIES})
+    of = "/v1/accounts/{}/positions"
+    sent = wires(recorder)
+    assert [each[:2] for each in sent] == [
+        ("POST", f"{of.format(OPTIONS)}/instructions"),
+        ("DELETE", f"{of.format(OPTIONS)}/instructions/{name}"),
+        ("DELETE", f"{of.format(EQUITIES)}/IBM"),
+        ("DELETE", of.format(EQUITIES)),
+    ]
+    assert sent[0][2][0]["client_instruction_id"] == key
+    assert [each[2] for each in sent[1:]] == [None, {"cancel_orders": True}, {}]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"account": EQUITIES},
+        {"account": EQUITIES, "confirm": ""},
+        {"account": EQUITIES, "confirm": "yes"},
+        {"account": "all", "confirm": "all"},
+        {"account": EQUITIES, "confirm": EQUITIES, "cancel_orders": "perhaps"},
+        {"account": EQUITIES, "confirm": EQUITIES, "instrument": "IBM"},
+    ],
+)
+def test_a_config_that_does_not_confirm_or_cannot_be_meant_sends_nothing(
+    recorder: Recorder, config: dict[str, Any]
+) -> None:
+    with pytest.raises(Exception, match=r"(?i)confirm|account|cancel_orders|instrument"):
+        run("close_positions", config)
+    assert recorder.requests == []
+
+
+def test_a_run_that_repeats_another_is_refused(recorder: Recorder) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        recorder.then = "drop"
+        config = {"ops": {"close_positions_op": {"config": {"account": EQUITIES, "confirm": EQUITIES}}}}
+        first = close_positions_job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+        assert not first.success
+        assert len(recorder.writes) == 1
+        again = dg.ReexecutionOptions(parent_run_id=first.run_id)
+        with dg.execute_job(
+            dg.reconstructable(close_positions_job), instance=instance, run_config=config, reexecution_options=again
+        ) as second:
+            assert not second.success
+            said = [str(event.step_failure_data.error) for event in second.filter_events(lambda e: e.is_step_failure)]
+            assert "repeats one that may have traded" in said[0]
+    assert len(recorder.writes) == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "canned", "words"),
+    [
+        ("drop", None, "To find out: daybook positions list"),
+        ("answer", (403, {"error": {"code": 403, "message": "no"}}), "this key may only read"),
+    ],
+)
+def test_anything_but_done_fails_the_run_with_a_sentence(
+    recorder: Recorder, then: Any, canned: Any, words: str
+) -> None:
+    recorder.then, recorder.canned = then, canned
+    with pytest.raises(dg.Failure) as caught:
+        run("close_positions", {"account": EQUITIES, "confirm": EQUITIES})
+    assert words in str(caught.value.description)
+    assert caught.value.allow_retries is False
+    assert len(recorder.writes) == 1
