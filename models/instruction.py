@@ -13,7 +13,13 @@ class PositionInstruction(TypedDict):
     """One instruction in its current state. `id` is the server's and the key; the caller's own key is not unique."""
 
     account_id: Annotated[NumberId, about("Account the instruction belongs to")]
-    id: Annotated[Id, about("Server's id; all zeros on rows that were rejected before they were accepted")]
+    id: Annotated[
+        Id,
+        about(
+            "Server's id. Rows rejected before they were accepted all have zeros there; in the books they are "
+            "rejected:<run>:<row>, and extra keeps the broker's own as broker_id"
+        ),
+    ]
     client_instruction_id: NotRequired[
         Annotated[
             Text | None,

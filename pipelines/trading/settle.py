@@ -63,7 +63,7 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
             return _settle(con, settings, journal, open_ids)
     except LockedOut:  # somebody trades just now: the next run settles
         return []
-    except DaybookError as error:
+    except (DaybookError, duckdb.Error) as error:
         return [f"The journal of trading could not be settled: {error}"]
 
 

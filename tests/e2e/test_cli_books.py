@@ -100,7 +100,12 @@ def test_a_sync_in_mid_session_is_kept_and_is_no_end_of_day(tmp_path: Path) -> N
 def test_eod_does_it_all_and_says_how_the_day_stands(tmp_path: Path) -> None:
     with broker() as server:
         first = daybook("eod", home=tmp_path, url=server.url)
-        assert (first.code, first.out.splitlines()) == (0, ["2025-10-31 is COMPLETE: 2 of 2 accounts whole."])
+        report = tmp_path / "reports" / "report_2025-10-31.html"
+        assert (first.code, first.out.splitlines()) == (
+            0,
+            ["2025-10-31 is COMPLETE: 2 of 2 accounts whole.", f"The report is {report}"],
+        )
+        assert report.is_file()
         server.forbidden = {("100002", "positions")}
         server.now = NEXT_EVENING
         second = daybook("eod", "--json", home=tmp_path, url=server.url)

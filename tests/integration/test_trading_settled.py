@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ from tests.trading_desk import (
     rows,
     trading_desk,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -191,13 +195,6 @@ def test_orders_and_fills_are_tied_to_the_request_that_made_them(desk: Desk) -> 
     }
     desk.sync(FRIDAY)
     books(desk)
-    tie = """
-        select run.run_id, orders.id, sum(fills.quantity)::int, max(flow.sold_quantity)::int
-        from raw.extract_run as run
-        inner join raw.orders as orders on run.run_id = orders.run_id
-        inner join raw.executions as fills on orders.id = fills.order_id
-        inner join core.trade_flow as flow
-            on flow.account_id = orders.account_id and flow.instrument_id = orders.instrument_id
-        where run.trigger = 'trading' group by all
-    """
-    assert desk.ask(tie) == [(done.record.run_id, order()["id"], 100, 100)]
+    tie = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "trading.md").read_text(), re.DOTALL)[0]
+    assert desk.ask(tie) == [(done.record.run_id, order()["id"], "AAPL", "SELL", Decimal(100), Decimal(15100))]
+    assert desk.ask("select sold_quantity from core.trade_flow") == [(Decimal(100),)]

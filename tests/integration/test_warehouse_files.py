@@ -362,6 +362,7 @@ class TestPublish:
                 while not stop.is_set():
                     cursor.execute("INSERT INTO raw.pairs SELECT range + ? FROM range(5000)", [start])
                     start += 5000
+                    stop.wait(0.01)  # a checkpoint can't begin while somebody writes
 
         writer = threading.Thread(target=write)
         writer.start()

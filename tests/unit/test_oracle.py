@@ -1,5 +1,4 @@
-"""The oracle is worth asking: from the same answers it finds the hand-checked P&L of every book in
-../shared/scenarios."""
+"""The oracle is worth asking: it finds every P&L of ../shared/scenarios that was worked out by hand."""
 
 from __future__ import annotations
 
