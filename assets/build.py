@@ -72,6 +72,13 @@ KEYS = {
     "pnl.account_daily": ("account_id", "trading_date"),
 }
 
+#: What a quantity is worth at a price, rounded once. What no column could hold is unknown: one absurd row of a broker's
+#: must not keep the rest of the book from being built.
+_VALUE_OF = """
+    create or replace temporary macro value_of(quantity, price, multiplier) as
+    try(cast(round(quantity * price * multiplier, 10) as decimal(28, 10)))
+"""
+
 
 @dataclass
 class Built:
@@ -141,6 +148,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> bo
     them last time there is nothing to do.
     """
     no_earlier(con)
+    con.execute(_VALUE_OF)
     if remembered(con, "selects") == SELECTS:
         return False
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}

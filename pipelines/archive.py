@@ -10,6 +10,7 @@ Names come from dates and the run's id only: nothing that a broker sends can nam
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import struct
@@ -50,7 +51,8 @@ class Archive:
         self._hash = hashlib.sha256()
         self._written = 0
         self._synced = 0
-        self._broken = False
+        #: Why nothing can be written any more: a disk that failed once may say yes the next time, and have nothing.
+        self._broken: OSError | None = None
         self._writing = threading.Lock()
         self._syncing = threading.Lock()
 
@@ -59,9 +61,8 @@ class Archive:
 
     def __exit__(self, *_: object) -> None:
         with self._syncing, self._writing:
-            self._broken = (
-                True  # a thread that nobody waits for may still come, and must not write to whatever is open then
-            )
+            # a thread that nobody waits for may still come, and must not write to whatever is open then
+            self._broken = self._broken or OSError(errno.EBADF, "the archive of this run is closed")
             if self._pages >= 0:
                 os.close(self._pages)
                 self._pages = -1
@@ -104,8 +105,8 @@ class Archive:
             self._check()
             try:
                 _write_all(self._pages, record)
-            except OSError:
-                self._broken = True
+            except OSError as error:
+                self._broken = error
                 raise
             self._hash.update(record)
             self._written += len(record)
@@ -121,14 +122,14 @@ class Archive:
                 reached = self._written
             try:
                 os.fdatasync(self._pages)
-            except OSError:
-                self._broken = True
+            except OSError as error:
+                self._broken = error
                 raise
             self._synced = reached
 
     def _check(self) -> None:
-        if self._broken:  # a disk that failed once may say yes the next time, and have nothing
-            raise OSError("the archive can't be written any more")
+        if self._broken:
+            raise OSError(self._broken.errno, self._broken.strerror)
 
 
 def listing_of(entry: Entry, offset: int) -> Entry:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from pipelines.broker.source import broker_source
 from pipelines.errors import DaybookError
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ DLT_SETTINGS = {
 }
 PENDING_ATTEMPTS = 3
 #: A run that was killed after dlt noted its load and before the package was put away is noted once more when
-#: the package
-#: is finished. Whoever counts rows of committed loads would count them twice, and call the snapshot torn.
+#: the package is finished. Whoever counts rows of committed loads would count them twice, and call the snapshot torn.
 _NOTED_TWICE = "delete from raw._dlt_loads where rowid not in (select min(rowid) from raw._dlt_loads group by load_id)"
 
 
@@ -86,12 +85,15 @@ def _set_aside(pipeline: Pipeline, quarantine: Path, why: Exception | None) -> s
     )
 
 
-def land(pipeline: Pipeline, tables: Mapping[str, list[pa.Table]]) -> str:
-    """Land one run's tables; the load's id. Raises DaybookError where dlt could not commit them: they stay pending."""
-    from pipelines.broker.source import broker_source
-
+def land(pipeline: Pipeline, tables: dict[str, list[pa.Table]]) -> str:
+    """Land one run's tables, and let go of them; the load's id. Raises DaybookError where dlt could not commit them:
+    they stay pending."""
     try:
-        info = pipeline.run(broker_source(tables), loader_file_format="parquet")
+        pipeline.extract(broker_source(tables), loader_file_format="parquet")
+        pipeline.normalize()
+        # What Arrow keeps for its next table is DuckDB's to use from here on.
+        pa.default_memory_pool().release_unused()
+        info = pipeline.load()
         info.raise_on_failed_jobs()
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -17,7 +17,7 @@ from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.known import Known, override_of
 
-ACCOUNTS_AT_ONCE = 8
+ACCOUNTS_AT_ONCE = 4
 HISTORY_SESSIONS = 10
 MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.

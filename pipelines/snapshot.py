@@ -140,10 +140,11 @@ def _refuse_other_days(clock: ClockReading, known: Known, partition: date | None
 
 
 def tables_of(run: Run, evening: Evening) -> dict[str, list[pa.Table]]:
-    """Everything that a run lands, by raw table."""
+    """Everything that a run lands, by raw table. The reads let go of their rows: they are here now, and only here."""
     tables: dict[str, list[pa.Table]] = {shape.name: [] for shape in LANDED}
     for asked in evening.reads:
         tables[asked.read.endpoint] += asked.read.batches
+        asked.read.batches = []
     tables["extract_run"] = [_run_row(run, evening)]
     tables["extract_manifest"] = [_manifest(run, evening.reads)]
     tables["quarantine"] = [_quarantine(run, evening.reads)]

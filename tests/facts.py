@@ -132,3 +132,7 @@ class Book:
     evenings: tuple[Evening, ...]
     adjustments: tuple[Adjustment, ...] = ()
     realized: str = "auto"
+
+    def __repr__(self) -> str:
+        """Short: hypothesis prints the books of a test, and these are thousands of facts."""
+        return f"<{len(self.evenings)} evenings up to {self.evenings[-1].at:%Y-%m-%d}, realized {self.realized}>"

@@ -332,9 +332,7 @@ valued as (
                 cast(cost_basis_prev as double) * cast(event_contracts as double) / cast(quantity_prev as double), 6
             ) as decimal(28, 10))
         end as basis_gone,
-        cast(
-            -direction * cast(event_contracts * option_strike as decimal(38, 10)) * multiplier as decimal(28, 10)
-        ) as strike_cash
+        -direction * value_of(event_contracts, option_strike, multiplier) as strike_cash
     from classified
 ),
 

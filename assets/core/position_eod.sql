@@ -143,7 +143,7 @@ costed as (
             when quantity = 0 then cast(0 as decimal(28, 10))
             else cast(coalesce(
                 reported_cost_basis,
-                cast(quantity * avg_price as decimal(38, 10)) * multiplier
+                value_of(quantity, avg_price, multiplier)
             ) as decimal(28, 10))
         end as cost_basis
     from multiplied
@@ -177,13 +177,9 @@ priced as (
 recalculated as (
     select
         *,
-        cast(cast(quantity * eod_price as decimal(38, 10)) * multiplier as decimal(28, 10)) as value_recalc,
-        abs(
-            market_value - cast(cast(quantity * closing_price as decimal(38, 10)) * multiplier as decimal(28, 10))
-        ) <= 0.01 as fits_close,
-        abs(
-            market_value - cast(cast(quantity * instrument_price as decimal(38, 10)) * multiplier as decimal(28, 10))
-        ) <= 0.01 as fits_current
+        value_of(quantity, eod_price, multiplier) as value_recalc,
+        abs(market_value - value_of(quantity, closing_price, multiplier)) <= 0.01 as fits_close,
+        abs(market_value - value_of(quantity, instrument_price, multiplier)) <= 0.01 as fits_current
     from priced
 )
 

@@ -53,17 +53,17 @@ select
     max(fills.symbol) as symbol,
     max(fills.underlying_instrument_id) as underlying_instrument_id,
     count(*) as fills,
-    count(*) filter (where fills.price is null or fills.signed_quantity is null) as unpriced_fills,
+    count(*) filter (where value_of(fills.signed_quantity, fills.price, 1) is null) as unpriced_fills,
     cast(coalesce(sum(fills.signed_quantity), 0) as decimal(24, 8)) as net_quantity,
     cast(coalesce(sum(fills.quantity) filter (where fills.signed_quantity > 0), 0) as decimal(24, 8))
         as bought_quantity,
     cast(coalesce(sum(fills.quantity) filter (where fills.signed_quantity < 0), 0) as decimal(24, 8))
         as sold_quantity,
     cast(coalesce(
-        sum(cast(fills.quantity * fills.price as decimal(38, 10))) filter (where fills.signed_quantity > 0), 0
+        sum(value_of(fills.quantity, fills.price, 1)) filter (where fills.signed_quantity > 0), 0
     ) as decimal(28, 10)) as bought_per_share,
     cast(coalesce(
-        sum(cast(fills.quantity * fills.price as decimal(38, 10))) filter (where fills.signed_quantity < 0), 0
+        sum(value_of(fills.quantity, fills.price, 1)) filter (where fills.signed_quantity < 0), 0
     ) as decimal(28, 10)) as sold_per_share,
     max(fills.known_at) as known_at
 from fills

@@ -102,10 +102,7 @@ moved as (
         case when dividends.instrument_id is null then 0 else dividends.income_estimate end as income_estimate,
         -- what expired is worth nothing, whatever price its row still shows
         case when lifecycle.only_expiry then 0 else coalesce(changes.eod_price, other_prices.eod_price) end as price,
-        cast(
-            cast(changes.sold_per_share - changes.bought_per_share as decimal(28, 10)) * changes.multiplier
-            as decimal(28, 10)
-        ) as trade_cash,
+        value_of(1, changes.sold_per_share - changes.bought_per_share, changes.multiplier) as trade_cash,
         -- the broker's daily figures count only both together; a row that is flat has nothing left to be unrealized
         case
             when changes.daily_unrealized_pnl is not null or changes.quantity = 0
@@ -284,27 +281,30 @@ split as (
     from sourced
 ),
 
+-- a sum and a join: a window would sort every column of every row
 counted as (
     select
-        *,
-        realized_pnl + unrealized_change as total_pnl,
-        count(*) filter (where total_source is null) over the_account as unknown_rows,
-        sum(realized_pnl + unrealized_change) over the_account as known_total
+        account_id, trading_date,
+        count(*) filter (where total_source is null) as unknown_rows,
+        sum(realized_pnl + unrealized_change) as known_total
     from split
-    window the_account as (partition by account_id, trading_date)
+    group by account_id, trading_date
 ),
 
 -- exactly one unknown: it is what the account's own total leaves over
 resolved as (
     select
-        counted.*,
+        split.*,
+        split.realized_pnl + split.unrealized_change as total_pnl,
         broker_totals.known_at as broker_known_at,
-        counted.total_source is null and counted.unknown_rows = 1 and broker_totals.covered_pnl is not null
-        and counted.unrealized_step is not null and not counted.is_opening as is_residual,
+        split.total_source is null and counted.unknown_rows = 1 and broker_totals.covered_pnl is not null
+        and split.unrealized_step is not null and not split.is_opening as is_residual,
         broker_totals.covered_pnl - coalesce(counted.known_total, 0) as residual
-    from counted
+    from split
+    inner join counted
+        on split.account_id = counted.account_id and split.trading_date = counted.trading_date
     left join broker_totals
-        on counted.account_id = broker_totals.account_id and counted.trading_date = broker_totals.trading_date
+        on split.account_id = broker_totals.account_id and split.trading_date = broker_totals.trading_date
 ),
 
 explained as (
@@ -318,20 +318,14 @@ explained as (
         case
             when not is_opening and (moved_quantity = 0 or only_expiry) and quantity_prev = 0 then 0
             when not is_opening and (moved_quantity = 0 or only_expiry)
-                then cast(
-                    cast(quantity_prev_split * price as decimal(38, 10)) * multiplier as decimal(28, 10)
-                ) - cast(
-                    cast(quantity_prev * sod_price as decimal(38, 10)) * multiplier as decimal(28, 10)
-                )
+                then value_of(quantity_prev_split, price, multiplier) - value_of(quantity_prev, sod_price, multiplier)
         end as position_pnl,
         case
             when is_opening or (moved_quantity <> 0 and not only_expiry) then null
             when executions_loaded and quantities_agree and unpriced_fills = 0 and traded_quantity = 0
                 then trade_cash
             when executions_loaded and quantities_agree and unpriced_fills = 0
-                then cast(
-                    cast(traded_quantity * price as decimal(38, 10)) * multiplier as decimal(28, 10)
-                ) + trade_cash
+                then value_of(traded_quantity, price, multiplier) + trade_cash
             when not executions_loaded and implied_trade = 0 and fills = 0 then 0
         end as day_pnl
     from resolved
@@ -366,12 +360,12 @@ select
     case when executions_loaded then bought_quantity end as bought_quantity,
     case
         when executions_loaded and unpriced_fills = 0
-            then cast(bought_per_share * multiplier as decimal(28, 10))
+            then value_of(1, bought_per_share, multiplier)
     end as bought_notional,
     case when executions_loaded then sold_quantity end as sold_quantity,
     case
         when executions_loaded and unpriced_fills = 0
-            then cast(sold_per_share * multiplier as decimal(28, 10))
+            then value_of(1, sold_per_share, multiplier)
     end as sold_notional,
     cast(final_realized as decimal(28, 10)) as realized_pnl,
     cast(final_unrealized as decimal(28, 10)) as unrealized_change,

@@ -77,13 +77,13 @@ select
     trading_date, account_id, instrument_id, run_id,
     'cost_vs_quantity_times_average', 'WARN',
     cast(cost_basis as varchar),
-    cast(cast(cast(quantity * avg_price as decimal(38, 10)) * multiplier as decimal(28, 10)) as varchar),
+    cast(value_of(quantity, avg_price, multiplier) as varchar),
     'cost basis is not quantity x average price x multiplier'
 from positions
 -- the average is rounded by the broker: half a unit of its last digit, times what is held
 where
     multiplier_source <> 'IMPLIED'
-    and abs(cost_basis - cast(cast(quantity * avg_price as decimal(38, 10)) * multiplier as decimal(28, 10)))
+    and abs(cost_basis - value_of(quantity, avg_price, multiplier))
     > greatest(0.01, 0.005 * abs(quantity) * multiplier)
 union all
 select

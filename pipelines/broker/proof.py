@@ -150,6 +150,6 @@ def holdings_of(rows: list[dict[str, Any]]) -> dict[str, Holding]:
 
 def _fingerprint(row: dict[str, Any]) -> int:
     try:
-        return hash(tuple(row.items()))
+        return hash((*row, *row.values()))
     except TypeError:  # an undocumented field that holds a list or an object
         return hash(repr(row))

@@ -3,16 +3,17 @@ it once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-import dlt
 import pyarrow as pa
-from dlt.common.schema.typing import TSchemaContractDict
-from dlt.extract import DltResource, DltSource
 
-from models.shapes import LANDED
+from models.shapes import LANDED, POSITIONS
 from pipelines.broker.columns import empty, key_of
+
+if TYPE_CHECKING:  # importing dlt takes a second, and most of those who need a table's shape land nothing
+    from dlt.common.schema.typing import TSchemaContractDict
+    from dlt.extract import DltResource, DltSource
 
 UTC_MICROSECONDS = pa.timestamp("us", "UTC")
 
@@ -84,20 +85,29 @@ TABLES: dict[str, tuple[tuple[str, ...], pa.Table]] = {
 CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 
 
-def broker_source(tables: Mapping[str, list[pa.Table]]) -> DltSource:
-    """The dlt source of one run: `tables` holds what was read, by raw table; a table that isn't named lands no rows."""
+def broker_source(tables: dict[str, list[pa.Table]]) -> DltSource:
+    """The dlt source of one run: `tables` holds what was read, by raw table; a table that isn't named lands no rows.
+
+    It takes the tables out of `tables` as it goes, so that no row is in memory once it is on disk.
+    """
+    import dlt
 
     def broker() -> Iterator[DltResource]:
         for name, (key, nothing) in TABLES.items():
-            yield _resource(name, key, [table for table in tables.get(name, ()) if table.num_rows] or [nothing])
+            yield _resource(name, key, [table for table in tables.pop(name, ()) if table.num_rows] or [nothing])
 
     source: DltSource = dlt.source(broker, name="broker", max_table_nesting=0, schema_contract=CONTRACT)()
     return source
 
 
 def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltResource:
+    import dlt
+
     def rows() -> Iterator[Any]:
-        yield pa.concat_tables(batches)
+        table = pa.concat_tables(batches)
+        batches.clear()
+        yield table
+        del table
 
     resource: DltResource = dlt.resource(
         rows,
@@ -105,4 +115,6 @@ def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltRe
         write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         primary_key=list(key),
     )
+    if name == POSITIONS.name:  # proven to hold no key twice: dlt needn't number some 200,000 rows to look for one
+        resource.apply_hints(additional_table_hints={"x-stage-data-deduplicated": True})
     return resource

@@ -85,7 +85,7 @@ def _points() -> dict[str, Point]:
     add("versions are added", "assets.build", "add_versions", kept=True)
     after("the last select, uncommitted", "assets.build", "_build_span", kept=True)
     after("the build", "assets.build", "build", kept=True)
-    after("publish copy", "pipelines.warehouse.publish", "_copy", kept=True)
+    after("publish copy", "pipelines.warehouse.publish", "copy_at_rest", kept=True)
     before("the swap", "pipelines.warehouse.publish", "_swap", kept=True)
     after("the draft is on disk", "pipelines.warehouse.publish", "_fsync", kept=True)
     before("the swap is on disk", "pipelines.warehouse.publish", "_fsync", nth=2, kept=True, seen=True)
