@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test canary check format dev explore bench lock clean
+.PHONY: help setup demo test canary audit check format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,11 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 	$(call environment,.venv-duck2,requirements/duckdb2.txt)
 	@touch $@
 
+# pip-audit, apart from what it looks at
+.venv-audit/ready: requirements/audit.txt | $(UV_READY)
+	$(call environment,.venv-audit,requirements/audit.txt)
+	@touch $@
+
 setup: .venv/ready  ## the runtime environment in .venv
 	@echo "daybook is ready: .venv/bin/daybook --help"
 
@@ -73,6 +78,9 @@ canary: | $(UV_READY)  ## every test on the newest dependencies there are; not p
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv-canary
 	$(UV) pip install --quiet --upgrade --python .venv-canary --override requirements/canary.in --group build --group dev -e .
 	.venv-canary/bin/python -m pytest -n auto $(ARGS)
+
+audit: .venv-audit/ready  ## known vulnerabilities of every locked package, where an index can be asked
+	.venv-audit/bin/python -P tests/tools/audit.py
 
 check: .venv-test/ready  ## ruff, mypy, import-linter, sqlfluff
 	$(TEST)/ruff check .
@@ -99,6 +107,7 @@ dev: .venv/ready  ## Dagster's UI and daemon on loopback
 COMPILE = $(UV) pip compile --universal --generate-hashes --no-header --quiet --upgrade
 lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and requirements/*.in
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) requirements/audit.in -o requirements/audit.txt
 	$(COMPILE) requirements/duckdb2.in -o requirements/duckdb2.txt
 	$(COMPILE) -c requirements/pins.in pyproject.toml --group build -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra explore -o requirements/explore.txt

@@ -11,8 +11,8 @@ from typing import Any
 
 import duckdb
 
-from assets.catalog import SELECTS, TABLES, Table
-from assets.changes import changed_days, landed_days, spans
+from assets.catalog import SELECTS, TABLES, VALUE_OF, Table
+from assets.changes import changed_days, landed_days, pieces, spans
 from assets.dictionary import comment
 from assets.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
@@ -54,7 +54,13 @@ _REASONS = {
                     when fresh.transferred_value is distinct from current_version.transferred_value
                         or fresh.positions_unknown is distinct from current_version.positions_unknown
                         then 'CLASSIFICATION'
-                    else 'CODE'
+                    -- as the positions of which the account's row is the sum
+                    else coalesce((
+                        select min(moved.reason) from pnl.position_daily_version as moved
+                        where moved.account_id = fresh.account_id and moved.trading_date = fresh.trading_date
+                            and moved.trading_date between $from_date and $to_date
+                            and moved.known_from > current_version.known_from
+                    ), 'CODE')
                 end
             when fresh.total_pnl is not distinct from current_version.total_pnl
                 and fresh.positions_unknown is not distinct from current_version.positions_unknown
@@ -71,13 +77,10 @@ KEYS = {
     "pnl.position_daily": ("account_id", "instrument_id", "trading_date"),
     "pnl.account_daily": ("account_id", "trading_date"),
 }
-
-#: What a quantity is worth at a price, rounded once. What no column could hold is unknown: one absurd row of a broker's
-#: must not keep the rest of the book from being built.
-_VALUE_OF = """
-    create or replace temporary macro value_of(quantity, price, multiplier) as
-    try(cast(round(quantity * price * multiplier, 10) as decimal(28, 10)))
-"""
+#: How many positions a build takes at once: days are built together as far as that goes, so that a rebuild of years
+#: needs no more memory than one of a week.
+ROWS_AT_ONCE = 1_000_000
+RUNS = next(table for table in TABLES if table.name == "core.run")
 
 
 @dataclass
@@ -117,8 +120,11 @@ def build(
             if table.kind == "whole":
                 replace_whole(con, table.name, table.select, values)
         built = Built(spans(con, sorted({*changed_days(con), *asked}), calendar))
+        for start, end in built.spans:  # all of them first: a run tells of earlier days too
+            replace_days(con, RUNS.name, RUNS.select, {"from_date": start, "to_date": end})
         for start, end in built.spans:
-            _build_span(con, values | {"from_date": start, "to_date": end}, built)
+            for first, last in pieces(con, start, end, calendar, ROWS_AT_ONCE):
+                _build_days(con, values | {"from_date": first, "to_date": last}, built)
         con.execute("commit")
     except duckdb.Error as error:
         with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
@@ -148,7 +154,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> bo
     them last time there is nothing to do.
     """
     no_earlier(con)
-    con.execute(_VALUE_OF)
+    con.execute(VALUE_OF)
     if remembered(con, "selects") == SELECTS:
         return False
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
@@ -190,10 +196,10 @@ def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     )
 
 
-def _build_span(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any], built: Built) -> None:
+def _build_days(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any], built: Built) -> None:
     load_earlier(con, values["from_date"])
     for table in TABLES:
-        if table.kind == "days":
+        if table.kind == "days" and table is not RUNS:
             replace_days(con, table.name, table.select, values)
         elif table.kind == "working":
             make_temporary(con, table.bare, table.select, values)

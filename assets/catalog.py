@@ -97,7 +97,14 @@ TABLES = (
     Table("pnl.group_daily", "view"),
 )
 
+#: What selects call: what a quantity is worth at a price, rounded once. What no column could hold is unknown, for one
+#: absurd row of a broker's must not keep the rest of the book from being built.
+VALUE_OF = """
+    create or replace temporary macro value_of(quantity, price, multiplier) as
+    try(cast(round(quantity * price * multiplier, 10) as decimal(28, 10)))
+"""
+
 #: All selects as one fingerprint: what a warehouse remembers to know whether its tables are of this daybook.
 SELECTS = hashlib.sha256(
-    "\n".join(f"{table.name} {table.kind} {table.select}" for table in TABLES).encode()
+    "\n".join([VALUE_OF, *(f"{table.name} {table.kind} {table.select}" for table in TABLES)]).encode()
 ).hexdigest()

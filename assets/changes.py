@@ -85,6 +85,14 @@ _NEXT_KNOWN = """
     select distinct min(trading_date) from core.account_eod where trading_date > $day group by account_id
 """
 
+_POSITIONS_LANDED = """
+    select run.trading_date, sum(manifest.rows_landed)::bigint
+    from core.run
+    inner join raw.extract_manifest as manifest on run.run_id = manifest.run_id
+    where run.trading_date between $start and $end and manifest.endpoint = 'positions'
+    group by run.trading_date
+"""
+
 
 def changed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
     """The trading dates whose inputs changed, without the ones that only follow from them."""
@@ -115,6 +123,23 @@ def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCal
         beginning = min(day for day in wanted if day > last_known[0])
         wanted.update(s.date for s in calendar.sessions(calendar.next(last_known[0]), beginning))
     return _ranges(sorted(wanted), calendar)
+
+
+def pieces(
+    con: duckdb.DuckDBPyConnection, start: date, end: date, calendar: TradingCalendar, rows_at_once: int
+) -> list[tuple[date, date]]:
+    """A range of days as consecutive ones of about `rows_at_once` landed positions each, and never less than a day."""
+    landed = dict(con.execute(_POSITIONS_LANDED, {"start": start, "end": end}).fetchall())
+    cut: list[tuple[date, date]] = []
+    rows = 0
+    for session in calendar.sessions(start, end):
+        more = landed.get(session.date, 0)
+        if not cut or (rows and rows + more > rows_at_once):
+            cut.append((session.date, session.date))
+            rows = 0
+        cut[-1] = (cut[-1][0], session.date)
+        rows += more
+    return cut
 
 
 def _ranges(days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:

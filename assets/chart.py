@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
 import duckdb
 
-from assets.report.charts import pnl
+from assets.report.charts import cumulative, pnl
 from assets.report.content import Day
+from assets.report.svg import COLOURS
 
 SESSIONS = 60  # about a quarter: more is the report's
+#: Dagster shows Markdown of fewer letters where it stands, and longer ones behind a click.
+INLINE = 1_000
+SPARK = 30  # sessions: as many as so few letters can draw
 
 _DAYS = """
     select day.trading_date, sum(account_daily.total_pnl), day.accounts_expected - day.accounts_known
@@ -33,8 +38,29 @@ def pnl_chart(con: duckdb.DuckDBPyConnection, day: date) -> str | None:
     if not rows:
         return None
     days = [day_of_pnl(*row) for row in reversed(rows)]
-    picture = b64encode(str(pnl(days)).encode()).decode()
-    return f"![P&L by day, and its sum over {len(days)} sessions](data:image/svg+xml;base64,{picture})"
+    return _image(f"P&L by day, and its sum over {len(days)} sessions", str(pnl(days)))
+
+
+def spark(days: Sequence[Day]) -> str:
+    """The last sessions in so few letters that Dagster shows them at once: the sum as a line, each day as a bar below.
+
+    Whole pixels, no axes: whoever wants figures has the table beside it.
+    """
+    sums = [float(each) for each in cumulative(days)][-SPARK:]
+    made = [float(day.pnl or 0) for day in days[-SPARK:]]
+    low, high = min(0.0, *sums), max(0.0, *sums)
+    most = max(map(abs, made)) or 1.0
+    line = "L".join(f"{8 * n + 4} {33 - 31 * (each - low) / ((high - low) or 1.0):.0f}" for n, each in enumerate(sums))
+    parts = [f'<path d="M{line}" fill="none" stroke="{COLOURS["line"]}" stroke-width="2"/>']
+    for colour, sign in (("gain", 1), ("loss", -1)):
+        bars = "".join(f"M{8 * n + 4} 50v{-14 * each / most:.0f}" for n, each in enumerate(made) if sign * each > 0)
+        parts.append(f'<path d="{bars}" stroke="{COLOURS[colour]}" stroke-width="6"/>' if bars else "")
+    picture = f'<svg xmlns="http://www.w3.org/2000/svg" width="{8 * len(made)}" height="64">{"".join(parts)}</svg>'
+    return _image(f"P&L of {len(made)} sessions", picture)
+
+
+def _image(words: str, picture: str) -> str:
+    return f"![{words}](data:image/svg+xml;base64,{b64encode(picture.encode()).decode()})"
 
 
 def day_of_pnl(day: date, made: Decimal | None, holes: int) -> Day:

@@ -15,9 +15,11 @@ from pipelines.broker.client import BrokerClient
 from pipelines.broker.trading import Trade, refuse_other_accounts, trade
 from pipelines.errors import DaybookError
 from pipelines.settings import Settings
+from pipelines.trading.batch import Wanted
 from pipelines.trading.journal import new_run_id
 from pipelines.trading.preview import (
     Preview,
+    as_held,
     preview_cancelling,
     preview_closing,
     read_instructions,
@@ -94,8 +96,10 @@ def close_position_op(context: dg.OpExecutionContext, config: ClosePosition) -> 
     """Close one position, after reading afresh what is held."""
 
     def asked(_: Settings, client: BrokerClient, __: str) -> tuple[TradeRequest, Preview]:
-        request = close_position(config.account, config.instrument, cancel_orders=config.cancel_orders)
-        return request, preview_closing(read_positions(client, config.account), request)
+        named = close_position(config.account, config.instrument, cancel_orders=config.cancel_orders)
+        positions = read_positions(client, config.account)
+        request = as_held(positions, named)
+        return request, preview_closing(positions, request)
 
     _carry_out(context, config.account, asked)
 
@@ -114,7 +118,7 @@ def close_positions_op(context: dg.OpExecutionContext, config: ClosePositions) -
 @dg.op
 def submit_instructions_op(context: dg.OpExecutionContext, config: SubmitInstructions) -> None:
     """Submit instructions, after working out what they would do."""
-    wanted = [_row(each) for each in config.instructions]
+    wanted = [Wanted(_row(each), f"Instruction {number}: ") for number, each in enumerate(config.instructions, 1)]
 
     def asked(settings: Settings, client: BrokerClient, run_id: str) -> tuple[TradeRequest, Preview]:
         return submission(settings, client, config.account, wanted, run_id)

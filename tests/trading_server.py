@@ -43,6 +43,7 @@ class Recorder:
         self.canned: tuple[int, Any] | None = None
         self.then: Then = "answer"
         self.deliver = True
+        self.prefer: str | None = None  # what a mock server is asked to answer writes with
         self.released = threading.Event()
         self._client = httpx.Client(base_url=broker, trust_env=False)
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"recorder": self}))
@@ -79,6 +80,8 @@ class Recorder:
         if sent.method != "GET" and not self.deliver:
             return 503, b"", {}
         headers = {name: value for name, value in sent.headers.items() if name in ("authorization", "content-type")}
+        if self.prefer and sent.method != "GET":
+            headers["prefer"] = self.prefer
         request = self._client.build_request(sent.method, self.broker, content=sent.body, headers=headers)
         request.url = request.url.copy_with(raw_path=sent.target.encode())
         reply = self._client.send(request)

@@ -325,10 +325,13 @@ paired as (
 resized as (
     select
         *,
-        cast(round(
-            cast(quantity_prev as double) * cast(split_numerator as double)
-            / cast(split_denominator as double), 8
-        ) as decimal(24, 8)) as quantity_prev_split
+        case
+            when split_numerator = split_denominator then quantity_prev
+            else try_cast(round(
+                cast(quantity_prev as double) * cast(split_numerator as double)
+                / cast(split_denominator as double), 8
+            ) as decimal(24, 8))
+        end as quantity_prev_split
     from paired
     -- a purged zero-quantity row is not a second close
     where

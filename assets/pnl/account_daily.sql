@@ -15,8 +15,8 @@ positions as (
         sum(total_pnl) as total_pnl,
         case when bool_and(income_estimate is not null) then sum(income_estimate) end as income_estimate,
         sum(transferred_value) as transferred_value,
-        sum(bought_notional) as bought_notional,
-        sum(sold_notional) as sold_notional,
+        case when bool_and(bought_notional is not null) then sum(bought_notional) end as bought_notional,
+        case when bool_and(sold_notional is not null) then sum(sold_notional) end as sold_notional,
         max(case quality
             when 'EXACT' then 1 when 'REPORTED' then 2 when 'ASSUMED' then 3 when 'IMPLIED' then 4 else 5
         end) as worst_quality,
@@ -43,8 +43,10 @@ summed as (
         coalesce(positions.unrealized_change, 0) as known_unrealized,
         coalesce(positions.total_pnl, 0) as known_total,
         case when positions.account_id is null then 0 else positions.income_estimate end as income_estimate,
-        positions.bought_notional,
-        positions.sold_notional,
+        case when positions.account_id is null and days.executions_loaded then 0 else positions.bought_notional end
+            as bought_notional,
+        case when positions.account_id is null and days.executions_loaded then 0 else positions.sold_notional end
+            as sold_notional,
         coalesce(positions.transferred_value, 0) as transferred_value,
         coalesce(positions.worst_quality, 1) as worst_quality,
         positions.pnl_semantics,

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import accumulate
+from typing import Any
 
 import dagster as dg
 
+from assets.chart import INLINE, spark
 from assets.failures import said_plainly
 from assets.open_books import OpenBooks
 from assets.partitions import days_of, one_run, trading_days
@@ -14,6 +17,8 @@ from assets.report.view import view
 from assets.report.write import Written, write_report
 from assets.specs import WRITER
 from pipelines.errors import DaybookError
+
+_PREVIEWED = ("account_id", "state", "day", "mtd", "ytd")
 
 
 @dg.asset(
@@ -50,27 +55,47 @@ def _write(books: OpenBooks, day: date) -> Written:
     return written
 
 
-def _metadata(written: Written) -> dict[str, dg.MetadataValue]:
+def _metadata(written: Written) -> dict[str, Any]:
+    """How whole the day is, its P&L, the head of the report. Numbers are numbers: Dagster plots them over the days."""
+    report = written.report
+    total = {} if report.totals.get("day") is None else {"P&L of the day": float(report.totals["day"])}
     return {
+        "preview": dg.MetadataValue.md(_preview(written)),
+        "P&L so far": dg.MetadataValue.md(spark(report.days)),
+        "status": f"{report.status} {report.finality or ''}".strip(),
+        "accounts complete": report.complete,
+        "accounts expected": report.expected,
+        **total,
         "file": dg.MetadataValue.path(written.files[0]),
         "files": dg.MetadataValue.md("\n".join(f"- `{path}`" for path in written.files)),
-        "preview": dg.MetadataValue.md(_preview(written)),
     }
 
 
 def _preview(written: Written) -> str:
-    """The head of the report and its accounts, as Markdown; a bar would end a cell."""
+    """The head of the report, and of its accounts as many as Dagster shows without a click; a bar would end a cell."""
     shown = view(written.report)
     accounts = shown["sections"]["accounts"]
+    names = [column.name for column in written.report.sections["accounts"].page_columns]
+    kept = [names.index(name) for name in _PREVIEWED]
     lines = [
         f"**{shown['title']}** · {shown['status']} {shown['finality']} · {shown['accounts_complete']}",
         "",
-        "| " + " | ".join(column["label"] for column in accounts["columns"]) + " |",
-        "|" + "|".join("---:" if column["right"] else "---" for column in accounts["columns"]) + "|",
+        f"To look at: {' · '.join(item['text'] for item in shown['attention'])}",
+        "",
+        "| " + " | ".join(accounts["columns"][at]["label"] for at in kept) + " |",
+        "|" + "|".join("---:" if accounts["columns"][at]["right"] else "---" for at in kept) + "|",
     ]
-    rows = [*accounts["rows"], *([accounts["total"]] if accounts["total"] else [])]
-    lines += ["| " + " | ".join(_cell(cell["text"]) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
+    total = [_line(row, kept) for row in (accounts["total"],) if row]
+    room = INLINE - sum(len(line) + 1 for line in [*lines, *total]) - 80  # for what is said of those left out
+    rows = [_line(row, kept) for row in accounts["rows"]]
+    inside = sum(used < room for used in accumulate(len(line) + 1 for line in rows))
+    left_out = len(written.report.sections["accounts"].rows) - inside
+    more = ["", f"and {left_out:,} more accounts in the report"] if left_out else []
+    return "\n".join([*lines, *rows[:inside], *total, *more])
+
+
+def _line(row: list[dict[str, str]], kept: list[int]) -> str:
+    return "| " + " | ".join(_cell(row[at]["text"]) for at in kept) + " |"
 
 
 def _cell(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,13 @@ _FINALITY = {
     "FINAL": "every price is the day's official close",
     "FLASH": "prices may still change: not all are the day's official close",
 }
+#: What the table of breaks calls a row, in words, the worst first.
+_ALARMS = (
+    ("FAIL", "rule that does not hold", "rules that do not hold"),
+    ("BREAK", "break with the broker", "breaks with the broker"),
+    ("GAP", "gap", "gaps"),
+)
+_DOUBTS = (("DOUBT", "position in doubt", "positions in doubt"), ("WARN", "warning", "warnings"))
 _KPIS: tuple[tuple[str, str, Kind], ...] = (
     ("P&L of the day", "day", "money"),
     ("Month to date", "mtd", "money"),
@@ -38,6 +46,7 @@ def view(report: Report) -> dict[str, Any]:
         "accounts_complete": f"{report.complete} of {report.expected} accounts complete",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
+        "attention": _attention(report),
         "kpis": _kpis(report),
         "sections": {name: _section(section) for name, section in report.sections.items()},
     }
@@ -56,6 +65,31 @@ def _warning(report: Report) -> str:
         f"INCOMPLETE: the end of day of {report.expected - report.known} of {report.expected} accounts is not known"
         f"{named}. Totals over all accounts are not known either."
     )
+
+
+def _attention(report: Report) -> list[dict[str, str]]:
+    """What somebody should look at, counted: the first page says that there is something, the tables say what."""
+    breaks = report.sections["breaks"].rows
+    found = Counter(row["severity"] for row in breaks)
+    oldest = max((row["age_days"] or 0 for row in breaks if row["severity"] == "BREAK"), default=0)
+    items = [_item(found[name], one, many, "alarm") for name, one, many in _ALARMS]
+    if oldest and items[1]["text"]:
+        items[1]["text"] += f" (the oldest {_counted(oldest, 'session', 'sessions')})"
+    items += [_item(found[name], one, many, "doubt") for name, one, many in _DOUBTS]
+    items += [
+        _item(len(report.sections["expiring"].rows), "option about to expire", "options about to expire"),
+        _item(len(report.sections["instructions"].rows), "exercise instruction", "exercise instructions"),
+        _item(len(report.sections["restatements"].rows), "figure restated", "figures restated"),
+    ]
+    return [item for item in items if item["text"]] or [{"text": "nothing", "tone": ""}]
+
+
+def _item(number: int, one: str, many: str, tone: str = "") -> dict[str, str]:
+    return {"text": _counted(number, one, many) if number else "", "tone": tone}
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _kpis(report: Report) -> list[dict[str, str]]:

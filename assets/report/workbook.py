@@ -78,6 +78,7 @@ def _cover(sheet: Worksheet, report: Report, bold: Format) -> None:
         ("accounts", said["accounts_complete"]),
         ("of accounts", said["only"] or "all"),
         ("", said["warning"]),
+        ("to look at", "; ".join(item["text"] for item in said["attention"])),
         *((kpi["label"], " ".join([kpi["text"], kpi["note"]]).strip()) for kpi in said["kpis"]),
     ]
     sheet.set_column(0, 0, 22)

@@ -24,6 +24,7 @@ _EDITION = """
         (select (count(*), max(known_from)) from pnl.position_daily_version),
         (select (count(*), max(known_from)) from pnl.account_daily_version),
         (select count(*) from core.expected_day),
+        (select count(*) from core.period_lock),
         (select (count(*), max(run_id)) from quality.finding)
 """
 

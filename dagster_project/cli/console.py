@@ -72,13 +72,16 @@ def complain(sentence: str) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Tell]:
-    """Gives the function to tell of progress with: a spinner on a terminal, plain lines now and then otherwise."""
+    """Gives the function to tell of progress with: a bar on a terminal, plain lines now and then otherwise."""
     err = _err()
     if not err.is_terminal:
         yield _Lines().tell
         return
-    with err.status(Text(what)) as status:
-        yield lambda text: status.update(Text(printable(text)))
+    from dagster_project.cli.bar import Work, bar
+
+    with bar(err) as shown:
+        work = Work(shown, what)
+        yield lambda text: work.tell(printable(text))
 
 
 class _Lines:

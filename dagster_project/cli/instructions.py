@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagster_project.cli import console
 from dagster_project.cli.options import AsJson
-from dagster_project.cli.positions import finish, rows_of
+from dagster_project.cli.positions import counted, finish, rows_of
 from dagster_project.cli.trading import Account, DryRun, Manner, Timeout, Wait, Yes, carry_out, instructions_table
 from pipelines.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pipelines.trading.batch import Wanted
 
 instructions = typer.Typer(
     name="instructions",
@@ -49,7 +52,7 @@ InstructionId = Annotated[
 ]
 
 
-@instructions.command("list")
+@instructions.command("list", short_help="What was instructed, and its state now.")
 def list_instructions(*, account: Account, instrument: AnyInstrument = None, json: AsJson = False) -> int:
     """List an account's instructions as the broker states them now. Nothing is landed.
 
@@ -76,14 +79,14 @@ def list_instructions(*, account: Account, instrument: AnyInstrument = None, jso
         ]
     if json:
         console.show_json(rows)
-    else:
+    elif rows or read.complete:
         if rows:
-            console.show(instructions_table(rows))
-        console.say(f"{len(rows):,} instructions")
+            console.show(instructions_table(rows, reasons=True))
+        console.say(counted(len(rows), "instruction"))
     return finish(read)
 
 
-@instructions.command("submit")
+@instructions.command("submit", short_help="Submit one instruction, or a batch.")
 def submit(
     *,
     account: Account,
@@ -129,7 +132,7 @@ def submit(
         return carry_out(settings, client, request, preview, manner, word="submit", run_id=run_id)
 
 
-@instructions.command("cancel")
+@instructions.command("cancel", short_help="Cancel one instruction.")
 def cancel(
     *,
     account: Account,
@@ -168,7 +171,7 @@ def cancel(
 
 def _wanted(
     file: Path | None, kind: str | None, instrument: str | None, quantity: str | None, key: str | None
-) -> list[dict[str, str]] | None:
+) -> list[Wanted] | None:
     """The one instruction of the options; None where a file is named instead. Raises ConfigurationError."""
     options = {"--type": kind, "--instrument": instrument, "--quantity": quantity, "--key": key}
     given = [name for name, value in options.items() if value is not None]
@@ -179,5 +182,7 @@ def _wanted(
     missing = [name for name in ("--type", "--instrument", "--quantity") if options[name] is None]
     if missing:
         raise ConfigurationError(f"{', '.join(missing)} is missing: name the instruction, or a batch with --file.")
+    from pipelines.trading.batch import Wanted
+
     row = {"instruction_type": str(kind), "instrument_id": str(instrument), "quantity": str(quantity)}
-    return [row | ({"client_instruction_id": key} if key is not None else {})]
+    return [Wanted(row | ({"client_instruction_id": key} if key is not None else {}))]

@@ -13,6 +13,7 @@ from dagster_project.cli.trading import Account, CancelOrders, DryRun, Manner, T
 
 if TYPE_CHECKING:
     from pipelines.broker.read import Read
+    from pipelines.trading.requests import TradeRequest
 
 PARTIAL = 3
 
@@ -35,7 +36,7 @@ AnyInstrument = Annotated[
 ]
 
 
-@positions.command("list")
+@positions.command("list", short_help="What an account holds now.")
 def list_positions(*, account: Account, instrument: AnyInstrument = None, json: AsJson = False) -> int:
     """List an account's positions as the broker states them now. Nothing is landed.
 
@@ -57,12 +58,12 @@ def list_positions(*, account: Account, instrument: AnyInstrument = None, json: 
         rows = [find_position(rows, instrument)]
     if json:
         console.show_json(rows)
-    else:
+    elif rows or read.complete:
         _show(rows)
     return finish(read)
 
 
-@positions.command("close")
+@positions.command("close", short_help="Close one position.")
 def close(
     *,
     account: Account,
@@ -89,7 +90,7 @@ def close(
     return _close(request, Manner(yes, dry_run, json, timeout, wait), word=instrument)
 
 
-@positions.command("close-all")
+@positions.command("close-all", short_help="Close every position of an account.")
 def close_all(
     *,
     account: Account,
@@ -115,24 +116,30 @@ def close_all(
     return _close(request, Manner(yes, dry_run, json, timeout, wait), word=account)
 
 
-def _close(request: Any, manner: Manner, *, word: str) -> int:
+def _close(request: TradeRequest, manner: Manner, *, word: str) -> int:
     from pipelines.broker.client import BrokerClient
     from pipelines.broker.trading import refuse_other_accounts
     from pipelines.settings import Settings
-    from pipelines.trading.preview import preview_closing, read_positions
+    from pipelines.trading.preview import as_held, preview_closing, read_positions
 
     settings = Settings.from_env()
     refuse_other_accounts(settings, request.account_id)
     manner.refuse_unasked()
     settings.trading_key()
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
-        preview = preview_closing(read_positions(client, request.account_id), request)
-        return carry_out(settings, client, request, preview, manner, word=word)
+        positions = read_positions(client, request.account_id)
+        request = as_held(positions, request)
+        return carry_out(settings, client, request, preview_closing(positions, request), manner, word=word)
 
 
 def rows_of(read: Read) -> list[dict[str, Any]]:
     """The rows that were read."""
     return [row for batch in read.batches for row in batch]
+
+
+def counted(number: int, what: str) -> str:
+    """ "1 position", "2 positions"."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def finish(read: Read) -> int:
@@ -161,4 +168,4 @@ def _show(rows: list[dict[str, Any]]) -> None:
         )
     if rows:
         console.show(table)
-    console.say(f"{len(rows):,} positions")
+    console.say(counted(len(rows), "position"))

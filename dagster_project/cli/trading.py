@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pipelines.broker.client import BrokerClient
     from pipelines.broker.trading import Trade
     from pipelines.settings import Settings
-    from pipelines.trading.preview import Cancelling, Closing, Effect, Preview
+    from pipelines.trading.effects import Effect
+    from pipelines.trading.preview import Cancelling, Closing, Preview
     from pipelines.trading.requests import TradeRequest
 
 ANSWERED_NO = 2
@@ -152,7 +153,7 @@ def as_document(done: Trade, request: TradeRequest) -> dict[str, Any]:
         "exit_code": done.exit_code,
         "sentence": done.sentence,
         "http_status": answer.status if answer else None,
-        "request_id": answer.request_id if answer else None,
+        "request_id": done.record.request_id,
         "run_id": done.record.run_id,
         "landed": done.landed,
         "orders": answer.orders if answer else [],
@@ -214,9 +215,10 @@ def _orders(rows: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def instructions_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Instructions as the broker states them."""
-    names = ("type", "symbol", "contracts", "accepted", "status", "key", "id")
+def instructions_table(rows: Sequence[dict[str, Any]], *, reasons: bool = False) -> Table:
+    """Instructions as the broker states them; `reasons`: with its words on those that failed, where there are any."""
+    told = reasons and any(row.get("rejection_reason") for row in rows)
+    names = ("type", "symbol", "contracts", "accepted", "status", *(["reason"] if told else []), "key", "id")
     table = console.table("Instructions", *names, numbers=("contracts", "accepted"))
     for row in rows:
         accepted = row.get("accepted_quantity")
@@ -226,6 +228,7 @@ def instructions_table(rows: Sequence[dict[str, Any]]) -> Table:
             console.quantity(_decimal(row["quantity"])),
             console.quantity(_decimal(accepted)) if accepted is not None else Text(""),
             _text(row["status"]),
+            *([_text(row.get("rejection_reason"))] if told else []),
             _text(row.get("client_instruction_id")),
             _text(row["id"]),
         )

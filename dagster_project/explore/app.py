@@ -51,7 +51,7 @@ def _(books, mo, scope, table):
     unsound = [row for row in books.days(scope) if row["status"] != "COMPLETE"]
     mo.vstack(
         [
-            mo.Html(f'<div style="max-width:900px">{books.chart(scope)}</div>'),
+            mo.Html(f'<div style="max-width:640px">{books.chart(scope)}</div>'),
             mo.callout("Every day is complete.", kind="success")
             if not unsound
             else mo.accordion({f"{len(unsound)} days are not complete": table(unsound)}),

@@ -55,15 +55,19 @@ class Trade:
         """What became of it, and where it wasn't simply done, why."""
         record, answer = self.record, self.answer
         if self.outcome == "UNKNOWN":
-            return f"OUTCOME UNKNOWN: {record.why}. It was sent once, may have been carried out, and is not sent again."
+            once = "It was sent once, may have been carried out, and is not sent again."
+            return f"OUTCOME UNKNOWN: {record.why}{self._where}. {once}"
         if answer is None or self.outcome == "DONE":
             return f"Done: {record.operation} of account {record.account_id}."
-        said = f"the broker answered {answer.status}" + (f" ({_clean(answer.error.message)})" if answer.error else "")
+        said = _said(answer)
         if answer.status in _KEY_TROUBLE:
             said += f": {_KEY_TROUBLE[answer.status]} {record.account_id}"
-        where = f" (request {answer.request_id})" if answer.request_id else ""
         taken = "Only in part" if self.outcome == "PARTIAL" else "Rejected, nothing was done"
-        return f"{taken}: {said}{where}."
+        return f"{taken}: {said}{self._where}."
+
+    @property
+    def _where(self) -> str:
+        return f" (request {self.record.request_id})" if self.record.request_id else ""
 
     @property
     def instructions(self) -> list[dict[str, Any]]:
@@ -152,8 +156,8 @@ def _answered(journal: Journal, record: Record, reply: Reply) -> Trade:
     record.answer = Received.of(reply)
     answer = record.understood()
     done = Trade(record, answer)
-    if done.outcome == "UNKNOWN":
-        record.why = f"the broker answered {reply.status}, which doesn't say what became of it"
+    if answer and done.outcome == "UNKNOWN":
+        record.why = f"{_said(answer)}, which doesn't tell what became of it"
     return _keep(journal, done)
 
 
@@ -183,6 +187,10 @@ def _land(settings: Settings, done: Trade, wait: float, tell: Tell | None) -> No
         done.notes.append(
             f"The answer is not in the books yet: {error} It is kept in {path}, and the next run lands it."
         )
+
+
+def _said(answer: Answer) -> str:
+    return f"the broker answered {answer.status}" + (f" ({_clean(answer.error.message)})" if answer.error else "")
 
 
 def _clean(text: str) -> str:

@@ -115,10 +115,12 @@ def _resolution_tables(record: Record, calendar: TradingCalendar) -> Tables:
     assert found is not None  # noqa: S101  (the caller has looked)
     run_id = record.run_id + RESOLVED
     severity = "INFO" if found.outcome == "FOUND" else "WARN"
-    finding = _finding("trade_resolved", severity, found.message, value=record.run_id, expected=found.run_id)
+    findings = [_finding("trade_resolved", severity, found.message, value=record.run_id, expected=found.run_id)]
+    where = f"an answer to {record.run_id} never came; the lists of {found.run_id} have this"
+    findings += [_finding("trade_found", "INFO", where, value=each) for each in found.found]
     return {
         "extract_run": [_run(record, calendar, run_id, found.outcome, found.at, found.at)],
-        "extract_manifest": [_manifest(record, run_id, found.outcome, found.at, None, [finding])],
+        "extract_manifest": [_manifest(record, run_id, found.outcome, found.at, None, findings)],
     }
 
 
@@ -156,7 +158,7 @@ def _run(
 def _manifest(
     record: Record, run_id: str, outcome: str, ended: datetime, answer: Answer | None, findings: list[Json]
 ) -> pa.Table:
-    request_ids = [answer.request_id] if answer and answer.request_id else []
+    request_ids = [record.request_id] if answer and record.request_id else []
     row = {
         "run_id": run_id,
         "account_id": record.account_id,

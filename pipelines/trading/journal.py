@@ -64,12 +64,13 @@ class Received:
 @dataclass
 class Resolution:
     """What was found out later: `outcome` is FOUND, NOT_FOUND or NEVER_SENT, `at` the broker's time, `run_id` the sync
-    whose lists told it."""
+    whose lists told it, `found` the ids of the orders or instructions in them."""
 
     outcome: Literal["FOUND", "NOT_FOUND", "NEVER_SENT"]
     message: str
     at: datetime
     run_id: str | None = None
+    found: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -106,6 +107,12 @@ class Record:
     def now(self) -> datetime:
         """The broker's time, as well as it is known."""
         return datetime.now(UTC) + timedelta(microseconds=self.skew_us)
+
+    @property
+    def request_id(self) -> str | None:
+        """The broker's name for the request, where its answer told: in the body, else in a header."""
+        answer = self.understood()
+        return (answer.request_id if answer else None) or (self.answer.request_id if self.answer else None)
 
     def at(self, state: State) -> datetime | None:
         """When it came to a state; None where it never did."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from models.trading import UUID, InstructionKind, InstructionRow
+from models.trading import UUID
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Http
 from pipelines.broker.read import Read
 from pipelines.errors import BrokerError, ConfigurationError
 from pipelines.settings import Settings
-from pipelines.trading.batch import instruction_row, with_keys
-from pipelines.trading.prices import Quoted, Source, quoted
-from pipelines.trading.requests import TradeRequest, submit_instructions
+from pipelines.trading.batch import Wanted, instruction_row, with_keys
+from pipelines.trading.effects import Effect, doubts_of, effect_of
+from pipelines.trading.prices import Quoted, quoted
+from pipelines.trading.requests import TradeRequest, close_position, submit_instructions
 
 Row = dict[str, Any]
-ZERO = Decimal(0)
+#: Types of instruments that nobody exercises. Types that are not known yet are left to the broker.
+NO_OPTIONS = ("COMMON_STOCK", "INDEX", "CASH")
 #: A price is worth this long a wait.
 PRICE_SECONDS = 5.0
 #: What an instrument costs, where it can be told.
@@ -38,29 +40,6 @@ class Closing:
     available: Decimal
     side: str
     market_value: Decimal
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What an instruction would do at today's price. None is unknown, never zero.
-
-    `held` is the position in contracts, `shares` what comes in (negative: goes out), `strike_cash` what is paid for it
-    (negative) or received, `price` the underlying's per share, `moneyness` the gain per share (negative: out of the
-    money), `worth` the same for all shares. DO_NOT_EXERCISE moves nothing: its `worth` is what would be given up.
-    """
-
-    instruction_type: InstructionKind
-    symbol: str
-    instrument_id: str
-    contracts: Decimal
-    held: Decimal | None
-    expiry: str | None = None
-    shares: Decimal | None = None
-    strike_cash: Decimal | None = None
-    price: Decimal | None = None
-    price_source: Source | None = None
-    moneyness: Decimal | None = None
-    worth: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +78,7 @@ def read_instructions(client: BrokerClient, account_id: str) -> list[Row]:
 
 def find_position(positions: Sequence[Row], name: str) -> Row:
     """The position that a UUID or a symbol names. Raises ConfigurationError for none, or for more than one."""
-    found = [row for row in positions if name in (row["instrument_id"], row["symbol"]) or _same(row["symbol"], name)]
+    found = [row for row in positions if _same(row["instrument_id"], name) or _same(row["symbol"], name)]
     if not found:
         raise ConfigurationError(f"The account holds no position in {name!r}.")
     if len({row["instrument_id"] for row in found}) > 1:
@@ -108,9 +87,28 @@ def find_position(positions: Sequence[Row], name: str) -> Row:
     return found[0]
 
 
+def as_held(positions: Sequence[Row], request: TradeRequest) -> TradeRequest:
+    """The same request to close one position, which the broker can't take for another than the one that is shown: a
+    name that isn't spelt as the broker spells it becomes the position's UUID. Raises ConfigurationError."""
+    if request.instrument is None:
+        return request
+    row = find_position(positions, request.instrument)
+    if request.instrument in (row["instrument_id"], row["symbol"]):
+        return request
+    return replace(close_position(request.account_id, row["instrument_id"]), body=request.body)
+
+
 def instrument_id_of(positions: Sequence[Row], name: str) -> str:
-    """The instrument id that an instruction needs, where a symbol was given: that of the position of this name."""
-    return name if re.fullmatch(UUID, name) else str(find_position(positions, name)["instrument_id"])
+    """The instrument id that an instruction needs: that of the position of this name, or a UUID as it stands. Raises
+    ConfigurationError for a position that is no option."""
+    if re.fullmatch(UUID, name) and not any(_same(row["instrument_id"], name) for row in positions):
+        return name
+    row = find_position(positions, name)
+    if row["instrument_type"] in NO_OPTIONS:
+        raise ConfigurationError(
+            f"{row['symbol']} is {row['instrument_type']}, and instructions are about options: name the contract."
+        )
+    return str(row["instrument_id"])
 
 
 def preview_closing(positions: Sequence[Row], request: TradeRequest) -> Preview:
@@ -138,21 +136,20 @@ def preview_instructions(
     }
     prices = {each: _price(held.get(each)) or price_of(each) for each in sorted(underlyings)}
     lines = [
-        _effect(row, contracts.get(row.instrument_id), held.get(row.instrument_id), prices) for row in request.rows
+        effect_of(row, contracts.get(row.instrument_id), held.get(row.instrument_id), prices) for row in request.rows
     ]
     unread = "The contracts could not be read, so what they would move is unknown"
     warnings = [] if read.complete else [f"{unread}: {read.error}."]
-    return Preview(lines, warnings + [each for line in lines for each in _doubts(line)])
+    return Preview(lines, warnings + [each for line in lines for each in doubts_of(line)])
 
 
 def submission(
-    settings: Settings, client: BrokerClient, account_id: str, wanted: Sequence[dict[str, str]], run_id: str
+    settings: Settings, client: BrokerClient, account_id: str, wanted: Sequence[Wanted], run_id: str
 ) -> tuple[TradeRequest, Preview]:
     """The request that submits these rows, and what it would do. Symbols of what is held become instrument ids, rows
     without a key get one made of `run_id`. Raises ConfigurationError for a row that can't be used, BrokerError."""
     positions = read_positions(client, account_id)
-    named = [row | {"instrument_id": instrument_id_of(positions, row["instrument_id"])} for row in wanted]
-    rows = [instruction_row(row, f"Instruction {number}: ") for number, row in enumerate(with_keys(named, run_id), 1)]
+    rows = [instruction_row(_with_id(positions, each)) for each in with_keys(wanted, run_id)]
     request = submit_instructions(account_id, rows)
     with Http(settings.base_url, settings.reading_key(), budget=PRICE_SECONDS) as http:
         return request, preview_instructions(client, positions, request, partial(quoted, http))
@@ -190,73 +187,19 @@ def _closing(row: Row) -> Closing:
     )
 
 
+def _with_id(positions: Sequence[Row], wanted: Wanted) -> Wanted:
+    """The same, naming its contract by its id."""
+    try:
+        instrument_id = instrument_id_of(positions, wanted.row["instrument_id"])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{wanted.where}{error}") from None
+    return replace(wanted, row={**wanted.row, "instrument_id": instrument_id})
+
+
 def _price(underlying: Row | None) -> Quoted | None:
     """The current price in a position of the underlying."""
     said = (underlying or {}).get("instrument_price")
     return None if said is None else Quoted(Decimal(said), "POSITION")
-
-
-def _effect(
-    row: InstructionRow, contract: Row | None, position: Row | None, prices: Mapping[str, Quoted | None]
-) -> Effect:
-    known = Effect(
-        instruction_type=row.instruction_type,
-        symbol=(position or contract or {}).get("symbol") or row.instrument_id,
-        instrument_id=row.instrument_id,
-        contracts=Decimal(row.quantity),
-        held=Decimal(position["quantity"]) if position else None,
-        expiry=(contract or {}).get("expiry"),
-    )
-    terms = _terms(contract)
-    if terms is None or contract is None:
-        return known
-    return _moved(known, terms, prices.get(contract.get("underlying_instrument_id") or ""))
-
-
-def _terms(contract: Row | None) -> tuple[int, Decimal, Decimal] | None:
-    """Direction (1 for a call, -1 for a put), strike and multiplier; None unless all are known."""
-    if contract is None:
-        return None
-    direction = {"CALL": 1, "PUT": -1}.get(contract.get("contract_type") or "")
-    strike, multiplier = contract.get("strike_price"), contract.get("multiplier")
-    if direction is None or strike is None or multiplier is None:
-        return None
-    return direction, Decimal(strike), Decimal(multiplier)
-
-
-def _moved(known: Effect, terms: tuple[int, Decimal, Decimal], quote: Quoted | None) -> Effect:
-    direction, strike, multiplier = terms
-    units = known.contracts * multiplier
-    lapses = known.instruction_type == "DO_NOT_EXERCISE"
-    moneyness = direction * (quote.price - strike) if quote else None
-    return replace(
-        known,
-        shares=ZERO if lapses else direction * units,
-        strike_cash=ZERO if lapses else -direction * units * strike,
-        price=quote.price if quote else None,
-        price_source=quote.source if quote else None,
-        moneyness=moneyness,
-        worth=moneyness * units if moneyness is not None else None,
-    )
-
-
-def _doubts(line: Effect) -> list[str]:
-    """What speaks against an instruction. The broker decides; the person should know."""
-    doubts = []
-    if line.held is None or line.held < line.contracts:
-        has = "none" if line.held is None else f"{line.held.normalize():f}"
-        doubts.append(f"{line.symbol}: {line.contracts.normalize():f} contracts, and the account holds {has}.")
-    if line.moneyness is not None and line.moneyness < 0 and line.instruction_type != "DO_NOT_EXERCISE":
-        doubts.append(
-            f"{line.symbol} is out of the money: exercising it costs {-(line.worth or ZERO):,.2f} at today's price."
-        )
-    if line.moneyness is not None and line.moneyness > 0 and line.instruction_type == "DO_NOT_EXERCISE":
-        doubts.append(f"{line.symbol} is in the money: letting it lapse gives up {line.worth:,.2f} at today's price.")
-    if line.price_source == "PREVIOUS_CLOSE":
-        doubts.append(f"{line.symbol}: the underlying's price is that of its previous close.")
-    if line.instruction_type != "EXERCISE" and line.expiry:
-        doubts.append(f"{line.symbol}: {line.instruction_type} is taken on the expiration date only, {line.expiry}.")
-    return doubts
 
 
 def _whole(read: Read) -> list[Row]:
@@ -270,7 +213,7 @@ def _rows(read: Read) -> list[Row]:
 
 
 def _same(symbol: str, name: str) -> bool:
-    """Whether two spellings are one symbol: options are written padded and compact."""
+    """Whether two spellings are one name: options are written padded and compact, ids in capitals and not."""
     return symbol.replace(" ", "").upper() == name.replace(" ", "").upper()
 
 

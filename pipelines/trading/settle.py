@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -21,8 +21,19 @@ GRACE = timedelta(minutes=2)
 #: How far the broker's own stamps may lie before the instant at which we think that we sent.
 MARGIN = timedelta(seconds=5)
 
-#: The key or id of what was found, and the words for it.
-Told = tuple[str | None, str]
+#: States of an instruction that nobody has asked to cancel.
+_STANDING = ("SENT", "UNKNOWN")
+
+
+class Told(NamedTuple):
+    """What a list says of a request: the broker's id of an order or instruction, its key, words for it, and whether it
+    shows that the request arrived."""
+
+    id: str
+    key: str | None
+    words: str
+    arrived: bool = True
+
 
 _LIST = """
     select manifest.run_id, run.finished_at
@@ -117,20 +128,21 @@ def resolve(con: duckdb.DuckDBPyConnection, record: Record) -> Resolution | None
         return None
     run_id, finished_at = found
     told = _orders(con, record, run_id, sent) if is_order else _instructions(con, record, run_id)
-    if not told:
-        return None if finished_at < sent + GRACE else _not_found(record, run_id, finished_at)
-    missing = [key for key in record.keys if key not in {name for name, _ in told}]
-    if missing and finished_at < sent + GRACE:
+    missing = [key for key in record.keys if key not in {each.key for each in told}]
+    arrived = any(each.arrived for each in told)
+    if (missing or not arrived) and finished_at < sent + GRACE:
         return None
-    message = "; ".join([*(words for _, words in told), *(f"{key} is not listed" for key in missing)])
-    return Resolution("FOUND", message, finished_at, run_id)
+    words = [*(each.words for each in told), *(f"{key} is not listed" for key in missing)]
+    if arrived:
+        return Resolution("FOUND", "; ".join(words), finished_at, run_id, [each.id for each in told])
+    return _not_found(record, words, run_id, finished_at)
 
 
-def _not_found(record: Record, run_id: str, at: datetime) -> Resolution | None:
-    if record.operation == "cancel_position_instruction":
+def _not_found(record: Record, words: list[str], run_id: str, at: datetime) -> Resolution | None:
+    if record.operation == "cancel_position_instruction" and not words:
         return None  # an instruction that is no longer listed may have ended either way
-    what = "no order was made since" if record.operation.startswith("close") else "the broker lists no such instruction"
-    return Resolution("NOT_FOUND", f"it was not carried out, {what}", at, run_id)
+    what = "no order was made since" if record.operation.startswith("close") else "; ".join(words)
+    return Resolution("NOT_FOUND", f"it was not carried out: {what}", at, run_id)
 
 
 def _instructions(con: duckdb.DuckDBPyConnection, record: Record, run_id: str) -> list[Told]:
@@ -139,7 +151,12 @@ def _instructions(con: duckdb.DuckDBPyConnection, record: Record, run_id: str) -
     values: dict[str, Any] = {"run": run_id, "account": record.account_id, "names": names}
     rows = con.execute(_INSTRUCTIONS.format(column=column), values).fetchall()
     return [
-        (key, f"{key or own} ({kind} {symbol or ''}) is {status}" + (f", {reason}" if reason else "") + f", id {own}")
+        Told(
+            own,
+            key,
+            f"{key or own} ({kind} {symbol or ''}) is {status}" + (f", {reason}" if reason else "") + f", id {own}",
+            arrived=not (cancelled and status in _STANDING),
+        )
         for own, key, kind, symbol, status, reason in rows
     ]
 
@@ -148,7 +165,7 @@ def _orders(con: duckdb.DuckDBPyConnection, record: Record, run_id: str, sent: d
     values = {"run": run_id, "account": record.account_id, "since": sent - MARGIN, "name": record.instrument}
     rows = con.execute(_ORDERS, values).fetchall()
     return [
-        (own, f"order {own} since then: {side} {quantity.normalize():f} {symbol} is {status}")
+        Told(own, None, f"order {own} since then: {side} {quantity.normalize():f} {symbol} is {status}")
         for own, side, quantity, symbol, status, _ in rows
     ]
 

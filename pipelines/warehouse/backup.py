@@ -23,7 +23,6 @@ import orjson
 
 from pipelines.archive import sync_folder, write_durably
 from pipelines.errors import ConfigurationError, DaybookError
-from pipelines.evening import PUBLISHED_SCHEMAS
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse, remembered
 from pipelines.warehouse.contents import contents, differences, row_counts
@@ -52,14 +51,20 @@ class Backup:
 
 
 def make_backup(
-    con: duckdb.DuckDBPyConnection, settings: Settings, *, with_archive: bool = False, tell: Tell = lambda _: None
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    with_archive: bool = False,
+    label: str = "",
+    tell: Tell = lambda _: None,
 ) -> Path:
-    """Back up the home whose open warehouse is `con`; the new folder. The caller holds the run lock.
+    """Back up the home whose open warehouse is `con`; the new folder, named by the time and `label`. The caller holds
+    the run lock.
 
     Raises DaybookError, with nothing left behind, where it can't be made or is not, read again, what was copied.
     """
     now = datetime.now(UTC)
-    folder = settings.backups / f"{now:%Y%m%dT%H%M%S}Z"
+    folder = settings.backups / "-".join(filter(None, [f"{now:%Y%m%dT%H%M%S}Z", label]))
     draft = settings.backups / f".{folder.name}.making"
     for left in settings.backups.glob(".*.making"):  # a killed backup's; we hold the lock
         shutil.rmtree(left)
@@ -120,6 +125,8 @@ def restore(
     Raises ConfigurationError where the home has books and `force` is not given. With it they are moved aside, never
     deleted. Raises DaybookError for a backup that is damaged, LockedOut while a run goes on.
     """
+    from pipelines.evening import PUBLISHED_SCHEMAS  # an evening makes backups itself, before a migration
+
     backup = verify_backup(folder, tell)
     settings.prepare_home()
     with run_lock(settings.run_lock, wait=wait, on_wait=tell):

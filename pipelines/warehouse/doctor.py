@@ -73,7 +73,7 @@ def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
     found = [*_space(settings), *_modes(settings), *_lock_note(settings.run_lock)]
     try:
         with run_lock(settings.run_lock, wait=0, command="daybook doctor"):
-            found += _warehouse(settings, dry_run=dry_run)
+            found += [*_warehouse(settings, dry_run=dry_run), *_forsaken(settings.dagster)]
     except LockedOut as error:
         found.append(Diagnosis("NOTE", f"{error}", "The warehouse is looked at when nobody writes: try again later."))
     except DaybookError as error:
@@ -279,23 +279,41 @@ def _backups(settings: Settings) -> Iterator[Diagnosis]:
 
 def _dagster(folder: Path) -> Iterator[Diagnosis]:
     """Slots of Dagster's pools that a run has not given back, though it has ended."""
-    history = folder / "history"
-    slots, runs = history / "runs" / "index.db", history / "runs.db"
-    if not (slots.exists() and runs.exists()):
-        return
-    try:
-        with closing(sqlite3.connect(f"file:{slots}?mode=ro", uri=True)) as con:
-            held = {run for (run,) in con.execute("select run_id from concurrency_slots where run_id is not null")}
-        with closing(sqlite3.connect(f"file:{runs}?mode=ro", uri=True)) as con:
-            going = {run for (run,) in con.execute("select run_id from runs where status in ('STARTED', 'STARTING')")}
-    except sqlite3.Error:
-        return  # another version's tables: its own UI tells
-    for run in sorted(held - going):
+    held = _ids(folder / "history" / "runs" / "index.db", "select run_id from concurrency_slots where run_id <> ''")
+    for run in sorted(held - _going(folder)):
         yield Diagnosis(
             "WARN",
             f"Run {run} of Dagster has ended and still holds a slot, so no other may write.",
             "`daybook dev` frees it within a minute; or free it in the UI: Deployment, Concurrency.",
         )
+
+
+def _forsaken(folder: Path) -> Iterator[Diagnosis]:
+    """Runs that Dagster calls running. Asked while we have the run lock: nobody is at work."""
+    for run in sorted(_going(folder)):
+        yield Diagnosis(
+            "WARN",
+            f"Run {run} of Dagster is called running, and nobody has the books: it is only just beginning, or it was "
+            "killed, and then no other run may begin.",
+            "If it was killed, end it in the UI (Runs, Terminate, force); without that Dagster does it after "
+            "max_runtime_seconds (dagster/dagster.yaml). `daybook eod` on the command line waits for neither.",
+        )
+
+
+def _going(folder: Path) -> set[str]:
+    query = "select run_id from runs where status in ('STARTED', 'STARTING')"
+    return _ids(folder / "history" / "runs.db", query)
+
+
+def _ids(database: Path, query: str) -> set[str]:
+    """The answer of one of Dagster's databases, which is not written to; nothing where there is none."""
+    if not database.exists():
+        return set()
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as con:
+            return {run for (run,) in con.execute(query)}
+    except sqlite3.Error:
+        return set()  # another version's tables: its own UI tells
 
 
 def _entries(folder: Path) -> int:

@@ -10,11 +10,15 @@ from typing import Any
 
 import duckdb
 
+from pipelines.errors import BuildFailed
+
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
 #: Identifiers may be formatted into SQL only after this check; they come from our own file names.
 _NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)?$")
 
+#: Columns of a row that tell of where it came from: another origin of the same values is no new version.
+_ORIGIN = ("inputs_known_at", "run_id", "semantics_source")
 OPEN_END = "9999-12-31 00:00:00+00"
 
 
@@ -61,6 +65,11 @@ def replace_days(con: duckdb.DuckDBPyConnection, name: str, select: str, values:
     make_temporary(con, "replacement", select, values)
     run(con, f"delete from {_checked(name)} where trading_date between $from_date and $to_date", values)
     con.execute(f"insert into {name} by name select * from replacement")
+    counts = f"""
+        select (select count(*) from replacement),
+            (select count(*) from {name} where trading_date between $from_date and $to_date)
+    """
+    _all_there(name, *run(con, counts, values).fetchone())
     con.execute("drop table replacement")
 
 
@@ -86,10 +95,10 @@ def add_versions(
     is an SQL
     expression over `fresh` and `current_version`. A version is known from its newest input where that is newer than the
     version before it, else from `built_at`, and never before the one that it follows. A row that `fresh` no longer has
-    ends without a successor. `run_id` tells where values came from and is no value itself.
+    ends without a successor. `run_id` and `semantics_source` tell where values came from and are no values themselves.
     """
     make_version_table(con, name, fresh)
-    columns = [column for column in _columns(con, fresh) if column not in ("inputs_known_at", "run_id")]
+    columns = [column for column in _columns(con, fresh) if column not in _ORIGIN]
     compared = ", ".join(f"fresh.{column}" for column in columns)
     current = ", ".join(f"current_version.{column}" for column in columns)
     same = " and ".join(f"fresh.{column} = current_version.{column}" for column in key)
@@ -151,6 +160,24 @@ def _write_versions(
         where not changed.is_gone
         """
     )
+    counts = f"""
+        select (select count(*) from {fresh}),
+            (
+                select count(*) from {name}
+                where trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'
+            )
+    """
+    _all_there(name, *run(con, counts, values).fetchone())
+
+
+def _all_there(name: str, made: int, found: int) -> None:
+    """Money is at stake, and a database has lost rows without a word before (1.5.5, into a table made in the same
+    transaction)."""
+    if made != found:
+        raise BuildFailed(
+            f"The build failed and changed nothing: {made} rows were written to {name} and {found} are there. "
+            "`daybook doctor` looks at the file; please report it."
+        )
 
 
 def make_version_table(con: duckdb.DuckDBPyConnection, name: str, fresh: str) -> None:

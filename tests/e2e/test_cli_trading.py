@@ -88,6 +88,65 @@ def test_any_other_answer_sends_nothing(desk: Desk, answer: str) -> None:
     assert not (desk.home / "trading").exists()
 
 
+SUBMIT = (
+    *("instructions", "submit", "--account", OPTIONS, "--type", "EXERCISE", "--quantity", "1"),
+    *("--instrument", "goog050319c00200000", "--key", "mine"),
+)
+
+
+def test_each_of_the_four_asks_for_its_own_word_and_sends_nothing_for_another(desk: Desk) -> None:
+    def asked(word: str, *arguments: str) -> Any:
+        assert desk.run(*arguments, "--dry-run").code == 0
+        assert desk.type("yes\n", *arguments).code == 2
+        before = len(desk.recorder.writes)
+        ended = desk.type(f"{word}\n", *arguments)
+        assert ended.code == 0, ended.err
+        assert f"type {word}: " in ended.err
+        (sent,) = desk.recorder.writes[before:]
+        return sent.wire
+
+    of = "/v1/accounts/{}/positions"
+    method, path, (row,) = asked("submit", *SUBMIT)
+    assert (method, path, row["client_instruction_id"]) == ("POST", f"{of.format(OPTIONS)}/instructions", "mine")
+    given = desk.sandbox.broker.book(OPTIONS).instructions[-1].id
+    cancelled = asked("cancel", "instructions", "cancel", "--account", OPTIONS, "--id", given)
+    assert cancelled == ("DELETE", f"{of.format(OPTIONS)}/instructions/{given}", None)
+    close = ("positions", "close", "--account", ACCOUNT, "--instrument")
+    assert asked("IBM", *close, "IBM") == ("DELETE", f"{of.format(ACCOUNT)}/IBM", {})
+    msft = next(row["id"] for row in _listed(desk) if row["symbol"] == "MSFT")
+    assert asked("msft", *close, "msft") == ("DELETE", f"{of.format(ACCOUNT)}/{msft}", {})  # what is shown is closed
+    assert asked(ACCOUNT, "positions", "close-all", "--account", ACCOUNT)[:2] == ("DELETE", of.format(ACCOUNT))
+    assert len(desk.recorder.writes) == 5
+
+
+def _listed(desk: Desk) -> list[dict[str, str]]:
+    rows = orjson.loads(desk.run("positions", "list", "--account", ACCOUNT, "--json").out)
+    return [{"id": row["instrument_id"], "symbol": row["symbol"]} for row in rows]
+
+
+BATCH = "instruction_type,instrument_id,quantity,client_instruction_id\nEXERCISE,GOOG  050319C00200000,1,a\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("EXERCISE,GOOG  050319C00200000,-1,b", "line 3: quantity '-1' is not a number of contracts above 0"),
+        ("exercise,GOOG  050319C00200000,1,b", "line 3: instruction_type 'exercise' is not EXERCISE"),
+        ("EXERCISE,NOBODY,1,b", "line 3: The account holds no position in 'NOBODY'"),
+        ("EXERCISE,GOOG  050319C00200000,1,a", "line 3: an earlier row has the key 'a' too"),
+        ("EXERCISE,GOOG  050319C00200000", "line 3: quantity is missing"),
+    ],
+)
+def test_a_bad_line_of_a_batch_is_named_and_nothing_is_sent(desk: Desk, line: str, words: str) -> None:
+    batch = desk.home.with_name("batch.csv")
+    batch.write_text(f"{BATCH}{line}\n")
+    ended = desk.run("instructions", "submit", "--account", OPTIONS, "--file", str(batch), "--yes")
+    assert ended.code == 2
+    assert f"{batch}, {words}" in ended.sentence
+    assert desk.recorder.writes == []
+    assert not (desk.home / "trading").exists()
+
+
 def test_without_a_terminal_and_without_yes_all_four_refuse_before_they_ask_anyone(desk: Desk) -> None:
     batch = desk.home.with_name("batch.csv")
     batch.write_text(f"instruction_type,instrument_id,quantity\nEXERCISE,{'0' * 8}-0000-0000-0000-{'1' * 12},1\n")

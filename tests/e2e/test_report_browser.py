@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -46,14 +47,26 @@ def file(settings: Settings, suffix: str = "") -> Path:
     return settings.reports / f"report_{DAY}{suffix}.html"
 
 
-@pytest.mark.parametrize("suffix", ["", "_interactive"])
-def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, settings: Settings, suffix: str) -> None:
-    path = file(settings, suffix)
-    for width, dark in ((1440, False), (1440, True), (390, False), (390, True)):
+def look_everywhere(tab: Page, path: Path, name: str) -> None:
+    """Open a page at a laptop's and a phone's width, light and dark, and keep pictures."""
+    for width, dark in ((1366, False), (1366, True), (390, False), (390, True)):
         tab.look(width, 900, dark=dark)
         tab.open(path.as_uri())
         assert tab.run("document.documentElement.scrollWidth") <= width  # tables scroll, the page does not
-        tab.keep(f"report{suffix}_{width}_{'dark' if dark else 'light'}")
+        paper, ink = (tab.run(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+        assert (brightness(paper) < brightness(ink)) is dark
+        tab.keep(f"{name}_{width}_{'dark' if dark else 'light'}")
+
+
+def brightness(colour: str) -> int:
+    """How light a computed colour such as rgb(18, 22, 29) is."""
+    return sum(int(part) for part in re.findall(r"\d+", colour)[:3])
+
+
+@pytest.mark.parametrize("suffix", ["", "_interactive"])
+def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, settings: Settings, suffix: str) -> None:
+    path = file(settings, suffix)
+    look_everywhere(tab, path, f"report{suffix}")
     ((total, gross),) = sql(
         settings,
         "select total_pnl, gross from pnl.account_daily join pnl.exposure_daily using (account_id, trading_date) "
@@ -67,6 +80,34 @@ def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, set
     )
     assert tab.run(CELLS.format("#best tbody td:last-child")) == [f"{amount:,.2f}" for (amount,) in best]
     assert tab.run("document.getElementById('known-at').textContent") == "2025-10-31 20:30:00 UTC"
+    assert tab.trouble == []
+    assert {url.partition("?")[0] for url in tab.requests} == {path.as_uri()}
+
+
+@pytest.mark.parametrize("suffix", ["", "_interactive"])
+def test_three_positions_make_a_page_as_well(tab: Page, tmp_path: Path, suffix: str) -> None:
+    history = {100: [segment("2025-10-31", "500000.00", "500029.97", "29.97")]}
+    with two_evenings(tmp_path, ("AAPL", "MSFT", "IBM"), history=history) as made:
+        write_report(made.settings, formats=["html"])
+        path = file(made.settings, suffix)
+        look_everywhere(tab, path, f"report_of_three{suffix}")
+        found = (
+            "select symbol, total_pnl from pnl.position_daily where trading_date = '2025-10-31' order by abs(total_pnl)"
+        )
+        expected = {(symbol, f"{total:,.2f}") for symbol, total in sql(made.settings, found)}
+    rows = tab.run(
+        "[...document.querySelectorAll('#best tbody tr, #worst tbody tr')]"
+        ".map((row) => [row.cells[0].textContent, row.cells[row.cells.length - 1].textContent])"
+    )
+    assert {tuple(row) for row in rows} == expected
+    assert tab.run("document.getElementById('attention').textContent").startswith(
+        "To look at: 2 breaks with the broker"
+    )
+    # what each of them made is on a phone's screen, not beyond its edge
+    edge = (
+        "Math.max(...[...document.querySelectorAll('#best td, #worst td')].map((c) => c.getBoundingClientRect().right))"
+    )
+    assert tab.run(edge) <= 390
     assert tab.trouble == []
     assert {url.partition("?")[0] for url in tab.requests} == {path.as_uri()}
 
@@ -136,3 +177,25 @@ def test_the_page_for_mail_needs_no_script_and_stays_small(tab: Page, settings: 
     tab.open(file(settings).as_uri())
     assert tab.run("document.querySelectorAll('script').length") == 0
     assert tab.run("document.querySelectorAll('#chart-bridge svg rect').length") == 8
+
+
+def test_what_a_program_for_mail_leaves_of_the_page_still_tells_the_day(
+    tab: Page, settings: Settings, tmp_path: Path
+) -> None:
+    """Some drop drawings, some know no variables, some take the style away altogether."""
+    page = file(settings).read_text(encoding="utf-8").replace("\n", " ")
+    page = re.sub(r"<meta http-equiv[^>]*>|<svg.*?</svg>", "", page)
+    plain = re.sub(r"(?<=[{;])[a-z-]+:[^;{}]*var\([^;{}]*;?", "", page)
+    for name, left in (("no_variables", plain), ("no_style", re.sub(r"<style>.*?</style>", "", page))):
+        (tmp_path / f"{name}.html").write_text(left, encoding="utf-8")
+        tab.look(720, 900)
+        tab.open((tmp_path / f"{name}.html").as_uri())
+        tab.keep(f"report_in_mail_{name}")
+        ((total,),) = sql(settings, f"select total_pnl from pnl.account_daily where trading_date = '{DAY}'")
+        assert tab.run(CELLS.format("#accounts tbody td"))[3] == f"{total:,.2f}"
+        figure = "getComputedStyle(document.querySelectorAll('#accounts tbody td')[3]).textAlign"
+        assert tab.run(figure) in ("right", "-webkit-right")
+        assert tab.trouble == []
+    tab.open((tmp_path / "no_variables.html").as_uri())
+    loss = "getComputedStyle(document.querySelector('#worst tbody td:last-child')).color"
+    assert tab.run(loss) == "rgb(196, 55, 43)"

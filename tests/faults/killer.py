@@ -83,7 +83,7 @@ def _points() -> dict[str, Point]:
     for nth in (1, 4):
         after(f"days replaced {nth}", "assets.build", "replace_days", nth=nth, kept=True)
     add("versions are added", "assets.build", "add_versions", kept=True)
-    after("the last select, uncommitted", "assets.build", "_build_span", kept=True)
+    after("the last select, uncommitted", "assets.build", "_build_days", kept=True)
     after("the build", "assets.build", "build", kept=True)
     after("publish copy", "pipelines.warehouse.publish", "copy_at_rest", kept=True)
     before("the swap", "pipelines.warehouse.publish", "_swap", kept=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from pipelines.evening import evening
@@ -22,11 +23,17 @@ from pipelines.settings import Settings
 from pipelines.snapshot import take_snapshot
 from pipelines.trading.journal import Journal, Record
 from pipelines.trading.settle import settle
-from tests.e2e.command_line import DAYBOOK, KEY, environment
+from tests.e2e.command_line import DAYBOOK, KEY, daybook, environment
 from tests.trading_server import Recorder
 
 ACCOUNT = "20517"
 NOON = datetime(2005, 2, 3, 18, tzinfo=UTC)
+OPTIONS = "20518"
+GOOG_CALL = "GOOG  050319C00200000"
+SUBMIT = (
+    *("instructions", "submit", "--account", OPTIONS, "--yes"),
+    *("--type", "EXERCISE", "--instrument", GOOG_CALL, "--quantity", "1"),
+)
 CLOSE_ALL = ("positions", "close-all", "--account", ACCOUNT, "--yes")
 DEADLY = """
 import sys
@@ -103,19 +110,23 @@ def orders_of_the_trade(settings: Settings) -> int:
     return int(found[0])
 
 
+def run_until_killed(at: Killed, settings: Settings, arguments: tuple[str, ...]) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", DEADLY, at.module, at.name, at.when, str(at.nth), *arguments],
+        env=environment(settings.home, settings.base_url),
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        timeout=90,
+        check=False,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_a_trade_that_is_killed_leaves_a_record_of_what_is_known(tmp_path: Path, point: str) -> None:
     at = POINTS[point]
     with broker(tmp_path / "home") as (sandbox, recorder, settings):
-        process = subprocess.run(
-            [sys.executable, "-c", DEADLY, at.module, at.name, at.when, str(at.nth), *CLOSE_ALL],
-            env=environment(settings.home, recorder.url),
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            timeout=90,
-            check=False,
-        )
-        assert process.returncode == -signal.SIGKILL, process.stderr
+        run_until_killed(at, settings, CLOSE_ALL)
         left = record(settings)
         assert (left.state if left else None) == at.state
         assert len(recorder.writes) == at.sent
@@ -128,6 +139,47 @@ def test_a_trade_that_is_killed_leaves_a_record_of_what_is_known(tmp_path: Path,
         assert orders_of_the_trade(settings) == (len(sandbox_orders(sandbox)) if answered else 0)
         assert next_sync(sandbox, settings) == []
         assert len(recorder.writes) == at.sent
+
+
+@pytest.mark.parametrize("point", ["before sending", "after sending", "before landing"])
+def test_a_key_that_was_made_is_on_disk_before_it_leaves_and_the_next_sync_finds_it(tmp_path: Path, point: str) -> None:
+    at = POINTS[point]
+    with broker(tmp_path / "home") as (sandbox, recorder, settings):
+        run_until_killed(at, settings, SUBMIT)
+        left = record(settings)
+        assert left is not None
+        (key,) = left.keys
+        assert key == f"{left.run_id}-1"
+        sent = [row["client_instruction_id"] for each in recorder.writes for row in orjson.loads(each.body)]
+        assert sent == [key] * at.sent
+        next_sync(sandbox, settings)
+        after = record(settings)
+        assert after is not None
+        found = after.resolution
+        assert (found.outcome if found else None) == at.outcome
+        assert found is None or key in found.message or found.outcome == "NOT_FOUND"
+        assert len(recorder.writes) == at.sent
+        taken = [each for each in sandbox.broker.book(OPTIONS).instructions if each.key == key]
+        assert len(taken) == at.sent
+
+
+@pytest.mark.parametrize(("point", "words"), [("before sending", "not carried out"), ("after sending", "is CANCELLED")])
+def test_a_cancellation_that_is_killed_is_told_by_the_state_of_the_instruction(
+    tmp_path: Path, point: str, words: str
+) -> None:
+    at = POINTS[point]
+    with broker(tmp_path / "home") as (sandbox, recorder, settings):
+        assert daybook(*SUBMIT, home=tmp_path / "another", url=recorder.url).code == 0
+        given = sandbox.broker.book(OPTIONS).instructions[-1]
+        run_until_killed(at, settings, ("instructions", "cancel", "--account", OPTIONS, "--id", given.id, "--yes"))
+        assert len(recorder.writes) == 1 + at.sent
+        next_sync(sandbox, settings)
+        after = record(settings)
+        assert after is not None
+        assert after.resolution is not None
+        assert after.resolution.outcome == at.outcome
+        assert words in after.resolution.message
+        assert len(recorder.writes) == 1 + at.sent
 
 
 def test_a_trade_that_is_killed_while_it_waits_for_the_answer_is_found_out_by_the_next_sync(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pipelines.errors import BuildFailed, ConfigurationError, NotPublished
 from pipelines.warehouse.tables import make_empty, replace_days
 from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
 
+ABSURD = "0190c5a2-7e00-7000-8000-00000000abcd"
 HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
 
 
@@ -115,6 +116,29 @@ def test_an_adjustment_restates_the_day_it_touches_from_the_time_of_the_build(tm
         d.build(built_at=datetime(2025, 11, 1, 10, tzinfo=UTC))
         assert _totals(d) == [(date(2025, 10, 31), None)]
         assert d.ask("select count(*) from pnl.position_daily_version") == [(3,)]
+
+
+def test_what_people_said_is_the_reason_of_the_accounts_restatement_too(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, executions={100: []}) as d:
+        d.evening(THURSDAY)
+        _hold(d, "99.5", "151.00", "14427.50", "2025-10-31")
+        d.evening(FRIDAY)
+        d.settings.adjustments.write_text(
+            "trading_date,account_id,kind,instrument_id,quantity,cash,author\n"
+            f"2025-10-31,100,CASH_IN_LIEU,{AAPL},-0.5,75.50,ops\n"
+        )
+        d.build(built_at=datetime(2025, 11, 1, 9, tzinfo=UTC))
+        for table in ("pnl.position_daily", "pnl.account_daily"):
+            reasons = d.ask(f"select reason, total_pnl from {table} where trading_date = '2025-10-31'")
+            assert reasons == [("CLASSIFICATION", Decimal("50.00"))], table
+
+
+def test_an_account_that_did_nothing_traded_for_nothing_where_its_fills_are_known(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions={100: []}, instructions={}, executions={100: []}) as d:
+        d.evening(THURSDAY)
+        d.evening(FRIDAY)
+        notionals = "select bought_notional, sold_notional from pnl.account_daily where trading_date = '2025-10-31'"
+        assert d.ask(notionals) == [(Decimal(0), Decimal(0))]
 
 
 @pytest.mark.parametrize(
@@ -266,6 +290,23 @@ def test_a_period_is_closed_once_and_never_before_it_is_known(tmp_path: Path) ->
             lock_period(d.con, date(2025, 10, 30), "100")
 
 
+def test_one_absurd_row_is_unknown_and_the_rest_of_the_book_is_built(tmp_path: Path) -> None:
+    """Each number fits its column, and what they make together fits none."""
+    most = "9999999999999999.99999999"
+    other = {"instrument_id": ABSURD, "symbol": "ABSURD"}
+    absurd = shares(most, most, cost="1.00", day="2025-10-30", market_value="1.00", unrealized_pnl=None, **other)
+    with desk(tmp_path, accounts=[100], positions={100: [*HELD[100], absurd]}, instructions={}) as d:
+        d.evening(THURSDAY)
+        held = [shares("100", "151.00", cost="14500.00", day="2025-10-31"), absurd]
+        d.broker.positions["100"] = held
+        d.broker.books["executions"] = {"100": [fill(1, "BUY", most, most, "2025-10-31T15:00:00Z") | other]}
+        d.evening(FRIDAY)
+        pnl = "select symbol, total_pnl from pnl.position_daily where trading_date = '2025-10-31' order by symbol"
+        assert d.ask(pnl) == [("AAPL", Decimal(50)), ("ABSURD", None)]
+        unpriced = "select unpriced_fills, bought_quantity from core.trade_flow"
+        assert d.ask(unpriced) == [(1, Decimal(most))]
+
+
 def test_a_new_table_keeps_every_row_that_its_first_transaction_puts_in() -> None:
     """DuckDB 1.5.5 loses them where an empty select made the table: 130,000 rows go in and none is there."""
     with duckdb.connect() as con:
@@ -278,3 +319,20 @@ def test_a_new_table_keeps_every_row_that_its_first_transaction_puts_in() -> Non
         assert con.execute("select count(*) from core.many").fetchone() == (130000,)
         con.execute("commit")
         assert con.execute("select count(*) from core.many").fetchone() == (130000,)
+
+
+def test_rows_that_the_database_loses_are_missed_at_once() -> None:
+    """The same defect, met head on: it must be gone, or noticed before anything is committed."""
+    with duckdb.connect() as con:
+        con.execute("set threads = 2")
+        con.execute("create schema core")
+        con.execute("begin")
+        rows = "select date '2025-10-31' as trading_date, range as number from range(130000)"
+        con.execute(f"create table core.many as select * from ({rows}) where false")
+        days = {"from_date": date(2025, 10, 31), "to_date": date(2025, 10, 31)}
+        try:
+            replace_days(con, "core.many", rows, days)
+        except BuildFailed as error:
+            assert "130000 rows were written to core.many and" in str(error)  # noqa: PT017  (either will do)
+        else:
+            assert con.execute("select count(*) from core.many").fetchone() == (130000,)

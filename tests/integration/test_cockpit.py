@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,21 +16,28 @@ import dagster as dg
 import duckdb
 import pytest
 import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
 
+from assets.chart import SPARK, day_of_pnl, spark
 from assets.freshness import last_evening
+from assets.report.assets import _preview
+from assets.report.write import write_report
 from dagster_project.definitions import defs
 from dagster_project.eod import run_end_of_day
 from dagster_project.watch import failed_checks, missing_day
 from pipelines.calendar import TradingCalendar
 from pipelines.settings import Settings
 from tests.broker_server import BrokerServer
-from tests.desk import FRIDAY, MONDAY, THURSDAY, shares
+from tests.desk import FRIDAY, MONDAY, THURSDAY, desk, shares
+from tests.report_books import published
 from tests.web_server import WebServer
 
 HELD = {
     100: [shares("100", "150.50", cost="14500.00", day="2025-10-31")],
     200: [shares("-5", "150.50", cost="-700.00", day="2025-10-31", account=200)],
 }
+FIRST = date(2025, 1, 2)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -96,9 +105,78 @@ def test_the_pnl_is_a_picture_beside_its_table(broker: BrokerServer, settings: S
     assert event.asset_materialization is not None
     shown = str(event.asset_materialization.metadata["P&L so far"].value)
     assert shown.startswith("![P&L by day, and its sum over 2 sessions](data:image/svg+xml;base64,")
-    picture = ElementTree.fromstring(b64decode(shown.partition("base64,")[2].removesuffix(")")))  # noqa: S314 (ours)
+    picture = picture_in(shown)
     assert picture.tag == f"{SVG}svg"
     assert "Oct" in " ".join(text.text or "" for text in picture.iter(f"{SVG}text"))
+
+
+def test_how_whole_a_day_is_stands_beside_what_was_read_and_beside_the_report(
+    broker: BrokerServer, settings: Settings
+) -> None:
+    run_end_of_day(settings)
+    broker.forbidden = {("200", "positions")}
+    broker.now = datetime.fromisoformat(MONDAY)
+    run_end_of_day(settings)
+    with dg.DagsterInstance.get() as instance:
+        for day, whole in (("2025-10-31", 2), ("2025-11-03", 1)):
+            read = metadata(instance, day, "raw", "positions")
+            assert read["accounts"] == f"{whole} of 2 whole"
+            told = metadata(instance, day, "report")
+            assert (told["accounts complete"], told["accounts expected"]) == (whole, 2)
+            assert told["status"].split()[0] == ("COMPLETE" if whole == 2 else "INCOMPLETE")
+            assert shown_at_once(told["preview"])
+            assert shown_at_once(told["P&L so far"])
+            head, _, attention, _, columns, _, *rows = str(told["preview"]).splitlines()
+            assert f"{whole} of 2 accounts complete" in head
+            assert attention.startswith("To look at: ")
+            assert columns == "| account | state | day | MTD | YTD |"
+            assert sorted(row.split(" | ")[0] for row in rows) == ["| 100", "| 200", "| all"]
+
+
+def shown_at_once(markdown: object) -> bool:
+    """Dagster puts Markdown of a thousand letters and more behind a click."""
+    return len(str(markdown)) < 1_000
+
+
+def picture_in(markdown: str) -> ElementTree.Element:
+    """The drawing inside an image of Markdown."""
+    return ElementTree.fromstring(b64decode(markdown.partition("base64,")[2].removesuffix(")")))  # noqa: S314 (ours)
+
+
+@given(st.lists(st.decimals(-(10**12), 10**12, places=2) | st.none(), min_size=1, max_size=300))
+def test_the_last_sessions_are_always_small_enough_to_be_seen_at_once(made: list[Decimal | None]) -> None:
+    days = [day_of_pnl(FIRST + timedelta(days=number), pnl, 0) for number, pnl in enumerate(made)]
+    drawn = spark(days)
+    assert shown_at_once(drawn)
+    line, *bars = [path.attrib["d"] for path in picture_in(drawn).iter(f"{SVG}path")]
+    assert line.count("L") == len(days[-SPARK:]) - 1
+    assert sum(path.count("M") for path in bars) == sum(bool(pnl) for pnl in made[-SPARK:])
+
+
+def test_of_many_accounts_as_many_are_previewed_as_are_seen_at_once(tmp_path: Path) -> None:
+    ids = list(range(100, 160))
+    held = {account: [shares("100", "150.50", cost="14500.00", day="2025-10-31", account=account)] for account in ids}
+    with desk(tmp_path, accounts=ids, positions=held, instructions={}) as d:
+        d.evening(FRIDAY)
+        published(d)
+        written = write_report(d.settings, formats=[])
+        preview = _preview(written)
+    assert shown_at_once(preview)
+    *_, total, _, more = preview.splitlines()
+    assert total.startswith("| all | ")
+    rows = [line for line in preview.splitlines() if re.match(r"\| 1\d\d \|", line)]
+    assert len(rows) >= 5
+    assert more == f"and {60 - len(rows)} more accounts in the report"
+
+
+def metadata(instance: dg.DagsterInstance, day: str, *path: str) -> dict[str, Any]:
+    """What stands beside an asset of a day."""
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(path), asset_partitions=[day]), limit=1
+    ).records
+    materialization = found[0].asset_materialization
+    assert materialization is not None
+    return {name: value.value for name, value in materialization.metadata.items()}
 
 
 def test_a_complete_evening_is_heard_of_outside_and_no_other_run_is(

@@ -8,15 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
+from dagster_project.instance import prepare_instance
 from pipelines.evening import evening
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.doctor import Diagnosis, examine
+from pipelines.warehouse.lock import run_lock
 from tests.care import NOBODY, two_evenings
 
 ROOT = Path(__file__).parents[2]
@@ -213,6 +217,47 @@ def test_packages_that_wait_and_things_in_quarantine_are_told(settings: Settings
     found = examine(settings)
     assert any("1 packages are read and not loaded yet" in each.what for each in found)
     assert any("quarantine" in each.what and each.level == "WARN" for each in found)
+
+
+@pytest.fixture
+def instance(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """Dagster's own, in the home, with a slot for one run that writes."""
+    for name in ("DAGSTER_HOME", "DAYBOOK_HOME", "DAGSTER_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "restored afterwards")
+    prepare_instance(settings)
+    with dg.DagsterInstance.get() as made:
+        made.event_log_storage.set_concurrency_slots("warehouse", 1)
+        yield made
+
+
+@dg.job
+def nothing() -> None:
+    """A job of no steps."""
+
+
+def test_a_slot_that_a_run_has_not_given_back_is_told_once_the_run_has_ended(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    run = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED)
+    assert instance.event_log_storage.claim_concurrency_slot("warehouse", run.run_id, "step").is_claimed
+    assert not any("holds a slot" in each.what for each in examine(settings))
+    instance.report_run_failed(run)
+    found = trouble(settings, "WARN")
+    assert run.run_id in found.what
+    assert "still holds a slot" in found.what
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    assert troubles(examine(settings)) == []
+
+
+def test_a_run_of_dagster_that_was_killed_and_counts_as_running_is_told(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    run = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED)
+    found = trouble(settings, "WARN")
+    assert run.run_id in found.what
+    assert "nobody has the books" in found.what
+    with run_lock(settings.run_lock):  # somebody is at work: it may well be that run
+        assert not any(run.run_id in each.what for each in examine(settings))
 
 
 def test_files_that_others_may_read_are_told(settings: Settings) -> None:

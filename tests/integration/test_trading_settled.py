@@ -66,6 +66,7 @@ def test_an_order_that_was_made_since_resolves_a_close(desk: Desk, request_: Tra
     trail = "select run_id, status from raw.extract_run where trigger = 'trading' order by run_id"
     found = desk.ask(trail)
     assert [status for _, status in found] == ["UNKNOWN", "FOUND"]
+    assert resolution(desk).found == [order(2)["id"]]
     assert found[1][0] == f"{found[0][0]}-resolved"
     assert desk.sync(FRIDAY + timedelta(minutes=5)) == []
     assert desk.ask(trail) == found
@@ -125,6 +126,16 @@ def test_the_state_of_an_instruction_resolves_its_cancellation(desk: Desk) -> No
     desk.broker.books["instructions"] = {str(SMALL): [instruction("a", status="CANCELLED")]}
     (sentence,) = desk.sync(FRIDAY + timedelta(minutes=5))
     assert "is CANCELLED" in sentence
+
+
+def test_an_instruction_that_stands_was_not_cancelled_once_it_has_had_time(desk: Desk) -> None:
+    lost(desk, CANCEL)
+    desk.broker.books["instructions"] = {str(SMALL): [instruction("a", status="SENT")]}
+    desk.sync(FRIDAY_NOON + timedelta(minutes=1))
+    assert resolution(desk) is None
+    (sentence,) = desk.sync(FRIDAY_NOON + timedelta(minutes=3))
+    assert "it was not carried out: a (EXERCISE" in sentence
+    assert resolution(desk).outcome == "NOT_FOUND"
 
 
 def test_a_damaged_record_is_told_and_stops_nothing(desk: Desk) -> None:

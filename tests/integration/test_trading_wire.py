@@ -163,6 +163,21 @@ def test_both_clients_cancel_the_same_and_a_second_time_both_are_refused(tmp_pat
     assert ours[1].shown["http_status"] == theirs[1].answer["error"]["code"] == 409
 
 
+def test_an_older_client_s_name_of_the_key_is_taken_and_daybook_knows_its_instruction_by_it(tmp_path: Path) -> None:
+    former = {
+        **{name: value for name, value in ROW.items() if name != "client_instruction_id"},
+        "instruction_id": "old",
+    }
+    with broker() as recorder:
+        theirs = by_sdk(recorder, lambda sdk: sdk.submit_position_instructions(OPTIONS, instructions=[former]))
+        assert theirs.wire[2] == [former]  # on the wire as an SDK before 0.8 has it
+        listed = by_daybook(recorder, tmp_path, "instructions", "list", "--account", str(OPTIONS))
+        assert listed.shown[-1]["client_instruction_id"] == "old"
+        again = by_daybook(recorder, tmp_path, *submit([{**ROW, "client_instruction_id": "old"}], tmp_path))
+    assert (again.code, again.shown["http_status"]) == (1, 409)  # one key under both names
+    assert again.shown["rejections"][0]["reason"] == "DUPLICATE"
+
+
 def test_a_key_that_is_left_out_is_made_stored_and_sent(tmp_path: Path) -> None:
     keyless = {name: value for name, value in ROW.items() if name != "client_instruction_id"}
     with broker() as recorder:

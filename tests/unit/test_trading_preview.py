@@ -12,8 +12,9 @@ from models.trading import InstructionRow
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Http
 from pipelines.errors import BrokerError, ConfigurationError
+from pipelines.trading.effects import Effect
 from pipelines.trading.preview import (
-    Effect,
+    as_held,
     find_position,
     instrument_id_of,
     preview_closing,
@@ -117,8 +118,31 @@ def test_a_symbol_names_a_position_however_it_is_spelt() -> None:
         assert find_position(rows, spelling)["instrument_id"] == CALL
         assert instrument_id_of(rows, spelling) == CALL
     assert instrument_id_of([], PUT) == PUT
+    assert find_position(rows, CALL.upper())["instrument_id"] == instrument_id_of(rows, CALL.upper()) == CALL
+    with pytest.raises(ConfigurationError, match=r"BRK\.B is COMMON_STOCK"):
+        instrument_id_of(rows, "brk.b")
     with pytest.raises(ConfigurationError, match="no position in 'AAPL'"):
         preview_closing(rows, close_position("100", "AAPL"))
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        (CALL, CALL),
+        ("AAPL  251219C00140000", "AAPL%20%20251219C00140000"),
+        ("aapl251219c00140000", CALL),
+        (CALL.upper(), CALL),
+    ],
+)
+def test_what_is_closed_is_what_is_shown_however_it_was_spelt(name: str, sent: str) -> None:
+    rows = [option(CALL, "5"), position(100, 2, symbol="BRK.B")]
+    named = close_position("100", name, cancel_orders=True)
+    request = as_held(rows, named)
+    assert request.path == f"/v1/accounts/100/positions/{sent}"
+    assert (request.method, request.body) == ("DELETE", b'{"cancel_orders":true}')
+    (line,) = preview_closing(rows, request).lines
+    assert line.instrument_id == CALL  # type: ignore[union-attr]
+    assert as_held(rows, close_positions("100")) == close_positions("100")
 
 
 def test_a_symbol_of_two_positions_names_neither() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.trading import NIL, InstructionRow
 from pipelines.errors import ConfigurationError
-from pipelines.trading.batch import instruction_row, read_batch, with_keys
+from pipelines.trading.batch import Wanted, instruction_row, read_batch, with_keys
 from pipelines.trading.requests import (
     cancel_instruction,
     close_position,
@@ -100,22 +100,35 @@ def test_a_key_may_be_on_one_row_only() -> None:
 )
 def test_an_instruction_that_cannot_be_used_is_told_in_words(change: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        instruction_row({**ROW, **change}, "Instruction 1: ")
+        instruction_row(Wanted({**ROW, **change}, "Instruction 1: "))
 
 
 def test_keys_that_are_not_given_are_made_and_those_that_are_stay() -> None:
     keyless = {name: value for name, value in ROW.items() if name != "client_instruction_id"}
-    keys = [row["client_instruction_id"] for row in with_keys([keyless, ROW, keyless], "run")]
-    assert keys == ["run-1", "mine", "run-3"]
+    made = with_keys([Wanted(keyless), Wanted(ROW), Wanted(keyless)], "run")
+    assert [each.row["client_instruction_id"] for each in made] == ["run-1", "mine", "run-3"]
+
+
+def test_a_key_that_is_repeated_is_told_with_its_line() -> None:
+    for key in ("mine", "run-1"):
+        rows = [
+            Wanted(ROW if key == "mine" else {}, "line 2: "),
+            Wanted({**ROW, "client_instruction_id": key}, "line 3: "),
+        ]
+        with pytest.raises(ConfigurationError, match=f"^line 3: an earlier row has the key '{key}' too"):
+            with_keys(rows, "run")
 
 
 def test_a_batch_is_json_or_csv_under_the_names_of_the_broker(tmp_path: Path) -> None:
     as_json, as_csv = tmp_path / "batch.json", tmp_path / "batch.csv"
     second = {name: value for name, value in ROW.items() if name != "client_instruction_id"}
     as_json.write_bytes(orjson.dumps([ROW, second]))
-    lines = [",".join(ROW), ",".join(ROW.values()), ",".join([*second.values(), ""])]
+    lines = ["", ",".join(ROW), ",".join(ROW.values()), ",,", ",".join(second.values())]
     as_csv.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", encoding="utf-8")
-    assert read_batch(as_json) == read_batch(as_csv) == [ROW, second]
+    for path, places in ((as_json, ("instruction 1", "instruction 2")), (as_csv, ("line 3", "line 5"))):
+        assert read_batch(path) == [
+            Wanted(row, f"{path}, {place}: ") for row, place in zip([ROW, second], places, strict=True)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +139,16 @@ def test_a_batch_is_json_or_csv_under_the_names_of_the_broker(tmp_path: Path) ->
         ("b.json", b"[]", "has no instruction"),
         ("b.json", b'["EXERCISE"]', "instruction 1: it is not an object"),
         ("b.json", b'[{"instruction_type":"EXERCISE","instrument_id":"x","quantity":2}]', "quantity must be text"),
-        ("b.csv", b"instruction_type,instrument_id\nEXERCISE,x\n", "instruction 1: quantity is missing"),
-        ("b.csv", b"instruction_type,instrument_id,quantity,price\nEXERCISE,x,1,2\n", "'price' is not known"),
-        ("b.csv", b"instruction_type,instrument_id,quantity\nEXERCISE,x,1,2\n", "a column too many"),
+        ("b.json", b'[{"instruction_type":"EXERCISE","instrument_id":"x"}]', "instruction 1: quantity is missing"),
+        ("b.csv", b"instruction_type,instrument_id\nEXERCISE,x\n", "line 1: the column quantity is missing"),
+        ("b.csv", b"EXERCISE,x,1\n", "line 1: the column instruction_type is missing: the first line must name"),
+        ("b.csv", b"instruction_type,instrument_id,quantity,price\nEXERCISE,x,1,2\n", "line 1: 'price' is not known"),
+        ("b.csv", b"instruction_type,instrument_id,quantity,quantity\nEXERCISE,x,1,2\n", "line 1: a column is named"),
+        ("b.csv", b"instruction_type,instrument_id,quantity\n\nEXERCISE,x,\n", "line 3: quantity is missing"),
+        ("b.csv", b"instruction_type,instrument_id,quantity\nEXERCISE,x\n", "line 2: quantity is missing"),
+        ("b.csv", b"instruction_type,instrument_id,quantity\nEXERCISE,x,1,2\n", "line 2: it has 4 columns"),
+        ("b.csv", b"instruction_type,instrument_id,quantity\n", "has no instruction"),
+        ("b.csv", b'instruction_type,instrument_id,quantity\n"EXERCISE,x,1\n', "is not CSV in UTF-8"),
         ("b.csv", b"\xff\xfe", "is not CSV in UTF-8"),
         ("b.csv", b"", "has no instruction"),
     ],

@@ -36,6 +36,35 @@ cleared as (
     group by doubts.account_id, doubts.instrument_id, doubts.name
 ),
 
+-- what several readings of an evening say alike is one remark, the last one's; a failed read says of what it was
+remarks as (
+    select
+        finding.severity,
+        finding.check_name,
+        finding.trading_date,
+        finding.account_id,
+        finding.instrument_id,
+        coalesce(manifest.error, finding.message) as message,
+        finding.value,
+        finding.expected
+    from quality.finding
+    left join raw.extract_manifest as manifest
+        on
+            finding.check_name = 'fetch_failed'
+            and finding.run_id = manifest.run_id
+            and finding.account_id = manifest.account_id
+            and contains(manifest.error, finding.message)
+    where finding.trading_date = $day and finding.severity in ('FAIL', 'WARN')
+    qualify
+        row_number() over (
+            partition by
+                finding.severity, finding.check_name, finding.account_id, finding.instrument_id,
+                regexp_replace(coalesce(manifest.error, finding.message), ' \(request [^)]*\)', '', 'g'), finding.value,
+                finding.expected
+            order by finding.run_id desc, manifest.error
+        ) = 1
+),
+
 found as (
     select
         status as severity, check_name, trading_date, account_id, cast(null as varchar) as symbol,
@@ -70,17 +99,16 @@ found as (
             and doubts.name = cleared.name
     union all
     select
-        finding.severity, finding.check_name, finding.trading_date, finding.account_id, daily.symbol, null, null, null,
+        remarks.severity, remarks.check_name, remarks.trading_date, remarks.account_id, daily.symbol, null, null, null,
         null,
-        finding.message || coalesce(' (' || finding.value || coalesce(', expected ' || finding.expected, '') || ')', ''),
+        remarks.message || coalesce(' (' || remarks.value || coalesce(', expected ' || remarks.expected, '') || ')', ''),
         null, 0
-    from quality.finding
+    from remarks
     left join pnl.position_daily as daily
         on
-            finding.account_id = daily.account_id
-            and finding.instrument_id = daily.instrument_id
-            and finding.trading_date = daily.trading_date
-    where finding.trading_date = $day and finding.severity in ('FAIL', 'WARN')
+            remarks.account_id = daily.account_id
+            and remarks.instrument_id = daily.instrument_id
+            and remarks.trading_date = daily.trading_date
 )
 
 select

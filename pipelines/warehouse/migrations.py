@@ -1,0 +1,111 @@
+"""Migrations: numbered steps that make the warehouse of an earlier daybook one of today's, after a backup of it.
+
+Steps are for what can't be made again: the columns of raw.*, of the tables of versions, and of what commands keep.
+Derived tables need none, a build makes them anew (pipelines/warehouse/tables.py). A step is never changed or removed
+once people have it; the next one goes below it, with the next number, and the schema version in connect.py follows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import DaybookError, WrongWarehouse
+from pipelines.landing import finish_pending, open_pipeline
+from pipelines.settings import Settings
+from pipelines.warehouse.backup import make_backup
+from pipelines.warehouse.connect import remember, remembered
+
+KEY = "schema_version"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """From the version before to `version`. `what` it does is said where it fails.
+
+    Its statements run in one transaction; they may meet a warehouse that was never
+    built, so what a build makes has to be named with `if exists`.
+    """
+
+    version: int
+    what: str
+    statements: tuple[str, ...]
+
+    @property
+    def changes_raw(self) -> bool:
+        """Whether it touches tables that dlt writes, and has ideas of its own about."""
+        return any(re.search(r"\braw\.", statement) for statement in self.statements)
+
+
+STEPS = (
+    Step(
+        2,
+        "multipliers of all versions get the type of the contract",
+        ("alter table if exists pnl.position_daily_version alter multiplier type decimal(12, 4)",),
+    ),
+)
+
+
+def migrate(
+    con: duckdb.DuckDBPyConnection, settings: Settings, *, steps: Sequence[Step] = STEPS, tell: Tell = lambda _: None
+) -> Path | None:
+    """Bring an open warehouse to the newest version; the backup made before, or None where nothing was due.
+
+    The caller holds the run lock. Raises WrongWarehouse where a newer daybook wrote it; DaybookError, with the
+    warehouse as it was, where the backup or a step fails.
+    """
+    found = remembered(con, KEY)
+    if found is None:  # nobody has landed anything yet
+        return None
+    version, newest = int(found), steps[-1].version
+    if version > newest:
+        raise WrongWarehouse("The warehouse was written by a newer daybook: update this one before you use it.")
+    due = [step for step in steps if step.version > version]
+    if not due:
+        return None
+    tell(f"bringing the books of an earlier daybook from version {version} to {newest}, after a backup")
+    backup = make_backup(con, settings, label=f"version-{version}", tell=tell)
+    try:
+        if any(step.changes_raw for step in due):
+            _let_dlt_forget(con, settings, tell)
+        for step in due:
+            _take(con, step)
+    except DaybookError as error:
+        raise DaybookError(f"{error} A backup from before is {backup}.") from error
+    return backup
+
+
+def _take(con: duckdb.DuckDBPyConnection, step: Step) -> None:
+    """One step, whole or not at all, and on disk: DuckDB has failed to replay changed tables from its log."""
+    try:
+        con.execute("begin")
+        for statement in step.statements:
+            con.execute(statement)
+        remember(con, KEY, str(step.version))
+        con.execute("commit")
+        con.execute("checkpoint")
+    except duckdb.Error as error:
+        with suppress(duckdb.Error):  # a disk that is full has ended the transaction already
+            con.execute("rollback")
+        raise DaybookError(
+            f"The warehouse could not be brought to version {step.version}, in which {step.what} "
+            f"({str(error).splitlines()[0]}): it is at the version before."
+        ) from error
+
+
+def _let_dlt_forget(con: duckdb.DuckDBPyConnection, settings: Settings, tell: Tell) -> None:
+    """Load what waits, in the tables that it was read for; then dlt learns today's from the next landing.
+
+    Its own idea of the tables is frozen: a column that it has not seen would fail every landing from here on.
+    """
+    pipeline = open_pipeline(con, settings.dlt)
+    if alert := finish_pending(pipeline, settings.home / "quarantine"):
+        tell(alert)
+    pipeline.drop()
