@@ -77,7 +77,7 @@ def work(what: str, home: Path, more: str = "") -> Result:
 
 
 def size(home: Path, *, quick: bool) -> Result:
-    """200 accounts of 5,000 positions, two evenings; the second is measured, with its P&L of a million positions."""
+    """200 accounts of 5,000 positions, as on a machine of 4 GiB; of two evenings the second, with its P&L, is measured."""
     accounts, positions = (20, 500) if quick else (200, 5_000)
     with broker(accounts, positions) as serving:
         for day in DAYS:
@@ -176,7 +176,7 @@ def text(parts: dict[str, Result]) -> str:
     of = {name: {key: _told(value) for key, value in part.items()} for name, part in parts.items()}
     lines = {
         "size": "{accounts} accounts of {positions} positions, one evening|sync {sync} s, build {build} s, publication "
-        "{publish} s; all {rows} rows COMPLETE; peak memory {peak_mb} MB (limit 4,096)",
+        "{publish} s; all {rows} rows COMPLETE; peak memory {peak_mb} MB of a machine of 4,096",
         "replay": "{sessions} sessions of {accounts} accounts of {positions} positions, replayed and built in one go|"
         "{seconds} s; the same books; peak memory {peak_mb} MB",
         "readers": "an evening of {rows} positions beside 8 readers of the published copy, each asking twice a second|"

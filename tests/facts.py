@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -134,5 +135,8 @@ class Book:
     realized: str = "auto"
 
     def __repr__(self) -> str:
-        """Short: hypothesis prints the books of a test, and these are thousands of facts."""
         return f"<{len(self.evenings)} evenings up to {self.evenings[-1].at:%Y-%m-%d}, realized {self.realized}>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Hypothesis prints the books of a test, and these are thousands of facts."""
+        printer.text(repr(self))

@@ -77,9 +77,11 @@ def list_instructions(*, account: Account, instrument: AnyInstrument = None, jso
         rows = [
             row for row in rows if named in (row["instrument_id"].upper(), (row.get("symbol") or "").replace(" ", ""))
         ]
+    if not (rows or read.complete):
+        return finish(read)  # nothing is known, which is not the same as nothing being there
     if json:
         console.show_json(rows)
-    elif rows or read.complete:
+    else:
         if rows:
             console.show(instructions_table(rows, reasons=True))
         console.say(counted(len(rows), "instruction"))

@@ -56,9 +56,11 @@ def list_positions(*, account: Account, instrument: AnyInstrument = None, json: 
     rows = rows_of(read)
     if instrument is not None and read.complete:
         rows = [find_position(rows, instrument)]
+    if not (rows or read.complete):
+        return finish(read)  # nothing is known, which is not the same as nothing being there
     if json:
         console.show_json(rows)
-    elif rows or read.complete:
+    else:
         _show(rows)
     return finish(read)
 

@@ -218,6 +218,8 @@ def test_a_key_that_may_only_read_lists_but_does_not_trade(desk: Desk) -> None:
     reader = {"CLEAR_STREET_API_KEY": READ_ONLY}
     assert desk.run("positions", "list", "--account", ACCOUNT, **reader).code == 0
     assert desk.run("instructions", "list", "--account", ACCOUNT, **reader).code == 0
+    assert desk.run("sync", **reader).code == 0
+    assert desk.run("positions", "close-all", "--account", ACCOUNT, "--dry-run", **reader).code == 0
     ended = desk.run("positions", "close-all", "--account", ACCOUNT, "--yes", **reader)
     assert ended.code == 1
     assert "this key may only read" in ended.err

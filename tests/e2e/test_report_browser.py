@@ -53,6 +53,7 @@ def look_everywhere(tab: Page, path: Path, name: str) -> None:
         tab.look(width, 900, dark=dark)
         tab.open(path.as_uri())
         assert tab.run("document.documentElement.scrollWidth") <= width  # tables scroll, the page does not
+        assert tab.run("[...document.querySelectorAll('.kpis div')].every((box) => box.scrollWidth <= box.clientWidth)")
         paper, ink = (tab.run(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
         assert (brightness(paper) < brightness(ink)) is dark
         tab.keep(f"{name}_{width}_{'dark' if dark else 'light'}")
@@ -86,7 +87,7 @@ def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, set
 
 @pytest.mark.parametrize("suffix", ["", "_interactive"])
 def test_three_positions_make_a_page_as_well(tab: Page, tmp_path: Path, suffix: str) -> None:
-    history = {100: [segment("2025-10-31", "500000.00", "500029.97", "29.97")]}
+    history = {100: [segment("2025-10-31", "160802240000.00", "160802240029.97", "29.97")]}  # a figure that needs room
     with two_evenings(tmp_path, ("AAPL", "MSFT", "IBM"), history=history) as made:
         write_report(made.settings, formats=["html"])
         path = file(made.settings, suffix)
