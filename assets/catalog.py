@@ -82,6 +82,7 @@ TABLES = (
     Table("pnl.account_daily", "versions"),
     Table("core.expected_day", "days"),
     Table("core.instruction_history", "view"),
+    Table("core.trade_request", "view"),
     Table("pnl.prior_period_adjustment", "view"),
     Table("pnl.period", "view"),
     Table("pnl.exposure_daily", "view"),

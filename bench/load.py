@@ -77,7 +77,7 @@ def work(what: str, home: Path, more: str = "") -> Result:
 
 
 def size(home: Path, *, quick: bool) -> Result:
-    """200 accounts of 5,000 positions, as on a machine of 4 GiB; of two evenings the second, with its P&L, is measured."""
+    """200 accounts of 5,000 positions, as on a machine of 4 GiB: the second evening, with its P&L."""
     accounts, positions = (20, 500) if quick else (200, 5_000)
     with broker(accounts, positions) as serving:
         for day in DAYS:
@@ -189,7 +189,12 @@ def text(parts: dict[str, Result]) -> str:
         "a gap",
     }
     rows = [lines[name].format(**of[name]).split("|") for name in PARTS if name in of]
-    return "\n".join(["## Load and soak", "", *table(["what", "came to"], rows)])
+    told = [
+        "Measured and written by `python -m bench.load` in the runtime environment (a quarter of an hour; `--only` for",
+        "one part). A part whose books are not whole at its end has no figures. Seconds are of one machine, which may",
+        "have had other work (its load is below); memory is the most that the process held.",
+    ]
+    return "\n".join(["## Load and soak", "", *told, "", *table(["what", "came to"], rows)])
 
 
 def write(section: str) -> None:

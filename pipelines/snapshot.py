@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from pipelines.known import Known, read_known
 from pipelines.landing import finish_pending, land, open_pipeline
 from pipelines.reading import Asked, Evening, read_evening
 from pipelines.settings import Settings
+from pipelines.trading.settle import settle
 from pipelines.warehouse.connect import remember_broker
 
 #: How an instant is given a trading date: the clock of New York, a day from 04:00 to 04:00 (pipelines/calendar.py).
@@ -36,7 +37,7 @@ Tell = Callable[[str], None]
 @dataclass(frozen=True)
 class Snapshot:
     """What a run read and landed. `alerts` are sentences for whoever minds the machine, `problems` for who
-    reads the day."""
+    reads the day, `trades` for who has sent a request whose outcome was unknown."""
 
     run_id: str
     trading_date: date
@@ -46,6 +47,7 @@ class Snapshot:
     accounts_complete: int
     problems: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
+    trades: list[str] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -92,7 +94,7 @@ def take_snapshot(
         archive.close(run.ended.as_json())
         run.files = archive.files
     land(pipeline, tables_of(run, evening))
-    return snapshot_of(run, evening, [alert] if alert else [])
+    return replace(snapshot_of(run, evening, [alert] if alert else []), trades=settle(con, settings))
 
 
 class Run:

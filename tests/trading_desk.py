@@ -24,7 +24,6 @@ from pipelines.trading.requests import (
     close_positions,
     submit_instructions,
 )
-from pipelines.trading.settle import settle
 from tests.broker_server import BrokerServer
 from tests.desk import AAPL, shares
 from tests.trading_server import Recorder
@@ -103,7 +102,8 @@ class Desk:
         """A sync at an instant of the broker's, with what it settles."""
         self.broker.now = at
         with evening(self.settings) as con:
-            return take_snapshot(con, self.settings).alerts + settle(con, self.settings)
+            snapshot = take_snapshot(con, self.settings)
+        return snapshot.alerts + snapshot.trades
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         with evening(self.settings) as con:

@@ -28,6 +28,44 @@ before as (
         and position_eod.trading_date >= (select min(prev_trading_date) from days)
 ),
 
+-- what the day's last snapshot no longer has, as an earlier one of the same day had it
+seen_before as (
+    select
+        earlier.account_id,
+        earlier.trading_date,
+        positions.instrument_id,
+        positions.quantity,
+        positions.daily_realized_pnl
+    from days
+    inner join core.snapshot_grade as earlier
+        on
+            days.account_id = earlier.account_id
+            and days.trading_date = earlier.trading_date
+            and days.captured_at > earlier.captured_at
+            and earlier.complete and not earlier.rolled and earlier.grade in ('INTRADAY', 'POST_CLOSE')
+    inner join before
+        on days.account_id = before.account_id and days.trading_date = before.day
+    inner join raw.positions as positions
+        on
+            earlier.run_id = positions.run_id
+            and earlier.account_id = positions.account_id
+            and before.instrument_id = positions.instrument_id
+    anti join today
+        on
+            before.account_id = today.account_id
+            and before.day = today.trading_date
+            and before.instrument_id = today.instrument_id
+    qualify row_number() over (
+        partition by earlier.account_id, earlier.trading_date, positions.instrument_id
+        order by earlier.captured_at desc, earlier.run_id desc
+    ) = 1
+),
+
+-- flat by then: what it had realized is known. One that was still open says nothing of how it ended.
+seen_flat as (
+    select * from seen_before where quantity = 0 and daily_realized_pnl is not null
+),
+
 splits_observed as (
     select
         instrument_id,
@@ -262,7 +300,8 @@ paired as (
         case when today.quantity <> 0 then today.value_recalc end as value_recalc,
         today.eod_price,
         today.price_grade,
-        today.daily_realized_pnl,
+        coalesce(today.daily_realized_pnl, seen_flat.daily_realized_pnl) as daily_realized_pnl,
+        seen_flat.instrument_id is not null as seen_flat,
         today.daily_unrealized_pnl,
         coalesce(before.quantity, 0) as quantity_prev,
         case when before.instrument_id is null then 0 else before.market_value end as market_value_prev,
@@ -319,6 +358,11 @@ paired as (
             keys.account_id = delivered_to.account_id
             and keys.trading_date = delivered_to.trading_date
             and keys.instrument_id = delivered_to.instrument_id
+    left join seen_flat
+        on
+            keys.account_id = seen_flat.account_id
+            and keys.trading_date = seen_flat.trading_date
+            and keys.instrument_id = seen_flat.instrument_id
     left join contracts on keys.instrument_id = contracts.id
 ),
 

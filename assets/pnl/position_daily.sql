@@ -398,6 +398,7 @@ select
         case when lifecycle_flag = 'EXERCISED' and quantity <> 0 then 'EXERCISED_PARTIAL' end,
         case when source = 'REPORTED' then 'SEMANTICS_' || upper(pnl_semantics) end,
         case when days_covered > 1 then 'MULTI_DAY' end,
+        case when source = 'REPORTED' and seen_flat then 'PARTIAL' end,
         case when symbol_prev <> symbol then 'SYMBOL_CHANGED' end,
         case when split_numerator <> split_denominator then 'SPLIT' end,
         case when split_suspected then 'SPLIT_SUSPECT' end,

@@ -64,6 +64,8 @@ def _landed(books: OpenBooks, snapshot: Snapshot, table: str) -> dict[str, Any]:
 
 def _speak_up(books: OpenBooks, snapshot: Snapshot, link: str | None) -> None:
     """Alerts of the machine's, and those of a day that some account is missing from."""
+    for sentence in snapshot.trades:
+        books.tell(sentence)
     for sentence in snapshot.alerts:
         day, run = snapshot.trading_date, snapshot.run_id
         books.alert(Alert(sentence, "See DAYBOOK_HOME/quarantine.", day, run, kind="QUARANTINE", link=link))

@@ -37,6 +37,7 @@ _FACTS = (
     "extract_manifest",
     "extract_run",
     "option_contracts",
+    "orders",
     "portfolio_history",
     "position_instructions",
     "positions",
@@ -65,7 +66,15 @@ _VIEWS = (
     "quality.gap",
     "quality.reconciliation",
 )
-_DAY = ("core.trade_flow", "position_change", "core.lifecycle_event", "row_check", "invariant", "quality.finding")
+_DAY = (
+    "core.trade_flow",
+    "position_change",
+    "core.lifecycle_event",
+    "core.trade_request",
+    "row_check",
+    "invariant",
+    "quality.finding",
+)
 _SELECTS = {table.bare if table.kind == "working" else table.name: table.select for table in TABLES}
 
 

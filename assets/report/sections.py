@@ -217,6 +217,28 @@ SECTIONS = (
         empty="None is under way, and none changed since the last report.",
     ),
     Section(
+        "requests",
+        "Requests to trade",
+        _columns("""
+            operation          text     request
+            symbol             symbol   symbol
+            account_id         text     account
+            what               text     what
+            quantity           quantity quantity
+            status             text     status
+            outcome            text     outcome
+            filled_quantity    quantity filled
+            average_fill_price price    at
+            event_kind         text     led to
+            total_pnl          money    P&L of the day
+            reason             prose    reason
+            requested_at       ~instant requested
+            id                 ~text    id
+            run_id             ~text    run
+        """),
+        empty="Nothing was traded through daybook.",
+    ),
+    Section(
         "exposure",
         "Exposure",
         _columns("""

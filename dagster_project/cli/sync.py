@@ -41,6 +41,8 @@ def sync(*, wait: Wait = 60.0, json: AsJson = False) -> int:
 def _report(snapshot: Snapshot, json: bool) -> None:  # noqa: FBT001
     for alert in snapshot.alerts:
         console.notice(f"ALERT: {alert}")
+    for sentence in snapshot.trades:
+        console.notice(sentence)
     if json:
         console.show_json(as_json(snapshot))
         return

@@ -271,6 +271,20 @@ def test_no_answer_ends_with_3_and_the_commands_that_find_out(desk: Desk) -> Non
     assert len(desk.recorder.writes) == 1
 
 
+def test_the_next_sync_says_what_became_of_an_outcome_that_was_unknown(desk: Desk) -> None:
+    desk.recorder.then = "drop"
+    assert desk.run("positions", "close-all", "--account", ACCOUNT, "--yes").code == 3
+    desk.recorder.then = "answer"
+    desk.sandbox.clock.set(datetime(2005, 2, 3, 18, 10, tzinfo=UTC))
+    ended = desk.run("sync", "--json")
+    assert ended.code == 0
+    (sentence,) = orjson.loads(ended.out)["trades"]
+    assert sentence in ended.err
+    assert f"close_positions of account {ACCOUNT}, whose outcome was unknown: order " in sentence
+    assert desk.run("sync").err == ""  # it is told once
+    assert len(desk.recorder.writes) == 1
+
+
 def test_lists_and_trades_need_no_orchestrator() -> None:
     modules = "dagster_project.cli.app, dagster_project.cli.trading, pipelines.broker.trading, pipelines.trading.settle"
     program = f"import sys, {modules}; print('dagster' in sys.modules)"

@@ -60,7 +60,8 @@ def test_a_terminal_sees_a_bar_of_accounts_pages_and_positions(
 def test_a_pipe_gets_no_drawing(tmp_path: Path, broker: BrokerServer, command: str) -> None:
     with broker as server:
         if command != "sync":
-            assert daybook("eod", home=tmp_path, url=server.url).code == 0
+            closed = daybook("eod", home=tmp_path, url=server.url)
+            assert closed.code == 0, closed.err
         ended = daybook(command, home=tmp_path, url=server.url)
     assert ended.code == 0, ended.err
     assert "\x1b" not in ended.out + ended.err

@@ -22,7 +22,6 @@ from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.snapshot import take_snapshot
 from pipelines.trading.journal import Journal, Record
-from pipelines.trading.settle import settle
 from tests.e2e.command_line import DAYBOOK, KEY, daybook, environment
 from tests.trading_server import Recorder
 
@@ -92,7 +91,8 @@ def record(settings: Settings) -> Record | None:
 def next_sync(sandbox: Sandbox, settings: Settings) -> list[str]:
     sandbox.clock.set(sandbox.clock.now + timedelta(minutes=10))
     with evening(settings) as con:
-        return take_snapshot(con, settings).alerts + settle(con, settings)
+        snapshot = take_snapshot(con, settings)
+    return snapshot.alerts + snapshot.trades
 
 
 def orders_of_the_trade(settings: Settings) -> int:

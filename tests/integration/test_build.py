@@ -290,6 +290,39 @@ def test_a_period_is_closed_once_and_never_before_it_is_known(tmp_path: Path) ->
             lock_period(d.con, date(2025, 10, 30), "100")
 
 
+def test_what_vanished_is_known_from_an_earlier_look_that_had_it_flat(tmp_path: Path) -> None:
+    midday, gone = "2025-10-31T17:00:00+00:00", []
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.broker.forbidden = {("100", "executions")}
+        d.evening(THURSDAY)
+        d.broker.positions["100"] = [
+            shares("0", "151.00", cost="0", day="2025-10-30", daily_realized_pnl="70.00", daily_unrealized_pnl="0.00")
+        ]
+        d.evening(midday)
+        d.broker.positions["100"] = gone
+        d.evening(FRIDAY)
+        day = "from pnl.position_daily where trading_date = '2025-10-31'"
+        assert d.ask(f"select status, total_pnl, total_source, flags {day}") == [
+            ("CLOSED", Decimal(70), "REPORTED", ["SEMANTICS_SINCE_PRIOR_CLOSE", "PARTIAL"])
+        ]
+
+
+def test_what_vanished_while_it_was_last_seen_open_is_unknown(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.broker.forbidden = {("100", "executions")}
+        d.evening(THURSDAY)
+        d.broker.positions["100"] = [
+            shares(
+                "50", "151.00", cost="7250.00", day="2025-10-30", daily_realized_pnl="70.00", daily_unrealized_pnl="1"
+            )
+        ]
+        d.evening("2025-10-31T17:00:00+00:00")
+        d.broker.positions["100"] = []
+        d.evening(FRIDAY)
+        day = "from pnl.position_daily where trading_date = '2025-10-31'"
+        assert d.ask(f"select total_pnl, flags {day}") == [(None, ["REALIZED_UNKNOWN"])]
+
+
 def test_one_absurd_row_is_unknown_and_the_rest_of_the_book_is_built(tmp_path: Path) -> None:
     """Each number fits its column, and what they make together fits none."""
     most = "9999999999999999.99999999"

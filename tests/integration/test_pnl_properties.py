@@ -156,7 +156,7 @@ def _check_against_oracle(con: duckdb.DuckDBPyConnection, book: Book) -> None:
     rows = _by_key(con, f"select account_id, instrument_id, trading_date, {', '.join(ROW)} from pnl.position_daily", 3)
     assert rows.keys() == expected.rows.keys()
     for key, row in expected.rows.items():
-        _check_row(key, row, dict(zip(ROW, rows[key], strict=True)))
+        _check_row(book, key, row, dict(zip(ROW, rows[key], strict=True)))
     accounts = _by_key(con, f"select account_id, trading_date, {', '.join(ACCOUNT)} from pnl.account_daily", 2)
     assert accounts.keys() == expected.accounts.keys()
     for account, day in expected.accounts.items():
@@ -166,13 +166,26 @@ def _check_against_oracle(con: duckdb.DuckDBPyConnection, book: Book) -> None:
     assert {key: reason for key, (reason,) in gaps.items()} == expected.gaps
 
 
-def _check_row(key: tuple[str, str, date], row: Row, found: dict[str, Any]) -> None:
+def _check_row(book: Book, key: tuple[str, str, date], row: Row, found: dict[str, Any]) -> None:
     for name, value in found.items():
         if row.moved and name in ("position_pnl", "day_pnl"):
             continue  # value that an event moves belongs to neither
         if row.total_pnl is None and name == "unrealized_change":
             continue  # a change alone is no P&L
-        assert _same(getattr(row, name), value), f"{name} of {key}: {value}, and the oracle says {row}"
+        assert _same(getattr(row, name), value), (
+            f"{name} of {key}: {value}, and the oracle says {row} of {_told(book, *key[:2])}"
+        )
+
+
+def _told(book: Book, account: str, instrument: str) -> list[object]:
+    """What the evenings told of an instrument: for whoever has to find out which of the two is right."""
+    told: list[object] = []
+    for evening in book.evenings:
+        if answer := evening.answers.get(account):
+            told.append((evening.at, answer.whole))
+            told += [each for each in answer.positions or () if each.instrument_id == instrument]
+            told += [each for each in answer.fills or () if each.instrument_id == instrument]
+    return told
 
 
 def _same(expected: Any, found: Any) -> bool:

@@ -164,7 +164,7 @@ def test_a_request_is_nobody_s_end_of_day(desk: Desk, tmp_path: Path) -> None:
     lost(desk, CANCEL)
     after = books(desk)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"core.run", "quality.finding"}
+    assert changed == {"core.run", "core.trade_request", "quality.finding"}
     assert after["quality.day"] == before["quality.day"]
     assert after["core.expected_day"] == before["core.expected_day"]
     assert after["quality.gap"] == before["quality.gap"] == []
@@ -207,5 +207,5 @@ def test_orders_and_fills_are_tied_to_the_request_that_made_them(desk: Desk) -> 
     desk.sync(FRIDAY)
     books(desk)
     tie = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "trading.md").read_text(), re.DOTALL)[0]
-    assert desk.ask(tie) == [(done.record.run_id, order()["id"], "AAPL", "SELL", Decimal(100), Decimal(15100))]
+    assert desk.ask(tie) == [(done.record.run_id, order()["id"], "AAPL", "SELL", Decimal(100), None)]
     assert desk.ask("select sold_quantity from core.trade_flow") == [(Decimal(100),)]

@@ -1,0 +1,149 @@
+"""What was traded through daybook, in the books and the report: requests with their orders, fills, events and P&L."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.build import build
+from assets.report.content import read
+from assets.report.known import open_known
+from dagster_project.cli.books import publish_if_behind
+from models.trading import NIL, InstructionRow
+from pipelines.broker.client import BrokerClient
+from pipelines.broker.trading import trade
+from pipelines.evening import evening
+from pipelines.sandbox.instruments import CALL, option
+from pipelines.sandbox.server import Sandbox
+from pipelines.settings import Settings
+from pipelines.snapshot import take_snapshot
+from pipelines.trading.requests import submit_instructions
+from tests.desk import AAPL
+from tests.trading_desk import (
+    CLOSE_ALL,
+    FRIDAY,
+    SMALL,
+    SUBMIT,
+    Desk,
+    instruction,
+    order,
+    trading_desk,
+)
+
+THURSDAY = FRIDAY - timedelta(days=1)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with trading_desk(tmp_path / "home") as desk:
+        desk.sync(THURSDAY)
+        yield desk
+
+
+def fill(order_id: str, quantity: str = "100") -> dict[str, Any]:
+    return {
+        "id": "f0000000-0000-4000-8000-000000000001",
+        "order_id": order_id,
+        "account_id": SMALL,
+        "instrument_id": AAPL,
+        "symbol": "AAPL",
+        "side": "SELL",
+        "quantity": quantity,
+        "price": "151.00",
+        "transaction_time": "2025-10-31T16:00:01Z",
+    }
+
+
+def built(desk: Desk, query: str) -> list[tuple[Any, ...]]:
+    with evening(desk.settings) as con:
+        build(con, desk.settings)
+        return con.execute(query).fetchall()
+
+
+def closed(desk: Desk) -> None:
+    """The evening after a close: the order is filled, and nothing is held."""
+    done = order(status="FILLED", filled_quantity="100", average_fill_price="151.00", updated_at="2025-10-31T16:00:01Z")
+    desk.broker.books["positions"] = {str(SMALL): []}
+    desk.broker.books["orders"] = {str(SMALL): [done]}
+    desk.broker.books["executions"] = {str(SMALL): [fill(order()["id"])]}
+    desk.sync(FRIDAY)
+
+
+TIE = """
+    select outcome, order_id, what, request.status, filled_quantity, average_fill_price, happened_on, daily.status
+    from core.trade_request as request
+    left join pnl.position_daily as daily
+        on request.account_id = daily.account_id and request.instrument_id = daily.instrument_id
+        and request.happened_on = daily.trading_date
+"""
+
+
+def test_an_order_is_tied_to_its_request_its_fills_and_the_position_s_day(desk: Desk) -> None:
+    desk.broker.now = FRIDAY - timedelta(hours=4, minutes=30)
+    desk.trade(CLOSE_ALL)
+    assert built(desk, "select status, filled_quantity, happened_on from core.trade_request") == [
+        ("PENDING_NEW", None, None)
+    ]
+    closed(desk)
+    expected = ("SELL", "FILLED", Decimal(100), Decimal(151), date(2025, 10, 31), "CLOSED")
+    assert built(desk, TIE) == [("DONE", order()["id"], *expected)]
+
+
+def test_an_order_whose_answer_was_lost_is_tied_once_a_sync_has_found_it(desk: Desk) -> None:
+    desk.broker.now = FRIDAY - timedelta(hours=4, minutes=30)
+    desk.recorder.then = "drop"
+    desk.trade(CLOSE_ALL)
+    assert built(desk, "select outcome, order_id from core.trade_request") == [("UNKNOWN", None)]
+    closed(desk)
+    ((outcome, found, *_),) = built(desk, TIE)
+    assert (outcome, found) == ("FOUND", order()["id"])
+
+
+def test_what_was_rejected_at_the_door_stands_with_its_reason(desk: Desk) -> None:
+    refused = instruction("mine", status="REJECTED", id=NIL, rejection_reason="Too many")
+    desk.recorder.canned = (400, {"data": [refused], "error": {"code": 400, "message": "Too many"}, "metadata": {}})
+    run = desk.trade(SUBMIT).record.run_id
+    found = built(
+        desk, "select outcome, http_status, instruction_id, status, rejection_reason, error from core.trade_request"
+    )
+    assert found == [("REJECTED", 400, f"rejected:{run}:1", "REJECTED", "Too many", "Too many")]
+
+
+def test_an_exercise_is_tied_to_its_event_and_the_report_shows_it_with_the_day_s_pnl(tmp_path: Path) -> None:
+    goog, account = option("GOOG", date(2005, 3, 19), CALL, "200"), "20518"
+    row = InstructionRow(
+        instruction_type="EXERCISE", instrument_id=goog.id, quantity="1", client_instruction_id="by-hand"
+    )
+    with Sandbox(seed=1, short_sales=False) as sandbox:
+        settings = Settings(base_url=sandbox.url, home=tmp_path / "home", api_key="any")
+
+        def night(day: int) -> None:
+            sandbox.clock.set(datetime(2005, 2, day, 21, 20, tzinfo=UTC))
+            with evening(settings) as con:
+                take_snapshot(con, settings)
+                build(con, settings)
+                publish_if_behind(con, settings)
+
+        night(2)
+        sandbox.clock.set(datetime(2005, 2, 3, 18, tzinfo=UTC))
+        with BrokerClient(settings.base_url, "any") as client:
+            done = trade(settings, submit_instructions(account, [row]), client.clock())
+        assert done.outcome == "DONE"
+        for day in (3, 4):
+            night(day)
+    shown = []
+    for day in (3, 4):
+        with open_known(settings.published, date(2005, 2, day), None, ()) as books:
+            shown += [(day, each) for each in read(books).sections["requests"].rows]
+    assert [(day, each["run_id"], each["what"], each["status"]) for day, each in shown] == [
+        (3, done.record.run_id, "EXERCISE", "SENT"),
+        (4, done.record.run_id, "EXERCISE", "ACCEPTED"),
+    ]
+    (_, last) = shown[-1]
+    assert last["event_kind"] == "EXERCISE"
+    assert last["total_pnl"] is not None
