@@ -98,9 +98,11 @@ def changed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
     """The trading dates whose inputs changed, without the ones that only follow from them."""
     con.execute(_NEW_RUNS)
     found = set(days_of(con, "select distinct trading_date from new_run"))
-    known = set(days_of(con, "select distinct trading_date from core.account_eod"))
-    for query in _SAID_ANEW.values():
-        found.update(day for day in days_of(con, query) if day in known)
+    books = con.execute("select min(trading_date), max(trading_date) from core.account_eod").fetchone()
+    if books and books[0]:
+        first, last = books
+        for query in _SAID_ANEW.values():  # of a day that nobody fetched too: the next known one covers it
+            found.update(day for day in days_of(con, query) if first <= day <= last)
     con.execute("drop table new_run")
     return sorted(found)
 

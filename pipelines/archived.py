@@ -84,9 +84,12 @@ class ArchivedRun:
         """How it ended; only of a sealed run."""
         return ending_from(self._said["ended"])
 
-    @cached_property
+    @property
     def records(self) -> list[Record]:
-        """Every reply, in the order in which they came. What a kill left half written at the end is left out."""
+        """Every reply, in the order in which they came. What a kill left half written at the end is left out.
+
+        Read anew each time: whoever goes through years of runs must not come to hold the replies of all of them.
+        """
         try:
             with (self.folder / PAGES).open("rb") as file:
                 return list(_records(file))

@@ -15,6 +15,7 @@ from pipelines.errors import DiskFull
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.migrations import migrate
 
 #: What is published: everything that the contract names. dlt's staging stays behind.
 PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
@@ -28,7 +29,7 @@ Tell = Callable[[str], None]
 
 @contextmanager
 def evening(settings: Settings, *, wait: float = 60.0, tell: Tell | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The open warehouse, with the run lock held until the block ends.
+    """The open warehouse, with the run lock held until the block ends; one of an earlier daybook is migrated first.
 
     A second run waits up to `wait` seconds and `tell`s whom it waits for. Raises LockedOut after that, naming the
     holder's pid, ConfigurationError where the home can't be written, and DiskFull, also where it fills up meanwhile.
@@ -37,6 +38,7 @@ def evening(settings: Settings, *, wait: float = 60.0, tell: Tell | None = None)
     with _room(settings.home), run_lock(settings.run_lock, wait=wait, on_wait=tell):
         con = open_warehouse(settings.warehouse, wait=wait, on_wait=tell)
         try:
+            migrate(con, settings, tell=tell or (lambda _: None))
             yield con
         finally:
             con.close()

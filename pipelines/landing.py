@@ -78,16 +78,15 @@ def _set_aside(pipeline: Pipeline, quarantine: Path, why: Exception | None) -> s
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     shutil.copytree(pipeline.working_dir, target)
     pipeline.abort_packages()
-    reason = str(why).splitlines()[0] if why and str(why) else type(why).__name__
     return (
-        f"An earlier run's packages could not be loaded ({reason}); they were moved to {target}, and nothing of them "
+        f"An earlier run's packages could not be loaded ({_reason(why)}); they were moved to {target}, and nothing of them "
         "is in the books. The archive still has every page: `daybook replay` lands it again."
     )
 
 
 def land(pipeline: Pipeline, tables: dict[str, list[pa.Table]]) -> str:
     """Land one run's tables, and let go of them; the load's id. Raises DaybookError where dlt could not commit them:
-    they stay pending."""
+    what it had extracted by then stays pending."""
     try:
         pipeline.extract(broker_source(tables), loader_file_format="parquet")
         pipeline.normalize()
@@ -96,9 +95,18 @@ def land(pipeline: Pipeline, tables: dict[str, list[pa.Table]]) -> str:
         info = pipeline.load()
         info.raise_on_failed_jobs()
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DaybookError(
-            f"The snapshot was read but could not be loaded ({reason}). It is kept in {pipeline.working_dir}, "
-            "and the next sync loads it first."
-        ) from error
+        kept = (
+            f"It is kept in {pipeline.working_dir}, and the next sync loads it first."
+            if pipeline.has_pending_data
+            else "The archive has every page: `daybook replay` lands it."
+        )
+        raise DaybookError(f"The snapshot was read but could not be loaded ({_reason(error)}). {kept}") from error
     return str(info.loads_ids[-1])
+
+
+def _reason(error: BaseException | None) -> str:
+    """What went wrong at the bottom: dlt says first where in its own pipeline it was."""
+    while error is not None and error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if error is not None and lines else type(error).__name__

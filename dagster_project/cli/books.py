@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COMPLETE = "COMPLETE"
 INCOMPLETE_EXIT = 3
 
-#: Every run and version that a copy holds, in one row: two files that differ in it are not the same books.
+#: Every run, version and column that a copy holds, in one row: two files that differ in it are not the same books.
 _EDITION = """
     select
         (select (count(*), max(run_id)) from core.run),
@@ -25,7 +25,15 @@ _EDITION = """
         (select (count(*), max(known_from)) from pnl.account_daily_version),
         (select count(*) from core.expected_day),
         (select count(*) from core.period_lock),
-        (select (count(*), max(run_id)) from quality.finding)
+        (select (count(*), max(run_id)) from quality.finding),
+        (
+            select string_agg(
+                concat_ws(' ', schema_name, table_name, column_name, data_type), ','
+                order by schema_name, table_name, column_name
+            )
+            from duckdb_columns()
+            where database_name = current_database() and schema_name in ('raw', 'core', 'pnl', 'quality')
+        )
 """
 
 

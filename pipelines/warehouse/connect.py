@@ -17,7 +17,7 @@ import duckdb
 
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # the last step of migrations.py
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
 _HELD = re.compile(r"Conflicting lock is held in (?:(?P<program>.+) \()?PID (?P<pid>\d+)")
 _NEWER = "we can only read versions between"

@@ -103,9 +103,10 @@ def _check_run(run: ArchivedRun, listed: dict[str, set[str]], found: Verified) -
         found.notes.append(f"Run {run.run_id} was begun and never finished reading: nothing of it is in the books.")
         return
     run.prove()
+    records = run.records
     found.runs += 1
-    found.pages += len(run.records)
+    found.pages += len(records)
     if run.run_id not in listed:
         found.problems.append(f"Run {run.run_id} is in the archive and not in the books: `daybook replay` lands it.")
-    elif missing := listed[run.run_id] - {record.entry["sha256"] for record in run.records}:
+    elif missing := listed[run.run_id] - {record.entry["sha256"] for record in records}:
         found.problems.append(f"{len(missing)} pages of run {run.run_id} are not those that its manifest lists.")

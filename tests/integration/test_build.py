@@ -91,6 +91,19 @@ def test_a_day_that_nobody_fetched_is_a_gap_and_the_next_day_covers_it(tmp_path:
         ]
 
 
+def test_a_fill_that_arrives_late_of_a_day_that_nobody_fetched_restates_the_day_that_covers_it(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, executions={100: []}) as d:
+        d.evening(THURSDAY)
+        _hold(d, "50", "152.00", "7250.00", "2025-11-03")
+        d.evening(MONDAY)
+        covering = "select total_pnl, reason from pnl.position_daily where trading_date = '2025-11-03'"
+        assert d.ask(covering) == [(None, None)]
+        d.broker.books["executions"] = {"100": [fill(1, "SELL", "50", "151.20", "2025-10-31T19:00:00Z")]}
+        _hold(d, "50", "153.00", "7250.00", "2025-11-04")
+        d.evening("2025-11-04T21:30:00+00:00")
+        assert d.ask(covering) == [(Decimal("110.00"), "EXECUTION_LATE")]
+
+
 def test_a_snapshot_in_mid_session_is_no_end_of_day(tmp_path: Path) -> None:
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
         d.evening("2025-10-30T18:00:00+00:00")

@@ -118,7 +118,7 @@ def test_landing_over_http_gives_the_same_books_as_landing_directly(
 def _said(con: duckdb.DuckDBPyConnection) -> list[list[tuple[Any, ...]]]:
     tables = (
         *(f"pnl.position_daily {HISTORY}", f"pnl.account_daily {HISTORY}"),
-        *("core.lifecycle_event exclude (evidence_known_at)", "core.trade_flow exclude (known_at)", "quality.gap"),
+        *("core.lifecycle_event exclude (evidence_known_at)", "quality.gap"),
     )
     return [con.execute(_rows_of(*table.split(" ", 1))).fetchall() for table in tables]
 

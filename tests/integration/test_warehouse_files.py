@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from pipelines.errors import BuildFailed, DaybookError, LockedOut, NotPublished, WrongWarehouse
-from pipelines.warehouse.connect import open_published, open_warehouse, remember_broker
+from pipelines.warehouse.connect import SCHEMA_VERSION, open_published, open_warehouse, remember_broker
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import _at_rest, publish
 
@@ -221,7 +221,7 @@ class TestRememberedBroker:
                 remember_broker(con, "loopback")
             assert caught.value.exit_code == 2
             rows = con.execute("SELECT key, value FROM main.daybook_meta ORDER BY key").fetchall()
-        assert rows == [("broker_host", "api.clearstreet.com"), ("schema_version", "1")]
+        assert rows == [("broker_host", "api.clearstreet.com"), ("schema_version", str(SCHEMA_VERSION))]
 
     def test_a_warehouse_of_a_newer_daybook_is_refused(self, tmp_path: Path) -> None:
         with open_warehouse(tmp_path / "warehouse.duckdb") as con:
