@@ -79,8 +79,8 @@ def _set_aside(pipeline: Pipeline, quarantine: Path, why: Exception | None) -> s
     shutil.copytree(pipeline.working_dir, target)
     pipeline.abort_packages()
     return (
-        f"An earlier run's packages could not be loaded ({_reason(why)}); they were moved to {target}, and nothing of them "
-        "is in the books. The archive still has every page: `daybook replay` lands it again."
+        f"An earlier run's packages could not be loaded ({_reason(why)}); they were moved to {target}, and nothing of "
+        "them is in the books. The archive still has every page: `daybook replay` lands it again."
     )
 
 
