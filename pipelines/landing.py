@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from dlt import Pipeline
 
 #: dlt reads these when it runs. No telemetry of a broker's books; no gzip of files that live for a second; and what is
-#: loaded is not kept a second time: the archive has it as it came.
+#: loaded is not kept a second time: the archive has it as it came. Its log would put a traceback beside our sentence.
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "RUNTIME__LOG_LEVEL": "ERROR",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
     "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
     "DATA_WRITER__DISABLE_COMPRESSION": "true",
     "RESTORE_FROM_DESTINATION": "false",

@@ -77,6 +77,7 @@ accepted as (
 ),
 
 -- an instruction is spent on the first evening that shows fewer contracts than the last one before it was accepted
+-- did (or the first of all, where the books begin later than that)
 evenings as (
     select
         accepted.account_id,
@@ -102,10 +103,14 @@ spent as (
     from evenings as later
     inner join (
         select * from evenings
-        where not is_after
-        qualify row_number() over (partition by account_id, id order by trading_date desc) = 1
+        qualify row_number() over (
+            partition by account_id, id
+            order by is_after, case when is_after then trading_date end, trading_date desc
+        ) = 1
     ) as last_before on later.account_id = last_before.account_id and later.id = last_before.id
-    where later.is_after and later.quantity < last_before.quantity
+    where
+        later.is_after and later.trading_date > last_before.trading_date
+        and later.quantity < last_before.quantity
     group by later.account_id, later.id
 ),
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from models.shapes import LANDED, POSITIONS
+from models.shapes import LANDED
 from pipelines.broker.columns import empty, key_of
 
 if TYPE_CHECKING:  # importing dlt takes a second, and most of those who need a table's shape land nothing
@@ -115,6 +115,4 @@ def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltRe
         write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         primary_key=list(key),
     )
-    if name == POSITIONS.name:  # proven to hold no key twice: dlt needn't number some 200,000 rows to look for one
-        resource.apply_hints(additional_table_hints={"x-stage-data-deduplicated": True})
     return resource

@@ -229,7 +229,7 @@ def test_what_nobody_foresaw_is_one_sentence_and_a_file_without_the_key(tmp_path
 
 
 def test_an_interrupted_sync_says_so_in_a_word_and_lands_nothing(tmp_path: Path) -> None:
-    slow = Fault("positions", times=None, drip=0.005)
+    slow = Fault("positions", times=None, drip=0.05)
     with (
         broker(faults=[slow]) as server,
         subprocess.Popen(

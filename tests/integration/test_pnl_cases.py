@@ -206,11 +206,14 @@ def test_a_spread_in_the_money_on_both_legs_is_worth_the_difference_of_its_strik
     assert {instrument: total for instrument, (_, total) in found.items()} == expected
 
 
-def test_an_accepted_instruction_is_used_once(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+@pytest.mark.parametrize("accepted_at", [time(21, 0), time(20, 10)], ids=["after_the_first_evening", "before_it"])
+def test_an_accepted_instruction_is_used_once(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, accepted_at: time
+) -> None:
     later = replace(CALL, symbol="XYZ251219C00050000", expiry=date(2025, 12, 19))
     accepted = Instruction(
         "i-1", OPTION, "EXERCISE", Decimal(2), "ACCEPTED", Decimal(2),
-        datetime(2025, 10, 30, 18, tzinfo=UTC), datetime(2025, 10, 30, 21, tzinfo=UTC),
+        datetime(2025, 10, 30, 18, tzinfo=UTC), datetime.combine(THURSDAY, accepted_at, UTC),
     )  # fmt: skip
     asked: dict[str, Any] = {"contracts": [later], "instructions": [accepted]}
     book = Book(
