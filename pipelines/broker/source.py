@@ -109,6 +109,8 @@ def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltRe
         yield table
         del table
 
+    # dlt looks for staged rows of the same key before it merges them. That is dear and has to be: rows of a load that
+    # was killed after their commit are staged a second time.
     resource: DltResource = dlt.resource(
         rows,
         name=name,
