@@ -233,7 +233,12 @@ def test_an_interrupted_sync_says_so_in_a_word_and_lands_nothing(tmp_path: Path)
     with (
         broker(faults=[slow]) as server,
         subprocess.Popen(
-            [DAYBOOK, "sync"], env=environment(tmp_path, server.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [DAYBOOK, "sync"],
+            env=environment(tmp_path, server.url),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # a shell starts what it runs in the background deaf to Ctrl-C, these tests too
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as run,
     ):
         while not server.asked("positions"):
