@@ -16,7 +16,7 @@ from assets.changes import changed_days, landed_days, pieces, spans
 from assets.dictionary import comment
 from assets.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import BuildFailed, ConfigurationError, DaybookError
+from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember, remembered
 from pipelines.warehouse.tables import (
@@ -129,7 +129,7 @@ def build(
     except duckdb.Error as error:
         with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
             con.execute("rollback")
-        raise BuildFailed(f"The build failed and changed nothing: {str(error).partition(chr(10))[0]}") from error
+        raise BuildFailed(f"The build failed and changed nothing: {first_line(error)}") from error
     except DaybookError:
         con.execute("rollback")
         raise

@@ -9,8 +9,7 @@ from assets.open_books import OpenBooks
 from assets.partitions import days_of, one_run, trading_days
 from assets.specs import WRITER, leaves
 from pipelines.alerts import ping
-from pipelines.evening import PUBLISHED_SCHEMAS
-from pipelines.warehouse.publish import publish
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 
 
 @dg.asset(

@@ -16,11 +16,10 @@ from pipelines.evening import evening
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.snapshot import take_snapshot
+from pipelines.telling import Tell
 
 if TYPE_CHECKING:
     import duckdb
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)

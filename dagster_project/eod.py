@@ -1,6 +1,5 @@
 """`daybook eod`: the end_of_day job, in this process and on the same instance that the schedules use."""
 
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 
@@ -15,13 +14,11 @@ from dagster_project.instance import prepare_instance
 from pipelines.alerts import Alert, send
 from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError
 from pipelines.evening import evening
 from pipelines.known import read_known
 from pipelines.settings import Settings
-
-INCOMPLETE = 3
-Tell = Callable[[str], None]
+from pipelines.telling import Tell
 
 #: A person reads our sentences; Dagster's log of the run is in its UI.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -8,7 +8,7 @@ import duckdb
 from assets.freshness import MISSING, fresh, known_calendar, last_evening, watched
 from dagster_project.sensors import alert_settings
 from pipelines.alerts import Alert, run_link, send
-from pipelines.errors import DaybookError
+from pipelines.errors import DaybookError, first_line
 
 #: Checks that say the same of a day are one incident, and so is what a run has said of it already.
 _KINDS = {"complete": "INCOMPLETE", "no_gaps": "INCOMPLETE", "invariants_hold": "BROKEN"}
@@ -58,7 +58,7 @@ def missing_day(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.Senso
         day = last_evening(known_calendar(), datetime.now(UTC))
         standing = watched(settings.published, day)
     except (DaybookError, duckdb.Error) as error:
-        return dg.SkipReason(str(error).splitlines()[0])
+        return dg.SkipReason(first_line(error))
     if standing is None:
         return dg.SkipReason(f"Nobody expects {day} in these books.")
     cursor = f"{day} {standing}"

@@ -24,6 +24,7 @@ import orjson
 import zstandard
 
 from pipelines.broker.read import Received
+from pipelines.durable import fsync, write_all, write_durably
 
 PAGES = "pages.json.zst"
 RUN = "run.json"
@@ -104,7 +105,7 @@ class Archive:
         with self._writing:
             self._check()
             try:
-                _write_all(self._pages, record)
+                write_all(self._pages, record)
             except OSError as error:
                 self._broken = error
                 raise
@@ -138,33 +139,11 @@ def listing_of(entry: Entry, offset: int) -> Entry:
     return {"file": PAGES, "offset": offset, **{name: entry[name] for name in kept}}
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Put a file in place whole, or not at all, so that it outlasts a power cut."""
-    draft = path.with_name(path.name + ".new")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        _write_all(handle, content)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    draft.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _make_durably(folder: Path) -> None:
     new = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, mode=0o700)
     for each in new:
-        sync_folder(each.parent)
+        fsync(each.parent)
 
 
 def _entry(received: Received, packed: int) -> Entry:
@@ -183,12 +162,6 @@ def _entry(received: Received, packed: int) -> Entry:
 def _head(entry: Entry) -> bytes:
     text = orjson.dumps(entry)
     return HEAD.pack(SKIPPED, len(text)) + text
-
-
-def _write_all(handle: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(handle, left) :]
 
 
 def _sealed(run: Mapping[str, Any]) -> bytes:

@@ -23,6 +23,8 @@ REGULAR_OPEN = time(9, 30)
 REGULAR_CLOSE = time(16)
 DAY_BEGINS = time(4)  # pre-market; before it, an instant still belongs to the session before
 DAY_ENDS = time(20)  # the end of after-hours trading; what executes later belongs to the next session
+#: The rule by which an instant is given a trading date: the clock of New York, a day from 04:00 to 04:00.
+TRADING_DATE_RULE = "new_york_0400"
 
 Grade = Literal["PRE_OPEN", "INTRADAY", "POST_CLOSE", "LATE"]
 

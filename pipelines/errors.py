@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+#: What commands end with, besides 0 for complete.
+FAILED = 1
+USAGE = 2  # or a question that was answered no
+INCOMPLETE = 3
+
 
 class DaybookError(Exception):
-    """An error with a sentence for people. `exit_code` is what a command ends with (DESIGN: 1 failed)."""
+    """An error with a sentence for people. `exit_code` is what a command ends with."""
 
-    exit_code = 1
+    exit_code = FAILED
 
 
 class ConfigurationError(DaybookError):
     """Settings or arguments that can't be used; the message names every problem found."""
 
-    exit_code = 2
+    exit_code = USAGE
 
 
 class LockedOut(DaybookError):
@@ -22,7 +27,7 @@ class LockedOut(DaybookError):
 class WrongWarehouse(DaybookError):
     """The warehouse was filled from another broker host, or by a newer daybook."""
 
-    exit_code = 2
+    exit_code = USAGE
 
 
 class DiskFull(DaybookError):
@@ -51,3 +56,8 @@ class Unauthorized(BrokerError):
 
 class NoAccountList(BrokerError):
     """The list of accounts could not be read whole, so no account's day can be complete."""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, without what it says below: the statement, the stack, its advice to programmers."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()

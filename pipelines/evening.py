@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,18 +13,15 @@ import duckdb
 
 from pipelines.errors import DiskFull
 from pipelines.settings import Settings
+from pipelines.telling import Tell
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.migrations import migrate
 
-#: What is published: everything that the contract names. dlt's staging stays behind.
-PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
 #: With less room than this nothing is begun. No more is asked for, because a day that isn't read can't be read later:
 #: what a large book needs beyond it is found out, and the publication of a large file checks for itself.
 LEAST_ROOM = 16 * 2**20  # bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-Tell = Callable[[str], None]
 
 
 @contextmanager

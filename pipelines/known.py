@@ -10,6 +10,7 @@ import duckdb
 import orjson
 
 from pipelines.calendar import Override
+from pipelines.warehouse.tables import exists
 
 _LAST_COMPLETE = """
     select manifest.account_id, max(run.trading_date)
@@ -70,8 +71,12 @@ def override_of(day: date, status: str | None, sessions: str | None) -> Override
     return Override(day, None, None) if kind in ("HOLIDAY", "WEEKEND") else None
 
 
+def landed_runs(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The ids of the runs that have rows in the warehouse."""
+    if not exists(con, "raw.extract_run"):
+        return set()
+    return {row[0] for row in con.execute("select run_id from raw.extract_run").fetchall()}
+
+
 def _has_raw(con: duckdb.DuckDBPyConnection) -> bool:
-    found = con.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name in ('extract_run', '_dlt_loads')"
-    ).fetchone()
-    return found is not None and found[0] == 2
+    return exists(con, "raw.extract_run") and exists(con, "raw._dlt_loads")

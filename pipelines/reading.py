@@ -16,6 +16,7 @@ from pipelines.broker.read import Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.known import Known, override_of
+from pipelines.telling import Tell
 
 ACCOUNTS_AT_ONCE = 4
 HISTORY_SESSIONS = 10
@@ -23,8 +24,6 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -25,17 +25,18 @@ from pipelines.broker.listing import Listing, Request
 from pipelines.broker.read import Keep, Read
 from pipelines.broker.source import TABLES
 from pipelines.errors import DaybookError, WrongWarehouse
+from pipelines.known import landed_runs
 from pipelines.landing import finish_pending, land, open_pipeline
 from pipelines.reading import Asked, read_evening
 from pipelines.settings import Settings
 from pipelines.snapshot import Run, Snapshot, snapshot_of, tables_of
+from pipelines.telling import Tell
 from pipelines.warehouse.connect import remember_broker
 
 if TYPE_CHECKING:
     from dlt import Pipeline
 
 T = TypeVar("T")
-Tell = Callable[[str], None]
 
 
 @dataclass
@@ -68,7 +69,7 @@ def replay(
     pipeline = open_pipeline(con, settings.dlt)
     alert = finish_pending(pipeline, settings.home / "quarantine")
     replayed = Replayed(alerts=[alert] if alert else [])
-    there = _run_ids(con)
+    there = landed_runs(con)
     for run in archived_runs(archive or settings.archive):
         try:
             if not run.is_sealed:
@@ -113,13 +114,6 @@ def _forget_others(con: duckdb.DuckDBPyConnection, run_id: str, load_id: str) ->
     for name in TABLES:
         con.execute(f"delete from raw.{name} where run_id = ? and _dlt_load_id <> ?", [run_id, load_id])  # noqa: S608
     con.execute("commit")
-
-
-def _run_ids(con: duckdb.DuckDBPyConnection) -> set[str]:
-    there = "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'extract_run'"
-    if con.execute(there).fetchone() is None:
-        return set()
-    return {row[0] for row in con.execute("select run_id from raw.extract_run").fetchall()}
 
 
 class ReplayClient(BrokerClient):

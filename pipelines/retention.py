@@ -5,9 +5,7 @@ Nothing here happens by itself.
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,18 +13,19 @@ from typing import Any
 
 import duckdb
 
-from pipelines.archive import sync_folder
 from pipelines.archived import ArchivedRun, Damaged, archived_runs
-from pipelines.errors import DaybookError, NotPublished
+from pipelines.durable import fsync
+from pipelines.errors import DaybookError, NotPublished, first_line
+from pipelines.known import landed_runs
 from pipelines.settings import Settings
+from pipelines.telling import Tell
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.contents import Contents, contents, differences, literal
 from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.publish import check_space
 
 #: Growth is told over so many of the last evenings.
 EVENINGS = 20
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -98,14 +97,12 @@ def compact(settings: Settings, *, dry_run: bool = False, wait: float = 60.0, te
                 before, free = _blocks(con)
                 if dry_run:
                     return Compacted(before, before - free, done=False)
-                _check_space(path)
+                check_space(path, path.parent)
                 expected = _rewrite(con, draft, tell)
             _check_same(draft, expected, tell)
             _swap(draft, path)
         except (OSError, duckdb.Error) as error:
-            raise DaybookError(
-                f"The warehouse was not compacted ({str(error).splitlines()[0]}); it is as it was."
-            ) from error
+            raise DaybookError(f"The warehouse was not compacted ({first_line(error)}); it is as it was.") from error
         finally:
             _remove(draft)
     return Compacted(before, path.stat().st_size, done=True)
@@ -117,7 +114,7 @@ def prune(settings: Settings, con: duckdb.DuckDBPyConnection, before: date, *, d
     The caller holds the run lock; `con` is the open warehouse. A run that isn't in the books is kept: its pages are all
     that there is of it. Raises OSError where the disk refuses.
     """
-    landed = _landed(con)
+    landed = landed_runs(con)
     pruned = Pruned()
     for run in archived_runs(settings.archive):
         why = _why_kept(run, before, landed)
@@ -149,19 +146,12 @@ def _why_kept(run: ArchivedRun, before: date, landed: set[str]) -> str | None:
     return "" if run.run_id in landed else "it is not in the books (`daybook replay` lands it)"
 
 
-def _landed(con: duckdb.DuckDBPyConnection) -> set[str]:
-    there = "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'extract_run'"
-    if con.execute(there).fetchone() is None:
-        return set()
-    return {row[0] for row in con.execute("select run_id from raw.extract_run").fetchall()}
-
-
 def _delete(folder: Path) -> None:
     """First out of sight, then away: a run half deleted would look damaged."""
     going = folder.with_name(f".{folder.name}.pruned")
     folder.rename(going)
     shutil.rmtree(going)
-    sync_folder(folder.parent)
+    fsync(folder.parent)
     if not any(folder.parent.iterdir()):
         folder.parent.rmdir()
 
@@ -171,12 +161,6 @@ def _blocks(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     con.execute("checkpoint")
     row: Any = con.execute("select block_size, total_blocks, free_blocks from pragma_database_size()").fetchone()
     return row[0] * row[1], row[0] * row[2]
-
-
-def _check_space(path: Path) -> None:
-    need, free = path.stat().st_size, shutil.disk_usage(path.parent).free
-    if free < need:
-        raise OSError(f"{path.parent} has {free // 2**20} MiB free and a second copy may need {need // 2**20} MiB")
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, draft: Path, tell: Tell) -> Contents:
@@ -200,10 +184,9 @@ def _check_same(draft: Path, expected: Contents, tell: Tell) -> None:
 
 def _swap(draft: Path, path: Path) -> None:
     draft.chmod(0o600)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
+    fsync(draft)
     draft.replace(path)
-    sync_folder(path.parent)
+    fsync(path.parent)
 
 
 def _remove(draft: Path) -> None:

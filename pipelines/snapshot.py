@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
-import orjson
 import pyarrow as pa
 
 from models.shapes import LANDED, Shape
 from pipelines.archive import Archive
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import to_batch
-from pipelines.broker.read import ClockReading, Finding
+from pipelines.broker.read import ClockReading
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
-from pipelines.calendar import Grade, TradingCalendar
+from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
 from pipelines.circumstances import Circumstances, Ending, circumstances
 from pipelines.errors import ConfigurationError
 from pipelines.known import Known, read_known
 from pipelines.landing import finish_pending, land, open_pipeline
+from pipelines.manifest import as_json, quarantined
 from pipelines.reading import Asked, Evening, read_evening
 from pipelines.settings import Settings
+from pipelines.telling import Tell
 from pipelines.trading.settle import settle
 from pipelines.warehouse.connect import remember_broker
-
-#: How an instant is given a trading date: the clock of New York, a day from 04:00 to 04:00 (pipelines/calendar.py).
-TRADING_DATE_RULE = "new_york_0400"
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -198,41 +194,17 @@ def _manifest_row(run: Run, asked: Asked) -> dict[str, object]:
         "rows_quarantined": len(read.rejected),
         "total_items": read.total_items,
         "http_status": read.http_status,
-        "request_ids": _json(read.request_ids),
+        "request_ids": as_json(read.request_ids),
         "error": read.error,
-        "findings": _json([_finding(finding) for finding in read.findings]) if read.findings else None,
-        "fields_seen": _json(read.fields_seen) if read.fields_seen else None,
-        "archive_files": _json(run.files.get((read.endpoint, read.account_id), [])),
-    }
-
-
-def _finding(finding: Finding) -> dict[str, str | None]:
-    return {
-        "check_name": finding.check_name,
-        "severity": finding.severity,
-        "message": finding.message,
-        "instrument_id": finding.instrument_id,
-        "value": finding.value,
-        "expected": finding.expected,
+        "findings": as_json(read.findings) if read.findings else None,
+        "fields_seen": as_json(read.fields_seen) if read.fields_seen else None,
+        "archive_files": as_json(run.files.get((read.endpoint, read.account_id), [])),
     }
 
 
 def _quarantine(run: Run, reads: Iterable[Asked]) -> pa.Table:
-    rows = [
-        {
-            "run_id": run.began.run_id,
-            "account_id": asked.read.account_id,
-            "endpoint": asked.read.endpoint,
-            "ordinal": ordinal,
-            "identity": rejected.identity,
-            "reason": rejected.reason,
-            "row_text": rejected.text,
-        }
+    each = (
+        quarantined(run.began.run_id, asked.read.account_id, asked.read.endpoint, asked.read.rejected)
         for asked in reads
-        for ordinal, rejected in enumerate(asked.read.rejected)
-    ]
-    return pa.Table.from_pylist(rows, schema=QUARANTINE)
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
+    )
+    return pa.Table.from_pylist([row for rows in each for row in rows], schema=QUARANTINE)

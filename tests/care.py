@@ -15,8 +15,7 @@ NOBODY = "http://127.0.0.1:1"
 
 def two_evenings(home: Path) -> Settings:
     """Thursday and Friday, synced, built and published into `home`."""
-    from pipelines.evening import PUBLISHED_SCHEMAS
-    from pipelines.warehouse.publish import publish
+    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 
     thursday = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
     with desk(home, accounts=[100], positions=thursday, instructions={}) as d:

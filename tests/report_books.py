@@ -8,8 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipelines.evening import PUBLISHED_SCHEMAS
-from pipelines.warehouse.publish import publish
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from tests.desk import FRIDAY, THURSDAY, Desk, desk, shares
 
 HOSTILE = (

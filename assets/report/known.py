@@ -18,7 +18,7 @@ import duckdb
 
 from assets.catalog import TABLES, VALUE_OF
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.tables import run
 
@@ -105,7 +105,7 @@ def open_known(
             _derive(books)
         except duckdb.CatalogException as error:
             raise DaybookError(
-                f"{path} was published by another daybook than this one ({str(error).splitlines()[0]}): "
+                f"{path} was published by another daybook than this one ({first_line(error)}): "
                 "`daybook build` brings it up to date."
             ) from error
         yield books

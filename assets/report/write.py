@@ -14,10 +14,9 @@ from assets.report.content import Report, read
 from assets.report.known import open_known
 from pipelines.errors import DaybookError
 from pipelines.settings import Settings
+from pipelines.telling import Tell
 
 FORMATS = ("html", "pdf", "xlsx", "csv")
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,8 @@ from dagster_project.cli.sandbox import sandbox
 from dagster_project.cli.sql import sql
 from dagster_project.cli.status import status
 from dagster_project.cli.sync import sync
-from pipelines.errors import DaybookError
+from pipelines.errors import USAGE, DaybookError
 
-USAGE = 2
 INTERRUPTED = 130
 
 app = typer.Typer(

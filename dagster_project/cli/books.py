@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pipelines.errors import DaybookError
+from pipelines.errors import INCOMPLETE, DaybookError
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 COMPLETE = "COMPLETE"
-INCOMPLETE_EXIT = 3
 
 #: Every run, version and column that a copy holds, in one row: two files that differ in it are not the same books.
 _EDITION = """
@@ -52,7 +51,7 @@ def built_days(built: Built, known: Iterable[date]) -> list[date]:
 
 def exit_code(states: Iterable[str]) -> int:
     """0 where every day is complete, else 3: of several days the worst."""
-    return 0 if all(state == COMPLETE for state in states) else INCOMPLETE_EXIT
+    return 0 if all(state == COMPLETE for state in states) else INCOMPLETE
 
 
 def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
@@ -61,8 +60,7 @@ def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> boo
     Compared by what the two files hold, not by what this run did: a run that was killed between build and publish is
     made good by the next one.
     """
-    from pipelines.evening import PUBLISHED_SCHEMAS
-    from pipelines.warehouse.publish import publish
+    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 
     if _published_edition(settings) == con.execute(_EDITION).fetchone():
         return False

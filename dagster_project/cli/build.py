@@ -65,9 +65,10 @@ def _check(start: date | None, end: date | None) -> None:
 def _landed(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None) -> tuple[date | None, date | None]:
     """The days asked for, within those that were landed: a range without an end goes to the last of them."""
     from pipelines.errors import NotPublished
+    from pipelines.warehouse.tables import exists
 
-    there = con.execute("select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'extract_run'")
-    row = con.execute("select min(trading_date), max(trading_date) from raw.extract_run") if there.fetchone() else None
+    there = exists(con, "raw.extract_run")
+    row = con.execute("select min(trading_date), max(trading_date) from raw.extract_run") if there else None
     first, last = row.fetchone() or (None, None) if row else (None, None)
     if first is None or last is None:
         raise NotPublished("Nothing has been landed yet, so there is nothing to build: run `daybook sync` first.")

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.telling import Tell
+
 #: Without a terminal, progress is plain lines, at most one in so many seconds.
 QUIET = 2.0
-
-Tell = Callable[[str], None]
 
 
 def say(text: str = "", style: str = "") -> None:

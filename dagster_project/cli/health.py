@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.retention import growth
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _read_books(health: Health, con: duckdb.DuckDBPyConnection, archive: Path) -
         health.days = {row["status"]: row["days"] for row in _rows(con, _DAYS)}
         overrides = broker_overrides(con)
     except duckdb.Error as error:
-        raise DaybookError(f"The published books can't be read ({str(error).splitlines()[0]}).") from error
+        raise DaybookError(f"The published books can't be read ({first_line(error)}).") from error
     health.unpublished_run = _later_run(archive, health.last_run)
     return TradingCalendar.load(overrides)
 

@@ -10,13 +10,12 @@ import typer
 
 from dagster_project.cli import console
 from dagster_project.cli.options import Wait, day
-from pipelines.errors import ConfigurationError
+from pipelines.errors import USAGE, ConfigurationError
 
 Through = Annotated[
     date, typer.Option("--through", parser=day, metavar="DATE", help="The last trading day of the period.")
 ]
 Account = Annotated[str | None, typer.Option("--account", metavar="ID", help="Of one account alone, not of all.")]
-REFUSED = 2  # a question that was answered no
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")]
 
 
@@ -33,10 +32,10 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
       daybook lock --through 2025-10-31 --account 20517 --yes
     """
     from assets.locks import lock_period, open_days
-    from pipelines.evening import PUBLISHED_SCHEMAS, evening
+    from pipelines.evening import evening
     from pipelines.settings import Settings
     from pipelines.warehouse.connect import open_published
-    from pipelines.warehouse.publish import publish
+    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 
     settings = Settings.from_env()
     whose = f"account {account}" if account else "all accounts"
@@ -45,7 +44,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
     console.say(f"This closes {whose} through {through}, {left:,} account-days that are open now. It can't be undone.")
     if not yes and not _agreed():
         console.say("Nothing was closed.")
-        return REFUSED
+        return USAGE
     with evening(settings, wait=wait, tell=console.notice) as con:
         lock_period(con, through, account)
         publish(con, settings.published, PUBLISHED_SCHEMAS)

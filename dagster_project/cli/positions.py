@@ -10,12 +10,11 @@ from rich.text import Text
 from dagster_project.cli import console
 from dagster_project.cli.options import AsJson
 from dagster_project.cli.trading import Account, CancelOrders, DryRun, Manner, Timeout, Wait, Yes, carry_out
+from pipelines.errors import FAILED, INCOMPLETE
 
 if TYPE_CHECKING:
     from pipelines.broker.read import Read
     from pipelines.trading.requests import TradeRequest
-
-PARTIAL = 3
 
 positions = typer.Typer(
     name="positions",
@@ -149,7 +148,7 @@ def finish(read: Read) -> int:
     if read.complete:
         return 0
     console.complain(f"This is not the whole list: {read.error}." if read.rows else f"{read.error}.")
-    return PARTIAL if read.rows else 1
+    return INCOMPLETE if read.rows else FAILED
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

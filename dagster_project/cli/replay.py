@@ -10,7 +10,8 @@ import typer
 
 from dagster_project.cli import console
 from dagster_project.cli.options import AsJson, FromDay, Wait
-from pipelines.errors import ConfigurationError, NotPublished
+from pipelines.errors import INCOMPLETE, ConfigurationError, NotPublished
+from pipelines.telling import Tell
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pipelines.replay import Replayed
     from pipelines.settings import Settings
 
-INCOMPLETE = 3
 
 Archive = Annotated[
     Path | None, typer.Option("--archive", metavar="FOLDER", help="Another archive than DAYBOOK_HOME's own.")
@@ -39,9 +39,9 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
       DAYBOOK_HOME=/tmp/proof daybook replay --archive ~/.daybook/archive
     """
     from dagster_project.cli.books import exit_code, statuses
-    from pipelines.evening import PUBLISHED_SCHEMAS, evening
+    from pipelines.evening import evening
     from pipelines.settings import Settings
-    from pipelines.warehouse.publish import publish
+    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 
     settings = Settings.from_env()
     folder = archive or settings.archive
@@ -58,9 +58,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     return INCOMPLETE if done.damaged else exit_code(state for day, state in known.items() if day in days)
 
 
-def _replay(
-    con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, start: FromDay, tell: console.Tell
-) -> Replayed:
+def _replay(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, start: FromDay, tell: Tell) -> Replayed:
     from assets.build import build
     from pipelines.replay import replay as replay_runs
 

@@ -9,7 +9,7 @@ import typer
 
 from dagster_project.cli import console
 from dagster_project.cli.options import AsJson, day
-from pipelines.errors import ConfigurationError
+from pipelines.errors import INCOMPLETE, ConfigurationError
 
 if TYPE_CHECKING:
     from assets.report.write import Written
@@ -66,7 +66,7 @@ def report(
             Settings.from_env(), of, known_at=as_known_at, accounts=account or (), formats=formats, tell=tell
         )
     _say(written, json=json)
-    return 0 if written.report.status == "COMPLETE" else 3
+    return 0 if written.report.status == "COMPLETE" else INCOMPLETE
 
 
 def _formats(text: str) -> list[str]:

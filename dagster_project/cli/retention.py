@@ -12,13 +12,12 @@ import typer
 from dagster_project.cli import console
 from dagster_project.cli.options import AsJson, Wait, day
 from dagster_project.cli.status import size
-from pipelines.errors import ConfigurationError, NotPublished
+from pipelines.errors import USAGE, ConfigurationError, NotPublished
 
 if TYPE_CHECKING:
     from pipelines.retention import Pruned
     from pipelines.settings import Settings
 
-REFUSED = 2  # a question that was answered no
 
 Before = Annotated[
     date, typer.Option("--archive-before", parser=day, metavar="DATE", help="Runs of trading days before this one.")
@@ -74,7 +73,7 @@ def prune(
     if not dry_run and found.runs:
         if not yes and not _agreed(found):
             console.say("Nothing was deleted.")
-            return REFUSED
+            return USAGE
         found = _prune(settings, archive_before, wait, dry_run=False)
     _report(found, dry_run=dry_run, as_json=json)
     return 0

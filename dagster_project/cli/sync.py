@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from dagster_project.cli import console
 from dagster_project.cli.options import AsJson, Wait
+from pipelines.errors import INCOMPLETE
 
 if TYPE_CHECKING:
     from pipelines.snapshot import Snapshot
-
-INCOMPLETE = 3
 
 
 def sync(*, wait: Wait = 60.0, json: AsJson = False) -> int:

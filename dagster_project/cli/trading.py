@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dagster_project.cli import console
-from pipelines.errors import ConfigurationError
+from pipelines.errors import USAGE, ConfigurationError
 
 if TYPE_CHECKING:
     from pipelines.broker.client import BrokerClient
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pipelines.trading.preview import Cancelling, Closing, Preview
     from pipelines.trading.requests import TradeRequest
 
-ANSWERED_NO = 2
 
 Account = Annotated[str, typer.Option("--account", metavar="ID", help="The account, by its id.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask. Without a terminal nothing is sent without it.")]
@@ -80,7 +79,7 @@ def carry_out(
         return 0
     if not manner.yes and not _confirmed(request, word):
         console.notice("Nothing was sent.")
-        return ANSWERED_NO
+        return USAGE
     from pipelines.broker.trading import trade
 
     done = trade(

@@ -13,15 +13,16 @@ from models.trading import Answer, Outcome
 from pipelines.broker.http import Reply
 from pipelines.broker.read import ClockReading
 from pipelines.broker.trading_http import NotSent, TradingHttp, Unanswered
-from pipelines.errors import ConfigurationError, DaybookError, LockedOut, WrongWarehouse
-from pipelines.evening import Tell, evening
+from pipelines.errors import FAILED, INCOMPLETE, ConfigurationError, DaybookError, LockedOut, WrongWarehouse
+from pipelines.evening import evening
 from pipelines.settings import Settings
+from pipelines.telling import Tell
 from pipelines.trading.books import identified, land_records
 from pipelines.trading.journal import Journal, Received, Record, Resolution, new_record, new_run_id
 from pipelines.trading.requests import TradeRequest
 from pipelines.warehouse.connect import remember_broker
 
-EXIT_CODES: dict[Outcome, int] = {"DONE": 0, "REJECTED": 1, "PARTIAL": 3, "UNKNOWN": 3}
+EXIT_CODES: dict[Outcome, int] = {"DONE": 0, "REJECTED": FAILED, "PARTIAL": INCOMPLETE, "UNKNOWN": INCOMPLETE}
 
 
 #: Statuses that are about the key, in words that an account id follows.

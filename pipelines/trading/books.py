@@ -11,19 +11,21 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import orjson
 import pyarrow as pa
 
 from models.shapes import INSTRUCTIONS, ORDERS
 from models.trading import NIL, Answer, Rejection
 from pipelines.broker.columns import to_batch
+from pipelines.broker.read import Finding
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
-from pipelines.calendar import TradingCalendar
+from pipelines.calendar import TRADING_DATE_RULE, TradingCalendar
 from pipelines.known import read_known
 from pipelines.landing import finish_pending, land, open_pipeline
+from pipelines.manifest import as_json, quarantined
 from pipelines.settings import Settings
 from pipelines.trading.journal import Record
 from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.tables import exists
 
 TRIGGER = "trading"
 #: The run that lands what was found out later about an outcome that was unknown.
@@ -53,8 +55,7 @@ def land_records(con: duckdb.DuckDBPyConnection, settings: Settings, records: Se
 
 def landed(con: duckdb.DuckDBPyConnection) -> set[str]:
     """The run ids of records of which nothing is left to land or to find out."""
-    there = "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'extract_manifest'"
-    if con.execute(there).fetchone() is None:
+    if not exists(con, "raw.extract_manifest"):
         return set()
     rows = con.execute(
         """
@@ -115,9 +116,9 @@ def _resolution_tables(record: Record, calendar: TradingCalendar) -> Tables:
     assert found is not None  # noqa: S101  (the caller has looked)
     run_id = record.run_id + RESOLVED
     severity = "INFO" if found.outcome == "FOUND" else "WARN"
-    findings = [_finding("trade_resolved", severity, found.message, value=record.run_id, expected=found.run_id)]
+    findings = [Finding("trade_resolved", severity, found.message, value=record.run_id, expected=found.run_id)]
     where = f"an answer to {record.run_id} never came; the lists of {found.run_id} have this"
-    findings += [_finding("trade_found", "INFO", where, value=each) for each in found.found]
+    findings += [Finding("trade_found", "INFO", where, value=each) for each in found.found]
     return {
         "extract_run": [_run(record, calendar, run_id, found.outcome, found.at, found.at)],
         "extract_manifest": [_manifest(record, run_id, found.outcome, found.at, None, findings)],
@@ -132,8 +133,6 @@ def _distinct(rows: Sequence[Json]) -> list[Json]:
 def _run(
     record: Record, calendar: TradingCalendar, run_id: str, outcome: str, began: datetime, ended: datetime
 ) -> pa.Table:
-    from pipelines.snapshot import TRADING_DATE_RULE  # here, because the snapshot settles the journal
-
     day = calendar.assign(began)
     row = {
         "run_id": run_id,
@@ -156,7 +155,7 @@ def _run(
 
 
 def _manifest(
-    record: Record, run_id: str, outcome: str, ended: datetime, answer: Answer | None, findings: list[Json]
+    record: Record, run_id: str, outcome: str, ended: datetime, answer: Answer | None, findings: list[Finding]
 ) -> pa.Table:
     request_ids = [record.request_id] if answer and record.request_id else []
     row = {
@@ -171,69 +170,36 @@ def _manifest(
         "rows_landed": len(answer.rows) if answer else 0,
         "rows_quarantined": len(answer.unreadable) if answer else 0,
         "http_status": record.answer.status if answer and record.answer else None,
-        "request_ids": _json(request_ids),
+        "request_ids": as_json(request_ids),
         "error": answer.error.message if answer and answer.error else record.why,
-        "findings": _json(findings),
-        "archive_files": _json([{"file": f"trading/{record.run_id}.json"}]),
+        "findings": as_json(findings),
+        "archive_files": as_json([{"file": f"trading/{record.run_id}.json"}]),
     }
     return pa.Table.from_pylist([row], schema=EXTRACT_MANIFEST)
 
 
-def _findings(record: Record, outcome: str) -> list[Json]:
+def _findings(record: Record, outcome: str) -> list[Finding]:
     """The request itself as a finding, so that it stands among the day's; and what the answer made notice."""
     severity = "INFO" if outcome in ("DONE", "REJECTED", "NEVER_SENT") else "WARN"
     what = f"{record.method} {record.path} by {record.caller}: {outcome}" + (f" ({record.why})" if record.why else "")
-    found = [_finding("trade", severity, what, value=record.body or None)]
+    found = [Finding("trade", severity, what, value=record.body or None)]
     answer = record.understood()
     return found + _noticed(answer) if answer else found
 
 
-def _noticed(answer: Answer) -> list[Json]:
+def _noticed(answer: Answer) -> list[Finding]:
     """What an answer made notice: rows that aren't as documented, keys that it doesn't name, reasons of rejections."""
-    problems = [_finding(p.check_name, p.severity, p.message, p.instrument_id, p.value) for p in answer.problems]
+    problems = [Finding(p.check_name, p.severity, p.message, p.instrument_id, p.value) for p in answer.problems]
     lost = "the answer has no row with the key that was sent"
-    silent = [_finding("key_not_echoed", "WARN", lost, value=key) for key in answer.not_echoed]
+    silent = [Finding("key_not_echoed", "WARN", lost, value=key) for key in answer.not_echoed]
     return problems + silent + [_rejected(answer, each) for each in answer.rejections]
 
 
-def _rejected(answer: Answer, each: Rejection) -> Json:
+def _rejected(answer: Answer, each: Rejection) -> Finding:
     words = f"{each.description} [{each.reason}]" if each.reason else each.description
-    return _finding("trade_rejected", "INFO", words, answer.rows[each.row - 1].get("instrument_id"), each.key)
-
-
-def _finding(
-    check_name: str,
-    severity: str,
-    message: str,
-    instrument_id: str | None = None,
-    value: str | None = None,
-    expected: str | None = None,
-) -> Json:
-    return {
-        "check_name": check_name,
-        "severity": severity,
-        "message": message,
-        "instrument_id": instrument_id,
-        "value": value,
-        "expected": expected,
-    }
+    return Finding("trade_rejected", "INFO", words, answer.rows[each.row - 1].get("instrument_id"), each.key)
 
 
 def _quarantine(record: Record, answer: Answer) -> pa.Table:
-    rows = [
-        {
-            "run_id": record.run_id,
-            "account_id": record.account_id,
-            "endpoint": record.operation,
-            "ordinal": ordinal,
-            "identity": rejected.identity,
-            "reason": rejected.reason,
-            "row_text": rejected.text,
-        }
-        for ordinal, rejected in enumerate(answer.unreadable)
-    ]
+    rows = quarantined(record.run_id, record.account_id, record.operation, answer.unreadable)
     return pa.Table.from_pylist(rows, schema=QUARANTINE)
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()

@@ -22,9 +22,9 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from models.trading import Answer, Operation, read_answer
-from pipelines.archive import sync_folder, write_durably
 from pipelines.broker.http import Reply
 from pipelines.broker.read import ClockReading
+from pipelines.durable import fsync, write_durably
 from pipelines.errors import DaybookError, LockedOut
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
@@ -186,7 +186,7 @@ class Journal:
     def _make(self) -> None:
         if not self.folder.is_dir():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_folder(self.folder.parent)
+            fsync(self.folder.parent)
 
 
 def new_record(

@@ -66,7 +66,9 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     """Land what the journal holds and the books don't, and resolve what a sync can tell by now; a sentence for each
     outcome that was or still is unknown. The caller holds the run lock. Never raises for what is in the journal."""
     journal = Journal(settings)
-    open_ids = [run_id for run_id in journal.run_ids() if run_id not in landed(con)] if journal.run_ids() else []
+    run_ids = journal.run_ids()
+    done = landed(con) if run_ids else set()
+    open_ids = [run_id for run_id in run_ids if run_id not in done]
     if not open_ids:
         return []
     try:

@@ -9,10 +9,9 @@ rows of every table.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,21 +20,20 @@ from typing import Any
 import duckdb
 import orjson
 
-from pipelines.archive import sync_folder, write_durably
+from pipelines.durable import fsync, write_durably
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
+from pipelines.telling import Tell
 from pipelines.warehouse.connect import open_warehouse, remembered
 from pipelines.warehouse.contents import contents, differences, row_counts
 from pipelines.warehouse.lock import run_lock
-from pipelines.warehouse.publish import copy_at_rest, publish
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, copy_at_rest, publish
 
 NOTE = "backup.json"
 WAREHOUSE = "warehouse.duckdb"
 #: What a home is, besides its archive, and what is made again from it.
 KEPT = (WAREHOUSE, "adjustments.csv", "dlt", "trading")
 DERIVED = ("warehouse.duckdb.wal", "daybook.duckdb")
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def make_backup(
         backup = Backup(now.isoformat(), host, duckdb.__version__, tables, _hashes(draft), archive)
         write_durably(draft / NOTE, orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2))
         draft.rename(folder)
-        sync_folder(settings.backups)
+        fsync(settings.backups)
     except (OSError, duckdb.Error, subprocess.CalledProcessError) as error:
         raise DaybookError(f"No backup was made ({_reason(error)}): free the space or check the disk.") from error
     finally:
@@ -125,8 +123,6 @@ def restore(
     Raises ConfigurationError where the home has books and `force` is not given. With it they are moved aside, never
     deleted. Raises DaybookError for a backup that is damaged, LockedOut while a run goes on.
     """
-    from pipelines.evening import PUBLISHED_SCHEMAS  # an evening makes backups itself, before a migration
-
     backup = verify_backup(folder, tell)
     settings.prepare_home()
     with run_lock(settings.run_lock, wait=wait, on_wait=tell):
@@ -155,7 +151,7 @@ def _put_in_place(folder: Path, home: Path, files: list[str], names: list[str], 
         for name in [name for name in names if (draft / name).exists()]:
             _out_of_the_way(home / name)
             (draft / name).rename(home / name)
-        sync_folder(home)
+        fsync(home)
     except OSError as error:
         raise DaybookError(f"{folder} could not be restored ({_reason(error)}).") from error
     finally:
@@ -219,14 +215,10 @@ def _copy_tree(source: Path, target: Path, names: list[str]) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(source / name, copy)
         copy.chmod(0o600)
-        handle = os.open(copy, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        fsync(copy)
         folders.add(copy.parent)
     for folder in folders:
-        sync_folder(folder)
+        fsync(folder)
 
 
 def _move_aside(home: Path, names: list[str]) -> Path:
@@ -234,7 +226,7 @@ def _move_aside(home: Path, names: list[str]) -> Path:
     aside.mkdir(parents=True, mode=0o700)
     for name in names:
         (home / name).rename(aside / name)
-    sync_folder(aside)
+    fsync(aside)
     return aside
 
 

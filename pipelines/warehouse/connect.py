@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse
+from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
 
 SCHEMA_VERSION = 2  # the last step of migrations.py
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
@@ -141,7 +141,7 @@ def _unreadable(path: Path, error: duckdb.Error) -> DaybookError:
             f"{path} was written by a newer DuckDB than this one ({duckdb.__version__}): "
             "use the daybook that wrote it, or restore a backup."
         )
-    reason = str(error).splitlines()[0].strip()
+    reason = first_line(error)
     return DaybookError(f"{path} can't be opened ({reason}): `daybook doctor` says what can be done.")
 
 

@@ -22,9 +22,9 @@ from typing import Any, Literal
 
 import duckdb
 
-from pipelines.archive import sync_folder
 from pipelines.archived import Damaged, archived_runs
-from pipelines.errors import DaybookError, LockedOut
+from pipelines.durable import fsync
+from pipelines.errors import DaybookError, LockedOut, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup
 from pipelines.warehouse.connect import SCHEMA_VERSION, open_published
@@ -200,7 +200,7 @@ def _quarantine(settings: Settings, error: str, *, dry_run: bool) -> Diagnosis:
     target = settings.home / "quarantine" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f") / wal.name
     target.parent.mkdir(parents=True, mode=0o700)
     wal.rename(target)
-    sync_folder(settings.home)
+    fsync(settings.home)
     return Diagnosis(
         "WARN",
         f"{what} It was moved to {target}.",
@@ -251,7 +251,7 @@ def _published(settings: Settings, landed: list[str]) -> Iterator[Diagnosis]:
         yield Diagnosis("WARN", str(error), advice)
         return
     except duckdb.Error as error:
-        yield Diagnosis("WARN", f"The published books can't be read ({str(error).splitlines()[0]}).", advice)
+        yield Diagnosis("WARN", f"The published books can't be read ({first_line(error)}).", advice)
         return
     if row is None or row[0] is None or row[0] < max(landed):
         yield Diagnosis(

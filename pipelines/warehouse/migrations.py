@@ -8,22 +8,21 @@ once people have it; the next one goes below it, with the next number, and the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from pipelines.errors import DaybookError, WrongWarehouse
+from pipelines.errors import DaybookError, WrongWarehouse, first_line
 from pipelines.landing import finish_pending, open_pipeline
 from pipelines.settings import Settings
+from pipelines.telling import Tell
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.connect import remember, remembered
 
 KEY = "schema_version"
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def _take(con: duckdb.DuckDBPyConnection, step: Step) -> None:
             con.execute("rollback")
         raise DaybookError(
             f"The warehouse could not be brought to version {step.version}, in which {step.what} "
-            f"({str(error).splitlines()[0]}): it is at the version before."
+            f"({first_line(error)}): it is at the version before."
         ) from error
 
 

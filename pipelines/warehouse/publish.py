@@ -16,7 +16,11 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.errors import BuildFailed
+from pipelines.durable import fsync
+from pipelines.errors import BuildFailed, first_line
+
+#: What is published: everything that the contract names. dlt's staging stays behind.
+PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
 
 # A process of its own copies the file. In ours, closing the warehouse file would drop the lock that DuckDB holds on it.
 _COPY = "import os, shutil, sys; os.umask(0o077); shutil.copyfile(*sys.argv[1:])"
@@ -39,7 +43,7 @@ def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]
         reason = error.stderr.strip() or f"copying ended with {error.returncode}"
         raise BuildFailed(f"{target} was not published: {reason.splitlines()[-1]}.") from error
     except (OSError, duckdb.Error) as error:
-        raise BuildFailed(f"{target} was not published: {str(error).splitlines()[0]}.") from error
+        raise BuildFailed(f"{target} was not published: {first_line(error)}.") from error
     finally:
         _sweep(target)
 
@@ -48,7 +52,7 @@ def copy_at_rest(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
     """Copies the open warehouse's file, with all that is committed in it, to `draft`. Raises OSError where there is not
     the space, CalledProcessError and duckdb.Error where it can't be done."""
     with con.cursor() as cursor, _at_rest(cursor) as source:
-        _check_space(source, draft.parent)
+        check_space(source, draft.parent)
         subprocess.run(
             [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(draft)],
             check=True,
@@ -77,7 +81,8 @@ def _at_rest(cursor: duckdb.DuckDBPyConnection) -> Iterator[Path]:
         cursor.execute("ROLLBACK")
 
 
-def _check_space(source: Path, folder: Path) -> None:
+def check_space(source: Path, folder: Path) -> None:
+    """Raises OSError where `folder` has no room for a second `source`."""
     need, free = source.stat().st_size, shutil.disk_usage(folder).free
     if free < need:
         raise OSError(f"{folder} has {free // 2**20} MiB free and the copy needs {need // 2**20} MiB")
@@ -112,19 +117,11 @@ def _empty_main(copy: duckdb.DuckDBPyConnection) -> None:
 
 def _swap(draft: Path, target: Path) -> None:
     draft.chmod(0o600)
-    _fsync(draft)
+    fsync(draft)
     # Left by somebody who opened the former copy for writing; DuckDB would replay it into the new one.
     target.with_name(target.name + ".wal").unlink(missing_ok=True)
     draft.replace(target)
-    _fsync(target.parent)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    fsync(target.parent)
 
 
 def _sweep(target: Path) -> None:

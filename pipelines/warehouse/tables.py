@@ -44,7 +44,7 @@ def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: M
     What is derived can be derived again, so a table of an earlier daybook gives way to one with today's columns.
     """
     run(con, f"create or replace temporary table shape as ({select}) with no data", values)
-    wanted, found = _shape(con, "shape"), _shape(con, name) if _exists(con, _checked(name)) else None
+    wanted, found = _shape(con, "shape"), _shape(con, name) if exists(con, _checked(name)) else None
     if wanted != found:
         # "with no data": DuckDB 1.5.5 loses rows put into a table that an empty select made in the same transaction
         con.execute(f"create or replace table {name} as (select * from shape) with no data")
@@ -183,7 +183,7 @@ def _all_there(name: str, made: int, found: int) -> None:
 def make_version_table(con: duckdb.DuckDBPyConnection, name: str, fresh: str) -> None:
     """The version table for rows like those of `fresh`. One of an earlier daybook gets the columns that it lacks: its
     versions are what was said, and are never made again."""
-    if not _exists(con, _checked(name)):
+    if not exists(con, _checked(name)):
         con.execute(
             f"""
             create table {name} as
@@ -212,7 +212,8 @@ def _shape(con: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in con.execute(f"describe {_checked(name)}").fetchall()]
 
 
-def _exists(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+def exists(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether there is a table `schema.name`."""
     schema, _, table = name.partition(".")
     found = con.execute(
         "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [schema, table]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import duckdb
 import orjson
 
 from pipelines.archived import ArchivedRun, Damaged, archived_runs
-from pipelines.errors import DaybookError
+from pipelines.errors import DaybookError, first_line
+from pipelines.telling import Tell
 from pipelines.warehouse.contents import contents, row_counts
-
-Tell = Callable[[str], None]
 
 
 @dataclass
@@ -36,7 +34,7 @@ def verify_home(con: duckdb.DuckDBPyConnection, archive: Path, tell: Tell = lamb
         counts = row_counts(contents(con))
     except duckdb.Error as error:
         raise DaybookError(
-            f"The warehouse can't be read whole ({str(error).splitlines()[0]}): `daybook doctor` says what can be done."
+            f"The warehouse can't be read whole ({first_line(error)}): `daybook doctor` says what can be done."
         ) from error
     found.tables, found.rows = len(counts), sum(counts.values())
     listed = _listed(con) if "raw.extract_manifest" in counts else {}

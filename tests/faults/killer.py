@@ -87,8 +87,8 @@ def _points() -> dict[str, Point]:
     after("the build", "assets.build", "build", kept=True)
     after("publish copy", "pipelines.warehouse.publish", "copy_at_rest", kept=True)
     before("the swap", "pipelines.warehouse.publish", "_swap", kept=True)
-    after("the draft is on disk", "pipelines.warehouse.publish", "_fsync", kept=True)
-    before("the swap is on disk", "pipelines.warehouse.publish", "_fsync", nth=2, kept=True, seen=True)
+    after("the draft is on disk", "pipelines.warehouse.publish", "fsync", kept=True)
+    before("the swap is on disk", "pipelines.warehouse.publish", "fsync", nth=2, kept=True, seen=True)
     after("the swap", "pipelines.warehouse.publish", "_swap", kept=True, seen=True)
     for nth in (1, 3):
         add(f"report file {nth}", "assets.report.write", "_replace", nth=nth, kept=True, seen=True)
