@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import orjson
+
+from pipelines.calendar import TradingCalendar
 
 #: The day that is served unless another is asked for.
 DAY = date(2025, 11, 3)
@@ -31,12 +34,22 @@ def instrument_id(number: int) -> str:
     return f"0190c5a2-7e00-7000-8000-{number:012d}"
 
 
+@cache
+def rises(day: date) -> bool:
+    """Whether prices rise on a day. They fall back on the next session, so days are of two kinds, and any day can be
+    followed by a copy of an earlier one of the other kind."""
+    calendar = TradingCalendar.load()
+    return len(calendar.sessions(calendar.first, day)) % 2 == 0
+
+
 def position(account: int, number: int, day: date = DAY) -> Row:
     """A position as the broker states it at the end of a day. Prices move with the day, quantities stay."""
     is_option = number % FAMILY != 0
     quantity = (account % 97 + number % 41 + 1) * (-1 if number % 5 == 3 else 1)
-    price = Decimal(number % 9_000 + account % 13 + day.toordinal() % 11) / 100 + 1
-    cost = price - Decimal(number % 50) / 100
+    step = Decimal(number % 7) / 100
+    low = Decimal(number % 9_000 + account % 13) / 100 + 1
+    price = low + step if rises(day) else low
+    cost = low - Decimal(number % 50) / 100
     multiplier = 100 if is_option else 1
     value, basis = quantity * price * multiplier, quantity * cost * multiplier
     row: Row = {
@@ -56,7 +69,7 @@ def position(account: int, number: int, day: date = DAY) -> Row:
         "unrealized_pnl": f"{value - basis:.2f}",
         "unrealized_pnl_pct": f"{(value - basis) / abs(basis) * 100:.4f}" if basis else None,
         "daily_realized_pnl": "0.00",
-        "daily_unrealized_pnl": f"{quantity * multiplier * Decimal(number % 7) / 100:.2f}",
+        "daily_unrealized_pnl": f"{quantity * multiplier * (step if rises(day) else -step):.2f}",
         "daily_unrealized_pnl_pct": "0.1234",
     }
     if is_option:

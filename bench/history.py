@@ -1,4 +1,4 @@
-"""A warehouse with years in it, made in minutes: an evening that was read and built for real, copied to other days.
+"""A warehouse with years in it, made in minutes: evenings that were read and built for real, copied to other days.
 
 Every table that a day leaves rows in is copied: dates move to the session, instants by as many days, runs and loads get
 ids of their own. So the copies have the very columns and types of what was landed, and lie in the files in date order.
@@ -7,47 +7,96 @@ ids of their own. So the copies have the very columns and types of what was land
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from assets.build import Built, build
+from bench.landing import broker
+from pipelines.calendar import TradingCalendar
+from pipelines.evening import evening
+from pipelines.settings import Settings
+from pipelines.snapshot import take_snapshot
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+
+#: The sessions of a history, from its first on.
+SESSIONS = [session.date for session in TradingCalendar.load().sessions(date(2024, 6, 3), date(2026, 6, 1))]
+#: The first evening is an opening. Those after it are of two kinds (bench/book.py), and so are the copies.
+REAL = 3
+#: So many days are committed together.
+AT_ONCE = 10
 #: Tables that have no rows of their own for each day.
 NOT_DAILY = {"raw.option_contracts", "raw.market_hours", "core.calendar", "core.period_lock"}
 
 Column = tuple[str, str]
 
 
-def run_of(con: duckdb.DuckDBPyConnection, day: date) -> tuple[str, str]:
-    """The run and the load that brought a day."""
-    row = con.execute("select run_id, _dlt_load_id from raw.extract_run where trading_date = ?", [day]).fetchone()
-    assert row
-    return row[0], row[1]
+def home(folder: Path) -> Settings:
+    """A home whose broker is on loopback, and away."""
+    return Settings(base_url="http://127.0.0.1:9", home=folder)
 
 
-def copy_day(con: duckdb.DuckDBPyConnection, day: date, before: date, targets: Iterable[tuple[date, date]]) -> None:
-    """Copy `day`, whose session before is `before`, to other sessions, each with the one before it."""
-    run_id, load_id = run_of(con, day)
+def grown(folder: Path, accounts: int, positions: int, days: int, *, published: bool = False) -> Settings:
+    """A home in `folder` that knows so many days of a book (at least three), built; published where asked."""
+    settings = home(folder)
+    for day in SESSIONS[:REAL]:
+        with broker(accounts, positions, day) as (url, _):
+            one_evening(Settings(base_url=url, home=folder), day)
+    with evening(settings) as con:
+        fill(con, REAL, days)
+        if published:
+            publish(con, settings.published, PUBLISHED_SCHEMAS)
+    return settings
+
+
+def one_evening(settings: Settings, day: date) -> Built:
+    """Land a day from the broker and build it."""
+    with evening(settings) as con:
+        assert take_snapshot(con, settings, partition=day).is_complete
+        return build(con, settings)
+
+
+def fill(con: duckdb.DuckDBPyConnection, filled: int, days: int) -> None:
+    """Copy the last two of the `filled` sessions to those after them, in turn, until there are `days` of them."""
     tables = [(name, _columns(con, name), _of_day(con, name)) for name in _tables(con)]
-    for target, target_before in targets:
-        values = {
-            "day": day,
-            "before": before,
-            "target": target,
-            "target_before": target_before,
-            "run_id": run_id,
-            "target_run_id": f"{target:%Y%m%d}T213000Z-copied00",
-            "load_id": load_id,
-            "target_load_id": f"{target:%Y%m%d}.copy",
-            "shift": target - day,
-        }
-        con.execute("begin")
-        for name, columns, condition in tables:
-            if condition:
-                moved = ", ".join(f"{_moved(name, column)} as {column[0]}" for column in columns)
-                _run(con, f"insert into {name} by name select {moved} from {name} where {condition}", values)
-        con.execute("commit")
+    for number in range(filled, days):
+        if (number - filled) % AT_ONCE == 0:
+            con.execute("begin")
+        original = filled - 2 + (number - filled) % 2
+        _copy_day(con, tables, _values(con, SESSIONS[original - 1 : original + 1], SESSIONS[number - 1 : number + 1]))
+        if (number - filled) % AT_ONCE == AT_ONCE - 1 or number == days - 1:
+            con.execute("commit")
+    con.execute("checkpoint")
+
+
+def _values(con: duckdb.DuckDBPyConnection, days: Sequence[date], targets: Sequence[date]) -> dict[str, Any]:
+    """What moves one day to another; each is given with the session before it."""
+    (before, day), (target_before, target) = days, targets
+    found = con.execute("select run_id, _dlt_load_id from raw.extract_run where trading_date = ?", [day]).fetchone()
+    assert found
+    return {
+        "day": day,
+        "before": before,
+        "target": target,
+        "target_before": target_before,
+        "run_id": found[0],
+        "target_run_id": f"{target:%Y%m%d}T213000Z-copied00",
+        "load_id": found[1],
+        "target_load_id": f"{target:%Y%m%d}.copy",
+        "shift": target - day,
+    }
+
+
+def _copy_day(
+    con: duckdb.DuckDBPyConnection, tables: Sequence[tuple[str, list[Column], str | None]], values: dict[str, Any]
+) -> None:
+    for name, columns, condition in tables:
+        if condition:
+            moved = ", ".join(f"{_moved(name, column)} as {column[0]}" for column in columns)
+            _run(con, f"insert into {name} by name select {moved} from {name} where {condition}", values)
 
 
 def _moved(table: str, column: Column) -> str:
