@@ -60,6 +60,11 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 	$(call environment,.venv-duck2,requirements/duckdb2.txt)
 	@touch $@
 
+# what the landing is measured against, apart from everything else and from each other
+.venv-peers-%/ready: requirements/peers-%.txt | $(UV_READY)
+	$(call environment,.venv-peers-$*,requirements/peers-$*.txt)
+	@touch $@
+
 # pip-audit, apart from what it looks at
 .venv-audit/ready: requirements/audit.txt | $(UV_READY)
 	$(call environment,.venv-audit,requirements/audit.txt)
@@ -97,9 +102,11 @@ format: .venv-test/ready  ## let ruff and sqlfluff put the files in order (layou
 explore: .venv-explore/ready  ## look through the published books in a browser; HOME_OF=.daybook/demo for the demo's
 	$(if $(HOME_OF),DAYBOOK_HOME=$(HOME_OF)) .venv-explore/bin/daybook explore
 
-bench: .venv/ready  ## landing and build, measured small; `python -m bench.landing --help` for full size
-	$(RUN)/python -m bench.landing --quick
-	$(RUN)/python -m bench.build --quick
+bench: .venv/ready  ## every measurement, into docs/performance.md; ARGS=--quick for a sample, AGAINST=main for what got slower
+	@$(MAKE) --no-print-directory .venv-peers-singer/ready .venv-peers-airbyte/ready || \
+	  echo "not every peer of the landing could be installed: the others are measured" >&2
+	$(RUN)/python -m bench $(ARGS)
+	$(if $(AGAINST),$(RUN)/python -m bench.compare $(AGAINST))
 
 dev: .venv/ready  ## Dagster's UI and daemon on loopback
 	$(RUN)/daybook dev
@@ -109,6 +116,8 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) requirements/audit.in -o requirements/audit.txt
 	$(COMPILE) requirements/duckdb2.in -o requirements/duckdb2.txt
+	$(COMPILE) requirements/peers-singer.in -o requirements/peers-singer.txt
+	$(COMPILE) requirements/peers-airbyte.in -o requirements/peers-airbyte.txt
 	$(COMPILE) -c requirements/pins.in pyproject.toml --group build -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra explore -o requirements/explore.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt

@@ -1,7 +1,7 @@
 """A broker on loopback with every page ready before the first request, in a process of its own that nobody pays for.
 
-Run as `python -m bench.broker ACCOUNTS POSITIONS [DAY]`: it prints one line of JSON (url, market_value) and serves
-until its standard input ends.
+Run as `python -m bench.broker ACCOUNTS POSITIONS [DAY [SECONDS]]`, SECONDS being how long each answer is held back: it
+prints one line of JSON (url, market_value) and serves until its standard input ends.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from datetime import date
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,9 +65,10 @@ class Broker(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, ready: dict[tuple[str, str | None], bytes]) -> None:
+    def __init__(self, ready: dict[tuple[str, str | None], bytes], latency: float = 0.0) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.ready = ready
+        self.latency = latency
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -81,7 +83,8 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
 
     def do_GET(self) -> None:
-        """Answer with the page that was asked for."""
+        """Answer with the page that was asked for, as late as this broker is."""
+        time.sleep(self.server.latency)
         parts = urlsplit(self.path)
         asked = parse_qs(parts.query)
         body = self.server.ready.get((parts.path, asked.get("page_token", [token(0)])[0])) or _made(parts.path, asked)
@@ -105,8 +108,9 @@ def _made(path: str, asked: dict[str, list[str]]) -> bytes:
 def main() -> None:
     """Make the pages, say where they are, serve until nobody holds the other end of standard input."""
     day = date.fromisoformat(sys.argv[3]) if len(sys.argv) > 3 else DAY
+    latency = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
     ready = replies(int(sys.argv[1]), int(sys.argv[2]), day)
-    with Broker(ready) as server:
+    with Broker(ready, latency) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         print(json.dumps({"url": url, "market_value": str(market_value(ready))}), flush=True)

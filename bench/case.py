@@ -15,7 +15,8 @@ class Figure:
     """One number that is watched from run to run: ratios within one run, for seconds are of one machine.
 
     `target` is the worst value that is good enough, None where there is none. `more_is_better` says which way is worse.
-    `noise` is how much worse, as a ratio, a later run may be before it counts as slower.
+    `noise` is how much worse, as a ratio, a later run may be before it counts as slower. `unit` is "x" for a ratio;
+    what has another is compared with runs of the same machine alone.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Figure:
     target: float | None = None
     more_is_better: bool = False
     noise: float = 1.15
+    unit: str = "x"
 
     @property
     def is_met(self) -> bool | None:
@@ -35,10 +37,11 @@ class Figure:
 @dataclass(frozen=True)
 class Case:
     """`measure` works in an empty folder, `quick` at a small size, and gives what JSON can hold; every run of it is
-    checked for what it made, not only for how long it took. `text` is its section of docs/performance.md, `figures`
-    what is compared with an earlier result."""
+    checked for what it made, not only for how long it took. It has a process of its own. `text` is its section of
+    docs/performance.md, `figures` what is compared with an earlier result, `picture` an SVG beside that page."""
 
     name: str
     measure: Callable[[Path, bool], Result]
     text: Callable[[Result], str]
     figures: Callable[[Result], list[Figure]]
+    picture: Callable[[Result], str] | None = None

@@ -1,7 +1,6 @@
-"""Four ways to land the same pages, each run in a fresh process: `python -m bench.designs NAME URL FOLDER`.
+"""Ways to land the same pages, each run in a fresh process: `python -m bench.designs NAME URL FOLDER`.
 
-Prints one line of JSON: rows and the sum of market_value as landed, CPU seconds and peak memory of the whole process,
-imports and all.
+Prints one line of JSON: the most memory that the process, or one that it started, has held.
 """
 
 from __future__ import annotations
@@ -12,18 +11,31 @@ import re
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.peers.run import airbyte, singer
+
 PAGE_SIZE = 1_000
 NUMBERS = re.compile("quantity|value|price$|cost|pnl")
-#: (rows, sum of market_value)
-Landed = tuple[int, Decimal]
 
 
-def daybook(url: str, folder: Path) -> Landed:
+def daybook(url: str, folder: Path) -> None:
     """Our own: take_snapshot() with everything on, the archive and the second read included."""
+    _daybook(url, folder, reads=2)
+
+
+def daybook_one_read(url: str, folder: Path) -> None:
+    """The same, had it taken every listing at its first word. Only the bench can ask for that."""
+    from pipelines.broker.listing import Listing
+
+    Listing._until_two_agree = lambda self: None  # type: ignore[method-assign]  # noqa: ARG005, SLF001
+    _daybook(url, folder, reads=1)
+
+
+def _daybook(url: str, folder: Path, *, reads: int) -> None:
     from pipelines.evening import evening
     from pipelines.settings import Settings
     from pipelines.snapshot import take_snapshot
@@ -32,24 +44,33 @@ def daybook(url: str, folder: Path) -> Landed:
     with evening(settings) as con:
         snapshot = take_snapshot(con, settings)
         assert snapshot.is_complete, snapshot.problems
-        return _landed(con, "raw.positions")
+        found = con.execute(
+            "select distinct reads from raw.extract_manifest where endpoint = 'positions' and run_id = ?",
+            [snapshot.run_id],
+        ).fetchall()
+        assert found == [(reads,)], found
 
 
-def rest_api_source(url: str, folder: Path) -> Landed:
+def rest_api_source(url: str, folder: Path) -> None:
     """dlt's generic REST source with its defaults: what one gets by describing the endpoints and nothing else."""
-    return _rest_api(url, folder)
+    _rest_api(url, folder)
 
 
-def rest_api_source_tuned(url: str, folder: Path) -> Landed:
+def rest_api_source_tuned(url: str, folder: Path) -> None:
     """The same, with parquet files between its steps, and those not compressed."""
     os.environ["DATA_WRITER__DISABLE_COMPRESSION"] = "true"
-    return _rest_api(url, folder, loader_file_format="parquet")
+    _rest_api(url, folder, loader_file_format="parquet")
 
 
-def _rest_api(url: str, folder: Path, **run: Any) -> Landed:
+def rest_api_source_parallelized(url: str, folder: Path) -> None:
+    """Tuned, and its accounts read by several threads."""
+    os.environ["DATA_WRITER__DISABLE_COMPRESSION"] = "true"
+    _rest_api(url, folder, parallelized=True, loader_file_format="parquet")
+
+
+def _rest_api(url: str, folder: Path, *, parallelized: bool = False, **run: Any) -> None:
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt
-    import duckdb
     from dlt.sources.rest_api import rest_api_source as source
 
     accounts = {"name": "accounts", "endpoint": {"path": "v1/accounts", "data_selector": "data"}}
@@ -60,34 +81,50 @@ def _rest_api(url: str, folder: Path, **run: Any) -> Landed:
             "data_selector": "data",
             "params": {"page_size": PAGE_SIZE, "sort_by": "SYMBOL", "sort_direction": "ASC"},
         },
+        "parallelized": parallelized,
     }
     paginator = {"type": "cursor", "cursor_path": "metadata.next_page_token", "cursor_param": "page_token"}
     config: Any = {"client": {"base_url": url, "paginator": paginator}, "resources": [accounts, positions]}
-    path = folder / "rest_api.duckdb"
     pipeline = dlt.pipeline(
-        "rest_api", destination=dlt.destinations.duckdb(str(path)), dataset_name="raw", pipelines_dir=str(folder)
+        "rest_api",
+        destination=dlt.destinations.duckdb(str(folder / "rest_api.duckdb")),
+        dataset_name="raw",
+        pipelines_dir=str(folder),
     )
     pipeline.run(source(config), **run).raise_on_failed_jobs()
-    with duckdb.connect(str(path)) as con:
-        return _landed(con, "raw.positions")
 
 
-def floor(url: str, folder: Path) -> Landed:
+def floor(url: str, folder: Path) -> None:
     """The least that could work: no dlt, no validation, no archive, one read; orjson, Arrow, one transaction."""
+    _floor(url, folder, threads=1)
+
+
+def floor_threads(url: str, folder: Path) -> None:
+    """The same with a thread for each account, so that nobody waits for an answer."""
+    _floor(url, folder, threads=20)
+
+
+def _floor(url: str, folder: Path, *, threads: int) -> None:
     import duckdb
     import httpx
     import orjson
     import pyarrow as pa
 
-    with httpx.Client(base_url=url) as client, duckdb.connect(str(folder / "floor.duckdb")) as con:
+    with httpx.Client(base_url=url) as client, ThreadPoolExecutor(threads) as pool:
         accounts = [str(row["id"]) for row in orjson.loads(client.get("/v1/accounts").content)["data"]]
-
         paths = [f"/v1/accounts/{account}/positions" for account in accounts]
-        tables = [_columns(rows) for path in paths for rows in _pages(client, path)]
-        con.register("pages", pa.concat_tables(tables, promote_options="permissive"))
-        con.execute("create schema raw")
-        con.execute("create table raw.positions as select * from pages")
-        return _landed(con, "raw.positions")
+        read = [
+            table
+            for tables in pool.map(lambda path: list(map(_columns, _pages(client, path))), paths)
+            for table in tables
+        ]
+    with duckdb.connect(str(folder / "floor.duckdb")) as con:
+        con.register("pages", pa.concat_tables(read, promote_options="permissive"))
+        con.execute("begin")
+        con.execute("create schema if not exists raw")
+        con.execute("create table if not exists raw.positions as (select * from pages) with no data")
+        con.execute("insert into raw.positions by name select * from pages")
+        con.execute("commit")
 
 
 def _pages(client: Any, path: str) -> Iterator[list[dict[str, Any]]]:
@@ -111,19 +148,25 @@ def _columns(rows: list[dict[str, Any]]) -> Any:
     return pa.table({name: each.cast(exact) if NUMBERS.search(name) else each for name, each in columns.items()})
 
 
-def _landed(con: Any, table: str) -> Landed:
-    """What is in the table: the sum as exact text, whatever type the design made of the column."""
-    rows, value = con.execute(
-        f"select count(*), cast(sum(cast(market_value as decimal(28, 10))) as varchar) from {table}"
-    ).fetchone()
-    return int(rows), Decimal(value)
+@dataclass(frozen=True)
+class Design:
+    """A way to land: `file` in its folder then has raw.positions. `like` names the design that has the same folder."""
+
+    land: Callable[[str, Path], None]
+    file: str
+    like: str
 
 
-DESIGNS: dict[str, Callable[[str, Path], Landed]] = {
-    "daybook": daybook,
-    "rest_api_source": rest_api_source,
-    "rest_api_source, tuned": rest_api_source_tuned,
-    "floor": floor,
+DESIGNS = {
+    "daybook": Design(daybook, "warehouse.duckdb", "daybook"),
+    "daybook, one read": Design(daybook_one_read, "warehouse.duckdb", "daybook"),
+    "rest_api_source": Design(rest_api_source, "rest_api.duckdb", "rest_api_source"),
+    "rest_api_source, tuned": Design(rest_api_source_tuned, "rest_api.duckdb", "rest_api_source, tuned"),
+    "rest_api_source, parallelized": Design(rest_api_source_parallelized, "rest_api.duckdb", "rest_api_source, tuned"),
+    "floor": Design(floor, "floor.duckdb", "floor"),
+    "floor, threads": Design(floor_threads, "floor.duckdb", "floor"),
+    "singer": Design(singer, "singer.duckdb", "singer"),
+    "airbyte": Design(airbyte, "airbyte.duckdb", "airbyte"),
 }
 
 
@@ -146,8 +189,9 @@ def cpu() -> float:
 def main() -> None:
     """Run one design and report."""
     name, url, folder = sys.argv[1:4]
-    rows, value = DESIGNS[name](url, Path(folder))
-    print(json.dumps({"rows": rows, "market_value": str(value), "cpu": cpu(), "peak_mb": peak_mb()}), flush=True)
+    DESIGNS[name].land(url, Path(folder))
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(json.dumps({"peak_mb": max(peak_mb(), children)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,40 +1,58 @@
-"""How fast 200,000 positions are landed, and with how much memory, beside dlt's own REST source on the same pages.
+"""How fast positions are landed, and with how much memory, beside others on the same pages.
 
-`python -m bench.landing --help` names the sizes. Every design runs in a fresh process; rounds are interleaved, so that
-a slow minute of the machine hits them all. Without `--quick` the result goes to bench/results/landing.json and
-docs/performance.md.
+Every design first lands the day before in a folder of its own, which is what its first evening costs. Each later run
+gets a copy of that folder and lands the next day, in a fresh process; rounds are interleaved, so that a slow minute of
+the machine hits them all. What was landed is counted and summed.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
-from statistics import median
-from tempfile import TemporaryDirectory
-from typing import Any
+from pathlib import Path
+
+import duckdb
 
 from bench.book import DAY
+from bench.case import Case, Figure, Result
 from bench.designs import DESIGNS
-from bench.report import machine, table, write
+from bench.landing_text import text
+from bench.peers.run import PEERS, installed, versions
+from bench.turns import Run, medians, rounds, spent
 
-#: It takes minutes a run, so fewer rounds of it will do.
-SLOW = "rest_api_source"
-OURS = "daybook"
-
-Run = dict[str, float]
+BEFORE = date(2025, 10, 31)
+#: Each takes minutes, so one round of them will do.
+SLOW = ("rest_api_source", *PEERS)
+#: Seconds that an answer takes to come, and who is measured then.
+LATENCIES = {
+    0.0: ["daybook", "daybook, one read", "rest_api_source, tuned", "floor", *SLOW],
+    0.02: [
+        "daybook",
+        "daybook, one read",
+        "rest_api_source, tuned",
+        "rest_api_source, parallelized",
+        "floor",
+        "floor, threads",
+        *SLOW,
+    ],
+}
+COUNTED = """
+    select count(*), cast(sum(cast(market_value as decimal(28, 10))) as varchar)
+    from raw.positions where cast(closing_price_date as varchar) = ?
+"""
 
 
 @contextmanager
-def broker(accounts: int, positions: int, day: date = DAY) -> Iterator[tuple[str, Decimal]]:
+def broker(accounts: int, positions: int, day: date = DAY, latency: float = 0.0) -> Iterator[tuple[str, Decimal]]:
     """The stand-in broker in a process of its own: its address, and the sum of market_value that it serves."""
-    command = [sys.executable, "-m", "bench.broker", str(accounts), str(positions), str(day)]
+    command = [sys.executable, "-m", "bench.broker", str(accounts), str(positions), str(day), str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdin
@@ -45,110 +63,99 @@ def broker(accounts: int, positions: int, day: date = DAY) -> Iterator[tuple[str
             process.stdin.close()
 
 
-def measure(design: str, url: str, rows: int, value: Decimal) -> Run:
-    """One run of one design, checked against what was served. Wall seconds are of the whole process."""
-    with TemporaryDirectory(prefix="bench-") as folder:
-        began = time.perf_counter()
-        command = [sys.executable, "-m", "bench.designs", design, url, folder]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        wall = time.perf_counter() - began
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert said["rows"] == rows, (design, said)
-    assert Decimal(said["market_value"]) == value, (design, said)
-    return {"wall": wall, "cpu": said["cpu"], "peak_mb": said["peak_mb"]}
+class Landing:
+    """The designs that are compared, each with its folder of the evening before."""
+
+    def __init__(self, folder: Path, accounts: int, positions: int, peers: Iterable[str]) -> None:
+        self.folder = folder
+        self.size = accounts, positions
+        self.designs = [name for name in DESIGNS if name not in PEERS or name in peers]
+
+    def first(self) -> dict[str, Run]:
+        """What the first evening of each costs: the day before, into nothing."""
+        with broker(*self.size, BEFORE) as (url, value):
+            return {
+                name: self._land(name, url, value, BEFORE, self._made(name))
+                for name in self.designs
+                if DESIGNS[name].like == name
+            }
+
+    def later(self, latency: float, usual: int) -> dict[str, list[Run]]:
+        """The evening after it, round after round."""
+        designs = [name for name in LATENCIES[latency] if name in self.designs]
+        runs: dict[str, list[Run]] = {name: [] for name in designs}
+        with broker(*self.size, DAY, latency) as (url, value):
+            for number in range(usual):
+                for name in designs:
+                    if number == 0 or name not in SLOW:
+                        runs[name].append(self._land(name, url, value, DAY, self._copy(name)))
+        return runs
+
+    def _made(self, name: str) -> Path:
+        made = self.folder / name
+        made.mkdir()
+        return made
+
+    def _copy(self, name: str) -> Path:
+        copy = self.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.folder / DESIGNS[name].like, copy)
+        os.sync()  # so that no design pays for what was just copied
+        return copy
+
+    def _land(self, name: str, url: str, value: Decimal, day: date, folder: Path) -> Run:
+        run, said = spent([sys.executable, "-m", "bench.designs", name, url, str(folder)])
+        run |= json.loads(said.splitlines()[-1])
+        with duckdb.connect(str(folder / DESIGNS[name].file), read_only=True) as con:
+            found = con.execute(COUNTED, [day.isoformat()]).fetchone()
+        accounts, positions = self.size
+        assert found, name
+        assert (found[0], Decimal(found[1])) == (accounts * positions, value), (name, found)
+        print(f"  {name:<30}{run['wall']:7.2f} s wall {run['cpu']:7.2f} s cpu {run['peak_mb']:7.0f} MB", flush=True)
+        return run
 
 
-def measure_all(accounts: int, positions: int, rounds: int, slow_rounds: int) -> dict[str, list[Run]]:
-    """Every design, round after round."""
-    runs: dict[str, list[Run]] = {design: [] for design in DESIGNS}
-    with broker(accounts, positions) as (url, value):
-        for number in range(rounds):
-            for design in DESIGNS:
-                if design == SLOW and number >= slow_rounds:
-                    continue
-                run = measure(design, url, accounts * positions, value)
-                runs[design].append(run)
-                print(
-                    f"{design:<24}{run['wall']:8.2f} s wall {run['cpu']:8.2f} s cpu {run['peak_mb']:7.0f} MB",
-                    flush=True,
-                )
-    return runs
-
-
-def summary(runs: dict[str, list[Run]], rows: int) -> dict[str, dict[str, float]]:
-    """Medians by design, rows per second, and how many times daybook's rows per second and memory that is."""
-    medians = {design: {name: median(run[name] for run in each) for name in each[0]} for design, each in runs.items()}
-    ours = medians[OURS]
+def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
+    """First evenings, then later ones at each latency. A quick run is without the peers: they are slow to start."""
+    accounts, positions, usual = (1, 2_000, 1) if quick else (20, 10_000, rounds(5))
+    peers = {} if quick else {peer: versions(peer) if installed(peer) else None for peer in PEERS}
+    landing = Landing(folder, accounts, positions, [peer for peer, found in peers.items() if found])
+    first = landing.first()
+    runs = {f"{latency * 1000:.0f} ms": landing.later(latency, usual) for latency in LATENCIES}
     return {
-        design: {
-            **{name: round(value, 2) for name, value in each.items()},
-            "runs": len(runs[design]),
-            "rows_per_second": round(rows / each["wall"]),
-            "daybook_is_faster": round(each["wall"] / ours["wall"], 2),
-            "daybook_is_cheaper": round(each["cpu"] / ours["cpu"], 2),
-            "daybook_uses_memory": round(ours["peak_mb"] / each["peak_mb"], 2),
-        }
-        for design, each in medians.items()
-    }
-
-
-def text(result: dict[str, Any]) -> str:
-    """The section of docs/performance.md."""
-    rows = [
-        [
-            design,
-            f"{each['rows_per_second']:,}",
-            f"{each['wall']:.1f}",
-            f"{each['cpu']:.1f}",
-            f"{each['peak_mb']:,.0f}",
-            f"{each['daybook_is_faster']:.1f} x",
-            f"{each['daybook_is_cheaper']:.1f} x",
-            str(each["runs"]),
-        ]
-        for design, each in result["designs"].items()
-    ]
-    heads = ["design", "rows/s", "wall s", "cpu s", "peak MB", "daybook is faster", "in cpu", "runs"]
-    return "\n".join(
-        [
-            "## Landing",
-            "",
-            f"{result['accounts']} accounts with {result['positions']:,} positions each, from a broker on loopback",
-            "whose pages of 1,000 rows were ready before the first request. Each design runs in a fresh process,",
-            "imports included; rounds are interleaved, figures are medians. What daybook does and the others don't: it",
-            "validates every row, proves every listing whole, reads it a second time, archives every page, lands exact",
-            "decimals, reads the other endpoints, and can be killed at any moment.",
-            "",
-            *table(heads, rows),
-            "",
-            "*rest_api_source* is dlt's own generic source with its defaults; *tuned* puts uncompressed parquet",
-            "between its steps; *floor* is orjson and Arrow into DuckDB, without dlt, validation, archive or second",
-            "read: the least that could work.",
-        ]
-    )
-
-
-def main() -> None:
-    """Measure and report."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="4 accounts x 2,000, one round, nothing written")
-    parser.add_argument("--accounts", type=int, default=20)
-    parser.add_argument("--positions", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--slow-rounds", type=int, default=1, help="rounds of rest_api_source with its defaults")
-    said = parser.parse_args()
-    accounts, positions, rounds = (4, 2_000, 1) if said.quick else (said.accounts, said.positions, said.rounds)
-    runs = measure_all(accounts, positions, rounds, min(said.slow_rounds, rounds))
-    result = {
-        "machine": machine(),
         "accounts": accounts,
         "positions": positions,
-        "designs": summary(runs, accounts * positions),
+        "peers": peers,
+        "first": first,
+        "medians": {latency: {name: medians(each) for name, each in of.items()} for latency, of in runs.items()},
         "runs": runs,
     }
-    print(text(result))
-    if not said.quick:
-        write("landing", result, text(result))
 
 
-if __name__ == "__main__":
-    main()
+def figures(result: Result) -> list[Figure]:
+    """How many times as long as daybook others take, and daybook as long as the floor."""
+    near, far = result["medians"]["0 ms"], result["medians"]["20 ms"]
+    ours, once = near["daybook"]["wall"], near["daybook, one read"]["wall"]
+    tuned, tuned_far = near["rest_api_source, tuned"]["wall"], far["rest_api_source, tuned"]["wall"]
+    parallel, once_far = far["rest_api_source, parallelized"]["wall"], far["daybook, one read"]["wall"]
+    return [
+        _faster("rest_api_source with its defaults / daybook", near["rest_api_source"]["wall"] / ours, 25),
+        _faster("rest_api_source tuned / daybook", tuned / ours, 3),
+        _faster("rest_api_source tuned / daybook, 20 ms", tuned_far / far["daybook"]["wall"], 6),
+        Figure("daybook with one read / floor", once / near["floor"]["wall"], 1.6),
+        _faster("rest_api_source with its defaults / daybook with one read", near["rest_api_source"]["wall"] / once),
+        _faster("rest_api_source tuned / daybook with one read", tuned / once),
+        _faster("rest_api_source tuned / daybook with one read, 20 ms", tuned_far / once_far),
+        _faster("rest_api_source parallelized / daybook, 20 ms", parallel / far["daybook"]["wall"]),
+        *(_faster(f"{peer} / daybook", near[peer]["wall"] / ours) for peer in PEERS if peer in near),
+        Figure("daybook / daybook with one read", ours / once),
+        Figure("daybook with one read / floor, CPU", near["daybook, one read"]["cpu"] / near["floor"]["cpu"]),
+        Figure("peak memory of daybook", near["daybook"]["peak_mb"], unit="MB"),
+    ]
+
+
+def _faster(name: str, times: float, target: float | None = None) -> Figure:
+    return Figure(name, times, target, more_is_better=True)
+
+
+CASE = Case("landing", measure, text, figures)

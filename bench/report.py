@@ -1,27 +1,34 @@
-"""Where measurements go: bench/results/NAME.json, and the section of docs/performance.md of that name."""
+"""docs/performance.md: what was measured, on what, and which targets are met. Numbers come from results alone."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.case import Figure
+    from bench.kept import Kept
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
-TOP = """# Performance
-
-Measured by `bench/` and written by it: `python -m bench.landing` and `python -m bench.build` in the runtime environment
-(`make bench` is a small sample of both). Seconds are of one machine; the ratios are the point.
+PICTURE = ROOT / "docs" / "performance.svg"
+WIDTH = 120
+TOP = """
+Measured by `make bench`, and written by it: each case builds its own server and data, runs what it compares in turn
+and several times, and checks what every run has made. It runs in the runtime environment. Seconds are of one machine;
+the ratios, taken within one run, are the point. `python -m bench.compare REVISION` says what got slower since then.
 """
 
 
 def machine() -> dict[str, str]:
     """What was measured on, and with which versions."""
-    packages = {name: version(name) for name in ("dlt", "duckdb", "pyarrow", "pydantic", "httpx")}
+    packages = {name: version(name) for name in ("dlt", "duckdb", "pyarrow", "pydantic", "httpx", "dagster")}
     return {
         # a machine that does something else as well makes wall seconds mean little; CPU seconds still tell
         "load": f"{os.getloadavg()[1]:.1f}",
@@ -49,15 +56,41 @@ def table(heads: list[str], rows: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (heads, rule, *rows)]
 
 
-def write(name: str, result: dict[str, Any], text: str) -> None:
-    """Keep a result, and put its text in the place of the section that it replaces."""
-    results = ROOT / "bench" / "results"
-    results.mkdir(exist_ok=True)
-    (results / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-    of = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
-    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    section = f"{begin}\n{text}\n\nMachine: {of}.\n{end}\n"
-    whole = DOCUMENT.read_text() if DOCUMENT.exists() else TOP
-    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}\n", re.DOTALL)
-    whole = pattern.sub(lambda _: section, whole) if pattern.search(whole) else f"{whole}\n{section}"
-    DOCUMENT.write_text(whole)
+def prose(text: str) -> list[str]:
+    """A paragraph in lines."""
+    return wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def amount(figure: Figure, value: float) -> str:
+    """A figure's value or target as people read it."""
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:,.{digits}f} {figure.unit}"
+
+
+def document(kept: Sequence[Kept], sections: Iterable[str]) -> str:
+    """The page: every target first, then a section for each case."""
+    told = ("\n".join([section, "", *prose(_measured(each))]) for each, section in zip(kept, sections, strict=True))
+    return "\n".join(["# Performance", TOP, "## Targets", "", *_targets(kept), "", "\n\n".join(told), ""])
+
+
+def _measured(kept: Kept) -> str:
+    return f"Measured {kept.date}: {', '.join(f'{key} {value}' for key, value in kept.machine.items())}."
+
+
+def _targets(kept: Iterable[Kept]) -> list[str]:
+    rows = [
+        [
+            f"{each.name}: {figure.name}",
+            amount(figure, figure.value),
+            f"{'at least' if figure.more_is_better else 'at most'} {amount(figure, figure.target)}",
+            "yes" if figure.is_met else "**no**",
+        ]
+        for each in kept
+        for figure in each.figures
+        if figure.target is not None
+    ]
+    return table(["", "measured", "target", "met"], rows)
+
+
+def write(name: str, result: object, text: str) -> None:
+    """Until bench/build.py is a case."""
