@@ -1,187 +1,130 @@
-"""Whether one more day costs the same after a month and after a year of history, and what building it all anew costs.
+"""Whether one more day costs the same after a month and after a year of history, and how far that is from the least.
 
-`python -m bench.build --help` names the sizes. The first two evenings are read from a broker on loopback and built; the
-second is copied to the sessions that follow (bench/history.py), until one more evening is landed and built, and timed.
-Without `--quick` the result goes to bench/results/build.json and docs/performance.md.
+An evening is landed and built on a warehouse that grows (bench/history.py). The least that could do, beside it in the
+same warehouse (bench/limit.py): DuckDB reads the rows that the day is made of and writes as many as the build does.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
-from operator import itemgetter
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from statistics import median
 from typing import Any
 
 import duckdb
 
 from assets.build import build
+from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
-from bench.history import copy_day
+from bench.history import REAL, SESSIONS, fill, grown
 from bench.landing import broker
-from bench.report import machine, table, write
-from pipelines.calendar import TradingCalendar
+from bench.limit import Limit
+from bench.report import table
+from bench.statements import statements
+from bench.turns import Run, medians, rounds
 from pipelines.evening import evening
 from pipelines.settings import Settings
 from pipelines.snapshot import take_snapshot
-from pipelines.warehouse import tables
-
-FIRST, LAST = date(2024, 6, 3), date(2026, 6, 1)
-
-Timing = dict[str, float]
 
 
-class Warehouse:
-    """One home whose history grows; `accounts` and `positions` say how large an evening is."""
-
-    def __init__(self, home: Path, accounts: int, positions: int) -> None:
-        self.home = home
-        self.size = (accounts, positions)
-        self.sessions = [session.date for session in TradingCalendar.load().sessions(FIRST, LAST)]
-        self.filled = 0
-
-    def one_more(self) -> Timing:
-        """Land and build the next session: seconds for each, and what the build's statements took."""
-        day = self.sessions[self.filled]
-        with broker(*self.size, day) as (url, _):
-            settings = Settings(base_url=url, home=self.home)
-            with evening(settings) as con, statements() as spent:
-                began = time.perf_counter()
-                assert take_snapshot(con, settings, partition=day).is_complete
-                landed, before = time.perf_counter(), cpu()
-                built = build(con, settings)
-                done, after = time.perf_counter(), cpu()
-                assert built.spans == [(day, day)], built
-                self._check(con, day)
-        self.filled += 1
-        took = {"land": landed - began, "build": done - landed, "build_cpu": after - before}
-        return took | {f"of {name}": each for name, each in spent.items()}
-
-    def fill(self, history: int) -> None:
-        """Copy the last session to those after it, until there are `history` of them."""
-        with duckdb.connect(str(self.home / "warehouse.duckdb")) as con:
-            con.execute("set global timezone = 'UTC'")
-            targets = [(self.sessions[number], self.sessions[number - 1]) for number in range(self.filled, history)]
-            copy_day(con, self.sessions[self.filled - 1], self.sessions[self.filled - 2], targets)
-        self.filled = max(self.filled, history)
-
-    def rebuild(self, days: int) -> float:
-        """Seconds that it takes to build the last `days` sessions anew."""
-        settings = Settings(base_url="http://127.0.0.1:9", home=self.home)
+def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
+    """Grow one warehouse to each length of history, and add days to it there."""
+    accounts, positions = (2, 1_000) if quick else (20, 10_000)
+    settings, known = grown(folder, accounts, positions, REAL), REAL
+    days: dict[str, Any] = {}
+    for length in [4, 8] if quick else [25, 100, 250]:
         with evening(settings) as con:
-            began = time.perf_counter()
-            build(con, settings, from_date=self.sessions[self.filled - days], to_date=self.sessions[self.filled - 1])
-            return time.perf_counter() - began
-
-    def _check(self, con: duckdb.DuckDBPyConnection, day: date) -> None:
-        accounts, positions = self.size
-        found = con.execute("select count(*) from pnl.position_daily where trading_date = ?", [day]).fetchone()
-        assert found == (accounts * positions,), found
-        known = con.execute("select count(distinct trading_date) from pnl.account_daily").fetchone()
-        assert known == (self.filled + 1,), known
+            fill(con, known, length)
+        times = rounds(1 if quick else 3)
+        days[str(length)] = _more_days(settings, (accounts, positions), range(length, length + times))
+        known = max(known, length) + times
+    return {"accounts": accounts, "positions": positions, "days": days, "peak_mb": peak_mb()}
 
 
-@contextmanager
-def statements() -> Iterator[dict[str, float]]:
-    """Seconds spent in the statements of a build, by the table that they write."""
-    spent: dict[str, float] = defaultdict(float)
-    real = tables.run
-
-    def timed(con: Any, statement: str, values: Any = None) -> Any:
-        began = time.perf_counter()
-        try:
-            return real(con, statement, values)
-        finally:
-            spent[_what(statement)] += time.perf_counter() - began
-
-    tables.run = timed
-    try:
-        yield spent
-    finally:
-        tables.run = real
+def _more_days(settings: Settings, size: tuple[int, int], numbers: range) -> dict[str, Any]:
+    """Each of these sessions landed and built, with the limit beside it; who goes first takes turns."""
+    runs: list[Run] = []
+    for number in numbers:
+        day = SESSIONS[number]
+        with broker(*size, day) as (url, _), evening(settings) as con:
+            reading = Settings(base_url=url, home=settings.home)
+            assert take_snapshot(con, reading, partition=day).is_complete
+            limit = Limit(con, SESSIONS[number - 1], day)
+            runs.append(_in_turn(con, settings, limit, number))
+            _check(con, number, size[0] * size[1])
+            limit.check()
+    made = medians(runs)
+    ratio = median(run["build"] / run["limit"] for run in runs)
+    ratio_cpu = median(run["build_cpu"] / run["limit_cpu"] for run in runs)
+    return {**made, "ratio": ratio, "ratio_cpu": ratio_cpu, "gigabytes": settings.warehouse.stat().st_size / 2**30}
 
 
-def _what(statement: str) -> str:
-    words = statement.split()
-    after = ("table", "into", "from", "update")
-    return next((f"{words[0]} {words[at + 1]}" for at, word in enumerate(words[:-1]) if word in after), words[0])
+def _in_turn(con: duckdb.DuckDBPyConnection, settings: Settings, limit: Limit, number: int) -> Run:
+    run: Run = {}
+    with statements() as spent:
+        works = {"build": lambda: build(con, settings), "limit": limit.run}
+        for name in list(works)[:: 1 if number % 2 else -1]:
+            run |= _timed(name, works[name])
+    return run | {f"of {name}": each for name, each in spent.items()}
 
 
-def measure(home: Path, accounts: int, positions: int, history: list[int], again: int) -> dict[str, Any]:
-    """Grow one warehouse to each length of history and time one more day there; then build the last days `again`."""
-    warehouse = Warehouse(home, accounts, positions)
-    warehouse.one_more()
-    warehouse.one_more()
-    days: dict[str, Timing] = {}
-    for length in history:
-        began = time.perf_counter()
-        warehouse.fill(length)
-        print(f"{length} days of history after {time.perf_counter() - began:.0f} s", flush=True)
-        # the better of two: what else the machine did in the meantime is not the question
-        day = min((warehouse.one_more() for _ in range(2)), key=itemgetter("build_cpu"))
-        day["gigabytes"] = (home / "warehouse.duckdb").stat().st_size / 2**30
-        days[str(length)] = day
-        print(
-            f"  one more: {day['land']:.2f} s landed, {day['build']:.2f} s built, {day['gigabytes']:.1f} GB", flush=True
-        )
-    rebuild = warehouse.rebuild(again)
-    print(f"  {again} days anew: {rebuild:.1f} s", flush=True)
-    return {"days": days, "days_anew": again, "rebuild": rebuild, "peak_mb": peak_mb()}
+def _timed(name: str, work: Callable[[], Any]) -> Run:
+    began, before = time.perf_counter(), cpu()
+    work()
+    return {name: time.perf_counter() - began, f"{name}_cpu": cpu() - before}
 
 
-def text(result: dict[str, Any]) -> str:
+def _check(con: duckdb.DuckDBPyConnection, number: int, rows: int) -> None:
+    """The day is there, whole and known, like every day before it."""
+    found = con.execute(
+        "select count(*), count(total_pnl) from pnl.position_daily where trading_date = ?", [SESSIONS[number]]
+    ).fetchone()
+    assert found == (rows, rows), found
+    known = con.execute("select count(*), count(distinct status), any_value(status) from quality.day").fetchone()
+    assert known == (number + 1, 1, "COMPLETE"), known
+
+
+def text(result: Result) -> str:
     """The section of docs/performance.md."""
-    days = result["days"]
-    first = next(iter(days.values()))
     rows = [
         [
             f"{length} days",
-            f"{each['land']:.1f}",
             f"{each['build']:.2f}",
+            f"{each['limit']:.2f}",
+            f"{each['ratio']:.1f} x",
             f"{each['build_cpu']:.2f}",
-            f"{each['build_cpu'] / first['build_cpu']:.2f} x",
+            f"{each['limit_cpu']:.2f}",
+            f"{each['ratio_cpu']:.1f} x",
             f"{each['gigabytes']:.1f}",
         ]
-        for length, each in days.items()
+        for length, each in result["days"].items()
     ]
+    heads = ["history", "build s", "limit s", "", "build cpu s", "limit cpu s", "", "warehouse GB"]
     return "\n".join(
         [
-            "## Build",
+            "## One day's P&L",
             "",
-            f"One more evening of {result['accounts']} accounts with {result['positions']:,} positions each, landed",
-            "and built on top of more and more history, in one run; the better of two evenings.",
+            f"One more evening of {result['accounts']} accounts with {result['positions']:,} positions each, built on",
+            "top of more and more history. *limit* is the least that DuckDB could do, in the same warehouse and in",
+            "turn with the build: it reads every column of the day's positions, of those of the day before, and of a",
+            "day of P&L, writes as many rows of the same columns as the build does to tables of their own, and",
+            "commits. It joins nothing and computes nothing. Medians.",
             "",
-            *table(["history", "land s", "build s", "build cpu s", "cpu, relative", "warehouse GB"], rows),
-            "",
-            f"The last {result['days_anew']} days built anew, in one transaction: {result['rebuild']:.1f} s.",
+            *table(heads, rows),
         ]
     )
 
 
-def main() -> None:
-    """Measure and report."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="4 accounts x 500, up to 30 days, nothing written")
-    parser.add_argument("--accounts", type=int, default=20)
-    parser.add_argument("--positions", type=int, default=10_000)
-    parser.add_argument("--history", default="25,100,250", help="days of history, ascending")
-    parser.add_argument("--again", type=int, default=5, help="days to build anew at the end: memory grows with them")
-    parser.add_argument("--folder", help="where the warehouse may lie: a year of 200,000 positions a day needs 30 GB")
-    said = parser.parse_args()
-    accounts, positions = (4, 500) if said.quick else (said.accounts, said.positions)
-    history = [5, 10, 30] if said.quick else [int(each) for each in said.history.split(",")]
-    with TemporaryDirectory(prefix="bench-", dir=said.folder) as folder:
-        result = measure(Path(folder), accounts, positions, history, said.again)
-    result = {"machine": machine(), "accounts": accounts, "positions": positions, **result}
-    print(text(result))
-    if not said.quick:
-        write("build", result, text(result))
+def figures(result: Result) -> list[Figure]:
+    """That it stays flat, and how far it is from the limit."""
+    days = list(result["days"].values())
+    return [
+        Figure("the longest history against the shortest, cpu", days[-1]["build_cpu"] / days[0]["build_cpu"], 1.3),
+        Figure("build against its limit", max(each["ratio"] for each in days), 3.0),
+        Figure("build against its limit, cpu", max(each["ratio_cpu"] for each in days), 3.0),
+        Figure("peak memory", result["peak_mb"], unit="MB"),
+    ]
 
 
-if __name__ == "__main__":
-    main()
+CASE = Case("build", measure, text, figures)
