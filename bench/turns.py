@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
+from tempfile import TemporaryFile
 
 #: Set by `python -m bench --rounds N`: how often a case runs each of the things that it compares.
 ROUNDS = "DAYBOOK_BENCH_ROUNDS"
@@ -22,17 +23,22 @@ def rounds(usual: int) -> int:
 def spent(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[Run, str]:
     """Run a process to its end: its wall and CPU seconds, those of its own children included, and what it said.
 
-    Raises RuntimeError where it fails.
+    Raises RuntimeError where it fails, with the last words of it.
     """
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env) as process,
+    ):
         assert process.stdout
         said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - began
-    if process.returncode:
-        raise RuntimeError(f"`{' '.join(command)}` ended with {process.returncode}: {said[-500:]}")
+        if process.returncode:
+            errors.seek(0)
+            last = (said + errors.read())[-2_000:]
+            raise RuntimeError(f"`{' '.join(command)}` ended with {process.returncode}: {last}")
     return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime}, said
 
 

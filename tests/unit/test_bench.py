@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from bench import compare
 from bench.case import Case, Figure, Result
+from bench.cases import CASES, case
+from bench.endofday import bars, draw
 from bench.kept import NotAResult, keep, parse, read
 from bench.report import document
+from bench.traced import Trace
+from bench.turns import ROUNDS, rounds, spent
 
 MACHINE = {"cpus": "2", "cpu": "some", "memory": "4 GB", "python": "3.11.7"}
 
@@ -145,3 +152,76 @@ def test_the_page_begins_with_every_target_and_says_which_is_met(tmp_path: Path)
     assert "| landing: rest / daybook | 3.00 x | at least 25.0 x | **no** |" in page
     assert "without a target" not in page
     assert page.index("## Targets") < page.index("## landing") < page.index("Measured 2026-01-02 03:04 UTC: cpus 2")
+
+
+def test_a_process_that_fails_is_named_with_its_last_words() -> None:
+    with pytest.raises(RuntimeError, match=r"ended with 3: so it was"):
+        spent([sys.executable, "-c", "import sys; print('so it was', file=sys.stderr); sys.exit(3)"])
+
+
+def test_what_a_process_took_includes_its_children() -> None:
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    run, said = spent(
+        [
+            sys.executable,
+            "-c",
+            f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}]); print('done')",
+        ]
+    )
+    assert said == "done\n"
+    assert run["wall"] > 0.3
+    assert run["cpu"] > 0.3
+
+
+def test_rounds_are_as_asked_for_and_else_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ROUNDS, raising=False)
+    assert rounds(5) == 5
+    monkeypatch.setenv(ROUNDS, "2")
+    assert rounds(5) == 2
+
+
+EVENING: Result = {
+    "accounts": 2,
+    "positions": 1_000,
+    "eod": {"wall": 10.0, "cpu": 9.0},
+    "steps": {"sync": 4.0, "build <all>": 3.0},
+    "parts": {"sync": {"read": 2.5, "a moment": 0.01, "load": 1.0}, "build <all>": {}},
+}
+
+
+def test_an_evening_is_told_in_bars_that_follow_each_other_up_to_its_end() -> None:
+    told = [(bar.name, bar.began, bar.seconds, bar.is_part) for bar in bars(EVENING)]
+    assert told == [
+        ("sync", 0.0, 4.0, False),
+        ("read", 0.0, 2.5, True),
+        ("load", 2.5, 1.0, True),
+        ("the rest", 3.5, 0.5, True),
+        ("build <all>", 4.0, 3.0, False),
+        ("what Dagster adds", 7.0, 3.0, False),
+    ]
+
+
+def test_the_picture_is_well_formed_and_its_words_are_text() -> None:
+    drawn = ElementTree.fromstring(draw(EVENING))  # noqa: S314  (our own)
+    space = "{http://www.w3.org/2000/svg}"
+    words = [each.text for each in drawn.iter(f"{space}text")]
+    assert {"One evening: 2 accounts x 1,000 positions, 10.0 s", "sync", "build <all>", "2.50", "10 s"} <= set(words)
+    wide = [float(each.attrib["width"]) for each in drawn.iter(f"{space}rect")]
+    assert wide[4] / wide[0] == pytest.approx(3 / 4, abs=0.01)
+
+
+def test_a_trace_counts_what_is_called_within_a_part_once() -> None:
+    trace = Trace()
+    inner = trace.timed("inner", lambda: time.sleep(0.02))
+    outer = trace.timed("outer", lambda: inner())
+    by_table = trace.timed(None, lambda _con, _table: None)
+    with trace.step("build"):
+        outer()
+        by_table("con", "pnl.period")
+    assert list(trace.parts["build"]) == ["outer", "pnl.period"]
+    assert trace.steps["build"] >= trace.parts["build"]["outer"] >= 0.02
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_goes_by_its_name(name: str) -> None:
+    assert case(name).name == name
