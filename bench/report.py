@@ -90,7 +90,3 @@ def _targets(kept: Iterable[Kept]) -> list[str]:
         if figure.target is not None
     ]
     return table(["", "measured", "target", "met"], rows)
-
-
-def write(name: str, result: object, text: str) -> None:
-    """Until bench/build.py is a case."""
