@@ -102,11 +102,10 @@ format: .venv-test/ready  ## let ruff and sqlfluff put the files in order (layou
 explore: .venv-explore/ready  ## look through the published books in a browser; HOME_OF=.daybook/demo for the demo's
 	$(if $(HOME_OF),DAYBOOK_HOME=$(HOME_OF)) .venv-explore/bin/daybook explore
 
-bench: .venv/ready  ## every measurement, into docs/performance.md; ARGS=--quick for a sample, AGAINST=main for what got slower
+bench: .venv/ready  ## every measurement, into docs/performance.md; ARGS=--quick for a sample, ARGS='--against REVISION'
 	@$(MAKE) --no-print-directory .venv-peers-singer/ready .venv-peers-airbyte/ready || \
 	  echo "not every peer of the landing could be installed: the others are measured" >&2
 	$(RUN)/python -m bench $(ARGS)
-	$(if $(AGAINST),$(RUN)/python -m bench.compare $(AGAINST))
 
 dev: .venv/ready  ## Dagster's UI and daemon on loopback
 	$(RUN)/daybook dev
