@@ -26,7 +26,6 @@ DLT_SETTINGS = {
     "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
     "DATA_WRITER__DISABLE_COMPRESSION": "true",
     "RESTORE_FROM_DESTINATION": "false",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
     "LOAD__DELETE_COMPLETED_JOBS": "true",
 }
 PENDING_ATTEMPTS = 3
@@ -40,9 +39,11 @@ def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
     os.environ.update(DLT_SETTINGS)
     import dlt
 
+    from pipelines.warehouse.destination import Warehouse
+
     pipeline: Pipeline = dlt.pipeline(
         pipeline_name="daybook",
-        destination=dlt.destinations.duckdb(con),
+        destination=Warehouse(con, destination_name="duckdb"),
         dataset_name="raw",
         pipelines_dir=str(folder),
     )

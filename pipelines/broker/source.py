@@ -104,13 +104,11 @@ def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltRe
     import dlt
 
     def rows() -> Iterator[Any]:
-        table = pa.concat_tables(batches)
+        table = _once(pa.concat_tables(batches), key)
         batches.clear()
         yield table
         del table
 
-    # dlt looks for staged rows of the same key before it merges them. That is dear and has to be: rows of a load that
-    # was killed after their commit are staged a second time.
     resource: DltResource = dlt.resource(
         rows,
         name=name,
@@ -118,3 +116,12 @@ def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltRe
         primary_key=list(key),
     )
     return resource
+
+
+def _once(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    """The table with the first row of each key: two requests of one run may bring the same contract or event."""
+    if table.group_by(key).aggregate([]).num_rows == table.num_rows:
+        return table
+    numbered = table.append_column("_row", pa.array(range(table.num_rows)))
+    first = numbered.group_by(key).aggregate([("_row", "min")])["_row_min"]
+    return table.take(first.sort())

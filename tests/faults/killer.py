@@ -51,7 +51,7 @@ def _points() -> dict[str, Point]:
         made[f"before {called}"] = Point(module, name, "before", **more)
 
     http, archive, pipeline = "pipelines.broker.http", "pipelines.archive", "dlt.pipeline.pipeline"
-    job = "dlt.destinations.impl.duckdb.duck"
+    merge, sql = "pipelines.warehouse.destination", "dlt.destinations.impl.duckdb.sql_client"
     after("the lock is signed", "pipelines.warehouse.lock", "_sign")
     after("the warehouse knows its broker", "pipelines.snapshot", "remember_broker")
     before("the first request", http, "Http.get")
@@ -63,19 +63,15 @@ def _points() -> dict[str, Point]:
     before("dlt extracts", pipeline, "Pipeline.extract")
     after("dlt extracted", pipeline, "Pipeline.extract", kept=True)
     after("normalizing", pipeline, "Pipeline.normalize", kept=True)
-    before("the first load", job, "DuckDbCopyJob.run", kept=True)
+    before("the first load", merge, "MergeFile.run", kept=True)
     for table in LANDED:
-        after(f"the load of {table}", job, "DuckDbCopyJob.run", about=f"/{table}.", kept=True)
-    add("the merge of positions", "dlt.destinations.job_client_impl", "SqlLoadJob.run", about="/positions.", kept=True)
+        after(f"the load of {table}", merge, "MergeFile.run", about=f"/{table}.", kept=True)
+    add("the merge deletes", sql, "DuckDbSqlClient.execute_sql", about='delete from "raw"."positions"', kept=True)
     after(
-        "the merge's SQL, uncommitted",
-        "dlt.destinations.sql_client",
-        "SqlClientBase.execute_many",
-        about="positions",
-        kept=True,
+        "the merge, uncommitted", sql, "DuckDbSqlClient.execute_sql", about='insert into "raw"."positions"', kept=True
     )
-    for nth in (1, 8):
-        add(f"merge {nth}", "dlt.destinations.job_client_impl", "SqlLoadJob.run", nth=nth, kept=True)
+    for nth in (2, 8):
+        add(f"merge {nth}", merge, "MergeFile.run", nth=nth, kept=True)
     add("the load is noted", "dlt.destinations.job_client_impl", "SqlJobClientBase.complete_load", kept=True)
     add("the package is put away", "dlt.common.storages.load_storage", "LoadStorage.complete_load_package", kept=True)
     after("the sync", "pipelines.snapshot", "land", kept=True)

@@ -1,0 +1,61 @@
+"""Where dlt loads a run: DuckDB, each table merged straight from its file.
+
+dlt's own merge copies a file into a staging table, looks for repeated keys there, and copies the rows again. Here one
+transaction takes away the rows that have the file's keys and puts the file's in: a run that was killed anywhere may do
+it once more, and what it writes is what is kept. DuckDB looks for the keys only where the run's id can be, so that it
+costs the same after a day and after years.
+"""
+
+from __future__ import annotations
+
+from dlt.common.destination.client import LoadJob, RunnableLoadJob
+from dlt.common.destination.typing import PreparedTableSchema
+from dlt.destinations import duckdb as DuckDb  # noqa: N812  (a class with a module's name)
+from dlt.destinations.impl.duckdb.duck import DuckDbClient
+
+
+class MergeFile(RunnableLoadJob):
+    """The rows of one parquet file, in place of those in its table that have the same primary keys."""
+
+    _job_client: WarehouseClient
+
+    def run(self) -> None:
+        """Merge, all or nothing."""
+        client = self._job_client.sql_client
+        table = client.make_qualified_table_name(self.load_table_name)
+        key = [name for name, column in self._load_table["columns"].items() if column.get("primary_key")]
+        same = " and ".join(f"landed.{name} = came.{name}" for name in map(client.escape_column_name, key))
+        with client.begin_transaction():
+            client.execute_sql(
+                f"delete from {table} as landed using read_parquet(%s) as came where {same}", self._file_path
+            )
+            client.execute_sql(f"insert into {table} by name select * from read_parquet(%s)", self._file_path)
+
+
+class WarehouseClient(DuckDbClient):
+    """dlt's client of DuckDB, with that job for the files of tables that are merged."""
+
+    def should_load_data_to_staging_dataset(self, table_name: str) -> bool:  # noqa: ARG002
+        """No table needs one."""
+        return False
+
+    def create_load_job(
+        self,
+        table: PreparedTableSchema,
+        file_path: str,
+        load_id: str,
+        restore: bool = False,  # noqa: FBT001, FBT002
+    ) -> LoadJob:
+        """The job for a file."""
+        if table["write_disposition"] == "merge" and file_path.endswith(".parquet"):
+            return MergeFile(file_path)
+        return super().create_load_job(table, file_path, load_id, restore)
+
+
+class Warehouse(DuckDb):
+    """The destination, made from an open connection."""
+
+    @property
+    def client_class(self) -> type[WarehouseClient]:
+        """What dlt makes one of for each job."""
+        return WarehouseClient
