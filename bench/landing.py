@@ -109,6 +109,7 @@ class Landing:
         run, said = spent([sys.executable, "-m", "bench.designs", name, url, str(folder)])
         run |= json.loads(said.splitlines()[-1])
         with duckdb.connect(str(folder / DESIGNS[name].file), read_only=True) as con:
+            con.execute("set enable_progress_bar = false")
             found = con.execute(COUNTED, [day.isoformat()]).fetchone()
         accounts, positions = self.size
         assert found, name
