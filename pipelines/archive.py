@@ -1,4 +1,4 @@
-"""The archive: every reply as received, compressed, on disk before anything is made of it.
+"""The archive: every reply as received, compressed, written before anything is made of it.
 
 A run has a folder, `archive/2025-10/<run id>/`, of two files. `pages.json.zst` is the replies one after the other, in
 the order in which they came: any zstd tool shows the bodies, exactly as the broker sent them. Before each stands a
@@ -15,7 +15,8 @@ import hashlib
 import os
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
@@ -40,7 +41,7 @@ class Archive:
     """One run's folder, being written. Called with each reply; `files` lists what was written, by endpoint and account.
 
     The broker's clock names the folder, so the reply that tells the time waits in memory until `begin`. Threads may
-    share it: whoever waits for the disk waits for all that was written meanwhile, so many replies cost one sync.
+    share it. The disk is waited for once, before the run is sealed: one that isn't sealed is never landed.
     """
 
     def __init__(self) -> None:
@@ -51,17 +52,15 @@ class Archive:
         self._pages = -1
         self._hash = hashlib.sha256()
         self._written = 0
-        self._synced = 0
         #: Why nothing can be written any more: a disk that failed once may say yes the next time, and have nothing.
         self._broken: OSError | None = None
         self._writing = threading.Lock()
-        self._syncing = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._syncing, self._writing:
+        with self._writing:
             # a thread that nobody waits for may still come, and must not write to whatever is open then
             self._broken = self._broken or OSError(errno.EBADF, "the archive of this run is closed")
             if self._pages >= 0:
@@ -86,7 +85,6 @@ class Archive:
         packed = zstandard.ZstdCompressor(level=1).compress(received.body) if received.error is None else b""
         entry = _entry(received, len(packed))
         end = self._append(_head(entry) + packed)
-        self._reach(end)
         if received.error is None:
             listed = listing_of(entry, end - len(packed))
             with self._writing:
@@ -96,41 +94,28 @@ class Archive:
         """Seal the run: its reading has ended, and these are its pages."""
         if self._folder is None:
             return
-        self._reach(self._written)
+        with self._writing, self._or_never_again():
+            os.fdatasync(self._pages)
         pages = {"file": PAGES, "bytes": self._written, "sha256": self._hash.hexdigest()}
         write_durably(self._folder / RUN, _sealed({**self._began, "ended": ending, "pages": pages}))
 
     def _append(self, record: bytes) -> int:
         """Where the record ends in the file."""
-        with self._writing:
-            self._check()
-            try:
-                write_all(self._pages, record)
-            except OSError as error:
-                self._broken = error
-                raise
+        with self._writing, self._or_never_again():
+            write_all(self._pages, record)
             self._hash.update(record)
             self._written += len(record)
             return self._written
 
-    def _reach(self, end: int) -> None:
-        """Return once the file is on disk as far as `end`; what others wrote meanwhile is then on disk too."""
-        with self._syncing:
-            if self._synced >= end:
-                return
-            with self._writing:
-                self._check()
-                reached = self._written
-            try:
-                os.fdatasync(self._pages)
-            except OSError as error:
-                self._broken = error
-                raise
-            self._synced = reached
-
-    def _check(self) -> None:
+    @contextmanager
+    def _or_never_again(self) -> Iterator[None]:
         if self._broken:
             raise OSError(self._broken.errno, self._broken.strerror)
+        try:
+            yield
+        except OSError as error:
+            self._broken = error
+            raise
 
 
 def listing_of(entry: Entry, offset: int) -> Entry:

@@ -21,8 +21,8 @@ from models.shapes import OPTION_CONTRACTS
 from pipelines.archived import ArchivedRun, Bodies, Record, archived_runs
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Again, GaveUp, Replies, Reply
-from pipelines.broker.listing import Listing, Request
-from pipelines.broker.read import Keep, Read
+from pipelines.broker.listing import Request
+from pipelines.broker.read import Keep, KeepColumns, Read
 from pipelines.broker.source import TABLES
 from pipelines.errors import DaybookError, WrongWarehouse
 from pipelines.known import landed_runs
@@ -101,7 +101,7 @@ def _land(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, archived: Archived
     run.began, run.ended, run.files = archived.began, archived.ended, archived.files()
     with archived.bodies() as bodies:
         recorded = Recorded(archived.records, bodies)
-        with ReplayClient(recorded, run.keep) as client:
+        with ReplayClient(recorded, run.keep, run.keep_columns) as client:
             evening = read_evening(client, run.began.started.now, run.began.known, run.began.accounts, lambda _: None)
     evening.reads = [recorded.with_window(asked) for asked in evening.reads]
     _forget_others(con, run.began.run_id, land(pipeline, tables_of(run, evening)))
@@ -119,8 +119,8 @@ def _forget_others(con: duckdb.DuckDBPyConnection, run_id: str, load_id: str) ->
 class ReplayClient(BrokerClient):
     """The reading client, answered by a recording."""
 
-    def __init__(self, recorded: Recorded, keep: Keep) -> None:
-        super().__init__("", None, keep=keep, replies=recorded)
+    def __init__(self, recorded: Recorded, keep: Keep, keep_columns: KeepColumns) -> None:
+        super().__init__("", None, keep=keep, keep_columns=keep_columns, replies=recorded)
         self._recorded = recorded
 
     def option_contracts(self, ids: Sequence[str]) -> Read:
@@ -135,7 +135,7 @@ class ReplayClient(BrokerClient):
         if not self._recorded.has(request.path):
             return Read(request.shape.name, request.account_id)
         now = self._recorded.clock(request.path)
-        return Listing(self._http, request, keep or self._keep, None, now).read()
+        return self._listing(request, keep, None, now).read()
 
 
 class Recorded(Replies):

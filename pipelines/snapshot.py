@@ -14,7 +14,7 @@ import pyarrow as pa
 from models.shapes import LANDED, Shape
 from pipelines.archive import Archive
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.columns import to_batch
+from pipelines.broker.columns import to_batch, with_run
 from pipelines.broker.read import ClockReading
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
@@ -80,7 +80,7 @@ def take_snapshot(
     run = Run()
     with (
         Archive() as archive,
-        BrokerClient(settings.base_url, key, keep=run.keep, archive=archive) as client,
+        BrokerClient(settings.base_url, key, keep=run.keep, keep_columns=run.keep_columns, archive=archive) as client,
     ):
         run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
         archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())
@@ -109,6 +109,10 @@ class Run:
     def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
         """What becomes of a page's rows: Arrow, with the run's id."""
         return to_batch(self.began.run_id, shape, rows)
+
+    def keep_columns(self, columns: pa.Table) -> pa.Table:
+        """What becomes of a page that was read as columns: the same."""
+        return with_run(self.began.run_id, columns)
 
 
 def snapshot_of(run: Run, evening: Evening, alerts: list[str]) -> Snapshot:

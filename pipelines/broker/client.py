@@ -27,7 +27,7 @@ from models.shapes import (
 )
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.listing import Listing, Request
-from pipelines.broker.read import Archive, ClockReading, Finding, Keep, Read, Received, merge
+from pipelines.broker.read import Archive, ClockReading, Finding, Keep, KeepColumns, Read, Received, merge
 from pipelines.errors import ConfigurationError
 
 __all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "Received"]
@@ -53,7 +53,8 @@ class BrokerClient:
     """Reads from one broker with one key; safe to share between threads; a context manager.
 
     `keep` gets the rows of each page once they are validated (again from the first page where a listing is read
-    again), `archive` every reply as received. `budget` is how many seconds a page may take, retries included.
+    again), `keep_columns`, where there is one, a page of positions as columns instead where nothing about it is worth
+    a word; `archive` gets every reply as received. `budget` is how many seconds a page may take, retries included.
     `replies` may come from elsewhere than the broker at `base_url`.
     Every method returns a `Read`, which never hides a failure and never raises one, but for two: Unauthorized
     (401, at once), and whatever `keep` or `archive` raise. Raises ConfigurationError for an address or a key that
@@ -66,6 +67,7 @@ class BrokerClient:
         api_key: str | None,
         *,
         keep: Keep = _rows_themselves,
+        keep_columns: KeepColumns | None = None,
         archive: Archive | None = None,
         requests_per_second: float | None = 20.0,
         budget: float = 60.0,
@@ -73,6 +75,7 @@ class BrokerClient:
     ) -> None:
         self._http = replies or Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
         self._keep = keep
+        self._keep_columns = keep_columns
         self._archive = archive
         self._skew = timedelta()
 
@@ -202,7 +205,12 @@ class BrokerClient:
         return self._read(Request(shape, path, what, params or {}, account_id, stable))
 
     def _read(self, request: Request, keep: Keep | None = None) -> Read:
-        return Listing(self._http, request, keep or self._keep, self._archive, self._broker_now).read()
+        return self._listing(request, keep, self._archive, self._broker_now).read()
+
+    def _listing(
+        self, request: Request, keep: Keep | None, archive: Archive | None, now: Callable[[], datetime]
+    ) -> Listing:
+        return Listing(self._http, request, keep or self._keep, archive, now, self._keep_columns)
 
     def _broker_now(self) -> datetime:
         return datetime.now(UTC) + self._skew

@@ -79,6 +79,11 @@ def to_batch(run_id: str, shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pa
     return pa.Table.from_arrays(columns, schema=schema_of(shape))
 
 
+def with_run(run_id: str, columns: pa.Table) -> pa.Table:
+    """The columns of a raw table, with the run's id before them."""
+    return columns.add_column(0, pa.field("run_id", pa.string(), nullable=False), pa.repeat(run_id, len(columns)))
+
+
 def empty(shape: Shape) -> pa.Table:
     """No rows: what makes a table exist, and what a flat account lands."""
     return schema_of(shape).empty_table()

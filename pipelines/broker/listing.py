@@ -15,11 +15,12 @@ import orjson
 
 from models.envelope import ApiError, Metadata, error_of, metadata_of
 from models.reading import Page, read_page
-from models.shapes import Shape
+from models.shapes import POSITIONS, Shape
 from pipelines.broker.http import GaveUp, Refused, Replies, Reply
+from pipelines.broker.page_table import PageTable, read_table
 from pipelines.broker.pages import Broken, Guards, Moved
 from pipelines.broker.proof import Holding, Pass, holdings_of
-from pipelines.broker.read import Archive, Finding, Keep, Read, Received
+from pipelines.broker.read import Archive, Finding, Keep, KeepColumns, Read, Received
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class _Look:
     """A page of a full look."""
 
     reply: Reply
-    page: Page
+    page: Page | PageTable
 
     @property
     def metadata(self) -> Metadata:
@@ -65,6 +66,8 @@ class _Look:
 
     @property
     def rows(self) -> int:
+        if isinstance(self.page, PageTable):
+            return len(self.page.table)
         return len(self.page.rows) + len(self.page.rejected)
 
 
@@ -72,11 +75,18 @@ class Listing:
     """One endpoint being read. `now` is the broker's time, as well as it is known."""
 
     def __init__(
-        self, http: Replies, request: Request, keep: Keep, archive: Archive | None, now: Callable[[], datetime]
+        self,
+        http: Replies,
+        request: Request,
+        keep: Keep,
+        archive: Archive | None,
+        now: Callable[[], datetime],
+        keep_columns: KeepColumns | None = None,
     ) -> None:
         self._http = http
         self._request = request
         self._keep = keep
+        self._keep_columns = keep_columns if request.shape is POSITIONS else None
         self._archive = archive
         self._now = now
         self._passes = 0
@@ -188,6 +198,11 @@ class Listing:
         )
 
     def _look(self, reply: Reply) -> _Look:
+        table = None
+        if self._keep_columns is not None and reply.status == 200:
+            table = read_table(self._request.account_id, reply.body)
+        if table is not None and self._taken.has_none_of(table):
+            return _Look(reply, table)
         return _Look(reply, read_page(self._request.shape, reply.body))
 
     def _glance(self, reply: Reply) -> _Glance:
@@ -200,8 +215,11 @@ class Listing:
             page = read_page(self._request.shape, reply.body)
             return _Glance(reply, page.metadata, page.error, holdings_of(page.rows), len(page.rows))
 
-    def _take(self, taken: Pass, page: Page, reply: Reply) -> None:
+    def _take(self, taken: Pass, page: Page | PageTable, reply: Reply) -> None:
         self._status = reply.status
+        if isinstance(page, PageTable):
+            taken.take_columns(page)
+            return
         if page.error is not None:
             taken.fail("broker_error", f"the broker answered in part: {self._http.clean_error(page.error)}")
         elif reply.status != 200:
@@ -210,7 +228,9 @@ class Listing:
 
     def _new_pass(self) -> Pass:
         self._began_at = self._now()
-        return Pass(self._request.shape, self._request.account_id, self._keep, self._began_at)
+        return Pass(
+            self._request.shape, self._request.account_id, self._keep, self._began_at, keep_columns=self._keep_columns
+        )
 
     def _note(self, check_name: str, severity: str, message: str) -> None:
         self._notes.append(Finding(check_name, severity, message))

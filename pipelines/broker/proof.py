@@ -9,12 +9,15 @@ from operator import itemgetter
 from typing import Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.drift import Observed, observe
 from models.reading import Page, Problem, Rejected
 from models.shapes import INSTRUCTIONS, POSITIONS, Shape
+from pipelines.broker.page_table import PageTable
 from pipelines.broker.pages import Moved
-from pipelines.broker.read import Finding, Keep
+from pipelines.broker.read import Finding, Keep, KeepColumns
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -30,6 +33,7 @@ class Pass:
     account_id: str
     keep: Keep
     began_at: datetime
+    keep_columns: KeepColumns | None = None
     batches: list[Any] = field(default_factory=list)
     rows: int = 0
     rejected: list[Rejected] = field(default_factory=list)
@@ -39,6 +43,7 @@ class Pass:
     http_status: int | None = None
     observed: Observed = field(default_factory=Observed)
     seen: dict[Any, int] = field(default_factory=dict)
+    columns: list[pa.Table] = field(default_factory=list)
     holdings: dict[str, Holding] = field(default_factory=dict)
     numbers: Counter[str] = field(default_factory=Counter)
 
@@ -58,6 +63,22 @@ class Pass:
         self.observed += observe(self.shape, rows)
         self.rows += len(rows)
         self.batches.append(self.keep(self.shape, rows))
+
+    def take_columns(self, page: PageTable) -> None:
+        """Take in a page that `has_none_of` was asked about: there is nothing to say of it."""
+        assert self.keep_columns is not None  # noqa: S101  (without it no page is read as columns)
+        self.pages += 1
+        if page.metadata.request_id:
+            self.request_ids.append(page.metadata.request_id)
+        self.holdings.update(page.holdings)
+        self.observed += page.observed
+        self.rows += len(page.table)
+        self.columns.append(self.keep_columns(page.table))
+        self.batches.append(self.columns[-1])
+
+    def has_none_of(self, page: PageTable) -> bool:
+        """Whether no instrument of the page has come before."""
+        return self.holdings.keys().isdisjoint(page.holdings)
 
     def finish(self, total_items: int | None) -> None:
         """The checks that need the whole listing. `total_items` is how many rows the broker says there are."""
@@ -109,22 +130,30 @@ class Pass:
         if not self.shape.key:
             return rows
         keys = list(map(itemgetter(*self.shape.key), rows))
-        if len(set(keys)) == len(keys) and self.seen.keys().isdisjoint(keys):
+        first_in_columns = not self.columns or self.holdings.keys().isdisjoint(row["instrument_id"] for row in rows)
+        if first_in_columns and len(set(keys)) == len(keys) and self.seen.keys().isdisjoint(keys):
             if not last:  # nothing comes after the last page that could repeat it
                 self.seen.update(zip(keys, map(_fingerprint, rows), strict=True))
             return rows
         return [row for key, row in zip(keys, rows, strict=True) if self._is_new(key, row)]
 
     def _is_new(self, key: Any, row: dict[str, Any]) -> bool:
-        fingerprint = _fingerprint(row)
-        if key not in self.seen:
+        fingerprint, former = _fingerprint(row), self._in_columns(row)
+        if key not in self.seen and former is None:
             self.seen[key] = fingerprint
             return True
-        if self.seen[key] != fingerprint:
+        if not (former.equals(self.keep(self.shape, [row])) if former else self.seen[key] == fingerprint):
             raise Moved("duplicate_row_differs", f"row {self._name(row)} came twice with different contents")
         message = f"{self.shape.name} row {self._name(row)} came twice, the same both times; kept once"
         self.findings.append(Finding("duplicate_row", "WARN", message, row.get("instrument_id")))
         return False
+
+    def _in_columns(self, row: dict[str, Any]) -> pa.Table | None:
+        """The row of the same instrument, where it came before on a page that was read as columns."""
+        for table in self.columns:
+            if found := table.filter(pc.equal(table["instrument_id"], row["instrument_id"])):
+                return found
+        return None
 
     def _name(self, row: dict[str, Any]) -> str:
         return "|".join(str(row.get(name)) for name in self.shape.key)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.reading import Rejected
 from models.shapes import Shape
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: How many errors of many reads are told in full.
 ERRORS_TOLD = 3
 
 #: What becomes of a page's validated rows; its results are `Read.batches`.
 Keep = Callable[[Shape, list[dict[str, Any]]], Any]
+#: The same for a page that was read as columns: those of its raw table, but for the run's id.
+KeepColumns = Callable[["pa.Table"], Any]
 
 
 @dataclass(frozen=True)

@@ -60,17 +60,12 @@ def make_kept(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
 def replace_days(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
     """Replace a table's rows of the trading dates `from_date` to `to_date` by those of a select.
 
-    The rows are made before the old ones go: a select may read the table's own earlier days.
+    The select may read the table's own earlier days; what it would find of these days is gone by then.
     """
-    make_temporary(con, "replacement", select, values)
     run(con, f"delete from {_checked(name)} where trading_date between $from_date and $to_date", values)
-    con.execute(f"insert into {name} by name select * from replacement")
-    counts = f"""
-        select (select count(*) from replacement),
-            (select count(*) from {name} where trading_date between $from_date and $to_date)
-    """
-    _all_there(name, *run(con, counts, values).fetchone())
-    con.execute("drop table replacement")
+    (made,) = run(con, f"insert into {name} by name ({select})", values).fetchone()
+    count = f"select count(*) from {name} where trading_date between $from_date and $to_date"
+    _all_there(name, made, *run(con, count, values).fetchone())
 
 
 def replace_whole(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
@@ -113,7 +108,7 @@ def add_versions(
         select
             coalesce(fresh.{key[0]}, current_version.{key[0]}) as {key[0]},
             {", ".join(f"coalesce(fresh.{column}, current_version.{column}) as {column}" for column in key[1:])},
-            fresh.{key[0]} is null as is_gone,
+            fresh.rowid as fresh_row,
             coalesce(current_version.version, 0) + 1 as version,
             case
                 when current_version.known_from is null then coalesce(fresh.inputs_known_at, $built_at)
@@ -150,14 +145,13 @@ def _write_versions(
     con.execute(
         f"""
         insert into {name} by name
-        select stored.* exclude (inputs_known_at),
+        select fresh.* exclude (inputs_known_at),
             changed.version,
             changed.known_from,
             timestamptz '{OPEN_END}' as known_to,
             changed.reason
-        from {fresh} as stored
-        inner join changed on {same}
-        where not changed.is_gone
+        from {fresh} as fresh
+        inner join changed on fresh.rowid = changed.fresh_row
         """
     )
     counts = f"""

@@ -1,0 +1,150 @@
+"""A page of positions as columns: the quick way to read one about which there is nothing to say.
+
+pyarrow parses the reply against the types that the models document, without a Python object for any row and without
+holding other threads up; casts and a few sums then show that every value fits its column. Whatever is not exactly as
+documented (an unknown field or member, a number where text is due, digits that don't fit, a row of another account, an
+instrument that comes twice) is not judged here: the models then read the page row by row, and say what there is to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from models.drift import Observed
+from models.envelope import Metadata, metadata_of
+from models.exact import DECIMALS
+from models.fields import ModelColumn
+from models.shapes import POSITIONS
+from pipelines.broker.columns import ARROW, schema_of
+
+_METADATA = pa.struct(
+    [
+        ("request_id", pa.string()),
+        ("next_page_token", pa.string()),
+        ("page_number", pa.int64()),
+        ("total_items", pa.int64()),
+        ("total_pages", pa.int64()),
+    ]
+)
+_FIRST_DAY = pa.scalar(date.min, pa.date32())
+#: What two reads of a book are compared by, beside the instrument.
+HELD = ("quantity", "avg_price", "cost_basis")
+
+
+class _Unlike(Exception):
+    """The page is not as documented."""
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A page of positions, one column for each of the model's. `holdings` has the texts as sent, by instrument."""
+
+    table: pa.Table
+    metadata: Metadata
+    observed: Observed
+    holdings: dict[str, tuple[Any, ...]]
+
+
+def read_table(account_id: str, body: bytes) -> PageTable | None:
+    """The positions of a reply as columns; None where the models have to look at it."""
+    try:
+        metadata, sent = _parse(body)
+        columns = {column.name: _fitting(column, sent[column.name], account_id) for column in POSITIONS.columns}
+        _agree(columns)
+    except (pa.ArrowInvalid, UnicodeDecodeError, _Unlike, ValueError):
+        return None
+    rows = len(sent["instrument_id"])
+    arrays = [*columns.values(), pa.nulls(rows, pa.string())]
+    held = zip(*(sent[name].to_pylist() for name in HELD), strict=True)
+    return PageTable(
+        table=pa.Table.from_arrays(arrays, schema=_table_schema()),
+        metadata=metadata,
+        observed=Observed(_fields(sent, body) if rows else frozenset()),
+        holdings=dict(zip(sent["instrument_id"].to_pylist(), held, strict=True)),
+    )
+
+
+def _parse(body: bytes) -> tuple[Metadata, dict[str, pa.Array]]:
+    """The metadata, and the columns as sent."""
+    if not body.isascii():
+        body.decode()  # pyarrow takes bytes that are no text
+    whole = pj.read_json(
+        pa.BufferReader(body),
+        read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        parse_options=pj.ParseOptions(
+            explicit_schema=_wire_schema(), newlines_in_values=True, unexpected_field_behavior="error"
+        ),
+    )
+    listed = whole["data"].combine_chunks()
+    rows = listed.flatten()
+    if len(listed) != 1 or listed.null_count or rows.null_count:
+        raise _Unlike
+    return metadata_of(whole["metadata"][0].as_py()), {
+        column.name: rows.field(number) for number, column in enumerate(POSITIONS.columns)
+    }
+
+
+def _fitting(column: ModelColumn, sent: pa.Array, account_id: str) -> pa.Array:
+    """The column as its table holds it, proven to have nothing in it that a model would mind."""
+    if column.name == "account_id":
+        _all(pc.equal(sent, pa.scalar(account_id).cast(pa.int64())))
+        return pa.repeat(pa.scalar(account_id), len(sent))
+    if sent.null_count and not column.nullable:
+        raise _Unlike
+    if column.kind in DECIMALS:
+        return sent.cast(ARROW[column.kind])
+    if column.kind == "day":
+        days = sent.cast(ARROW["day"])
+        _all(pc.greater_equal(days, _FIRST_DAY))
+        return days
+    _all(pc.greater(pc.binary_length(sent), 0))
+    if column.members is not None:
+        _all(pc.is_in(sent.drop_null(), _members(column)))
+    return sent
+
+
+def _agree(columns: Mapping[str, pa.Array]) -> None:
+    """Each instrument once, and long or short as its sign says."""
+    instruments, quantity, side = (columns[name] for name in ("instrument_id", "quantity", "position_type"))
+    if pc.count_distinct(instruments).as_py() != len(instruments):
+        raise _Unlike
+    sign = pc.sign(quantity)
+    _all(pc.or_(pc.greater_equal(sign, 0), pc.starts_with(side, "SHORT")))
+    _all(pc.or_(pc.less_equal(sign, 0), pc.starts_with(side, "LONG")))
+
+
+def _all(true: pa.Array) -> None:
+    """Raises _Unlike where one is false; nulls are neither."""
+    if pc.all(true).as_py() is False:
+        raise _Unlike
+
+
+def _fields(sent: Mapping[str, pa.Array], body: bytes) -> frozenset[str]:
+    """The fields that came, with a value or as null."""
+    return frozenset(
+        name for name, column in sent.items() if column.null_count < len(column) or f'"{name}"'.encode() in body
+    )
+
+
+@cache
+def _members(column: ModelColumn) -> pa.Array:
+    return pa.array(sorted(column.members or ()), pa.string())
+
+
+@cache
+def _wire_schema() -> pa.Schema:
+    fields = [(column.name, pa.int64() if column.number else pa.string()) for column in POSITIONS.columns]
+    return pa.schema([("metadata", _METADATA), ("data", pa.list_(pa.struct(fields))), ("error", pa.null())])
+
+
+@cache
+def _table_schema() -> pa.Schema:
+    return schema_of(POSITIONS).remove(0)  # the run's id comes with the run
