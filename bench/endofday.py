@@ -143,7 +143,7 @@ def text(result: Result) -> str:
                 f"to the report; the first day, into nothing, took {result['first']['wall']:.1f} s. Medians of "
                 f"{result['rounds']} rounds. The steps are those of the job, run one after the other in a process "
                 f"without Dagster ({result['by_hand']['wall']:.1f} s, {result['by_hand']['cpu']:.1f} s of CPU time); "
-                "the last bar is what the job itself takes more: importing Dagster, its instance, events, counts and checks. "
+                "the last bar is what the job takes more: importing Dagster, its instance, events, counts and checks. "
                 "Parts of a step are sums, drawn one after the other; those below one percent are in the rest. "
                 "Interactive and static page, PDF, workbook and CSV files are made from the published copy."
             ),
