@@ -77,9 +77,13 @@ marked as (
             when held.daily_fields_apply then held.daily_unrealized_pnl
             else unrolled.daily_unrealized_pnl
         end as daily_unrealized_pnl,
-        regexp_extract(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$', 1) as osi_expiry,
-        regexp_extract(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$', 2) as osi_right,
-        regexp_extract(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$', 3) as osi_strike,
+        -- expiry, right and strike, where the contract itself doesn't tell them all
+        case
+            when
+                (contracts.expiry is null or contracts.strike_price is null or contracts.contract_type is null)
+                and regexp_matches(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$')
+                then right(held.symbol, 15)
+        end as osi,
         contracts.multiplier as contract_multiplier,
         contracts.expiry as contract_expiry,
         contracts.strike_price as contract_strike,
@@ -104,13 +108,18 @@ marked as (
 implied as (
     select
         *,
-        coalesce(
-            abs(cast(reported_cost_basis as double) / nullif(cast(quantity as double) * cast(avg_price as double), 0)),
-            abs(
-                cast(market_value as double)
-                / nullif(cast(quantity as double) * cast(coalesce(instrument_price, closing_price) as double), 0)
+        case
+            when instrument_type = 'OPTION' and contract_multiplier is null then coalesce(
+                abs(
+                    cast(reported_cost_basis as double)
+                    / nullif(cast(quantity as double) * cast(avg_price as double), 0)
+                ),
+                abs(
+                    cast(market_value as double)
+                    / nullif(cast(quantity as double) * cast(coalesce(instrument_price, closing_price) as double), 0)
+                )
             )
-        ) as implied_ratio
+        end as implied_ratio
     from marked
 ),
 
@@ -207,22 +216,24 @@ select
     coalesce(
         contract_expiry,
         case
-            when osi_expiry <> ''
+            when osi is not null
                 then try_cast(
-                    '20' || substr(osi_expiry, 1, 2) || '-' || substr(osi_expiry, 3, 2) || '-' || substr(osi_expiry, 5, 2)
-                    as date
+                    '20' || substr(osi, 1, 2) || '-' || substr(osi, 3, 2) || '-' || substr(osi, 5, 2) as date
                 )
         end
     ) as option_expiry,
     coalesce(
         cast(contract_strike as decimal(24, 8)),
         case
-            when osi_strike <> '' then cast(cast(osi_strike as decimal(24, 8)) * cast(0.001 as decimal(4, 3)) as decimal(24, 8))
+            when osi is not null
+                then cast(
+                    cast(substr(osi, 8, 8) as decimal(24, 8)) * cast(0.001 as decimal(4, 3)) as decimal(24, 8)
+                )
         end
     ) as option_strike,
     coalesce(
         contract_right,
-        case osi_right when 'C' then 'CALL' when 'P' then 'PUT' end
+        case substr(osi, 7, 1) when 'C' then 'CALL' when 'P' then 'PUT' end
     ) as option_right,
     daily_realized_pnl,
     daily_unrealized_pnl,

@@ -1,11 +1,6 @@
 -- Daily P&L of every position: realized against cost, change of unrealized, their total, and the same total split into carried position and
 -- day's trading. The best source that the day allows is used and named; what nobody can know is null with a flag, never zero.
-with changes as (
-    select * from position_change
-    where trading_date between $from_date and $to_date
-),
-
-events as (
+with events as (
     select * from core.lifecycle_event
     where trading_date between $from_date and $to_date and kind in ('EXERCISE', 'ASSIGNMENT', 'EXPIRY')
 ),
@@ -69,7 +64,7 @@ dividends as (
             case when changes.prev_trading_date is not null then changes.quantity_prev end
             * dividends_observed.dividend_amount as decimal(38, 10)
         )) as decimal(28, 10)) as income_estimate
-    from changes
+    from position_change as changes
     inner join dividends_observed
         on
             changes.instrument_id = dividends_observed.instrument_id
@@ -83,7 +78,9 @@ other_prices as (
     select
         instrument_id, trading_date, max(eod_price) as eod_price
     from core.position_eod
-    where trading_date between $from_date and $to_date and price_grade = 'OFFICIAL'
+    where
+        trading_date between $from_date and $to_date and price_grade = 'OFFICIAL'
+        and instrument_id in (select instrument_id from position_change where eod_price is null)
     group by instrument_id, trading_date
 ),
 
@@ -112,7 +109,7 @@ moved as (
             when changes.daily_realized_pnl is not null
                 then coalesce(changes.daily_unrealized_pnl, case when changes.quantity = 0 then 0 end)
         end as reported_unrealized
-    from changes
+    from position_change as changes
     left join lifecycle
         on
             changes.account_id = lifecycle.account_id
