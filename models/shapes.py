@@ -1,7 +1,8 @@
 """One `Shape` per endpoint that the sync reads: its model, its key, and how its rows lie in the reply."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -25,19 +26,25 @@ class Shape:
     """What an endpoint answers with.
 
     `name` is also the raw table's. `key` identifies a row within one account. `rows_of` finds the rows in `data` and
-    raises ValueError where they can't be; `envelope` decodes a whole reply in one pass, and is None where rows have to
-    be rearranged first.
+    raises ValueError where they can't be; `reply` is the type of a whole reply, and None where rows have to be
+    rearranged first.
     """
 
     name: str
     model: type
     key: tuple[str, ...]
     rows_of: Callable[[Any], list[Any]]
-    envelope: TypeAdapter[Any] | None
-    row: TypeAdapter[Any] = field(init=False)
+    reply: Any
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "row", TypeAdapter(self.model))
+    @cached_property
+    def envelope(self) -> TypeAdapter[Any] | None:
+        """Decodes a whole reply in one pass."""
+        return TypeAdapter(self.reply) if self.reply is not None else None
+
+    @cached_property
+    def row(self) -> TypeAdapter[Any]:
+        """Validates a row."""
+        return TypeAdapter(self.model)
 
     @property
     def columns(self) -> tuple[ModelColumn, ...]:
@@ -62,11 +69,11 @@ def _segments(data: Any) -> list[Any]:
 
 
 def _listing(name: str, model: Any, key: tuple[str, ...]) -> Shape:
-    return Shape(name, model, key, _listed, TypeAdapter(Envelope[list[model]]))
+    return Shape(name, model, key, _listed, Envelope[list[model]])
 
 
 def _object(name: str, model: Any, key: tuple[str, ...]) -> Shape:
-    return Shape(name, model, key, _single, TypeAdapter(Envelope[model]))
+    return Shape(name, model, key, _single, Envelope[model])
 
 
 ACCOUNTS = _listing("accounts", Account, ("id",))
@@ -76,7 +83,7 @@ ORDERS = _listing("orders", Order, ("id",))
 EXECUTIONS = _listing("executions", Execution, ("id",))
 BALANCES = _object("balances", Balances, ("account_id",))
 PORTFOLIO_HISTORY = Shape(
-    "portfolio_history", PortfolioHistorySegment, ("date",), _segments, TypeAdapter(Envelope[PortfolioHistory])
+    "portfolio_history", PortfolioHistorySegment, ("date",), _segments, Envelope[PortfolioHistory]
 )
 OPTION_CONTRACTS = _listing("option_contracts", OptionContract, ("id",))
 _EVENT_KEY = ("instrument_id", "event_type", "event_date", "sequence")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from models.envelope import ApiError, Envelope
 from models.instruction import PositionInstruction
@@ -86,9 +86,7 @@ def _single(data: Any) -> list[Any]:
 
 
 #: A cancellation is answered with the one instruction, not with a list.
-_CANCELLED = Shape(
-    INSTRUCTIONS.name, PositionInstruction, INSTRUCTIONS.key, _single, TypeAdapter(Envelope[PositionInstruction])
-)
+_CANCELLED = Shape(INSTRUCTIONS.name, PositionInstruction, INSTRUCTIONS.key, _single, Envelope[PositionInstruction])
 SHAPES: dict[Operation, Shape] = {
     "close_position": ORDERS,
     "close_positions": ORDERS,

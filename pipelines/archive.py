@@ -17,7 +17,7 @@ import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +35,7 @@ SKIPPED = 0x184D2A50
 HEAD = struct.Struct("<II")
 
 Entry = dict[str, Any]
+_TOLD = tuple(field.name for field in fields(Received) if field.name != "body")
 
 
 class Archive:
@@ -132,10 +133,8 @@ def _make_durably(folder: Path) -> None:
 
 
 def _entry(received: Received, packed: int) -> Entry:
-    told = asdict(replace(received, body=b""))
-    del told["body"]
     return {
-        **told,
+        **{name: getattr(received, name) for name in _TOLD},
         "received_at": received.received_at.isoformat(),
         "began_at": received.began_at.isoformat() if received.began_at else None,
         "sha256": hashlib.sha256(received.body).hexdigest(),

@@ -94,11 +94,11 @@ def _parse(body: bytes) -> tuple[Metadata, dict[str, pa.Array]]:
 
 def _fitting(column: ModelColumn, sent: pa.Array, account_id: str) -> pa.Array:
     """The column as its table holds it, proven to have nothing in it that a model would mind."""
+    if sent.null_count and not column.nullable:
+        raise _Unlike
     if column.name == "account_id":
         _all(pc.equal(sent, pa.scalar(account_id).cast(pa.int64())))
         return pa.repeat(pa.scalar(account_id), len(sent))
-    if sent.null_count and not column.nullable:
-        raise _Unlike
     if column.kind in DECIMALS:
         return sent.cast(ARROW[column.kind])
     if column.kind == "day":

@@ -1,0 +1,173 @@
+"""A page of positions read as columns says what the models say of it, or leaves it to them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.drift import observe
+from models.exact import decimal_pattern
+from models.reading import NotUnderstood, read_page
+from models.shapes import POSITIONS
+from pipelines.broker.client import BrokerClient
+from pipelines.broker.columns import to_batch, with_run
+from pipelines.broker.page_table import read_table
+from pipelines.broker.read import Read
+from tests.broker_server import BrokerServer, Fault, position
+
+ACCOUNT, RUN = "7", "run"
+OPTION = {"instrument_type": "OPTION", "position_type": "SHORT", "quantity": "-3", "underlying_instrument_id": "u"}
+
+
+def reply(*rows: dict[str, Any], **envelope: Any) -> bytes:
+    return json.dumps(
+        {"metadata": {"request_id": "r", "total_items": len(rows)}, "data": rows, "error": None} | envelope
+    ).encode()
+
+
+def by_the_models(body: bytes) -> pa.Table:
+    return to_batch(RUN, POSITIONS, [row | {"account_id": ACCOUNT} for row in read_page(POSITIONS, body).rows])
+
+
+def test_a_page_as_documented_is_the_same_table_as_by_the_models() -> None:
+    absent = {name: value for name, value in position(ACCOUNT, 2).items() if name != "avg_price"}
+    body = reply(position(ACCOUNT, 0), position(ACCOUNT, 1, cost_basis=None, **OPTION), absent)
+    page = read_table(ACCOUNT, body)
+    assert page is not None
+    assert with_run(RUN, page.table).equals(by_the_models(body))
+    models = read_page(POSITIONS, body)
+    assert page.metadata == models.metadata
+    assert page.observed == observe(POSITIONS, models.rows)
+    assert page.holdings[position(ACCOUNT, 2)["instrument_id"]] == ("100", None, "14500.00")
+
+
+def test_a_page_without_positions_is_a_table_without_rows() -> None:
+    page = read_table(ACCOUNT, reply())
+    assert page is not None
+    assert (page.table.num_rows, page.metadata.total_items, page.observed.fields) == (0, 0, frozenset())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"moon": 1},
+        {"quantity": 100},
+        {"quantity": None},
+        {"quantity": "-100"},
+        {"position_type": "SHORT"},
+        {"position_type": "SIDEWAYS"},
+        {"instrument_type": "TULIP"},
+        {"instrument_id": ""},
+        {"account_id": 8},
+        {"account_id": "7"},
+        {"market_price": "1.00"},
+        {"market_value": "NaN"},
+        {"market_value": "0.12345678901"},
+        {"avg_price": "33.333333333"},
+        {"avg_price": " 1"},
+        {"cost_basis": "9" * 19},
+        {"closing_price_date": "2025-02-30"},
+        {"closing_price_date": "0000-01-01"},
+        {"closing_price_date": "20251031"},
+        {"symbol": {"a": 1}},
+    ],
+    ids=str,
+)
+def test_whatever_is_worth_a_word_is_left_to_the_models(changes: dict[str, Any]) -> None:
+    assert read_table(ACCOUNT, reply(position(ACCOUNT, 0), position(ACCOUNT, 1) | changes)) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        reply(position(ACCOUNT, 0), position(ACCOUNT, 0)),
+        reply(position(ACCOUNT, 0), error={"message": "in part"}),
+        reply(position(ACCOUNT, 0), moon=1),
+        reply() * 2,
+        reply(position(ACCOUNT, 0))[:-5],
+        reply(position(ACCOUNT, 0)).replace(b"S000000", b"S\xff"),
+        reply(position(ACCOUNT, 0)).replace(b'"quantity": "100"', b'"quantity": "100", "quantity": "100"'),
+        json.dumps({"data": None, "metadata": {}, "error": None}).encode(),
+        json.dumps({"data": [None], "metadata": {}, "error": None}).encode(),
+        reply(metadata={"total_items": -1}),
+    ],
+    ids=range(13),
+)
+def test_a_reply_that_is_no_whole_page_is_left_to_the_models(body: bytes) -> None:
+    assert read_table(ACCOUNT, body) is None
+
+
+NUMBERS = st.from_regex(decimal_pattern("money"), fullmatch=True) | st.text("+-.0123456789eE _", max_size=14)
+TEXTS = st.none() | st.text(max_size=5) | NUMBERS | st.dates().map(str) | st.integers(-5, 5) | st.booleans()
+CHANGES = st.dictionaries(st.sampled_from([column.name for column in POSITIONS.columns]), TEXTS, max_size=3)
+
+
+@settings(max_examples=400, deadline=None)
+@given(changes=st.lists(CHANGES, max_size=4))
+def test_what_is_read_as_columns_is_what_the_models_make_of_it(changes: list[dict[str, Any]]) -> None:
+    body = reply(*(position(ACCOUNT, number) | change for number, change in enumerate(changes)))
+    page = read_table(ACCOUNT, body)
+    try:
+        models = read_page(POSITIONS, body)
+    except NotUnderstood:
+        assert page is None
+        return
+    if page is not None:
+        assert (models.rejected, models.problems) == ([], [])
+        assert with_run(RUN, page.table).equals(by_the_models(body))
+        assert page.observed == observe(POSITIONS, models.rows)
+
+
+def read(rows: list[dict[str, Any]], *faults: Fault) -> Read:
+    server = BrokerServer([ACCOUNT], {ACCOUNT: rows}, faults=list(faults), most_rows=2)
+
+    def keep(shape: Any, rows: list[dict[str, Any]]) -> pa.Table:
+        return to_batch(RUN, shape, rows)
+
+    with (
+        server,
+        BrokerClient(
+            server.url, None, keep=keep, keep_columns=lambda columns: with_run(RUN, columns), budget=5
+        ) as client,
+    ):
+        return client.positions(ACCOUNT)
+
+
+def test_pages_of_both_kinds_are_one_listing() -> None:
+    rows = [position(ACCOUNT, number) for number in range(6)]
+    rows[3]["moon"] = 1
+    found = read(rows)
+    assert (found.complete, found.rows, found.reads) == (True, 6, 2)
+    assert pa.concat_tables(found.batches)["symbol"].to_pylist() == [row["symbol"] for row in rows]
+    assert found.fields_seen["unknown_fields"] == {"moon": 1}
+
+
+def _again(changes: dict[str, Any]) -> Fault:
+    """The second page begins with the first row of the first page once more."""
+
+    def edit(body: dict[str, Any]) -> None:
+        body["data"][0] = position(ACCOUNT, 0, **changes)
+
+    return Fault("positions", page=2, times=None, edit=edit)
+
+
+def test_a_row_that_came_before_on_a_page_of_columns_is_kept_once_with_a_finding() -> None:
+    rows = [position(ACCOUNT, number) for number in range(4)]
+    found = read(rows, _again({"quantity": "100.0"}))
+    assert "duplicate_row" in [finding.check_name for finding in found.findings]
+    assert (found.complete, found.rows) == (False, 3)  # one of the four that the broker counts never came
+
+
+def test_a_row_that_contradicts_one_on_a_page_of_columns_starts_the_listing_over() -> None:
+    rows = [position(ACCOUNT, number) for number in range(4)]
+    found = read(rows, _again({"quantity": "101"}))
+    assert not found.complete
+    assert "twice with different contents, and again after 2 fresh starts" in str(found.error)
