@@ -97,7 +97,9 @@ def _fitting(column: ModelColumn, sent: pa.Array, account_id: str) -> pa.Array:
     if sent.null_count and not column.nullable:
         raise _Unlike
     if column.name == "account_id":
-        _all(pc.equal(sent, pa.scalar(account_id).cast(pa.int64())))
+        if not account_id.isdecimal() or str(int(account_id)) != account_id:
+            raise _Unlike
+        _all(pc.equal(sent, int(account_id)))
         return pa.repeat(pa.scalar(account_id), len(sent))
     if column.kind in DECIMALS:
         return sent.cast(ARROW[column.kind])
