@@ -1,30 +1,41 @@
 -- Exposure of every account at the end of its day, cash apart: long and short market value (short negative), gross = long - short,
--- net = long + short, and both in per cent of the account's equity where the broker gave it.
+-- net = long + short, and both in per cent of the account's equity where the broker gave it; null where that is next to nothing.
+with parts as (
+    -- stacked: to join every position to its day would cost more than to add them up
+    select account_id, trading_date, null as run_id, market_value, instrument_id, null as equity
+    from core.position_eod
+    where instrument_type <> 'CASH' and quantity <> 0
+    union all
+    select account_id, trading_date, run_id, null, null, null
+    from core.account_eod
+    union all
+    select account_id, trading_date, null, null, null, coalesce(equity, eod_equity)
+    from core.broker_day
+),
+
+summed as (
+    select
+        account_id,
+        trading_date,
+        coalesce(sum(case when market_value > 0 then market_value end), 0) as long_market_value,
+        coalesce(sum(case when market_value < 0 then market_value end), 0) as short_market_value,
+        nullif(cast(max(equity) as double), 0) as equity,
+        count(instrument_id) as position_count
+    from parts
+    group by account_id, trading_date
+    having count(run_id) > 0
+)
+
 select
-    account_eod.account_id,
-    account_eod.trading_date,
-    cast(coalesce(sum(position_eod.market_value) filter (where position_eod.market_value > 0), 0) as decimal(28, 10))
-        as long_market_value,
-    cast(coalesce(sum(position_eod.market_value) filter (where position_eod.market_value < 0), 0) as decimal(28, 10))
-        as short_market_value,
-    cast(coalesce(sum(abs(position_eod.market_value)), 0) as decimal(28, 10)) as gross,
-    cast(coalesce(sum(position_eod.market_value), 0) as decimal(28, 10)) as net,
-    cast(round(
-        100 * cast(coalesce(sum(abs(position_eod.market_value)), 0) as double)
-        / nullif(cast(max(coalesce(broker_day.equity, broker_day.eod_equity)) as double), 0), 8
-    ) as decimal(18, 8)) as gross_pct,
-    cast(round(
-        100 * cast(coalesce(sum(position_eod.market_value), 0) as double)
-        / nullif(cast(max(coalesce(broker_day.equity, broker_day.eod_equity)) as double), 0), 8
-    ) as decimal(18, 8)) as net_pct,
-    count(position_eod.instrument_id) as position_count
-from core.account_eod
-left join core.position_eod
-    on
-        account_eod.account_id = position_eod.account_id
-        and account_eod.trading_date = position_eod.trading_date
-        and position_eod.instrument_type <> 'CASH'
-        and position_eod.quantity <> 0
-left join core.broker_day
-    on account_eod.account_id = broker_day.account_id and account_eod.trading_date = broker_day.trading_date
-group by account_eod.account_id, account_eod.trading_date
+    account_id,
+    trading_date,
+    cast(long_market_value as decimal(28, 10)) as long_market_value,
+    cast(short_market_value as decimal(28, 10)) as short_market_value,
+    cast(long_market_value - short_market_value as decimal(28, 10)) as gross,
+    cast(long_market_value + short_market_value as decimal(28, 10)) as net,
+    try_cast(round(100 * cast(long_market_value - short_market_value as double) / equity, 8) as decimal(18, 8))
+        as gross_pct,
+    try_cast(round(100 * cast(long_market_value + short_market_value as double) / equity, 8) as decimal(18, 8))
+        as net_pct,
+    position_count
+from summed

@@ -1,6 +1,7 @@
 -- Where is the change of a quantity not what the fills say, and what explains it?
 -- One row per position and day whose quantity changed by something else than its fills: a split, an exercise, an assignment, an expiry, a transfer. The last
--- column is what is left without an explanation; anything but 0 there is worth a call to the broker. An account's first day is left out.
+-- column is what is left without an explanation; anything but 0 there is worth a call to the broker. An account's first day and what
+-- lies more than three months back are left out.
 with events as (
     select account_id, instrument_id, trading_date, kind, quantity_moved
     from core.lifecycle_event
@@ -37,7 +38,12 @@ rolled as (
             daily.account_id = summed.account_id
             and daily.instrument_id = summed.instrument_id
             and daily.trading_date = summed.trading_date
-    where daily.status <> 'OPENING'
+    where
+        daily.status <> 'OPENING'
+        and daily.trading_date in (
+            select trading_date from quality.day
+            where trading_date > (select max(trading_date) - interval 3 months from quality.day)
+        )
 )
 
 select

@@ -3,6 +3,15 @@
 -- exposure in per cent: what an old price can distort.
 with last_day as (
     select max(trading_date) as trading_date from core.account_eod
+),
+
+exposures as (
+    select
+        account_id,
+        sum(abs(market_value)) as gross
+    from core.position_eod
+    where trading_date in (select trading_date from last_day) and instrument_type <> 'CASH'
+    group by account_id
 )
 
 select
@@ -12,15 +21,12 @@ select
     position_eod.closing_price_date,
     today.session_number - priced.session_number as price_days,
     position_eod.market_value,
-    round(100 * cast(abs(position_eod.market_value) as double) / nullif(cast(exposure_daily.gross as double), 0), 2)
+    round(100 * cast(abs(position_eod.market_value) as double) / nullif(cast(exposures.gross as double), 0), 2)
         as share
 from core.position_eod
 inner join last_day on position_eod.trading_date = last_day.trading_date
 inner join core.calendar as today on position_eod.trading_date = today.trading_date
 left join core.calendar as priced on position_eod.closing_price_date = priced.trading_date
-left join pnl.exposure_daily
-    on
-        position_eod.account_id = exposure_daily.account_id
-        and position_eod.trading_date = exposure_daily.trading_date
+left join exposures on position_eod.account_id = exposures.account_id
 where position_eod.closing_price_date is null or position_eod.closing_price_date < position_eod.trading_date
 order by share desc, position_eod.account_id asc, position_eod.symbol asc
