@@ -382,3 +382,11 @@ def test_rows_that_the_database_loses_are_missed_at_once() -> None:
             assert "130000 rows were written to core.many and" in str(error)  # noqa: PT017  (either will do)
         else:
             assert con.execute("select count(*) from core.many").fetchone() == (130000,)
+
+
+def test_an_exposure_that_no_column_holds_is_unknown_and_hides_nothing_else(tmp_path: Path) -> None:
+    almost_nothing = {100: {"account_id": 100, "equity": "0.0001"}}
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, balances=almost_nothing) as d:
+        d.evening(THURSDAY)
+        asked = "select gross, net, gross_pct, net_pct, position_count from pnl.exposure_daily"
+        assert d.ask(asked) == [(Decimal(15050), Decimal(15050), None, None, 1)]
