@@ -24,6 +24,7 @@ from pipelines.warehouse.tables import (
     add_versions,
     make_empty,
     make_kept,
+    make_shape,
     make_temporary,
     make_version_table,
     make_view,
@@ -79,7 +80,7 @@ KEYS = {
 }
 #: How many positions a build takes at once: days are built together as far as that goes, so that a rebuild of years
 #: needs no more memory than one of a week.
-ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 500_000
 RUNS = next(table for table in TABLES if table.name == "core.run")
 
 
@@ -171,9 +172,9 @@ def _make(con: duckdb.DuckDBPyConnection, table: Table, nothing: Mapping[str, An
     if table.kind == "view":
         make_view(con, table.name, table.select)
     elif table.kind == "working":
-        make_temporary(con, table.bare, table.select, nothing)
+        make_shape(con, table.bare, table.select, nothing)
     elif table.kind == "versions":
-        make_temporary(con, table.fresh, table.select, nothing)
+        make_shape(con, table.fresh, table.select, nothing)
         make_version_table(con, table.versions, table.fresh)
         _make_current(con, table)
     elif table.kind == "kept":

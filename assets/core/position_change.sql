@@ -1,5 +1,5 @@
--- A position at two ends of day, side by side, with everything known to have happened between them: fills, splits and adjustments. The keys
--- are the union of today's rows, yesterday's, the fills and the adjustments: a join from today's rows alone would lose every close.
+-- A position at two ends of day, side by side, with everything known to have happened between them: fills, splits and adjustments. Today's
+-- rows, yesterday's, the fills and the adjustments are joined in full: a join from today's rows alone would lose every close.
 with days as (
     select
         account_eod.*,
@@ -240,11 +240,8 @@ delivered_to as (
     group by account_id, day, underlying_instrument_id
 ),
 
-keys as (
-    select account_id, trading_date, instrument_id from today
-    union
-    select account_id, day, instrument_id from before
-    union
+-- what happened to instruments, held on one of the two evenings or not
+happened as (
     select account_id, trading_date, instrument_id from trades
     union
     select account_id, trading_date, instrument_id from adjustments
@@ -254,9 +251,9 @@ keys as (
 
 paired as (
     select
-        keys.account_id,
-        keys.instrument_id,
-        keys.trading_date,
+        days.account_id,
+        coalesce(today.instrument_id, before.instrument_id, happened.instrument_id) as instrument_id,
+        days.trading_date,
         days.run_id,
         days.prev_trading_date,
         days.days_covered,
@@ -326,44 +323,47 @@ paired as (
         coalesce(adjustments.transferred_value, 0) as transferred_value,
         adjustments.kind as adjustment_kind,
         delivered_to.instrument_id is not null as may_be_delivered
-    from keys
-    inner join days on keys.account_id = days.account_id and keys.trading_date = days.trading_date
-    left join today
+    from today
+    full join before
         on
-            keys.account_id = today.account_id
-            and keys.trading_date = today.trading_date
-            and keys.instrument_id = today.instrument_id
-    left join before
+            today.account_id = before.account_id
+            and today.trading_date = before.day
+            and today.instrument_id = before.instrument_id
+    full join happened
         on
-            keys.account_id = before.account_id
-            and keys.trading_date = before.day
-            and keys.instrument_id = before.instrument_id
+            happened.account_id = coalesce(today.account_id, before.account_id)
+            and happened.trading_date = coalesce(today.trading_date, before.day)
+            and happened.instrument_id = coalesce(today.instrument_id, before.instrument_id)
+    inner join days
+        on
+            days.account_id = coalesce(today.account_id, before.account_id, happened.account_id)
+            and days.trading_date = coalesce(today.trading_date, before.day, happened.trading_date)
     left join trades
         on
-            keys.account_id = trades.account_id
-            and keys.trading_date = trades.trading_date
-            and keys.instrument_id = trades.instrument_id
+            days.account_id = trades.account_id
+            and days.trading_date = trades.trading_date
+            and coalesce(today.instrument_id, before.instrument_id, happened.instrument_id) = trades.instrument_id
     left join adjustments
         on
-            keys.account_id = adjustments.account_id
-            and keys.trading_date = adjustments.trading_date
-            and keys.instrument_id = adjustments.instrument_id
+            days.account_id = adjustments.account_id
+            and days.trading_date = adjustments.trading_date
+            and coalesce(today.instrument_id, before.instrument_id, happened.instrument_id) = adjustments.instrument_id
     left join splits
         on
-            keys.account_id = splits.account_id
-            and keys.trading_date = splits.day
-            and keys.instrument_id = splits.instrument_id
+            days.account_id = splits.account_id
+            and days.trading_date = splits.day
+            and coalesce(today.instrument_id, before.instrument_id, happened.instrument_id) = splits.instrument_id
     left join delivered_to
         on
-            keys.account_id = delivered_to.account_id
-            and keys.trading_date = delivered_to.trading_date
-            and keys.instrument_id = delivered_to.instrument_id
+            days.account_id = delivered_to.account_id
+            and days.trading_date = delivered_to.trading_date
+            and coalesce(today.instrument_id, before.instrument_id, happened.instrument_id) = delivered_to.instrument_id
     left join seen_flat
         on
-            keys.account_id = seen_flat.account_id
-            and keys.trading_date = seen_flat.trading_date
-            and keys.instrument_id = seen_flat.instrument_id
-    left join contracts on keys.instrument_id = contracts.id
+            days.account_id = seen_flat.account_id
+            and days.trading_date = seen_flat.trading_date
+            and coalesce(today.instrument_id, before.instrument_id, happened.instrument_id) = seen_flat.instrument_id
+    left join contracts on coalesce(today.instrument_id, before.instrument_id, happened.instrument_id) = contracts.id
 ),
 
 resized as (

@@ -76,12 +76,15 @@ dividends as (
 -- a position that vanished has no price of its own; the day's price of the same instrument in another account will do
 other_prices as (
     select
-        instrument_id, trading_date, max(eod_price) as eod_price
-    from core.position_eod
+        vanished.account_id, vanished.trading_date, vanished.instrument_id,
+        max(position_eod.eod_price) as eod_price
+    from position_change as vanished
+    inner join core.position_eod
+        on vanished.instrument_id = position_eod.instrument_id and vanished.trading_date = position_eod.trading_date
     where
-        trading_date between $from_date and $to_date and price_grade = 'OFFICIAL'
-        and instrument_id in (select instrument_id from position_change where eod_price is null)
-    group by instrument_id, trading_date
+        vanished.eod_price is null and position_eod.price_grade = 'OFFICIAL'
+        and position_eod.trading_date between $from_date and $to_date
+    group by vanished.account_id, vanished.trading_date, vanished.instrument_id
 ),
 
 moved as (
@@ -121,7 +124,10 @@ moved as (
             and changes.trading_date = dividends.trading_date
             and changes.instrument_id = dividends.instrument_id
     left join other_prices
-        on changes.instrument_id = other_prices.instrument_id and changes.trading_date = other_prices.trading_date
+        on
+            changes.account_id = other_prices.account_id
+            and changes.trading_date = other_prices.trading_date
+            and changes.instrument_id = other_prices.instrument_id
     -- an underlying that could have been delivered, and was not, is no row
     where
         changes.quantity <> 0 or changes.quantity_prev <> 0 or changes.fills > 0

@@ -33,6 +33,11 @@ def make_temporary(con: duckdb.DuckDBPyConnection, name: str, select: str, value
     run(con, f"create or replace temporary table {_checked(name)} as {select}", values)
 
 
+def make_shape(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
+    """A temporary table with the columns of a select and no rows: nothing is read for it."""
+    run(con, f"create or replace temporary table {_checked(name)} as ({select}) with no data", values)
+
+
 def make_view(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     """A view of a select that takes no values."""
     con.execute(f"create or replace view {_checked(name)} as {select}")
@@ -43,7 +48,7 @@ def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: M
 
     What is derived can be derived again, so a table of an earlier daybook gives way to one with today's columns.
     """
-    run(con, f"create or replace temporary table shape as ({select}) with no data", values)
+    make_shape(con, "shape", select, values)
     wanted, found = _shape(con, "shape"), _shape(con, name) if exists(con, _checked(name)) else None
     if wanted != found:
         # "with no data": DuckDB 1.5.5 loses rows put into a table that an empty select made in the same transaction
@@ -94,8 +99,7 @@ def add_versions(
     """
     make_version_table(con, name, fresh)
     columns = [column for column in _columns(con, fresh) if column not in _ORIGIN]
-    compared = ", ".join(f"fresh.{column}" for column in columns)
-    current = ", ".join(f"current_version.{column}" for column in columns)
+    differs = " or ".join(f"fresh.{column} is distinct from current_version.{column}" for column in columns)
     same = " and ".join(f"fresh.{column} = current_version.{column}" for column in key)
     run(
         con,
@@ -118,7 +122,7 @@ def add_versions(
             case when current_version.version is not null then {reason} end as reason
         from {_checked(fresh)} as fresh
         full join current_version on {same}
-        where row({compared}) is distinct from row({current})
+        where {differs}
         """,
         values,
     )
