@@ -20,6 +20,8 @@ _NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)?$")
 #: Columns of a row that tell of where it came from: another origin of the same values is no new version.
 _ORIGIN = ("inputs_known_at", "run_id", "semantics_source")
 OPEN_END = "9999-12-31 00:00:00+00"
+#: What is current of the days that are built.
+_CURRENT = f"trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'"
 
 
 def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any] | None = None) -> Any:
@@ -89,83 +91,76 @@ def add_versions(
     reason: str,
     values: Mapping[str, Any],
 ) -> int:
-    """Add a version of each row of `fresh` whose values differ from the current version of it; the number of versions.
+    """Add a version of each row of `fresh` whose values differ from the current version of it; how many rows changed.
 
-    `name` is the version table, `fresh` a temporary table of the same columns plus `inputs_known_at`; `reason`
-    is an SQL
-    expression over `fresh` and `current_version`. A version is known from its newest input where that is newer than the
-    version before it, else from `built_at`, and never before the one that it follows. A row that `fresh` no longer has
-    ends without a successor. `run_id` and `semantics_source` tell where values came from and are no values themselves.
+    `name` is the version table, `fresh` a temporary table of the same columns plus `inputs_known_at`; `reason` is an
+    SQL expression over `fresh` and `current_version`. A version is known from its newest input where that is newer than
+    the version before it, else from `built_at`, and never before the one that it follows. A row that `fresh` no longer
+    has ends without a successor. `run_id` and `semantics_source` tell where values came from and are no values themselves.
     """
     make_version_table(con, name, fresh)
     columns = [column for column in _columns(con, fresh) if column not in _ORIGIN]
-    differs = " or ".join(f"fresh.{column} is distinct from current_version.{column}" for column in columns)
-    same = " and ".join(f"fresh.{column} = current_version.{column}" for column in key)
-    run(
+    compared = ", ".join(f"fresh.{column}" for column in columns)
+    current = ", ".join(f"current_version.{column}" for column in columns)
+    count = f"select count(*) from {name} where {_CURRENT}"
+    (known,) = run(con, count, values).fetchone()
+    (added,) = run(
         con,
         f"""
-        create or replace temporary table changed as
+        insert into {name} by name
         with current_version as (
-            select * from {_checked(name)}
-            where trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'
+            select * from {name} where {_CURRENT}
         )
         select
-            coalesce(fresh.{key[0]}, current_version.{key[0]}) as {key[0]},
-            {", ".join(f"coalesce(fresh.{column}, current_version.{column}) as {column}" for column in key[1:])},
-            fresh.rowid as fresh_row,
+            fresh.* exclude (inputs_known_at),
             coalesce(current_version.version, 0) + 1 as version,
             case
                 when current_version.known_from is null then coalesce(fresh.inputs_known_at, $built_at)
                 when fresh.inputs_known_at > current_version.known_from then fresh.inputs_known_at
                 else greatest($built_at, current_version.known_from + interval 1 microsecond)
             end as known_from,
+            timestamptz '{OPEN_END}' as known_to,
             case when current_version.version is not null then {reason} end as reason
         from {_checked(fresh)} as fresh
-        full join current_version on {same}
-        where {differs}
+        left join current_version on {_same(key, "fresh", "current_version")}
+        where current_version.version is null or row({compared}) is distinct from row({current})
         """,
         values,
-    )
-    found = con.execute("select count(*) from changed").fetchone()
-    if found and found[0]:
-        _write_versions(con, name, fresh, key, values)
-    con.execute("drop table changed")
-    return int(found[0]) if found else 0
+    ).fetchone()
+    gone = _end_former(con, name, fresh, key, values) if known else 0
+    (made,) = con.execute(f"select count(*) from {fresh}").fetchone() or (0,)
+    _all_there(name, made, *run(con, count, values).fetchone())
+    return int(added) + gone
 
 
-def _write_versions(
+def _end_former(
     con: duckdb.DuckDBPyConnection, name: str, fresh: str, key: tuple[str, ...], values: Mapping[str, Any]
-) -> None:
-    same = " and ".join(f"changed.{column} = stored.{column}" for column in key)
+) -> int:
+    """End the versions that now have a successor, and those whose row is gone; how many rows are gone."""
     run(
         con,
         f"""
-        update {name} as stored set known_to = changed.known_from from changed
-        where {same} and stored.trading_date between $from_date and $to_date
-            and stored.known_to = timestamptz '{OPEN_END}'
+        update {name} as former set known_to = later.known_from
+        from (select * from {name} where {_CURRENT} and version > 1) as later
+        where {_same(key, "former", "later")} and former.version + 1 = later.version
+            and former.trading_date between $from_date and $to_date
+            and former.known_to = timestamptz '{OPEN_END}'
         """,
         values,
     )
-    con.execute(
+    (gone,) = run(
+        con,
         f"""
-        insert into {name} by name
-        select fresh.* exclude (inputs_known_at),
-            changed.version,
-            changed.known_from,
-            timestamptz '{OPEN_END}' as known_to,
-            changed.reason
-        from {fresh} as fresh
-        inner join changed on fresh.rowid = changed.fresh_row
-        """
-    )
-    counts = f"""
-        select (select count(*) from {fresh}),
-            (
-                select count(*) from {name}
-                where trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'
-            )
-    """
-    _all_there(name, *run(con, counts, values).fetchone())
+        update {name} as former set known_to = greatest($built_at, former.known_from + interval 1 microsecond)
+        where {_CURRENT} and not exists (select 1 from {fresh} as fresh where {_same(key, "fresh", "former")})
+        """,
+        values,
+    ).fetchone()
+    return int(gone)
+
+
+def _same(key: tuple[str, ...], one: str, other: str) -> str:
+    return " and ".join(f"{one}.{column} = {other}.{column}" for column in key)
 
 
 def _all_there(name: str, made: int, found: int) -> None:
