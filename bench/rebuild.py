@@ -126,7 +126,7 @@ def figures(result: Result) -> list[Figure]:
     return [
         Figure(
             "a day of the longest history against one of the shortest, cpu",
-            _a_day(days, last) / _a_day(days, first),
+            slower,
             1.3,
         ),
         Figure("peak memory against what DuckDB may take", days[last]["peak_mb"] / result["duckdb_mb"], 2.0),

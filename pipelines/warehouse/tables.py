@@ -96,7 +96,8 @@ def add_versions(
     `name` is the version table, `fresh` a temporary table of the same columns plus `inputs_known_at`; `reason` is an
     SQL expression over `fresh` and `current_version`. A version is known from its newest input where that is newer than
     the version before it, else from `built_at`, and never before the one that it follows. A row that `fresh` no longer
-    has ends without a successor. `run_id` and `semantics_source` tell where values came from and are no values themselves.
+    has ends without a successor. `run_id` and `semantics_source` tell where values came from and are no values
+    themselves.
     """
     make_version_table(con, name, fresh)
     columns = [column for column in _columns(con, fresh) if column not in _ORIGIN]
