@@ -12,28 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
+from typing_extensions import get_type_hints
 
 from models.drift import Observed
-from models.envelope import Metadata, metadata_of
+from models.envelope import Metadata, WireMetadata, metadata_of
 from models.exact import DECIMALS
 from models.fields import ModelColumn
 from models.shapes import POSITIONS
 from pipelines.broker.columns import ARROW, schema_of
 
-_METADATA = pa.struct(
-    [
-        ("request_id", pa.string()),
-        ("next_page_token", pa.string()),
-        ("page_number", pa.int64()),
-        ("total_items", pa.int64()),
-        ("total_pages", pa.int64()),
-    ]
-)
 _FIRST_DAY = pa.scalar(date.min, pa.date32())
 #: What two reads of a book are compared by, beside the instrument.
 HELD = ("quantity", "avg_price", "cost_basis")
@@ -143,8 +135,13 @@ def _members(column: ModelColumn) -> pa.Array:
 
 @cache
 def _wire_schema() -> pa.Schema:
-    fields = [(column.name, pa.int64() if column.number else pa.string()) for column in POSITIONS.columns]
-    return pa.schema([("metadata", _METADATA), ("data", pa.list_(pa.struct(fields))), ("error", pa.null())])
+    """A reply whose every field is as the models have it: text, or a whole number."""
+    metadata = [
+        (name, pa.int64() if int in get_args(hint) else pa.string())
+        for name, hint in get_type_hints(WireMetadata).items()
+    ]
+    row = [(column.name, pa.int64() if column.number else pa.string()) for column in POSITIONS.columns]
+    return pa.schema([("metadata", pa.struct(metadata)), ("data", pa.list_(pa.struct(row))), ("error", pa.null())])
 
 
 @cache

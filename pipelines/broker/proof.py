@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.drift import Observed, observe
+from models.envelope import Metadata
 from models.reading import Page, Problem, Rejected
 from models.shapes import INSTRUCTIONS, POSITIONS, Shape
 from pipelines.broker.page_table import PageTable
@@ -27,7 +28,8 @@ Holding = tuple[Any, Any, Any]
 
 @dataclass
 class Pass:
-    """What one pass has brought so far. `seen` maps the key of a row to a fingerprint of all of it."""
+    """What one pass has brought so far. `seen` maps the key of a row to a fingerprint of all of it; `columns` are the
+    pages that were read as columns, which `batches` has too."""
 
     shape: Shape
     account_id: str
@@ -49,9 +51,7 @@ class Pass:
 
     def take(self, page: Page, *, last: bool) -> None:
         """Take a page in. Raises Moved where a row contradicts one that came before."""
-        self.pages += 1
-        if page.metadata.request_id:
-            self.request_ids.append(page.metadata.request_id)
+        self._count(page.metadata)
         self.rejected += page.rejected
         self._note(page.problems)
         rows = self._unrepeated(self._own(page.rows), last=last)
@@ -67,9 +67,7 @@ class Pass:
     def take_columns(self, page: PageTable) -> None:
         """Take in a page that `has_none_of` was asked about: there is nothing to say of it."""
         assert self.keep_columns is not None  # noqa: S101  (without it no page is read as columns)
-        self.pages += 1
-        if page.metadata.request_id:
-            self.request_ids.append(page.metadata.request_id)
+        self._count(page.metadata)
         self.holdings.update(page.holdings)
         self.observed += page.observed
         self.rows += len(page.table)
@@ -98,6 +96,11 @@ class Pass:
     def fail(self, check_name: str, message: str, value: str | None = None, instrument_id: str | None = None) -> None:
         """Note something that makes the read incomplete."""
         self.findings.append(Finding(check_name, "FAIL", message, instrument_id, value))
+
+    def _count(self, metadata: Metadata) -> None:
+        self.pages += 1
+        if metadata.request_id:
+            self.request_ids.append(metadata.request_id)
 
     def _note(self, problems: list[Problem]) -> None:
         for problem in problems:
