@@ -3,10 +3,12 @@ changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -24,10 +26,9 @@ from pipelines.warehouse.tables import (
     add_versions,
     make_empty,
     make_kept,
-    make_shape,
-    make_temporary,
     make_version_table,
     make_view,
+    make_working,
     replace_days,
     replace_whole,
 )
@@ -80,7 +81,7 @@ KEYS = {
 }
 #: How many positions a build takes at once: days are built together as far as that goes, so that a rebuild of years
 #: needs no more memory than one of a week.
-ROWS_AT_ONCE = 500_000
+ROWS_AT_ONCE = 250_000
 RUNS = next(table for table in TABLES if table.name == "core.run")
 
 
@@ -110,12 +111,34 @@ def build(
     All or nothing: raises BuildFailed, with the warehouse as it was, when a select fails; ConfigurationError for an
     adjustments.csv that can't be read or dates in the wrong order.
     """
+    with _folder(settings.working):
+        return _build(con, settings, from_date, to_date, built_at)
+
+
+@contextmanager
+def _folder(working: Path) -> Iterator[None]:
+    """A folder for the block, new and gone with it; what a killed build left there is gone, too."""
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def _build(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    from_date: date | None,
+    to_date: date | None,
+    built_at: datetime | None,
+) -> Built:
     calendar = load_inputs(con, settings)
     values = {"realized": settings.realized, "built_at": built_at or datetime.now(UTC)}
     con.execute("begin")
     try:
         asked = _asked(calendar, from_date, to_date)
-        if make_tables(con, values):
+        if make_tables(con, settings.working, values):
             asked += landed_days(con)
         for table in TABLES:
             if table.kind == "whole":
@@ -125,7 +148,7 @@ def build(
             replace_days(con, RUNS.name, RUNS.select, {"from_date": start, "to_date": end})
         for start, end in built.spans:
             for first, last in pieces(con, start, end, calendar, ROWS_AT_ONCE):
-                _build_days(con, values | {"from_date": first, "to_date": last}, built)
+                _build_days(con, settings.working, values | {"from_date": first, "to_date": last}, built)
         con.execute("commit")
     except duckdb.Error as error:
         with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
@@ -148,7 +171,7 @@ def _asked(calendar: TradingCalendar, start: date | None, end: date | None) -> l
     return [session.date for session in calendar.sessions(first, last)]
 
 
-def make_tables(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> bool:
+def make_tables(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[str, Any]) -> bool:
     """Every table and view, empty where it is new; whether a derived table had to be made anew, with other columns.
 
     Selects read each other, and some their own past, so all exist before any is filled. Where the same selects made
@@ -161,21 +184,21 @@ def make_tables(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any]) -> bo
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
     for view in [table for table in TABLES if table.kind == "view"]:
         con.execute(f"drop view if exists {view.name}")
-    renewed = [_make(con, table, nothing) for table in TABLES]
+    renewed = [_make(con, working, table, nothing) for table in TABLES]
     comment(con)
     remember(con, "selects", SELECTS)
     return any(renewed)
 
 
-def _make(con: duckdb.DuckDBPyConnection, table: Table, nothing: Mapping[str, Any]) -> bool:
+def _make(con: duckdb.DuckDBPyConnection, working: Path, table: Table, nothing: Mapping[str, Any]) -> bool:
     con.execute(f"create schema if not exists {table.schema}")
     if table.kind == "view":
         make_view(con, table.name, table.select)
     elif table.kind == "working":
-        make_shape(con, table.bare, table.select, nothing)
+        make_working(con, working, table.working, f"select * from ({table.select}) limit 0", nothing)
     elif table.kind == "versions":
-        make_shape(con, table.fresh, table.select, nothing)
-        make_version_table(con, table.versions, table.fresh)
+        make_working(con, working, table.working, f"select * from ({table.select}) limit 0", nothing)
+        make_version_table(con, table.versions, table.working)
         _make_current(con, table)
     elif table.kind == "kept":
         make_kept(con, table.name, table.select)
@@ -197,14 +220,14 @@ def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     )
 
 
-def _build_days(con: duckdb.DuckDBPyConnection, values: Mapping[str, Any], built: Built) -> None:
+def _build_days(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[str, Any], built: Built) -> None:
     load_earlier(con, values["from_date"])
     for table in TABLES:
         if table.kind == "days" and table is not RUNS:
             replace_days(con, table.name, table.select, values)
         elif table.kind == "working":
-            make_temporary(con, table.bare, table.select, values)
+            make_working(con, working, table.working, table.select, values)
         elif table.kind == "versions":
-            make_temporary(con, table.fresh, table.select, values)
-            added = add_versions(con, table.versions, table.fresh, KEYS[table.name], _REASONS[table.name], values)
+            make_working(con, working, table.working, table.select, values)
+            added = add_versions(con, table.versions, table.working, KEYS[table.name], _REASONS[table.name], values)
             built.versions[table.name] = built.versions.get(table.name, 0) + added

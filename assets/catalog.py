@@ -18,7 +18,7 @@ class Table:
     """A table and its select. Folder = schema, file = table.
 
     Kinds: `kept` is written by a command and only ever made, `whole` is small and made anew; `days` has its
-    trading dates replaced; `working` is temporary within a build;
+    trading dates replaced; `working` is there for a build alone;
     `versions` gains a version of each row that changed (the name is the view of current ones); `view` is
     computed when asked.
     """
@@ -37,9 +37,9 @@ class Table:
         return self.name.partition(".")[2]
 
     @property
-    def fresh(self) -> str:
-        """Where a build puts the rows that a version table is compared with."""
-        return f"new_{self.bare}"
+    def working(self) -> str:
+        """Where a build has its rows: those of a working table, and those that versions are compared with."""
+        return self.bare if self.kind == "working" else f"new_{self.bare}"
 
     @property
     def versions(self) -> str:

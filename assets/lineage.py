@@ -13,7 +13,7 @@ _SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a
 _INPUTS = {"input_session": "raw.market_hours"}
 #: A build's own tables: what is here for one transaction only.
 _WORKING = {table.bare: table for table in TABLES if table.kind == "working"}
-_FRESH = {table.fresh: table for table in TABLES if table.kind == "versions"}
+_FRESH = {table.working: table for table in TABLES if table.kind == "versions"}
 
 
 @cache

@@ -73,7 +73,7 @@ def watch_all(trace: Trace) -> None:
     trace.watch(Pipeline, "extract", "dlt: extract")
     trace.watch(Pipeline, "normalize", "dlt: normalize")
     trace.watch(Pipeline, "load", "dlt: load")
-    for writes in ("replace_whole", "replace_days", "make_temporary", "add_versions"):
+    for writes in ("replace_whole", "replace_days", "make_working", "add_versions"):
         trace.watch(build, writes)
     trace.watch(publish, "copy_at_rest", "copy the file")
     trace.watch(publish, "_prune", "drop what is not published")

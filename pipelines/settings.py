@@ -185,6 +185,11 @@ class Settings(BaseModel):
         return self.home / "backups"
 
     @property
+    def working(self) -> Path:
+        """Where a build puts what it needs until it ends."""
+        return self.home / "working"
+
+    @property
     def dagster(self) -> Path:
         """Dagster's instance: runs, schedules, logs."""
         return self.home / "dagster"

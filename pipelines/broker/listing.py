@@ -17,7 +17,7 @@ from models.envelope import ApiError, Metadata, error_of, metadata_of
 from models.reading import Page, read_page
 from models.shapes import POSITIONS, Shape
 from pipelines.broker.http import GaveUp, Refused, Replies, Reply
-from pipelines.broker.page_table import PageTable, read_table
+from pipelines.broker.page_table import PageTable, read_rest, read_table
 from pipelines.broker.pages import Broken, Guards, Moved
 from pipelines.broker.proof import Holding, Pass, holdings_of
 from pipelines.broker.read import Archive, Finding, Keep, KeepColumns, Read, Received
@@ -206,7 +206,11 @@ class Listing:
         return _Look(reply, read_page(self._request.shape, reply.body))
 
     def _glance(self, reply: Reply) -> _Glance:
-        """The cheapest decode that can be compared; where that fails, the page is decoded in full."""
+        """The cheapest decode that can be compared: none at all of rows that came before, byte by byte. Where the
+        cheap ones fail, the page is decoded in full."""
+        rest = read_rest(reply.body) if self._taken.held and reply.status == 200 else None
+        if rest is not None and (held := self._taken.held.get(rest[1])) is not None:
+            return _Glance(reply, rest[0], None, held, len(held))
         try:
             whole = orjson.loads(reply.body)
             metadata, error = metadata_of(whole.get("metadata")), error_of(whole.get("error"))

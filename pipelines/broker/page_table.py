@@ -8,6 +8,8 @@ instrument that comes twice) is not judged here: the models then read the page r
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +29,8 @@ from models.shapes import POSITIONS
 from pipelines.broker.columns import ARROW, schema_of
 
 _FIRST_DAY = pa.scalar(date.min, pa.date32())
+#: Where the rows of a reply begin. No text within one can have this: its quotes would be escaped.
+_ROWS = re.compile(rb'"data"\s*:\s*\[')
 #: What two reads of a book are compared by, beside the instrument.
 HELD = ("quantity", "avg_price", "cost_basis")
 
@@ -37,12 +41,14 @@ class _Unlike(Exception):
 
 @dataclass(frozen=True)
 class PageTable:
-    """A page of positions, one column for each of the model's. `holdings` has the texts as sent, by instrument."""
+    """A page of positions, one column for each of the model's. `holdings` has the texts as sent, by instrument;
+    `rows_hash` is that of its rows, None where they can't be told from the rest of the reply."""
 
     table: pa.Table
     metadata: Metadata
     observed: Observed
     holdings: dict[str, tuple[Any, ...]]
+    rows_hash: bytes | None
 
 
 def read_table(account_id: str, body: bytes) -> PageTable | None:
@@ -56,12 +62,30 @@ def read_table(account_id: str, body: bytes) -> PageTable | None:
     rows = len(sent["instrument_id"])
     arrays = [*columns.values(), pa.nulls(rows, pa.string())]
     held = zip(*(sent[name].to_pylist() for name in HELD), strict=True)
+    rest = read_rest(body)
     return PageTable(
         table=pa.Table.from_arrays(arrays, schema=_table_schema()),
         metadata=metadata,
         observed=Observed(_fields(sent, body) if rows else frozenset()),
         holdings=dict(zip(sent["instrument_id"].to_pylist(), held, strict=True)),
+        rows_hash=rest[1] if rest else None,
     )
+
+
+def read_rest(body: bytes) -> tuple[Metadata, bytes] | None:
+    """The metadata of a reply, and the hash of the text of its rows, which are not looked at: where it is that of a page
+    that was read, they are the same. None where the text can't be told from the rest, or the rest is not as documented.
+    """
+    begin, end = _ROWS.search(body), body.rfind(b"]")
+    if begin is None or end < begin.end():
+        return None
+    try:
+        metadata, sent = _parse(body[: begin.end()] + body[end:])
+    except (pa.ArrowInvalid, UnicodeDecodeError, _Unlike, ValueError):
+        return None
+    if len(sent["instrument_id"]):
+        return None
+    return metadata, hashlib.sha256(memoryview(body)[begin.end() : end]).digest()
 
 
 def _parse(body: bytes) -> tuple[Metadata, dict[str, pa.Array]]:

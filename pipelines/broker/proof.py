@@ -29,7 +29,7 @@ Holding = tuple[Any, Any, Any]
 @dataclass
 class Pass:
     """What one pass has brought so far. `seen` maps the key of a row to a fingerprint of all of it; `columns` are the
-    pages that were read as columns, which `batches` has too."""
+    pages that were read as columns, which `batches` has too, and `held` their holdings by the hash of their rows."""
 
     shape: Shape
     account_id: str
@@ -47,6 +47,7 @@ class Pass:
     seen: dict[Any, int] = field(default_factory=dict)
     columns: list[pa.Table] = field(default_factory=list)
     holdings: dict[str, Holding] = field(default_factory=dict)
+    held: dict[bytes, dict[str, Holding]] = field(default_factory=dict)
     numbers: Counter[str] = field(default_factory=Counter)
 
     def take(self, page: Page, *, last: bool) -> None:
@@ -69,6 +70,8 @@ class Pass:
         assert self.keep_columns is not None  # noqa: S101  (without it no page is read as columns)
         self._count(page.metadata)
         self.holdings.update(page.holdings)
+        if page.rows_hash is not None:
+            self.held[page.rows_hash] = page.holdings
         self.observed += page.observed
         self.rows += len(page.table)
         self.columns.append(self.keep_columns(page.table))

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
+from pipelines.warehouse.contents import literal
 
 SCHEMA_VERSION = 2  # the last step of migrations.py
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
@@ -63,7 +64,7 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(":memory:", config=config)
     try:
         con.execute("SET GLOBAL TimeZone = 'UTC'")
-        con.execute(f"ATTACH {_literal(path)} AS daybook (READ_ONLY)")
+        con.execute(f"ATTACH {literal(path)} AS daybook (READ_ONLY)")
         con.execute("USE daybook")
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")
@@ -143,7 +144,3 @@ def _unreadable(path: Path, error: duckdb.Error) -> DaybookError:
         )
     reason = first_line(error)
     return DaybookError(f"{path} can't be opened ({reason}): `daybook doctor` says what can be done.")
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

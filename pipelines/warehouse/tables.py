@@ -6,11 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from pipelines.errors import BuildFailed
+from pipelines.warehouse.contents import literal
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
@@ -19,6 +21,8 @@ _NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)?$")
 
 #: Columns of a row that tell of where it came from: another origin of the same values is no new version.
 _ORIGIN = ("inputs_known_at", "run_id", "semantics_source")
+#: Of a working file a thread reads so many rows at a time: few enough that every thread gets some.
+ROWS_READ_TOGETHER = 40_960
 OPEN_END = "9999-12-31 00:00:00+00"
 #: What is current of the days that are built.
 _CURRENT = f"trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'"
@@ -33,6 +37,20 @@ def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any
 def make_temporary(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
     """A temporary table with the rows of a select."""
     run(con, f"create or replace temporary table {_checked(name)} as {select}", values)
+
+
+def make_working(
+    con: duckdb.DuckDBPyConnection, folder: Path, name: str, select: str, values: Mapping[str, Any]
+) -> None:
+    """A temporary view of the rows of a select, which lie in a file of `folder` until the next ones of that name.
+
+    DuckDB keeps a temporary table that was replaced, whole, until the transaction ends; a file it does not. Nothing is
+    packed: the file is read within seconds.
+    """
+    file = literal(str(folder / f"{_checked(name)}.parquet"))
+    plain = "format parquet, compression uncompressed, dictionary_size_limit 1"
+    run(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_READ_TOGETHER})", values)
+    con.execute(f"create or replace temporary view {name} as select * from read_parquet({file})")
 
 
 def make_shape(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
@@ -93,7 +111,7 @@ def add_versions(
 ) -> int:
     """Add a version of each row of `fresh` whose values differ from the current version of it; how many rows changed.
 
-    `name` is the version table, `fresh` a temporary table of the same columns plus `inputs_known_at`; `reason` is an
+    `name` is the version table, `fresh` a working table of the same columns plus `inputs_known_at`; `reason` is an
     SQL expression over `fresh` and `current_version`. A version is known from its newest input where that is newer than
     the version before it, else from `built_at`, and never before the one that it follows. A row that `fresh` no longer
     has ends without a successor. `run_id` and `semantics_source` tell where values came from and are no values

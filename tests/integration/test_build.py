@@ -42,6 +42,14 @@ def test_building_again_changes_nothing(tmp_path: Path) -> None:
         assert d.ask("select * from pnl.position_daily_version order by all") == before
 
 
+def test_a_build_leaves_no_working_file_and_takes_away_what_a_killed_one_left(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.settings.working.mkdir()
+        (d.settings.working / "position_change.parquet").write_bytes(b"half a file")
+        assert d.evening(THURSDAY).changed
+        assert not d.settings.working.exists()
+
+
 def test_the_same_snapshot_taken_twice_adds_no_version(tmp_path: Path) -> None:
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
         d.evening(THURSDAY)

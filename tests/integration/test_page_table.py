@@ -16,7 +16,7 @@ from models.reading import NotUnderstood, read_page
 from models.shapes import POSITIONS
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import to_batch, with_run
-from pipelines.broker.page_table import read_table
+from pipelines.broker.page_table import read_rest, read_table
 from pipelines.broker.read import Read
 from tests.broker_server import BrokerServer, Fault, position
 
@@ -124,6 +124,83 @@ def test_what_is_read_as_columns_is_what_the_models_make_of_it(changes: list[dic
         assert (models.rejected, models.problems) == ([], [])
         assert with_run(RUN, page.table).equals(by_the_models(body))
         assert page.observed == observe(POSITIONS, models.rows)
+
+
+def _written(order: list[str], separators: tuple[str, str], request_id: str, rows: list[dict[str, Any]]) -> bytes:
+    parts = {"metadata": {"request_id": request_id}, "data": rows, "error": None}
+    return json.dumps({name: parts[name] for name in order}, separators=separators).encode()
+
+
+ORDERS = st.permutations(["metadata", "data", "error"])
+SEPARATORS = st.sampled_from([(",", ":"), (", ", ": ")])
+IDS = st.text(max_size=8) | st.sampled_from(['"data":[', "]", '],"data":[]', "[]}"])
+BOOKS = st.lists(st.sampled_from(["1", "2"]), max_size=3).map(
+    lambda quantities: [position(ACCOUNT, number, quantity=each) for number, each in enumerate(quantities)]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(order=ORDERS, separators=SEPARATORS, ids=st.tuples(IDS, IDS), books=st.tuples(BOOKS, BOOKS))
+def test_replies_whose_rows_have_the_same_hash_have_the_same_rows_and_each_its_own_metadata(
+    order: list[str],
+    separators: tuple[str, str],
+    ids: tuple[str, str],
+    books: tuple[list[dict[str, Any]], list[dict[str, Any]]],
+) -> None:
+    bodies = [_written(order, separators, name, rows) for name, rows in zip(ids, books, strict=True)]
+    rests = [read_rest(body) for body in bodies]
+    for body, rest in zip(bodies, rests, strict=True):
+        if rest is not None:
+            assert rest[0] == read_page(POSITIONS, body).metadata
+    one, other = rests
+    if one is not None and other is not None:
+        assert (one[1] == other[1]) == (books[0] == books[1])
+    if not any("]" in name for name in ids):  # one that comes after the rows is taken for their end
+        assert None not in rests
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"data":[',
+        b'{"data":{}}',
+        reply(error={"message": "in part"}),
+        reply(moon=1),
+        reply(metadata={"data": []}),
+        reply(metadata={"total_items": -1}),
+        json.dumps({"metadata": {}, "data": None, "error": None}).encode(),
+    ],
+    ids=range(8),
+)
+def test_a_reply_whose_rows_cannot_be_told_from_the_rest_is_decoded(body: bytes) -> None:
+    assert read_rest(body) is None
+
+
+@pytest.mark.parametrize("error", [["]"], [[]], {"a": []}], ids=str)
+def test_a_reply_that_came_in_part_has_not_the_hash_of_a_whole_one(error: Any) -> None:
+    whole, in_part = read_rest(reply(position(ACCOUNT, 0))), read_rest(reply(position(ACCOUNT, 0), error=error))
+    assert whole is not None
+    assert in_part is None or in_part[1] != whole[1]
+
+
+def test_a_second_read_of_the_same_bytes_decodes_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(_rows: Any) -> Any:
+        pytest.fail("a row was decoded")
+
+    monkeypatch.setattr("pipelines.broker.listing.holdings_of", decoded)
+    found = read([position(ACCOUNT, number) for number in range(6)])
+    assert (found.complete, found.rows, found.reads) == (True, 6, 2)
+
+
+def test_a_second_read_with_another_price_is_decoded_and_agrees() -> None:
+    rows = [position(ACCOUNT, number) for number in range(6)]
+
+    def moved(body: dict[str, Any]) -> None:
+        body["data"][0]["market_value"] = "1.00"
+
+    found = read(rows, Fault("positions", page=2, skip=1, edit=moved))
+    assert (found.complete, found.rows, found.reads) == (True, 6, 2)
 
 
 def read(rows: list[dict[str, Any]], *faults: Fault) -> Read:
