@@ -74,7 +74,7 @@ def read_table(account_id: str, body: bytes) -> PageTable | None:
 
 def read_rest(body: bytes) -> tuple[Metadata, bytes] | None:
     """The metadata of a reply, and the hash of the text of its rows, which are not looked at: where it is that of a page
-    that was read, they are the same. None where the text can't be told from the rest, or the rest is not as documented.
+    that was read, they are the same. None where that text can't be told from the rest, or the rest isn't as documented.
     """
     begin, end = _ROWS.search(body), body.rfind(b"]")
     if begin is None or end < begin.end():
