@@ -10,7 +10,7 @@ import duckdb
 from assets.build import Built, build
 from assets.chart import pnl_chart
 from assets.checks import SPECS, check_books
-from assets.dictionary import columns
+from assets.dictionary import entries
 from assets.failures import said_plainly
 from assets.open_books import OpenBooks
 from assets.partitions import days_of, one_run, trading_days
@@ -50,10 +50,14 @@ def _summary(built: Built) -> str:
 
 
 def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date) -> dict[str, Any]:
-    """Row counts, of the day where there is but one, and the day's P&L beside the table that holds it."""
-    whole = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608  (a name of ours)
-    metadata: dict[str, Any] = {"dagster/row_count": whole[0] if whole else 0}
-    if first != last or "trading_date" not in (column.name for column in columns(table)):
+    """Row counts, of the day where there is but one, and the day's P&L beside the table that holds it. A view of all
+    days is made when asked, so of those the day's rows alone are counted."""
+    metadata: dict[str, Any] = {}
+    dated = "trading_date" in (column.name for column in entries()[table].columns)
+    if not dated or entries()[table].kind == "table":
+        whole = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608  (a name of ours)
+        metadata["dagster/row_count"] = whole[0] if whole else 0
+    if first != last or not dated:
         return metadata
     of_day = con.execute(f"select count(*) from {table} where trading_date = ?", [first]).fetchone()  # noqa: S608
     metadata["dagster/partition_row_count"] = of_day[0] if of_day else 0

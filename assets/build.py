@@ -195,9 +195,9 @@ def _make(con: duckdb.DuckDBPyConnection, working: Path, table: Table, nothing: 
     if table.kind == "view":
         make_view(con, table.name, table.select)
     elif table.kind == "working":
-        make_working(con, working, table.working, f"select * from ({table.select}) limit 0", nothing)
+        make_working(con, table.working, working, f"select * from ({table.select}) limit 0", nothing)
     elif table.kind == "versions":
-        make_working(con, working, table.working, f"select * from ({table.select}) limit 0", nothing)
+        make_working(con, table.working, working, f"select * from ({table.select}) limit 0", nothing)
         make_version_table(con, table.versions, table.working)
         _make_current(con, table)
     elif table.kind == "kept":
@@ -226,8 +226,8 @@ def _build_days(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[s
         if table.kind == "days" and table is not RUNS:
             replace_days(con, table.name, table.select, values)
         elif table.kind == "working":
-            make_working(con, working, table.working, table.select, values)
+            make_working(con, table.working, working, table.select, values)
         elif table.kind == "versions":
-            make_working(con, working, table.working, table.select, values)
+            make_working(con, table.working, working, table.select, values)
             added = add_versions(con, table.versions, table.working, KEYS[table.name], _REASONS[table.name], values)
             built.versions[table.name] = built.versions.get(table.name, 0) + added

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -153,7 +154,8 @@ def _make_empty_books(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"create table raw.{name} as select *, null::varchar as _dlt_load_id from nothing")  # noqa: S608  (our names)
         con.unregister("nothing")
     con.execute("create table raw._dlt_loads (load_id varchar, status bigint)")
-    build(con, Settings(home=Path("/nonexistent")))
+    with TemporaryDirectory() as home:
+        build(con, Settings(home=Path(home)))
 
 
 @cache

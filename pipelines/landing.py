@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -14,6 +16,8 @@ import pyarrow as pa
 
 from pipelines.broker.source import broker_source
 from pipelines.errors import DaybookError
+from pipelines.settings import Settings
+from pipelines.warehouse.tables import exists
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -50,11 +54,31 @@ def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
     return pipeline
 
 
-def finish_pending(pipeline: Pipeline, quarantine: Path) -> str | None:
-    """Load what an earlier run extracted. What can't be loaded is moved to `quarantine`, and a sentence says so.
+def import_dlt_meanwhile() -> None:
+    """Have dlt imported while something else is waited for: it takes half a second, and landing comes last."""
+    os.environ.update(DLT_SETTINGS)
+    Thread(target=import_module, args=("pipelines.warehouse.destination",), name="import dlt").start()
+
+
+def packages_waiting(folder: Path) -> int:
+    """How many packages an earlier run has left in dlt's folder, extracted and not loaded yet. Needs no dlt."""
+    places = (folder / "daybook" / "normalize" / "extracted", folder / "daybook" / "load" / "normalized")
+    return sum(len(list(place.iterdir())) for place in places if place.is_dir())
+
+
+def finish_pending(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
+    """Load what an earlier run extracted. What can't be loaded is moved to DAYBOOK_HOME/quarantine, and a sentence
+    says so.
 
     Without this dlt would load the old package in today's stead and extract nothing, with a warning.
     """
+    alert = _finish(open_pipeline(con, settings.dlt), settings) if packages_waiting(settings.dlt) else None
+    if exists(con, "raw._dlt_loads"):
+        con.execute(_NOTED_TWICE)
+    return alert
+
+
+def _finish(pipeline: Pipeline, settings: Settings) -> str | None:
     last: Exception | None = None
     for _ in range(PENDING_ATTEMPTS):
         if not pipeline.has_pending_data:
@@ -63,15 +87,7 @@ def finish_pending(pipeline: Pipeline, quarantine: Path) -> str | None:
             pipeline.run(loader_file_format="parquet")
         except Exception as error:
             last = error
-    _note_once(pipeline)
-    return _set_aside(pipeline, quarantine, last) if pipeline.has_pending_data else None
-
-
-def _note_once(pipeline: Pipeline) -> None:
-    with pipeline.sql_client() as client:
-        there = "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = '_dlt_loads'"
-        if client.execute_sql(there):
-            client.execute_sql(_NOTED_TWICE)
+    return _set_aside(pipeline, settings.home / "quarantine", last) if pipeline.has_pending_data else None
 
 
 def _set_aside(pipeline: Pipeline, quarantine: Path, why: Exception | None) -> str:

@@ -11,7 +11,9 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.shapes import POSITIONS
 from pipelines.broker.client import BrokerClient
+from pipelines.broker.columns import schema_of
 from pipelines.broker.read import Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
@@ -24,6 +26,7 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
+_NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instrument_type"])
 
 
 @dataclass(frozen=True)
@@ -172,18 +175,18 @@ def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read]
 
 def _held(evening: Evening) -> set[tuple[str, str]]:
     """Instruments in today's positions and fills, each with its type; a fill tells an option by its underlying."""
-    held: set[tuple[str, str]] = set()
-    for asked in evening.reads:
-        for batch in asked.read.batches:
-            if asked.read.endpoint == "positions":
-                held.update(_pairs(batch["instrument_id"], batch["instrument_type"]))
-            elif asked.read.endpoint == "executions":
-                is_option = pc.is_valid(batch["underlying_instrument_id"])
-                held.update(_pairs(batch["instrument_id"], pc.if_else(is_option, "OPTION", "UNKNOWN")))
+    found = pa.concat_tables([_NONE_HELD, *_types(evening)]).group_by(_NONE_HELD.column_names).aggregate([]).to_pydict()
+    held = {(one, kind) for one, kind in zip(*found.values(), strict=True) if one is not None}
     options = {instrument for instrument, kind in held if kind == "OPTION"}
     return {(instrument, kind) for instrument, kind in held if kind != "UNKNOWN" or instrument not in options}
 
 
-def _pairs(ids: pa.ChunkedArray, kinds: pa.ChunkedArray) -> Iterator[tuple[str, str]]:
-    table = pa.table({"id": ids, "kind": kinds}).group_by(["id", "kind"]).aggregate([]).to_pydict()
-    return ((i, kind) for i, kind in zip(table["id"], table["kind"], strict=True) if i is not None)
+def _types(evening: Evening) -> Iterator[pa.Table]:
+    for asked in evening.reads:
+        for batch in asked.read.batches:
+            if asked.read.endpoint == "positions":
+                yield batch.select(_NONE_HELD.column_names)
+            elif asked.read.endpoint == "executions":
+                is_option = pc.is_valid(batch["underlying_instrument_id"])
+                kinds = pc.if_else(is_option, "OPTION", "UNKNOWN")
+                yield pa.table([batch["instrument_id"], kinds], schema=_NONE_HELD.schema)

@@ -66,8 +66,8 @@ def replay(
     is there, so that it can be built as if its evening had just passed. Raises WrongWarehouse where the archive is
     another broker's, DaybookError where nothing can be landed.
     """
+    alert = finish_pending(con, settings)
     pipeline = open_pipeline(con, settings.dlt)
-    alert = finish_pending(pipeline, settings.home / "quarantine")
     replayed = Replayed(alerts=[alert] if alert else [])
     there = landed_runs(con)
     for run in archived_runs(archive or settings.archive):

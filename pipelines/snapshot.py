@@ -21,7 +21,7 @@ from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
 from pipelines.circumstances import Circumstances, Ending, circumstances
 from pipelines.errors import ConfigurationError
 from pipelines.known import Known, read_known
-from pipelines.landing import finish_pending, land, open_pipeline
+from pipelines.landing import finish_pending, import_dlt_meanwhile, land, open_pipeline
 from pipelines.manifest import as_json, quarantined
 from pipelines.reading import Asked, Evening, read_evening
 from pipelines.settings import Settings
@@ -74,8 +74,8 @@ def take_snapshot(
     """
     key = settings.reading_key()
     remember_broker(con, settings.broker_host)
-    pipeline = open_pipeline(con, settings.dlt)
-    alert = finish_pending(pipeline, settings.home / "quarantine")
+    alert = finish_pending(con, settings)
+    import_dlt_meanwhile()
     known = read_known(con)
     run = Run()
     with (
@@ -89,7 +89,7 @@ def take_snapshot(
         run.ended = Ending(client.clock(), evening.day.trading_date)
         archive.close(run.ended.as_json())
         run.files = archive.files
-    land(pipeline, tables_of(run, evening))
+    land(open_pipeline(con, settings.dlt), tables_of(run, evening))
     return replace(snapshot_of(run, evening, [alert] if alert else []), trades=settle(con, settings))
 
 

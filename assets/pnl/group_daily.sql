@@ -13,30 +13,14 @@ with positions as (
         total_pnl,
         income_estimate
     from pnl.position_daily
-),
-
-grouped as (
-    select
-        account_id, trading_date, 'UNDERLYING' as dimension, underlying as value, market_value, realized_pnl,
-        unrealized_change, total_pnl, income_estimate
-    from positions
-    union all
-    select
-        account_id, trading_date, 'INSTRUMENT_TYPE', instrument_type, market_value, realized_pnl,
-        unrealized_change, total_pnl, income_estimate
-    from positions
-    union all
-    select
-        account_id, trading_date, 'SIDE', side, market_value, realized_pnl,
-        unrealized_change, total_pnl, income_estimate
-    from positions
 )
 
 select
     account_id,
     trading_date,
-    dimension,
-    value,
+    case when grouping(underlying) = 0 then 'UNDERLYING' when grouping(side) = 0 then 'SIDE' else 'INSTRUMENT_TYPE' end
+        as dimension,
+    coalesce(underlying, side, instrument_type) as value,
     cast(sum(market_value) as decimal(28, 10)) as market_value,
     cast(case when count(realized_pnl) = count(*) then sum(realized_pnl) end as decimal(28, 10)) as realized_pnl,
     cast(case when count(unrealized_change) = count(*) then sum(unrealized_change) end as decimal(28, 10))
@@ -45,5 +29,9 @@ select
     cast(sum(income_estimate) as decimal(28, 10)) as income_estimate,
     count(*) as positions,
     count(*) - count(total_pnl) as positions_unknown
-from grouped
-group by account_id, trading_date, dimension, value
+from positions
+group by
+    grouping sets (
+        (account_id, trading_date, underlying), (account_id, trading_date, side),
+        (account_id, trading_date, instrument_type)
+    )

@@ -81,6 +81,7 @@ moved as (
             and restated.instrument_id = former.instrument_id
             and restated.trading_date = former.trading_date
             and restated.version = former.version + 1
+            and former.trading_date between $from_date and $to_date
     inner join pnl.position_daily_version as next_now
         on
             restated.account_id = next_now.account_id
@@ -93,6 +94,7 @@ moved as (
             and next_now.instrument_id = next_then.instrument_id
             and next_now.trading_date = next_then.trading_date
             and next_now.version = next_then.version + 1
+            and next_then.trading_date between $from_date and $to_date
     -- only where the mark alone differs, and the day before it was not restated too
     where
         restated.total_pnl is not null and next_now.reason = 'PRICE_CORRECTION'

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
+from pipelines.landing import packages_waiting
 from pipelines.retention import growth
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def _later_run(archive: Path, published: dict[str, Any] | None) -> str | None:
 
 
 def _look_at_files(health: Health, settings: Settings) -> None:
-    dlt = settings.dlt / "daybook"
-    health.pending_packages = _entries(dlt / "normalize" / "extracted") + _entries(dlt / "load" / "normalized")
+    health.pending_packages = packages_waiting(settings.dlt)
     health.quarantined_packages = _entries(settings.home / "quarantine")
     for path in (settings.warehouse, settings.published):
         if path.exists():

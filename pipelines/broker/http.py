@@ -15,16 +15,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
-from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, TokenBucket
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from models.envelope import ApiError
 from models.reading import NotUnderstood, read_error
 from pipelines.broker.address import checked_base_url, checked_key
 from pipelines.errors import BrokerError, Unauthorized
+
+if TYPE_CHECKING:
+    from pyrate_limiter import Limiter
 
 T = TypeVar("T")
 
@@ -281,6 +283,8 @@ _limiters_lock = threading.Lock()
 
 def _limiter(host: str, requests_per_second: float) -> Limiter:
     """The one token bucket of a host. A burst of one keeps any second at or below the rate."""
+    from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, TokenBucket
+
     with _limiters_lock:
         key = (host, requests_per_second)
         if key not in _limiters:

@@ -16,6 +16,7 @@ from datetime import date
 from functools import cache
 from typing import Any, get_args
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
@@ -62,30 +63,43 @@ def read_table(account_id: str, body: bytes) -> PageTable | None:
     rows = len(sent["instrument_id"])
     arrays = [*columns.values(), pa.nulls(rows, pa.string())]
     held = zip(*(sent[name].to_pylist() for name in HELD), strict=True)
-    rest = read_rest(body)
+    where = _rows_of(body)
     return PageTable(
         table=pa.Table.from_arrays(arrays, schema=_table_schema()),
         metadata=metadata,
         observed=Observed(_fields(sent, body) if rows else frozenset()),
         holdings=dict(zip(sent["instrument_id"].to_pylist(), held, strict=True)),
-        rows_hash=rest[1] if rest else None,
+        rows_hash=_hash(body, where) if where else None,
     )
 
 
 def read_rest(body: bytes) -> tuple[Metadata, bytes] | None:
-    """The metadata of a reply, and the hash of the text of its rows, which are not looked at: where it is that of a page
-    that was read, they are the same. None where that text can't be told from the rest, or the rest isn't as documented.
-    """
+    """The metadata of a reply, and the hash of the text of its rows, which are not looked at. Where that is the hash of
+    a page that was read, they are the same rows. None where the rest is not as documented."""
+    where = _rows_of(body)
+    if where is None:
+        return None
+    try:
+        metadata, sent = _parse(body[: where.start] + body[where.stop :])
+    except (pa.ArrowInvalid, UnicodeDecodeError, _Unlike, ValueError):
+        return None
+    return None if len(sent["instrument_id"]) else (metadata, _hash(body, where))
+
+
+def _rows_of(body: bytes) -> slice | None:
+    """Where the text of the rows stands, between its brackets; None where that can't be told."""
     begin, end = _ROWS.search(body), body.rfind(b"]")
     if begin is None or end < begin.end():
         return None
     try:
-        metadata, sent = _parse(body[: begin.end()] + body[end:])
-    except (pa.ArrowInvalid, UnicodeDecodeError, _Unlike, ValueError):
+        orjson.loads(b'{"data":[' + body[end:])  # not the end of the rows, but one in a text: then a quote is missing
+    except ValueError:
         return None
-    if len(sent["instrument_id"]):
-        return None
-    return metadata, hashlib.sha256(memoryview(body)[begin.end() : end]).digest()
+    return slice(begin.end(), end)
+
+
+def _hash(body: bytes, where: slice) -> bytes:
+    return hashlib.sha256(memoryview(body)[where]).digest()
 
 
 def _parse(body: bytes) -> tuple[Metadata, dict[str, pa.Array]]:

@@ -42,14 +42,13 @@ def land_records(con: duckdb.DuckDBPyConnection, settings: Settings, records: Se
     it, and the journal too.
     """
     remember_broker(con, settings.broker_host)
-    pipeline = open_pipeline(con, settings.dlt)
-    alert = finish_pending(pipeline, settings.home / "quarantine")
+    alert = finish_pending(con, settings)
     calendar = TradingCalendar.load(read_known(con).overrides)
     tables: Tables = {}
     for part in (each for record in records for each in _parts(record, calendar)):
         for name, batches in part.items():
             tables.setdefault(name, []).extend(batches)
-    land(pipeline, tables)
+    land(open_pipeline(con, settings.dlt), tables)
     return [alert] if alert else []
 
 

@@ -25,6 +25,7 @@ import duckdb
 from pipelines.archived import Damaged, archived_runs
 from pipelines.durable import fsync
 from pipelines.errors import DaybookError, LockedOut, first_line
+from pipelines.landing import packages_waiting
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup
 from pipelines.warehouse.connect import SCHEMA_VERSION, open_published
@@ -145,7 +146,7 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
     yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
     lost = sorted(set(runs) - set(said["runs"]))
     if lost:
-        waits = _entries(settings.dlt / "daybook" / "load" / "normalized")
+        waits = packages_waiting(settings.dlt)
         advice = (
             "`daybook replay` lands them." if not waits else "The next sync loads them; else `daybook replay` does."
         )
@@ -260,9 +261,7 @@ def _published(settings: Settings, landed: list[str]) -> Iterator[Diagnosis]:
 
 
 def _packages(settings: Settings) -> Iterator[Diagnosis]:
-    dlt = settings.dlt / "daybook"
-    pending = _entries(dlt / "normalize" / "extracted") + _entries(dlt / "load" / "normalized")
-    if pending:
+    if pending := packages_waiting(settings.dlt):
         yield Diagnosis("NOTE", f"{pending} packages are read and not loaded yet.", "The next sync loads them first.")
     if aside := _entries(settings.home / "quarantine"):
         yield Diagnosis(

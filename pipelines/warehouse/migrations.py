@@ -104,7 +104,6 @@ def _let_dlt_forget(con: duckdb.DuckDBPyConnection, settings: Settings, tell: Te
 
     Its own idea of the tables is frozen: a column that it has not seen would fail every landing from here on.
     """
-    pipeline = open_pipeline(con, settings.dlt)
-    if alert := finish_pending(pipeline, settings.home / "quarantine"):
+    if alert := finish_pending(con, settings):
         tell(alert)
-    pipeline.drop()
+    open_pipeline(con, settings.dlt).drop()

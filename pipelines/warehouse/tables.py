@@ -40,7 +40,7 @@ def make_temporary(con: duckdb.DuckDBPyConnection, name: str, select: str, value
 
 
 def make_working(
-    con: duckdb.DuckDBPyConnection, folder: Path, name: str, select: str, values: Mapping[str, Any]
+    con: duckdb.DuckDBPyConnection, name: str, folder: Path, select: str, values: Mapping[str, Any]
 ) -> None:
     """A temporary view of the rows of a select, which lie in a file of `folder` until the next ones of that name.
 
