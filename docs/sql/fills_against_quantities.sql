@@ -1,7 +1,7 @@
 -- Where is the change of a quantity not what the fills say, and what explains it?
 -- One row per position and day whose quantity changed by something else than its fills: a split, an exercise, an assignment, an expiry, a transfer. The last
 -- column is what is left without an explanation; anything but 0 there is worth a call to the broker. An account's first day and what
--- lies more than three months back are left out.
+-- lies more than six weeks back are left out.
 with events as (
     select account_id, instrument_id, trading_date, kind, quantity_moved
     from core.lifecycle_event
@@ -42,7 +42,7 @@ rolled as (
         daily.status <> 'OPENING'
         and daily.trading_date in (
             select trading_date from quality.day
-            where trading_date > (select max(trading_date) - interval 3 months from quality.day)
+            where trading_date > (select max(trading_date) - interval 6 weeks from quality.day)
         )
 )
 
