@@ -1,5 +1,5 @@
 -- Daily P&L of every account whose day is known: the sum of its positions, beside the broker's own figures for the day. Where positions are
--- unknown the account's total is the broker's, and what the known positions leave of it is unattributed; without either it is null.
+-- unknown the account's total is the broker's, and what the known positions leave of it is unattributed; without either it is null. So is what no column could hold.
 with days as (
     select * from core.account_eod where trading_date between $from_date and $to_date
 ),
@@ -90,27 +90,27 @@ select
     days_covered,
     grade,
     finality,
-    cast(case when all_known then known_realized end as decimal(28, 10)) as realized_pnl,
-    cast(case when all_known then known_unrealized end as decimal(28, 10)) as unrealized_change,
-    cast(case when all_known then known_total else covered_pnl end as decimal(28, 10)) as total_pnl,
-    cast(case when all_known then 0 else covered_pnl - known_total end as decimal(28, 10)) as unattributed_pnl,
-    cast(income_estimate as decimal(28, 10)) as income_estimate,
-    cast(transferred_value as decimal(28, 10)) as transferred_value,
-    cast(bought_notional as decimal(28, 10)) as bought_notional,
-    cast(sold_notional as decimal(28, 10)) as sold_notional,
-    cast(broker_realized as decimal(28, 10)) as broker_realized,
-    cast(broker_unrealized as decimal(28, 10)) as broker_unrealized,
-    cast(broker_net as decimal(28, 10)) as broker_net,
-    cast(broker_net - gross_pnl as decimal(28, 10)) as fees_and_other,
-    cast(flow as decimal(28, 10)) as flow,
-    cast(sod_equity - eod_equity_prev as decimal(28, 10)) as overnight_adjustment,
-    cast(sod_equity as decimal(28, 10)) as sod_equity,
-    cast(eod_equity as decimal(28, 10)) as eod_equity,
+    try_cast(case when all_known then known_realized end as decimal(28, 10)) as realized_pnl,
+    try_cast(case when all_known then known_unrealized end as decimal(28, 10)) as unrealized_change,
+    try_cast(case when all_known then known_total else covered_pnl end as decimal(28, 10)) as total_pnl,
+    try_cast(case when all_known then 0 else covered_pnl - known_total end as decimal(28, 10)) as unattributed_pnl,
+    try_cast(income_estimate as decimal(28, 10)) as income_estimate,
+    try_cast(transferred_value as decimal(28, 10)) as transferred_value,
+    try_cast(bought_notional as decimal(28, 10)) as bought_notional,
+    try_cast(sold_notional as decimal(28, 10)) as sold_notional,
+    try_cast(broker_realized as decimal(28, 10)) as broker_realized,
+    try_cast(broker_unrealized as decimal(28, 10)) as broker_unrealized,
+    try_cast(broker_net as decimal(28, 10)) as broker_net,
+    try_cast(broker_net - gross_pnl as decimal(28, 10)) as fees_and_other,
+    try_cast(flow as decimal(28, 10)) as flow,
+    try_cast(sod_equity - eod_equity_prev as decimal(28, 10)) as overnight_adjustment,
+    try_cast(sod_equity as decimal(28, 10)) as sod_equity,
+    try_cast(eod_equity as decimal(28, 10)) as eod_equity,
     -- an inflow is there from the start of the day, an outflow until its end
-    cast(round(
+    try_cast(round(
         cast(broker_net as double) / nullif(cast(sod_equity + greatest(flow, 0) as double), 0), 10
     ) as decimal(18, 10)) as daily_return,
-    cast(round(
+    try_cast(round(
         cast(broker_net as double) / nullif(cast(sod_equity as double), 0), 10
     ) as decimal(18, 10)) as daily_return_on_sod,
     positions_known,

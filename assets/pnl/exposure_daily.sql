@@ -29,10 +29,10 @@ summed as (
 select
     account_id,
     trading_date,
-    cast(long_market_value as decimal(28, 10)) as long_market_value,
-    cast(short_market_value as decimal(28, 10)) as short_market_value,
-    cast(long_market_value - short_market_value as decimal(28, 10)) as gross,
-    cast(long_market_value + short_market_value as decimal(28, 10)) as net,
+    try_cast(long_market_value as decimal(28, 10)) as long_market_value,
+    try_cast(short_market_value as decimal(28, 10)) as short_market_value,
+    try_cast(long_market_value - short_market_value as decimal(28, 10)) as gross,
+    try_cast(long_market_value + short_market_value as decimal(28, 10)) as net,
     try_cast(round(100 * cast(long_market_value - short_market_value as double) / equity, 8) as decimal(18, 8))
         as gross_pct,
     try_cast(round(100 * cast(long_market_value + short_market_value as double) / equity, 8) as decimal(18, 8))

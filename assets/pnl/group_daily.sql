@@ -21,12 +21,12 @@ select
     case when grouping(underlying) = 0 then 'UNDERLYING' when grouping(side) = 0 then 'SIDE' else 'INSTRUMENT_TYPE' end
         as dimension,
     coalesce(underlying, side, instrument_type) as value,
-    cast(sum(market_value) as decimal(28, 10)) as market_value,
-    cast(case when count(realized_pnl) = count(*) then sum(realized_pnl) end as decimal(28, 10)) as realized_pnl,
-    cast(case when count(unrealized_change) = count(*) then sum(unrealized_change) end as decimal(28, 10))
+    try_cast(sum(market_value) as decimal(28, 10)) as market_value,
+    try_cast(case when count(realized_pnl) = count(*) then sum(realized_pnl) end as decimal(28, 10)) as realized_pnl,
+    try_cast(case when count(unrealized_change) = count(*) then sum(unrealized_change) end as decimal(28, 10))
         as unrealized_change,
-    cast(case when count(total_pnl) = count(*) then sum(total_pnl) end as decimal(28, 10)) as total_pnl,
-    cast(sum(income_estimate) as decimal(28, 10)) as income_estimate,
+    try_cast(case when count(total_pnl) = count(*) then sum(total_pnl) end as decimal(28, 10)) as total_pnl,
+    try_cast(sum(income_estimate) as decimal(28, 10)) as income_estimate,
     count(*) as positions,
     count(*) - count(total_pnl) as positions_unknown
 from positions

@@ -1,6 +1,7 @@
 -- Period to date: the P&L of an account summed from the start of the week (Monday), month, quarter, year and of the books, with linked
--- returns and drawdown. A sum over a day that is not known is not known; a gap whose P&L a later day covers is counted in gap_days. Days of
--- a closed period (`daybook lock`) count as they were closed; later changes count on the open day, as prior_period_adjustment.
+-- returns and drawdown. A sum over a day that is not known is not known, nor is what no column could hold; a gap whose P&L a later
+-- day covers is counted in gap_days. Days of a closed period (`daybook lock`) count as they were closed; later changes count on the
+-- open day, as prior_period_adjustment.
 with locks as (
     select
         daily.account_id,
@@ -108,15 +109,15 @@ peaked as (
 select
     account_id,
     trading_date,
-    cast(case when holes_wtd = 0 then sum_wtd end as decimal(28, 10)) as wtd,
-    cast(case when holes_mtd = 0 then sum_mtd end as decimal(28, 10)) as mtd,
-    cast(case when holes_qtd = 0 then sum_qtd end as decimal(28, 10)) as qtd,
-    cast(case when holes_ytd = 0 then sum_ytd end as decimal(28, 10)) as ytd,
-    cast(case when holes_itd = 0 then sum_itd end as decimal(28, 10)) as itd,
-    cast(round(case when return_holes_mtd = 0 then index_mtd - 1 end, 10) as decimal(18, 10)) as twr_mtd,
-    cast(round(case when return_holes_ytd = 0 then index_ytd - 1 end, 10) as decimal(18, 10)) as twr_ytd,
-    cast(round(case when return_holes_itd = 0 then index_itd - 1 end, 10) as decimal(18, 10)) as twr_itd,
-    cast(round(case when return_holes_itd = 0 then index_itd / peak - 1 end, 10) as decimal(18, 10)) as drawdown,
-    cast(prior_period_adjustment as decimal(28, 10)) as prior_period_adjustment,
+    try_cast(case when holes_wtd = 0 then sum_wtd end as decimal(28, 10)) as wtd,
+    try_cast(case when holes_mtd = 0 then sum_mtd end as decimal(28, 10)) as mtd,
+    try_cast(case when holes_qtd = 0 then sum_qtd end as decimal(28, 10)) as qtd,
+    try_cast(case when holes_ytd = 0 then sum_ytd end as decimal(28, 10)) as ytd,
+    try_cast(case when holes_itd = 0 then sum_itd end as decimal(28, 10)) as itd,
+    try_cast(round(case when return_holes_mtd = 0 then index_mtd - 1 end, 10) as decimal(18, 10)) as twr_mtd,
+    try_cast(round(case when return_holes_ytd = 0 then index_ytd - 1 end, 10) as decimal(18, 10)) as twr_ytd,
+    try_cast(round(case when return_holes_itd = 0 then index_itd - 1 end, 10) as decimal(18, 10)) as twr_itd,
+    try_cast(round(case when return_holes_itd = 0 then index_itd / peak - 1 end, 10) as decimal(18, 10)) as drawdown,
+    try_cast(prior_period_adjustment as decimal(28, 10)) as prior_period_adjustment,
     cast(gap_days as integer) as gap_days
 from peaked

@@ -117,10 +117,10 @@ select
     trading_date,
     account_id,
     check_name,
-    cast(ours as decimal(28, 10)) as ours,
-    cast(broker as decimal(28, 10)) as broker,
-    cast(ours - broker as decimal(28, 10)) as difference,
-    cast(tolerance as decimal(28, 10)) as tolerance,
+    try_cast(ours as decimal(28, 10)) as ours,
+    try_cast(broker as decimal(28, 10)) as broker,
+    try_cast(ours - broker as decimal(28, 10)) as difference,
+    try_cast(tolerance as decimal(28, 10)) as tolerance,
     case
         when ours is null or broker is null then 'NOT_CHECKED'
         when abs(ours - broker) <= tolerance then 'OK'

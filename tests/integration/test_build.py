@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -398,3 +399,40 @@ def test_an_exposure_that_no_column_holds_is_unknown_and_hides_nothing_else(tmp_
         d.evening(THURSDAY)
         asked = "select gross, net, gross_pct, net_pct, position_count from pnl.exposure_daily"
         assert d.ask(asked) == [(Decimal(15050), Decimal(15050), None, None, 1)]
+
+
+def test_sums_and_returns_that_no_column_holds_are_unknown_and_every_view_answers(tmp_path: Path) -> None:
+    """Each position's value fits its column, and their sum fits none; so with returns."""
+
+    def book(value: str, day: str) -> list[dict[str, Any]]:
+        return [
+            shares("1", "1.00", cost="1.00", day=day, market_value=value, instrument_id=f"{ABSURD[:-1]}{number}")
+            for number in range(2)
+        ]
+
+    def earned(day: str, start: str, net: str) -> dict[str, Any]:
+        end = str(Decimal(start) + Decimal(net))
+        return {
+            "date": day,
+            "sod_equity": start,
+            "eod_equity": end,
+            "realized_pnl": "0",
+            "unrealized_pnl": net,
+            "net_pnl": net,
+        }
+
+    days = ["2025-10-30", "2025-10-31"]
+    history = {100: [earned(day, "1", "50000000") for day in days], 200: [earned(days[1], "0.0001", "50000")]}
+    books = {"positions": {100: book("1.00", days[0]), 200: []}, "history": history}
+    with desk(tmp_path, accounts=[100, 200], instructions={}, **books) as d:
+        d.evening(THURSDAY)
+        d.broker.positions["100"] = book("900000000000000000.00", days[1])
+        d.evening(FRIDAY)
+        for table in TABLES:
+            if table.kind != "working":
+                d.ask(f"select * from {table.name}")
+        account = "where account_id = '{}' and trading_date = '2025-10-31'"
+        assert d.ask(f"select gross, position_count from pnl.exposure_daily {account.format(100)}") == [(None, 2)]
+        assert d.ask(f"select daily_return from pnl.account_daily {account.format(100)}") == [(Decimal(50_000_000),)]
+        assert d.ask(f"select twr_itd from pnl.period {account.format(100)}") == [(None,)]
+        assert d.ask(f"select daily_return from pnl.account_daily {account.format(200)}") == [(None,)]

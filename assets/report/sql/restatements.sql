@@ -22,7 +22,7 @@ with account_changes as (
             fresh.account_id = former.account_id
             and fresh.trading_date = former.trading_date
             and fresh.version = former.version + 1
-    where fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
+    where fresh.version > 1 and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
 ),
 
 position_changes as (
@@ -49,7 +49,7 @@ position_changes as (
             and fresh.instrument_id = former.instrument_id
             and fresh.trading_date = former.trading_date
             and fresh.version = former.version + 1
-    where fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
+    where fresh.version > 1 and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
 ),
 
 compared as (
