@@ -91,6 +91,7 @@ def _check(con: duckdb.DuckDBPyConnection, published: Path) -> None:
     """The copy has every row, and nothing of what is not published."""
     counted = "select count(*), sum(a), sum(d) from raw.positions"
     with duckdb.connect(published, read_only=True) as copy:
+        copy.execute("set enable_progress_bar = false")
         assert copy.execute(counted).fetchone() == con.execute(counted).fetchone()
         assert copy.execute("select count(*) from duckdb_tables() where schema_name = 'raw_staging'").fetchone() == (0,)
 

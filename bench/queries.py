@@ -54,6 +54,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     settings = grown(folder / "year", accounts, positions, days, published=True)
     with duckdb.connect(settings.published) as con:
         con.execute("set timezone = 'UTC'")
+        con.execute("set enable_progress_bar = false")
         trouble(con)
     queries = {path.stem: _asked(settings, path.read_text(encoding="utf-8")) for path in sorted(EXAMPLES.glob("*.sql"))}
     silent = [name for name, each in queries.items() if not each["rows"] and name not in MAYBE_EMPTY]
@@ -82,6 +83,7 @@ def _known(folder: Path, days: int) -> Timing:
     settings = grown(folder, accounts, positions, days, published=True)
     with duckdb.connect(settings.published) as con:
         con.execute("set timezone = 'UTC'")
+        con.execute("set enable_progress_bar = false")
         for statement in _THRICE.split(";"):
             con.execute(statement)
         counted = con.execute("select count(*) from pnl.position_daily_version").fetchone()
