@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,14 +27,22 @@ def broker() -> Iterator[BrokerServer]:
         yield server
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Books of one Friday and the Monday after."""
+    made = tmp_path_factory.mktemp("books")
     with broker() as server:
         for at in (FRIDAY, MONDAY):
             server.now = datetime.fromisoformat(at)
-            assert daybook("sync", home=tmp_path, url=server.url).code == 0
-            assert daybook("build", home=tmp_path, url=server.url).code in (0, 3)
+            assert daybook("sync", home=made, url=server.url).code == 0
+            assert daybook("build", home=made, url=server.url).code in (0, 3)
+    return made
+
+
+@pytest.fixture
+def home(tmp_path: Path, books: Path) -> Path:
+    """A copy of them."""
+    shutil.copytree(books, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
