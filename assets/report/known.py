@@ -266,11 +266,9 @@ def _ask(books: KnownBooks) -> dict[str, Any]:
         [SESSIONS_BACK, books.day],
     ).fetchone()
     from_date = (row and row[0]) or books.day
-    con.execute(
-        "create table main.asked as "
-        "select $1::timestamptz as known_at, $2::date as trading_date, $3::date as from_date",
-        [books.known_at, books.day, from_date],
-    )
+    # variables are constants where a view is read, so DuckDB looks at their days alone; a subquery would read them all
+    for name, value in {"known_at": books.known_at, "trading_date": books.day, "from_date": from_date}.items():
+        con.execute(f"set variable {name} = $1", [value])
     con.execute("create table main.asked_account as select distinct account_id from daybook.core.expected_day")
     if books.accounts:
         con.execute("delete from main.asked_account where not list_contains($1, account_id)", [list(books.accounts)])

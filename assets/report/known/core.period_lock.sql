@@ -1,3 +1,3 @@
 -- The periods that were closed by then.
 select * from daybook.core.period_lock
-where locked_at <= (select known_at from main.asked)
+where locked_at <= getvariable('known_at')

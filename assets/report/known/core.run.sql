@@ -1,3 +1,3 @@
 -- The runs that were over at the knowledge time.
 select * from daybook.core.run
-where finished_at <= (select known_at from main.asked)
+where finished_at <= getvariable('known_at')

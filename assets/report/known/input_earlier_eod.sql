@@ -3,5 +3,5 @@ select
     account_id,
     max(trading_date) as trading_date
 from pnl.account_daily
-where trading_date < (select from_date from main.asked)
+where trading_date < getvariable('from_date')
 group by account_id

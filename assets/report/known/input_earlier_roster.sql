@@ -6,6 +6,6 @@ from daybook.core.expected_day
 where
     trading_date = (
         select max(trading_date) from daybook.core.expected_day
-        where trading_date < (select from_date from main.asked)
+        where trading_date < getvariable('from_date')
     )
     and account_id in (select account_id from main.asked_account)

@@ -2,4 +2,4 @@
 select *
 from pnl.account_daily
 where
-    trading_date between (select from_date from main.asked) and (select trading_date from main.asked)
+    trading_date between getvariable('from_date') and getvariable('trading_date')
