@@ -10,7 +10,7 @@ import duckdb
 from assets.build import Built, build
 from assets.chart import pnl_chart
 from assets.checks import SPECS, check_books
-from assets.dictionary import entries
+from assets.dictionary import columns, entries
 from assets.failures import said_plainly
 from assets.open_books import OpenBooks
 from assets.partitions import days_of, one_run, trading_days
@@ -53,7 +53,7 @@ def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date
     """Row counts, of the day where there is but one, and the day's P&L beside the table that holds it. A view of all
     days is made when asked, so of those the day's rows alone are counted."""
     metadata: dict[str, Any] = {}
-    dated = "trading_date" in (column.name for column in entries()[table].columns)
+    dated = "trading_date" in (column.name for column in columns(table))
     if not dated or entries()[table].kind == "table":
         whole = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608  (a name of ours)
         metadata["dagster/row_count"] = whole[0] if whole else 0

@@ -192,17 +192,16 @@ def make_tables(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[s
 
 def _make(con: duckdb.DuckDBPyConnection, working: Path, table: Table, nothing: Mapping[str, Any]) -> bool:
     con.execute(f"create schema if not exists {table.schema}")
+    if table.kind in ("working", "versions"):
+        make_working(con, table.working, working, f"select * from ({table.select}) limit 0", nothing)
     if table.kind == "view":
         make_view(con, table.name, table.select)
-    elif table.kind == "working":
-        make_working(con, table.working, working, f"select * from ({table.select}) limit 0", nothing)
     elif table.kind == "versions":
-        make_working(con, table.working, working, f"select * from ({table.select}) limit 0", nothing)
         make_version_table(con, table.versions, table.working)
         _make_current(con, table)
     elif table.kind == "kept":
         make_kept(con, table.name, table.select)
-    else:
+    elif table.kind != "working":
         return make_empty(con, table.name, table.select, nothing)
     return False
 
@@ -225,9 +224,8 @@ def _build_days(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[s
     for table in TABLES:
         if table.kind == "days" and table is not RUNS:
             replace_days(con, table.name, table.select, values)
-        elif table.kind == "working":
+        elif table.kind in ("working", "versions"):
             make_working(con, table.working, working, table.select, values)
-        elif table.kind == "versions":
-            make_working(con, table.working, working, table.select, values)
+        if table.kind == "versions":
             added = add_versions(con, table.versions, table.working, KEYS[table.name], _REASONS[table.name], values)
             built.versions[table.name] = built.versions.get(table.name, 0) + added

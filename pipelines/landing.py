@@ -17,6 +17,7 @@ import pyarrow as pa
 from pipelines.broker.source import broker_source
 from pipelines.errors import DaybookError
 from pipelines.settings import Settings
+from pipelines.waiting import packages_waiting
 from pipelines.warehouse.tables import exists
 
 if TYPE_CHECKING:
@@ -58,12 +59,6 @@ def import_dlt_meanwhile() -> None:
     """Have dlt imported while something else is waited for: it takes half a second, and landing comes last."""
     os.environ.update(DLT_SETTINGS)
     Thread(target=import_module, args=("pipelines.warehouse.destination",), name="import dlt").start()
-
-
-def packages_waiting(folder: Path) -> int:
-    """How many packages an earlier run has left in dlt's folder, extracted and not loaded yet. Needs no dlt."""
-    places = (folder / "daybook" / "normalize" / "extracted", folder / "daybook" / "load" / "normalized")
-    return sum(len(list(place.iterdir())) for place in places if place.is_dir())
 
 
 def finish_pending(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:

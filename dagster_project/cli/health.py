@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
-from pipelines.landing import packages_waiting
 from pipelines.retention import growth
 
 if TYPE_CHECKING:
     import duckdb
 
     from pipelines.settings import Settings
+from pipelines.waiting import entries, packages_waiting
 
 _LAST_RUN = """
     select run_id, trading_date, grade, status, finished_at, accounts_complete, accounts_expected,
@@ -136,7 +136,7 @@ def _later_run(archive: Path, published: dict[str, Any] | None) -> str | None:
 
 def _look_at_files(health: Health, settings: Settings) -> None:
     health.pending_packages = packages_waiting(settings.dlt)
-    health.quarantined_packages = _entries(settings.home / "quarantine")
+    health.quarantined_packages = entries(settings.home / "quarantine")
     for path in (settings.warehouse, settings.published):
         if path.exists():
             health.files[path.name] = path.stat().st_size
@@ -144,10 +144,6 @@ def _look_at_files(health: Health, settings: Settings) -> None:
     health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
     health.disk_free = shutil.disk_usage(there).free
     health.running = _running(settings.run_lock)
-
-
-def _entries(folder: Path) -> int:
-    return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
 def _running(lock: Path) -> dict[str, Any] | None:

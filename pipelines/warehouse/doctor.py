@@ -25,8 +25,8 @@ import duckdb
 from pipelines.archived import Damaged, archived_runs
 from pipelines.durable import fsync
 from pipelines.errors import DaybookError, LockedOut, first_line
-from pipelines.landing import packages_waiting
 from pipelines.settings import Settings
+from pipelines.waiting import entries, packages_waiting
 from pipelines.warehouse.backup import latest_backup
 from pipelines.warehouse.connect import SCHEMA_VERSION, open_published
 from pipelines.warehouse.lock import run_lock
@@ -263,7 +263,7 @@ def _published(settings: Settings, landed: list[str]) -> Iterator[Diagnosis]:
 def _packages(settings: Settings) -> Iterator[Diagnosis]:
     if pending := packages_waiting(settings.dlt):
         yield Diagnosis("NOTE", f"{pending} packages are read and not loaded yet.", "The next sync loads them first.")
-    if aside := _entries(settings.home / "quarantine"):
+    if aside := entries(settings.home / "quarantine"):
         yield Diagnosis(
             "WARN",
             f"{settings.home / 'quarantine'} holds {aside} things that could not be used.",
@@ -313,7 +313,3 @@ def _ids(database: Path, query: str) -> set[str]:
             return {run for (run,) in con.execute(query)}
     except sqlite3.Error:
         return set()  # another version's tables: its own UI tells
-
-
-def _entries(folder: Path) -> int:
-    return len(list(folder.iterdir())) if folder.is_dir() else 0
