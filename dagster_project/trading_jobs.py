@@ -1,6 +1,7 @@
 """The four operations that trade as jobs: launched by a person, never by a schedule, and never a second time.
 
-Each run's config has to repeat the account id in `confirm`. They don't wait in the pool of those that write the books:
+Each run's config has to repeat the account id in `confirm`, and whoever closes something states what is held: nobody is
+shown a table here, so what the config says takes its place. They don't wait in the pool of those that write the books:
 a build must not hold up a trade; the run lock keeps them apart when the answer is landed.
 """
 
@@ -16,24 +17,22 @@ from pipelines.broker.trading import Trade, refuse_other_accounts, trade
 from pipelines.errors import DaybookError
 from pipelines.settings import Settings
 from pipelines.trading.batch import Wanted
+from pipelines.trading.changes import refuse_unexpected
 from pipelines.trading.journal import new_run_id
-from pipelines.trading.preview import (
-    Preview,
-    as_held,
-    preview_cancelling,
-    preview_closing,
-    read_instructions,
-    read_positions,
-    submission,
+from pipelines.trading.proposals import (
+    Proposal,
+    propose_cancelling,
+    propose_closing,
+    propose_closing_all,
+    propose_submission,
 )
-from pipelines.trading.requests import TradeRequest, cancel_instruction, close_position, close_positions
 
 #: How long an answer waits for the books before it is left to the next run.
 WAIT = 60.0
 #: Dagster would start a crashed run once more: for these that could be a second trade.
 ONCE = {"dagster/max_retries": "0"}
 
-Asked = Callable[[Settings, BrokerClient, str], tuple[TradeRequest, Preview]]
+Propose = Callable[[Settings, BrokerClient, str], Proposal]
 
 
 class Confirmed(dg.Config):
@@ -53,12 +52,17 @@ class ClosePosition(Confirmed):
     """Close one position."""
 
     instrument: str = Field(description="The instrument: its UUID, or its symbol.", min_length=1)
+    quantity: str = Field(description="What is held, as text, negative when short. If it isn't, nothing is sent.")
     cancel_orders: bool | None = Field(default=None, description="Whether its open orders are cancelled first.")
 
 
 class ClosePositions(Confirmed):
     """Close every position of an account."""
 
+    positions: dict[str, str] = Field(
+        description="What is held: the quantity of every position, as text, negative when short, by UUID or symbol. "
+        "If they aren't exactly these, nothing is sent."
+    )
     cancel_orders: bool | None = Field(default=None, description="Whether open orders are cancelled first.")
 
 
@@ -93,26 +97,26 @@ class CancelInstruction(Confirmed):
 
 @dg.op
 def close_position_op(context: dg.OpExecutionContext, config: ClosePosition) -> None:
-    """Close one position, after reading afresh what is held."""
+    """Close one position, if it is held as stated."""
 
-    def asked(_: Settings, client: BrokerClient, __: str) -> tuple[TradeRequest, Preview]:
-        named = close_position(config.account, config.instrument, cancel_orders=config.cancel_orders)
-        positions = read_positions(client, config.account)
-        request = as_held(positions, named)
-        return request, preview_closing(positions, request)
+    def propose(_: Settings, client: BrokerClient, __: str) -> Proposal:
+        proposal = propose_closing(client, config.account, config.instrument, cancel_orders=config.cancel_orders)
+        refuse_unexpected(proposal, {config.instrument: config.quantity})
+        return proposal
 
-    _carry_out(context, config.account, asked)
+    _carry_out(context, config.account, propose)
 
 
 @dg.op
 def close_positions_op(context: dg.OpExecutionContext, config: ClosePositions) -> None:
-    """Close every position of an account, after reading afresh what is held."""
+    """Close every position of an account, if they are held as stated."""
 
-    def asked(_: Settings, client: BrokerClient, __: str) -> tuple[TradeRequest, Preview]:
-        request = close_positions(config.account, cancel_orders=config.cancel_orders)
-        return request, preview_closing(read_positions(client, config.account), request)
+    def propose(_: Settings, client: BrokerClient, __: str) -> Proposal:
+        proposal = propose_closing_all(client, config.account, cancel_orders=config.cancel_orders)
+        refuse_unexpected(proposal, config.positions)
+        return proposal
 
-    _carry_out(context, config.account, asked)
+    _carry_out(context, config.account, propose)
 
 
 @dg.op
@@ -120,21 +124,20 @@ def submit_instructions_op(context: dg.OpExecutionContext, config: SubmitInstruc
     """Submit instructions, after working out what they would do."""
     wanted = [Wanted(_row(each), f"Instruction {number}: ") for number, each in enumerate(config.instructions, 1)]
 
-    def asked(settings: Settings, client: BrokerClient, run_id: str) -> tuple[TradeRequest, Preview]:
-        return submission(settings, client, config.account, wanted, run_id)
+    def propose(settings: Settings, client: BrokerClient, run_id: str) -> Proposal:
+        return propose_submission(settings, client, config.account, wanted, run_id)
 
-    _carry_out(context, config.account, asked)
+    _carry_out(context, config.account, propose)
 
 
 @dg.op
 def cancel_instruction_op(context: dg.OpExecutionContext, config: CancelInstruction) -> None:
     """Cancel an instruction that the broker lists."""
 
-    def asked(_: Settings, client: BrokerClient, __: str) -> tuple[TradeRequest, Preview]:
-        request = cancel_instruction(config.account, config.instruction_id)
-        return request, preview_cancelling(read_instructions(client, config.account), request)
+    def propose(_: Settings, client: BrokerClient, __: str) -> Proposal:
+        return propose_cancelling(client, config.account, config.instruction_id)
 
-    _carry_out(context, config.account, asked)
+    _carry_out(context, config.account, propose)
 
 
 @dg.job(name="close_position", tags=ONCE, executor_def=dg.in_process_executor)
@@ -173,11 +176,11 @@ def _row(each: Instruction) -> dict[str, str]:
     return row | ({"client_instruction_id": each.client_instruction_id} if each.client_instruction_id else {})
 
 
-def _carry_out(context: dg.OpExecutionContext, account: str, asked: Asked) -> None:
+def _carry_out(context: dg.OpExecutionContext, account: str, propose: Propose) -> None:
     """Show in the log what would happen, send once, land. Fails the run for anything but a request that was done."""
     try:
         _refuse_second_try(context)
-        done = _trade(context, account, asked)
+        done = _trade(context, account, propose)
     except DaybookError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     if done is None:
@@ -207,23 +210,22 @@ def _refuse_second_try(context: dg.OpExecutionContext) -> None:
         )
 
 
-def _trade(context: dg.OpExecutionContext, account: str, asked: Asked) -> Trade | None:
+def _trade(context: dg.OpExecutionContext, account: str, propose: Propose) -> Trade | None:
     settings = Settings.from_env()
     refuse_other_accounts(settings, account)
     settings.trading_key()
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
         run_id = new_run_id(client.clock().now)
-        request, preview = asked(settings, client, run_id)
-        for line in (*preview.as_json(), *preview.warnings):
+        proposal = propose(settings, client, run_id)
+        for line in (*proposal.preview.as_json(), *proposal.preview.warnings):
             context.log.info(str(line))
-        if not preview.lines:
+        if not proposal.preview.lines:
             return None
         return trade(
             settings,
-            request,
+            proposal,
             client.clock(),
             run_id=run_id,
-            preview=preview.as_json(),
             caller=f"Dagster run {context.run_id}",
             wait=WAIT,
             tell=context.log.info,

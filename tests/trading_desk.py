@@ -17,6 +17,8 @@ from pipelines.evening import evening
 from pipelines.settings import Settings
 from pipelines.snapshot import take_snapshot
 from pipelines.trading.journal import Journal
+from pipelines.trading.preview import Preview
+from pipelines.trading.proposals import Proposal
 from pipelines.trading.requests import (
     TradeRequest,
     cancel_instruction,
@@ -78,11 +80,16 @@ def rows(*keys: str) -> list[InstructionRow]:
     ]
 
 
-CLOSE = close_position(str(SMALL), "AAPL")
+CLOSE = close_position(str(SMALL), AAPL, symbol="AAPL")
 CLOSE_ALL = close_positions(str(SMALL))
 SUBMIT = submit_instructions(str(SMALL), rows("mine"))
 CANCEL = cancel_instruction(str(SMALL), TAKEN)
 DONE = (200, {"data": [order()], "error": None, "metadata": {"request_id": "r1"}})
+
+
+def unchanging(request: TradeRequest) -> Proposal:
+    """A request as it is proposed where nothing about it can change."""
+    return Proposal(request, Preview([]), lambda: unchanging(request))
 
 
 @dataclass
@@ -96,7 +103,7 @@ class Desk:
     def trade(self, request: TradeRequest, **arguments: Any) -> Trade:
         with BrokerClient(self.settings.base_url, None) as client:
             clock = client.clock()
-        return trade(self.settings, request, clock, **{"timeout": 5.0, **arguments})
+        return trade(self.settings, unchanging(request), clock, **{"timeout": 5.0, **arguments})
 
     def sync(self, at: datetime) -> list[str]:
         """A sync at an instant of the broker's, with what it settles."""

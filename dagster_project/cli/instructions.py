@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from dagster_project.cli import console
 from dagster_project.cli.options import AsJson
-from dagster_project.cli.positions import counted, finish, rows_of
+from dagster_project.cli.positions import counted, finish
 from dagster_project.cli.trading import Account, DryRun, Manner, Timeout, Wait, Yes, carry_out, instructions_table
 from pipelines.errors import ConfigurationError
 
@@ -66,6 +67,7 @@ def list_instructions(*, account: Account, instrument: AnyInstrument = None, jso
     """
     from pipelines.broker.client import BrokerClient
     from pipelines.settings import Settings
+    from pipelines.trading.held import rows_of
     from pipelines.trading.requests import checked_account
 
     settings = Settings.from_env()
@@ -106,8 +108,9 @@ def submit(
     """Submit instructions: shows what each would do at today's price, asks, sends one request, once.
 
     The key goes out as client_instruction_id and is written down before. A batch has the columns instruction_type,
-    instrument_id, quantity and, if you like, client_instruction_id. Asks for the word submit. Exit codes: 0 done,
-    1 rejected, 2 answered no, 3 partial or unknown.
+    instrument_id, quantity and, if you like, client_instruction_id. Asks for the word submit; where what is held or
+    instructed has changed by then, it is shown and asked about anew. Exit codes: 0 done, 1 rejected, 2 answered no or
+    changed meanwhile, 3 partial or unknown.
 
     \b
     Examples:
@@ -118,8 +121,7 @@ def submit(
     from pipelines.broker.trading import refuse_other_accounts
     from pipelines.settings import Settings
     from pipelines.trading.batch import read_batch
-    from pipelines.trading.journal import new_run_id
-    from pipelines.trading.preview import submission
+    from pipelines.trading.proposals import propose_submission
     from pipelines.trading.requests import checked_account
 
     wanted = _wanted(file, kind, instrument, quantity, key) or read_batch(file or Path())
@@ -129,9 +131,8 @@ def submit(
     manner.refuse_unasked()
     settings.trading_key()
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
-        run_id = new_run_id(client.clock().now)
-        request, preview = submission(settings, client, account, wanted, run_id)
-        return carry_out(settings, client, request, preview, manner, word="submit", run_id=run_id)
+        propose = partial(propose_submission, settings, client, account, wanted)
+        return carry_out(settings, client, propose, manner, word="submit")
 
 
 @instructions.command("cancel", short_help="Cancel one instruction.")
@@ -147,8 +148,9 @@ def cancel(
 ) -> int:
     """Cancel an instruction: shows it, asks for the word cancel, sends one request, once.
 
-    The answer says CANCEL_REQUESTED; whether it was in time, `daybook instructions list` shows later. Exit codes:
-    0 done, 1 rejected, 2 answered no, 3 partial or unknown.
+    The answer says CANCEL_REQUESTED; whether it was in time, `daybook instructions list` shows later. An instruction
+    that has changed since it was shown is asked about anew. Exit codes: 0 done, 1 rejected, 2 answered no or changed
+    meanwhile, 3 partial or unknown.
 
     \b
     Examples:
@@ -157,18 +159,19 @@ def cancel(
     from pipelines.broker.client import BrokerClient
     from pipelines.broker.trading import refuse_other_accounts
     from pipelines.settings import Settings
-    from pipelines.trading.preview import preview_cancelling, read_instructions
+    from pipelines.trading.proposals import propose_cancelling
     from pipelines.trading.requests import cancel_instruction
 
-    request = cancel_instruction(account, instruction_id)
+    cancel_instruction(account, instruction_id)  # what can't be one is said before anybody is asked
     settings = Settings.from_env()
     refuse_other_accounts(settings, account)
     manner = Manner(yes, dry_run, json, timeout, wait)
     manner.refuse_unasked()
     settings.trading_key()
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
-        preview = preview_cancelling(read_instructions(client, account), request)
-        return carry_out(settings, client, request, preview, manner, word="cancel")
+        return carry_out(
+            settings, client, lambda _: propose_cancelling(client, account, instruction_id), manner, word="cancel"
+        )
 
 
 def _wanted(

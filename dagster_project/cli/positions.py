@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +14,9 @@ from dagster_project.cli.trading import Account, CancelOrders, DryRun, Manner, T
 from pipelines.errors import FAILED, INCOMPLETE
 
 if TYPE_CHECKING:
+    from pipelines.broker.client import BrokerClient
     from pipelines.broker.read import Read
-    from pipelines.trading.requests import TradeRequest
+    from pipelines.trading.proposals import Proposal
 
 positions = typer.Typer(
     name="positions",
@@ -46,7 +48,7 @@ def list_positions(*, account: Account, instrument: AnyInstrument = None, json: 
     """
     from pipelines.broker.client import BrokerClient
     from pipelines.settings import Settings
-    from pipelines.trading.preview import find_position
+    from pipelines.trading.held import find_position, rows_of
     from pipelines.trading.requests import checked_account
 
     settings = Settings.from_env()
@@ -76,19 +78,24 @@ def close(
     wait: Wait = 10.0,
     json: AsJson = False,
 ) -> int:
-    """Close one position: shows it, asks, sends one order request, once.
+    """Close one position: shows it, asks, reads it again, sends one order request, once.
 
-    Asks for the symbol or UUID to be typed again. Exit codes: 0 done, 1 rejected, 2 answered no, 3 partial or unknown.
+    Asks for the symbol or UUID to be typed again; sends the UUID. Where another quantity is held by then, it is shown
+    and asked about anew. Exit codes: 0 done, 1 rejected, 2 answered no or changed meanwhile, 3 partial or unknown.
 
     \b
     Examples:
       daybook positions close --account 19816 --instrument AAPL
       daybook positions close --account 19816 --instrument AAPL --cancel-orders --dry-run
     """
-    from pipelines.trading.requests import close_position
+    from pipelines.trading.proposals import propose_closing
+    from pipelines.trading.requests import checked_instrument
 
-    request = close_position(account, instrument, cancel_orders=cancel_orders)
-    return _close(request, Manner(yes, dry_run, json, timeout, wait), word=instrument)
+    def propose(client: BrokerClient) -> Proposal:
+        return propose_closing(client, account, instrument, cancel_orders=cancel_orders)
+
+    checked_instrument(instrument)
+    return _close(account, propose, Manner(yes, dry_run, json, timeout, wait), word=instrument)
 
 
 @positions.command("close-all", short_help="Close every position of an account.")
@@ -102,40 +109,36 @@ def close_all(
     wait: Wait = 10.0,
     json: AsJson = False,
 ) -> int:
-    """Close every position of an account: shows them, asks for the account id, sends one request, once.
+    """Close every position of an account: shows them, asks for the account id, reads them again, sends one request.
 
-    Exit codes: 0 done, 1 rejected, 2 answered no, 3 partial or unknown.
+    It is sent once. Where any position differs by then, they are shown and asked about anew. Exit codes: 0 done,
+    1 rejected, 2 answered no or changed meanwhile, 3 partial or unknown.
 
     \b
     Examples:
       daybook positions close-all --account 19816 --dry-run
       daybook positions close-all --account 19816 --cancel-orders
     """
-    from pipelines.trading.requests import close_positions
+    from pipelines.trading.proposals import propose_closing_all
 
-    request = close_positions(account, cancel_orders=cancel_orders)
-    return _close(request, Manner(yes, dry_run, json, timeout, wait), word=account)
+    def propose(client: BrokerClient) -> Proposal:
+        return propose_closing_all(client, account, cancel_orders=cancel_orders)
+
+    return _close(account, propose, Manner(yes, dry_run, json, timeout, wait), word=account)
 
 
-def _close(request: TradeRequest, manner: Manner, *, word: str) -> int:
+def _close(account: str, propose: Callable[[BrokerClient], Proposal], manner: Manner, *, word: str) -> int:
     from pipelines.broker.client import BrokerClient
     from pipelines.broker.trading import refuse_other_accounts
     from pipelines.settings import Settings
-    from pipelines.trading.preview import as_held, preview_closing, read_positions
+    from pipelines.trading.requests import checked_account
 
     settings = Settings.from_env()
-    refuse_other_accounts(settings, request.account_id)
+    refuse_other_accounts(settings, checked_account(account))
     manner.refuse_unasked()
     settings.trading_key()
     with BrokerClient(settings.base_url, settings.reading_key()) as client:
-        positions = read_positions(client, request.account_id)
-        request = as_held(positions, request)
-        return carry_out(settings, client, request, preview_closing(positions, request), manner, word=word)
-
-
-def rows_of(read: Read) -> list[dict[str, Any]]:
-    """The rows that were read."""
-    return [row for batch in read.batches for row in batch]
+        return carry_out(settings, client, lambda _: propose(client), manner, word=word)
 
 
 def counted(number: int, what: str) -> str:

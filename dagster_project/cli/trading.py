@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import termios
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.trading.effects import Effect
     from pipelines.trading.preview import Cancelling, Closing, Preview
+    from pipelines.trading.proposals import Proposal
     from pipelines.trading.requests import TradeRequest
 
+#: How often a person is asked about a book that changes while they look at it.
+QUESTIONS = 3
 
 Account = Annotated[str, typer.Option("--account", metavar="ID", help="The account, by its id.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask. Without a terminal nothing is sent without it.")]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Don't ask; send only what is shown. Without a terminal nothing is sent without it."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be sent and what it would do; send nothing.")]
 CancelOrders = Annotated[
     bool | None,
@@ -65,39 +72,47 @@ class Manner:
 def carry_out(
     settings: Settings,
     client: BrokerClient,
-    request: TradeRequest,
-    preview: Preview,
+    propose: Callable[[str], Proposal],
     manner: Manner,
     *,
     word: str,
-    run_id: str | None = None,
+    questions: int = QUESTIONS,
 ) -> int:
-    """Show what would happen, ask for `word`, send, and say what came of it. The exit code."""
-    _show(preview, to_stdout=manner.dry_run and not manner.json)
-    if manner.dry_run or not preview.lines:
-        _show_unsent(request, preview, manner)
-        return 0
-    if not manner.yes and not _confirmed(request, word):
+    """Show what would happen, ask for `word`, send if it is still so, and say what came of it. The exit code.
+
+    `propose` is given a run's id. Where something has changed since it was shown, a person is shown it anew and asked
+    again, `questions` times in all; with --yes that is the end. Raises Changed then, and whatever stops a trade.
+    """
+    from pipelines.broker.trading import trade
+    from pipelines.trading.changes import Changed
+    from pipelines.trading.journal import new_run_id
+
+    run_id = new_run_id(client.clock().now)
+    shown = propose(run_id)
+    _show(shown.preview, to_stdout=manner.dry_run and not manner.json)
+    if manner.dry_run or not shown.preview.lines:
+        _show_unsent(shown.request, shown.preview, manner)
+        return 0 if questions == QUESTIONS else USAGE  # what was confirmed is gone, and not by us
+    if not manner.yes and not _confirmed(shown.request, word):
         console.notice("Nothing was sent.")
         return USAGE
-    from pipelines.broker.trading import trade
-
-    done = trade(
-        settings,
-        request,
-        client.clock(),  # again: somebody may have thought for a while
-        run_id=run_id,
-        preview=preview.as_json(),
-        timeout=manner.timeout,
-        wait=manner.wait,
-        tell=console.notice,
-    )
-    _report(done, request, as_json=manner.json)
+    clock = client.clock()  # again: somebody may have thought for a while
+    try:
+        done = trade(
+            settings, shown, clock, run_id=run_id, timeout=manner.timeout, wait=manner.wait, tell=console.notice
+        )
+    except Changed as changed:
+        if manner.yes or questions == 1:
+            raise
+        console.notice(f"Nothing was sent, for this has changed since it was shown: {changed.what}. Now it is so:")
+        return carry_out(settings, client, propose, manner, word=word, questions=questions - 1)
+    _report(done, shown.request, as_json=manner.json)
     return done.exit_code
 
 
 def _confirmed(request: TradeRequest, word: str) -> bool:
     """Whether the person has typed the word. The question goes to stderr: stdout is the result's."""
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
     print(f"To send {request.method} {request.path}, type {word}: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == word
 

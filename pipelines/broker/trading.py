@@ -5,7 +5,8 @@ Nothing here is ever tried again: a second try could trade twice. The sync must 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +14,14 @@ from models.trading import Answer, Outcome
 from pipelines.broker.http import Reply
 from pipelines.broker.read import ClockReading
 from pipelines.broker.trading_http import NotSent, TradingHttp, Unanswered
-from pipelines.errors import FAILED, INCOMPLETE, ConfigurationError, DaybookError, LockedOut, WrongWarehouse
+from pipelines.errors import FAILED, INCOMPLETE, ConfigurationError, DaybookError, LockedOut
 from pipelines.evening import evening
 from pipelines.settings import Settings
 from pipelines.telling import Tell
 from pipelines.trading.books import identified, land_records
+from pipelines.trading.changes import refuse_changed
 from pipelines.trading.journal import Journal, Received, Record, Resolution, new_record, new_run_id
+from pipelines.trading.proposals import Proposal
 from pipelines.trading.requests import TradeRequest
 from pipelines.warehouse.connect import remember_broker
 
@@ -85,31 +88,34 @@ class Trade:
 
 def trade(
     settings: Settings,
-    request: TradeRequest,
+    shown: Proposal,
     clock: ClockReading,
     *,
     run_id: str | None = None,
-    preview: Sequence[Any] = (),
     caller: str = "command line",
     timeout: float = 60.0,
     wait: float = 10.0,
     tell: Tell | None = None,
 ) -> Trade:
-    """Send a request that somebody has confirmed: once. What comes of it is in the journal, then landed, then returned.
+    """Send a request that somebody has confirmed: once, and only if what was shown is still so when it is read again,
+    as the last thing before. What comes of it is in the journal, then landed, then returned.
 
-    `run_id` is given where keys were made from it, `preview` is what the person was shown, `timeout` how many seconds
-    an answer may take, `wait` how many to wait for the books. Raises, with nothing sent: ConfigurationError,
-    WrongWarehouse, LockedOut (another process is trading), NotSent, DaybookError (the journal can't be written).
+    `run_id` is given where keys were made from it, `timeout` is how many seconds an answer may take, `wait` how many to
+    wait for the books. Raises, with nothing sent: Changed, ConfigurationError, WrongWarehouse, LockedOut (another
+    process is trading), NotSent, BrokerError (it can't be read again), DaybookError (the journal can't be written).
     """
+    request = shown.request
     refuse_other_accounts(settings, request.account_id)
     key = settings.trading_key()
     settings.prepare_home()
     journal = Journal(settings)
-    record = new_record(settings, request, clock, run_id or new_run_id(clock.now), caller, preview)
+    record = new_record(settings, request, clock, run_id or new_run_id(clock.now), caller, shown.preview.as_json())
     with journal.alone(wait=wait):
         journal.write(record, "PREPARED")
-        _check_books(settings, journal, record)
         with TradingHttp(settings.base_url, key, timeout=timeout) as http:
+            with _nothing_sent(journal, record):
+                _check_books(settings)
+                refuse_changed(shown)
             done = _send(http, journal, record, request)
         _land(settings, done, wait, tell)
     return done
@@ -121,15 +127,23 @@ def refuse_other_accounts(settings: Settings, account_id: str) -> None:
         raise ConfigurationError(f"DAYBOOK_ACCOUNTS leaves account {account_id} out, so daybook doesn't trade in it.")
 
 
-def _check_books(settings: Settings, journal: Journal, record: Record) -> None:
-    """The books must be this broker's. Where they are in use just now, that is found out when the answer is landed."""
+def _check_books(settings: Settings) -> None:
+    """The books must be this broker's. Where they are in use just now, that is found out when the answer is landed.
+    Raises WrongWarehouse."""
     try:
         with evening(settings, wait=0) as con:
             remember_broker(con, settings.broker_host)
     except LockedOut:
         return
-    except WrongWarehouse as wrong:
-        _never_sent(journal, record, str(wrong))
+
+
+@contextmanager
+def _nothing_sent(journal: Journal, record: Record) -> Iterator[None]:
+    """What is refused in the block is written down as never sent."""
+    try:
+        yield
+    except DaybookError as why:
+        _never_sent(journal, record, str(why))
         raise
 
 

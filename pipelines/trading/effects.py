@@ -21,6 +21,7 @@ class Effect:
     `held` is the position in contracts, `shares` what comes in (negative: goes out), `strike_cash` what is paid for it
     (negative) or received, `price` the underlying's per share, `moneyness` the gain per share (negative: out of the
     money), `worth` the same for all shares. DO_NOT_EXERCISE moves nothing: its `worth` is what would be given up.
+    `standing`: what was instructed of the same contract before, in words.
     """
 
     instruction_type: InstructionKind
@@ -35,10 +36,15 @@ class Effect:
     price_source: Source | None = None
     moneyness: Decimal | None = None
     worth: Decimal | None = None
+    standing: str | None = None
 
 
 def effect_of(
-    row: InstructionRow, contract: Row | None, position: Row | None, prices: Mapping[str, Quoted | None]
+    row: InstructionRow,
+    contract: Row | None,
+    position: Row | None,
+    prices: Mapping[str, Quoted | None],
+    standing: str | None = None,
 ) -> Effect:
     """What an instruction would do, as far as its contract, the position and the underlyings' prices are known."""
     known = Effect(
@@ -48,6 +54,7 @@ def effect_of(
         contracts=Decimal(row.quantity),
         held=Decimal(position["quantity"]) if position else None,
         expiry=(contract or {}).get("expiry"),
+        standing=standing,
     )
     terms = _terms(contract)
     if terms is None or contract is None:
@@ -90,6 +97,8 @@ def doubts_of(line: Effect) -> list[str]:
     if line.held is None or line.held < line.contracts:
         has = "none" if line.held is None else f"{line.held.normalize():f}"
         doubts.append(f"{line.symbol}: {line.contracts.normalize():f} contracts, and the account holds {has}.")
+    if line.standing:
+        doubts.append(f"{line.symbol} was instructed already: {line.standing}.")
     if line.price_source == "PREVIOUS_CLOSE":
         doubts.append(f"{line.symbol}: the underlying's price is that of its previous close.")
     if line.instruction_type != "EXERCISE" and line.expiry:

@@ -77,7 +77,8 @@ class Resolution:
 class Record:
     """One request and all that is known of it. Instants are the broker's time; `skew_us` is its clock less ours.
 
-    `history` has every state with its instant. `preview` is what the person was shown; `caller` who asked.
+    `instrument` is the UUID of what is closed, or in earlier records the name that was sent, and `symbol` what it is
+    called. `history` has every state with its instant. `preview` is what the person was shown; `caller` who asked.
     """
 
     run_id: str
@@ -99,6 +100,7 @@ class Record:
     skew_us: int
     preview: list[dict[str, Any]] = field(default_factory=list)
     history: list[tuple[State, datetime]] = field(default_factory=list)
+    symbol: str | None = None
     answer: Received | None = None
     why: str | None = None
     resolution: Resolution | None = None
@@ -203,6 +205,7 @@ def new_record(
         body=request.body.decode(),
         keys=request.keys,
         instrument=request.instrument,
+        symbol=request.symbol,
         instruction_id=request.instruction_id,
         caller=caller,
         broker_host=settings.broker_host,

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from functools import partial
-from typing import Any
 
-from models.trading import UUID
+from models.trading import InstructionRow
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.http import Http
-from pipelines.broker.read import Read
-from pipelines.errors import BrokerError, ConfigurationError
-from pipelines.settings import Settings
-from pipelines.trading.batch import Wanted, instruction_row, with_keys
+from pipelines.errors import ConfigurationError
 from pipelines.trading.effects import Effect, doubts_of, effect_of
-from pipelines.trading.prices import Quoted, quoted
-from pipelines.trading.requests import TradeRequest, close_position, submit_instructions
+from pipelines.trading.held import Row, rows_of
+from pipelines.trading.prices import Quoted
+from pipelines.trading.requests import TradeRequest
 
-Row = dict[str, Any]
-#: Types of instruments that nobody exercises. Types that are not known yet are left to the broker.
-NO_OPTIONS = ("COMMON_STOCK", "INDEX", "CASH")
-#: A price is worth this long a wait.
-PRICE_SECONDS = 5.0
+#: States of an instruction in which it will never do anything.
+WITHOUT_EFFECT = ("REJECTED", "ENGINE_REJECTED", "CANCELLED")
 #: What an instrument costs, where it can be told.
 PriceOf = Callable[[str], Quoted | None]
 
@@ -50,15 +41,19 @@ class Cancelling:
     key: str | None
     instruction_type: str
     symbol: str | None
+    instrument_id: str
     contracts: Decimal
     status: str
+
+
+Line = Closing | Effect | Cancelling
 
 
 @dataclass
 class Preview:
     """What would happen, line by line, and what the person should know besides."""
 
-    lines: Sequence[Closing | Effect | Cancelling]
+    lines: Sequence[Line]
     warnings: list[str] = field(default_factory=list)
 
     def as_json(self) -> list[dict[str, str | None]]:
@@ -66,54 +61,10 @@ class Preview:
         return [{name: _plain(value) for name, value in asdict(line).items()} for line in self.lines]
 
 
-def read_positions(client: BrokerClient, account_id: str) -> list[Row]:
-    """The account's positions, proven whole. Raises BrokerError where they aren't: nobody knows what would happen."""
-    return _whole(client.positions(account_id))
-
-
-def read_instructions(client: BrokerClient, account_id: str) -> list[Row]:
-    """The account's instructions as the broker lists them. Raises BrokerError."""
-    return _whole(client.instructions(account_id))
-
-
-def find_position(positions: Sequence[Row], name: str) -> Row:
-    """The position that a UUID or a symbol names. Raises ConfigurationError for none, or for more than one."""
-    found = [row for row in positions if _same(row["instrument_id"], name) or _same(row["symbol"], name)]
-    if not found:
-        raise ConfigurationError(f"The account holds no position in {name!r}.")
-    if len({row["instrument_id"] for row in found}) > 1:
-        ids = ", ".join(sorted(row["instrument_id"] for row in found))
-        raise ConfigurationError(f"The account holds {len(found)} positions called {name!r}: name one of {ids}.")
-    return found[0]
-
-
-def as_held(positions: Sequence[Row], request: TradeRequest) -> TradeRequest:
-    """The same request to close one position, which the broker can't take for another than the one that is shown: a
-    name that isn't spelt as the broker spells it becomes the position's UUID. Raises ConfigurationError."""
-    if request.instrument is None:
-        return request
-    row = find_position(positions, request.instrument)
-    if request.instrument in (row["instrument_id"], row["symbol"]):
-        return request
-    return replace(close_position(request.account_id, row["instrument_id"]), body=request.body)
-
-
-def instrument_id_of(positions: Sequence[Row], name: str) -> str:
-    """The instrument id that an instruction needs: that of the position of this name, or a UUID as it stands. Raises
-    ConfigurationError for a position that is no option."""
-    if re.fullmatch(UUID, name) and not any(_same(row["instrument_id"], name) for row in positions):
-        return name
-    row = find_position(positions, name)
-    if row["instrument_type"] in NO_OPTIONS:
-        raise ConfigurationError(
-            f"{row['symbol']} is {row['instrument_type']}, and instructions are about options: name the contract."
-        )
-    return str(row["instrument_id"])
-
-
 def preview_closing(positions: Sequence[Row], request: TradeRequest) -> Preview:
-    """What closing one position, or all, would trade. Raises ConfigurationError where the one isn't held."""
-    wanted = [find_position(positions, request.instrument)] if request.instrument else positions
+    """What closing one position, or all, would trade: nothing where there is none to close."""
+    one = request.instrument
+    wanted = positions if one is None else [row for row in positions if row["instrument_id"] == one]
     lines = [_closing(row) for row in wanted if row["instrument_type"] != "CASH" and Decimal(row["quantity"])]
     claimed = [line.symbol for line in lines if abs(line.available) < abs(line.quantity)]
     warnings = (
@@ -125,34 +76,30 @@ def preview_closing(positions: Sequence[Row], request: TradeRequest) -> Preview:
 
 
 def preview_instructions(
-    client: BrokerClient, positions: Sequence[Row], request: TradeRequest, price_of: PriceOf
+    client: BrokerClient,
+    positions: Sequence[Row],
+    instructions: Sequence[Row],
+    request: TradeRequest,
+    price_of: PriceOf,
 ) -> Preview:
-    """What the instructions would do at today's prices, as far as contracts and prices are known."""
+    """What the instructions would do at today's prices, as far as contracts and prices are known, beside those that
+    the account has given already."""
     read = client.option_contracts([row.instrument_id for row in request.rows])
-    contracts = {row["id"]: row for row in _rows(read)}
+    contracts = {row["id"]: row for row in rows_of(read)}
     held = {row["instrument_id"]: row for row in positions}
     underlyings = {
         str(each["underlying_instrument_id"]) for each in contracts.values() if each.get("underlying_instrument_id")
     }
     prices = {each: _price(held.get(each)) or price_of(each) for each in sorted(underlyings)}
     lines = [
-        effect_of(row, contracts.get(row.instrument_id), held.get(row.instrument_id), prices) for row in request.rows
+        effect_of(
+            row, contracts.get(row.instrument_id), held.get(row.instrument_id), prices, _standing(instructions, row)
+        )
+        for row in request.rows
     ]
     unread = "The contracts could not be read, so what they would move is unknown"
     warnings = [] if read.complete else [f"{unread}: {read.error}."]
     return Preview(lines, warnings + [each for line in lines for each in doubts_of(line)])
-
-
-def submission(
-    settings: Settings, client: BrokerClient, account_id: str, wanted: Sequence[Wanted], run_id: str
-) -> tuple[TradeRequest, Preview]:
-    """The request that submits these rows, and what it would do. Symbols of what is held become instrument ids, rows
-    without a key get one made of `run_id`. Raises ConfigurationError for a row that can't be used, BrokerError."""
-    positions = read_positions(client, account_id)
-    rows = [instruction_row(_with_id(positions, each)) for each in with_keys(wanted, run_id)]
-    request = submit_instructions(account_id, rows)
-    with Http(settings.base_url, settings.reading_key(), budget=PRICE_SECONDS) as http:
-        return request, preview_instructions(client, positions, request, partial(quoted, http))
 
 
 def preview_cancelling(instructions: Sequence[Row], request: TradeRequest) -> Preview:
@@ -168,6 +115,7 @@ def preview_cancelling(instructions: Sequence[Row], request: TradeRequest) -> Pr
         key=row.get("client_instruction_id"),
         instruction_type=row["instruction_type"],
         symbol=row.get("symbol"),
+        instrument_id=row["instrument_id"],
         contracts=Decimal(row["quantity"]),
         status=row["status"],
     )
@@ -187,34 +135,20 @@ def _closing(row: Row) -> Closing:
     )
 
 
-def _with_id(positions: Sequence[Row], wanted: Wanted) -> Wanted:
-    """The same, naming its contract by its id."""
-    try:
-        instrument_id = instrument_id_of(positions, wanted.row["instrument_id"])
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{wanted.where}{error}") from None
-    return replace(wanted, row={**wanted.row, "instrument_id": instrument_id})
+def _standing(instructions: Sequence[Row], wanted: InstructionRow) -> str | None:
+    """What was instructed already of the same contract, and not refused or cancelled; None where nothing was."""
+    standing = [
+        f"{row['instruction_type']} of {Decimal(row['quantity']).normalize():f} is {row['status']}"
+        for row in sorted(instructions, key=lambda row: str(row["id"]))
+        if row["instrument_id"].lower() == wanted.instrument_id.lower() and row["status"] not in WITHOUT_EFFECT
+    ]
+    return "; ".join(standing) or None
 
 
 def _price(underlying: Row | None) -> Quoted | None:
     """The current price in a position of the underlying."""
     said = (underlying or {}).get("instrument_price")
     return None if said is None else Quoted(Decimal(said), "POSITION")
-
-
-def _whole(read: Read) -> list[Row]:
-    if not read.complete:
-        raise BrokerError(f"Nothing was sent, for what is there could not be read: {read.error}.")
-    return _rows(read)
-
-
-def _rows(read: Read) -> list[Row]:
-    return [row for batch in read.batches for row in batch]
-
-
-def _same(symbol: str, name: str) -> bool:
-    """Whether two spellings are one name: options are written padded and compact, ids in capitals and not."""
-    return symbol.replace(" ", "").upper() == name.replace(" ", "").upper()
 
 
 def _plain(value: object) -> str | None:

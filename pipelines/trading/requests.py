@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import orjson
 
@@ -21,7 +20,8 @@ MOST_ACCOUNT = 2**63 - 1
 class TradeRequest:
     """One request. `path` is percent-encoded, `body` what goes out byte for byte (empty: none).
 
-    `instrument` is what the caller named, `instruction_id` the server's id of what is cancelled.
+    `instrument` is the UUID of what is closed and `symbol` what it is called, `instruction_id` the server's id of what
+    is cancelled.
     """
 
     operation: Operation
@@ -30,6 +30,7 @@ class TradeRequest:
     path: str
     body: bytes = b""
     instrument: str | None = None
+    symbol: str | None = None
     instruction_id: str | None = None
     rows: tuple[InstructionRow, ...] = ()
 
@@ -39,14 +40,20 @@ class TradeRequest:
         return [row.client_instruction_id for row in self.rows]
 
 
-def close_position(account_id: str, instrument: str, *, cancel_orders: bool | None = None) -> TradeRequest:
-    """Close one position, named by UUID or symbol. None leaves it to the broker what becomes of its open orders.
+def close_position(
+    account_id: str, instrument_id: str, *, symbol: str | None = None, cancel_orders: bool | None = None
+) -> TradeRequest:
+    """Close one position, named by its UUID alone: what a symbol means is the broker's to decide, and may change.
 
-    Raises ConfigurationError for a name that could lead to another path: `..` would close the whole account.
+    `symbol` is for people. None leaves it to the broker what becomes of its open orders. Raises ConfigurationError for
+    anything but a UUID: `..` would close the whole account.
     """
-    name = checked_instrument(instrument)
-    path = f"{_positions(account_id)}/{quote(name, safe='')}"
-    return TradeRequest("close_position", account_id, "DELETE", path, _closing(cancel_orders), instrument=name)
+    if not re.fullmatch(UUID, instrument_id):
+        raise ConfigurationError(
+            f"The id of {symbol or 'the instrument'}, {instrument_id!r}, is no UUID, so it can't be closed by it."
+        )
+    path, body = f"{_positions(account_id)}/{instrument_id}", _closing(cancel_orders)
+    return TradeRequest("close_position", account_id, "DELETE", path, body, instrument=instrument_id, symbol=symbol)
 
 
 def close_positions(account_id: str, *, cancel_orders: bool | None = None) -> TradeRequest:
@@ -88,11 +95,8 @@ def checked_account(account_id: str) -> str:
 
 
 def checked_instrument(name: str) -> str:
-    """A UUID or symbol as it may stand in a path. Raises ConfigurationError."""
-    if name.lower().partition("/")[0] == "instructions":
-        raise ConfigurationError("The broker would take the symbol INSTRUCTIONS for something else: name its UUID.")
-    # two dots climb out of the path where a server undoes the encoding of a slash before it looks for them
-    if ".." in name or not (re.fullmatch(UUID, name) or re.fullmatch(SYMBOL, name)):
+    """A UUID or symbol as a person may write it. Raises ConfigurationError."""
+    if not (re.fullmatch(UUID, name) or re.fullmatch(SYMBOL, name)):
         raise ConfigurationError(f"{name!r} is neither an instrument's UUID nor a symbol.")
     return name
 

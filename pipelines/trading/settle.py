@@ -57,7 +57,12 @@ _ORDERS = """
     from raw.orders
     where
         run_id = $run and account_id = $account and created_at >= $since
-        and ($name is null or instrument_id = $name or upper(replace(symbol, ' ', '')) = upper(replace($name, ' ', '')))
+        and (
+            $name is null
+            or instrument_id = $name
+            or upper(replace(symbol, ' ', '')) = upper(replace($name, ' ', ''))
+            or (instrument_id is null and upper(replace(symbol, ' ', '')) = upper(replace($symbol, ' ', '')))
+        )
     order by created_at, id
 """
 
@@ -164,7 +169,13 @@ def _instructions(con: duckdb.DuckDBPyConnection, record: Record, run_id: str) -
 
 
 def _orders(con: duckdb.DuckDBPyConnection, record: Record, run_id: str, sent: datetime) -> list[Told]:
-    values = {"run": run_id, "account": record.account_id, "since": sent - MARGIN, "name": record.instrument}
+    values = {
+        "run": run_id,
+        "account": record.account_id,
+        "since": sent - MARGIN,
+        "name": record.instrument,
+        "symbol": record.symbol,
+    }
     rows = con.execute(_ORDERS, values).fetchall()
     return [
         Told(own, None, f"order {own} since then: {side} {quantity.normalize():f} {symbol} is {status}")
@@ -173,5 +184,5 @@ def _orders(con: duckdb.DuckDBPyConnection, record: Record, run_id: str, sent: d
 
 
 def _named(record: Record) -> str:
-    what = record.instrument or record.instruction_id or ", ".join(record.keys)
+    what = record.symbol or record.instrument or record.instruction_id or ", ".join(record.keys)
     return f"{record.operation} of account {record.account_id}" + (f" ({what})" if what else "")

@@ -112,9 +112,9 @@ def test_each_of_the_four_asks_for_its_own_word_and_sends_nothing_for_another(de
     cancelled = asked("cancel", "instructions", "cancel", "--account", OPTIONS, "--id", given)
     assert cancelled == ("DELETE", f"{of.format(OPTIONS)}/instructions/{given}", None)
     close = ("positions", "close", "--account", ACCOUNT, "--instrument")
-    assert asked("IBM", *close, "IBM") == ("DELETE", f"{of.format(ACCOUNT)}/IBM", {})
-    msft = next(row["id"] for row in _listed(desk) if row["symbol"] == "MSFT")
-    assert asked("msft", *close, "msft") == ("DELETE", f"{of.format(ACCOUNT)}/{msft}", {})  # what is shown is closed
+    for name in ("IBM", "msft"):  # what is shown is closed, and named so that it can't be taken for anything else
+        instrument_id = next(row["id"] for row in _listed(desk) if row["symbol"] == name.upper())
+        assert asked(name, *close, name) == ("DELETE", f"{of.format(ACCOUNT)}/{instrument_id}", {})
     assert asked(ACCOUNT, "positions", "close-all", "--account", ACCOUNT)[:2] == ("DELETE", of.format(ACCOUNT))
     assert len(desk.recorder.writes) == 5
 

@@ -21,9 +21,11 @@ from pipelines.settings import Settings
 from pipelines.trading.requests import cancel_instruction, close_position, close_positions, submit_instructions
 from tests.e2e.command_line import KEY, ask, daybook
 from tests.e2e.test_mock_servers import PRISM, SPECIFICATION, STEADY, mock_server
+from tests.trading_desk import unchanging
 from tests.trading_server import Recorder
 
 ACCOUNT = "122503"
+GOOG = "c3c4c5c6-d3d4-e3e4-f3f4-f5f6f7f8f9fa"
 INSTRUCTION = "0195f6d0-a1b2-7c3d-8e4f-5a6b7c8d9e02"
 ROW = {
     "instruction_type": "EXERCISE",
@@ -33,7 +35,7 @@ ROW = {
 }
 NOW = ClockReading(datetime(2025, 10, 31, 16, tzinfo=UTC), "API", timedelta())
 OPERATIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "close one": (close_position(ACCOUNT, "GOOG"), lambda sdk: sdk.close_position("GOOG", account_id=int(ACCOUNT))),
+    "close one": (close_position(ACCOUNT, GOOG), lambda sdk: sdk.close_position(GOOG, account_id=int(ACCOUNT))),
     "close all": (
         close_positions(ACCOUNT, cancel_orders=True),
         lambda sdk: sdk.close_positions(int(ACCOUNT), cancel_orders=True),
@@ -89,7 +91,9 @@ class Mock:
         """Status and body of the SDK's answer, and daybook's trade. Fails unless both said the same on the wire."""
         request, call = OPERATIONS[name]
         status, body = by_sdk(self.recorder.url, call)
-        done = trade(Settings(base_url=self.recorder.url, home=self.home, trading_api_key=KEY), request, NOW)
+        done = trade(
+            Settings(base_url=self.recorder.url, home=self.home, trading_api_key=KEY), unchanging(request), NOW
+        )
         theirs, ours = self.recorder.writes[-2:]
         assert ours.wire == theirs.wire, name
         return status, body, done

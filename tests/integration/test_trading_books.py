@@ -33,6 +33,7 @@ from tests.trading_desk import (
     instruction,
     order,
     trading_desk,
+    unchanging,
 )
 
 THURSDAY = FRIDAY - timedelta(days=1)
@@ -132,7 +133,7 @@ def test_an_exercise_is_tied_to_its_event_and_the_report_shows_it_with_the_day_s
         night(2)
         sandbox.clock.set(datetime(2005, 2, 3, 18, tzinfo=UTC))
         with BrokerClient(settings.base_url, "any") as client:
-            done = trade(settings, submit_instructions(account, [row]), client.clock())
+            done = trade(settings, unchanging(submit_instructions(account, [row])), client.clock())
         assert done.outcome == "DONE"
         for day in (3, 4):
             night(day)

@@ -22,6 +22,7 @@ from pipelines.trading.journal import Journal
 from pipelines.trading.requests import TradeRequest, close_position, close_positions, submit_instructions
 from pipelines.trading.settle import settle
 from pipelines.warehouse.connect import open_warehouse, remember_broker
+from tests.desk import AAPL
 from tests.trading_desk import (
     CANCEL,
     CLOSE,
@@ -37,6 +38,7 @@ from tests.trading_desk import (
     order,
     rows,
     trading_desk,
+    unchanging,
 )
 from tests.trading_server import Then
 from tests.unit.test_trading_answers import EXAMPLES
@@ -94,7 +96,7 @@ def test_where_nobody_listens_nothing_was_sent_and_that_is_known(desk: Desk) -> 
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     clock = ClockReading(FRIDAY_NOON, "API", timedelta())
     with pytest.raises(NotSent, match="nothing was sent") as caught:
-        trade(desk.settings.model_copy(update={"base_url": url}), CLOSE, clock)
+        trade(desk.settings.model_copy(update={"base_url": url}), unchanging(CLOSE), clock)
     assert caught.value.exit_code == 1
     assert desk.states() == [["PREPARED", "SENT", "RESOLVED"]]
     assert desk.sync(FRIDAY) == []  # there is nothing to tell
@@ -148,7 +150,7 @@ def test_every_documented_answer_is_landed(desk: Desk, operation: str, status: i
     account = str((body.get("data") or [{"account_id": SMALL}])[0]["account_id"])
     keys = dict.fromkeys(row["instruction_id"] for row in body.get("data") or [] if "instruction_id" in row)
     request = {
-        "close_position": lambda: close_position(account, "GOOG"),
+        "close_position": lambda: close_position(account, AAPL),
         "close_positions": lambda: close_positions(account),
         "submit_position_instructions": lambda: submit_instructions(account, rows(*keys)),
     }[operation]()

@@ -83,8 +83,8 @@ OPERATIONS: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
         lambda sdk: sdk.close_position(GOOG_CALL.id, account_id=OPTIONS),
         ("positions", "close", "--account", str(OPTIONS), "--instrument", GOOG_CALL.id, "--yes"),
     ),
-    "close one by symbol": (
-        lambda sdk: sdk.close_position(GOOG_CALL.symbol, account_id=OPTIONS, cancel_orders=True),
+    "close one by symbol, which goes out as its UUID": (
+        lambda sdk: sdk.close_position(GOOG_CALL.id, account_id=OPTIONS, cancel_orders=True),
         ("positions", "close", "--account", str(OPTIONS), "--instrument", GOOG_CALL.symbol, "--cancel-orders", "--yes"),
     ),
     "close all": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,14 +14,8 @@ from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Http
 from pipelines.errors import BrokerError, ConfigurationError
 from pipelines.trading.effects import Effect
-from pipelines.trading.preview import (
-    as_held,
-    find_position,
-    instrument_id_of,
-    preview_closing,
-    preview_instructions,
-    read_positions,
-)
+from pipelines.trading.held import find_position, instrument_id_of, read_positions
+from pipelines.trading.preview import preview_closing, preview_instructions
 from pipelines.trading.prices import Quoted, quoted
 from pipelines.trading.requests import close_position, close_positions, submit_instructions
 from tests.broker_server import BrokerServer, Fault, position
@@ -47,14 +42,14 @@ def option(identity: str, quantity: str) -> dict[str, Any]:
 
 
 def effect(
-    kind: str, instrument: str, contracts: str, *, price: str | None, held: str = "5"
+    kind: str, instrument: str, contracts: str, *, price: str | None, held: str = "5", given: Sequence[Any] = ()
 ) -> tuple[Effect, list[str]]:
     row = InstructionRow(instruction_type=kind, instrument_id=instrument, quantity=contracts, client_instruction_id="k")
     request = submit_instructions("100", [row])
     known = [contract(CALL, "CALL", "140"), contract(PUT, "PUT", "140.50")]
     quote = None if price is None else Quoted(Decimal(price), "LAST_TRADE")
     with BrokerServer(accounts=[100], contracts=known) as server, BrokerClient(server.url, None) as client:
-        preview = preview_instructions(client, [option(instrument, held)], request, lambda _: quote)
+        preview = preview_instructions(client, [option(instrument, held)], given, request, lambda _: quote)
     (line,) = preview.lines
     assert isinstance(line, Effect)
     return line, preview.warnings
@@ -122,33 +117,44 @@ def test_a_symbol_names_a_position_however_it_is_spelt() -> None:
     with pytest.raises(ConfigurationError, match=r"BRK\.B is COMMON_STOCK"):
         instrument_id_of(rows, "brk.b")
     with pytest.raises(ConfigurationError, match="no position in 'AAPL'"):
-        preview_closing(rows, close_position("100", "AAPL"))
+        find_position(rows, "AAPL")
 
 
-@pytest.mark.parametrize(
-    ("name", "sent"),
-    [
-        (CALL, CALL),
-        ("AAPL  251219C00140000", "AAPL%20%20251219C00140000"),
-        ("aapl251219c00140000", CALL),
-        (CALL.upper(), CALL),
-    ],
-)
-def test_what_is_closed_is_what_is_shown_however_it_was_spelt(name: str, sent: str) -> None:
-    rows = [option(CALL, "5"), position(100, 2, symbol="BRK.B")]
-    named = close_position("100", name, cancel_orders=True)
-    request = as_held(rows, named)
-    assert request.path == f"/v1/accounts/100/positions/{sent}"
-    assert (request.method, request.body) == ("DELETE", b'{"cancel_orders":true}')
-    (line,) = preview_closing(rows, request).lines
-    assert line.instrument_id == CALL  # type: ignore[union-attr]
-    assert as_held(rows, close_positions("100")) == close_positions("100")
+def test_the_one_position_that_is_closed_is_shown_and_no_other() -> None:
+    rows = [option(CALL, "5"), position(100, 2, symbol="BRK.B"), position(100, 3, symbol=CALL)]
+    (line,) = preview_closing(rows, close_position("100", CALL)).lines
+    assert line.instrument_id == CALL
+    assert preview_closing(rows, close_position("100", PUT)).lines == []
 
 
-def test_a_symbol_of_two_positions_names_neither() -> None:
-    rows = [position(100, 1, symbol="X"), position(100, 2, symbol="X")]
-    with pytest.raises(ConfigurationError, match="2 positions called 'X'"):
-        find_position(rows, "X")
+@pytest.mark.parametrize("name", ["X", "x", PUT, PUT.upper()])
+def test_a_name_that_may_mean_more_than_one_instrument_means_none(name: str) -> None:
+    """A symbol of two positions; a UUID that is the symbol of another instrument, whether it is held itself or not."""
+    held = [position(100, 1, symbol="X"), position(100, 2, symbol="X"), position(100, 3, symbol=PUT, quantity="7")]
+    for rows in (held, [*held, option(PUT, "5")]):
+        for find in (find_position, instrument_id_of):
+            with pytest.raises(ConfigurationError, match="may mean more than one instrument") as caught:
+                find(rows, name)
+            meant = [row for row in rows if name.upper() in (row["symbol"].upper(), row["instrument_id"].upper())]
+            for row in meant:
+                assert f"{row['instrument_id']} ({row['symbol']}: {row['quantity']})" in str(caught.value)
+
+
+def test_what_was_instructed_before_is_told() -> None:
+    def given(number: int, status: str, **changes: Any) -> dict[str, Any]:
+        row = {"id": str(number), "instruction_type": "EXERCISE", "instrument_id": CALL, "quantity": "2.00"}
+        return {**row, "status": status, **changes}
+
+    before = [
+        given(3, "ACCEPTED", quantity="1", instruction_type="DO_NOT_EXERCISE"),
+        given(1, "SENT"),
+        given(2, "CANCELLED"),
+        given(4, "REJECTED"),
+        given(5, "SENT", instrument_id=PUT),
+    ]
+    line, warnings = effect("EXERCISE", CALL, "2", price="151.00", given=before)
+    assert line.standing == "EXERCISE of 2 is SENT; DO_NOT_EXERCISE of 1 is ACCEPTED"
+    assert warnings == [f"{line.symbol} was instructed already: {line.standing}."]
 
 
 def test_what_cannot_be_read_whole_is_no_preview() -> None:

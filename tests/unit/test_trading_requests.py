@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.trading import NIL, InstructionRow
+from models.trading import NIL, UUID, InstructionRow
 from pipelines.errors import ConfigurationError
 from pipelines.trading.batch import Wanted, instruction_row, read_batch, with_keys
 from pipelines.trading.requests import (
@@ -28,7 +28,7 @@ ROW = {"instruction_type": "EXERCISE", "instrument_id": CONTRACT, "quantity": "2
 def test_the_four_requests_are_those_of_the_specification() -> None:
     made = [
         close_position("19816", CONTRACT),
-        close_position("19816", "AAPL  260320C00180000", cancel_orders=True),
+        close_position("19816", CONTRACT, symbol="AAPL  260320C00180000", cancel_orders=True),
         close_positions("19816", cancel_orders=False),
         submit_instructions("19816", [InstructionRow(**ROW)]),
         cancel_instruction("19816", CONTRACT),
@@ -36,7 +36,7 @@ def test_the_four_requests_are_those_of_the_specification() -> None:
     positions = "/v1/accounts/19816/positions"
     assert [(each.method, each.path, each.body) for each in made] == [
         ("DELETE", f"{positions}/{CONTRACT}", b"{}"),
-        ("DELETE", f"{positions}/AAPL%20%20260320C00180000", b'{"cancel_orders":true}'),
+        ("DELETE", f"{positions}/{CONTRACT}", b'{"cancel_orders":true}'),
         ("DELETE", positions, b'{"cancel_orders":false}'),
         ("POST", f"{positions}/instructions", orjson.dumps([ROW])),
         ("DELETE", f"{positions}/instructions/{CONTRACT}", b""),
@@ -45,14 +45,29 @@ def test_the_four_requests_are_those_of_the_specification() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../..", "/", "%2e%2e", " ", "?", "#", "instructions", "INSTRUCTIONS", "A/../..", "Instructions/x"],
+    [
+        "",
+        ".",
+        "..",
+        "../..",
+        "/",
+        "%2e%2e",
+        " ",
+        "?",
+        "#",
+        "instructions",
+        "A/../..",
+        "AAPL",
+        f"{CONTRACT}/",
+        f"{CONTRACT}\n",
+    ],
 )
-def test_a_name_that_could_close_more_than_one_position_is_refused(name: str) -> None:
+def test_nothing_but_a_uuid_names_what_is_closed(name: str) -> None:
     with pytest.raises(ConfigurationError):
         close_position("19816", name)
 
 
-@given(st.text(max_size=40))
+@given(st.text(max_size=40) | st.from_regex(UUID))
 def test_whatever_is_named_the_path_goes_to_one_position_of_the_account(name: str) -> None:
     try:
         request = close_position("19816", name)
