@@ -14,6 +14,8 @@ from pipelines.trading.proposals import Proposal
 
 #: What moves with the market alone. Everything else that is shown has to be what it was.
 PRICES = frozenset({"market_value", "price", "price_source", "moneyness", "worth"})
+#: Names of what is compared, where the table's differ from ours.
+LABELS = {"available": "free", "side": "order", "standing": "instructed before"}
 #: How many changes a sentence names.
 MOST_NAMED = 5
 
@@ -93,7 +95,7 @@ def _differences(before: Line, after: Line) -> Iterator[str]:
     for name in (each.name for each in fields(before)):
         was, now = getattr(before, name), getattr(after, name)
         if was != now and name not in PRICES:
-            yield f"{name.replace('_', ' ')} is {_text(now)}, was {_text(was)}"
+            yield f"{LABELS.get(name, name.replace('_', ' '))} is {_text(now)} (was {_text(was)})"
 
 
 def _named(line: Line) -> str:
@@ -107,7 +109,7 @@ def _size(line: Line) -> str:
 def _text(value: object) -> str:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    return "unknown" if value is None else str(value)
+    return "none" if value is None else str(value)
 
 
 def _joined(found: Sequence[str]) -> str:

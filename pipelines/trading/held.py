@@ -30,14 +30,15 @@ def find_position(positions: Sequence[Row], name: str) -> Row:
     """The position that a UUID or a symbol names.
 
     Raises ConfigurationError for none, and, with the candidates, for a name that may mean more than one: two positions
-    of one symbol, or a UUID that is the symbol of another instrument.
+    of one symbol, or a UUID, written or found, that is the symbol of another instrument.
     """
     found = [row for row in positions if _same(row["instrument_id"], name) or _same(row["symbol"], name)]
     if not found:
         raise ConfigurationError(f"The account holds no position in {name!r}.")
-    symbol_of_another = _is_uuid(name) and not _same(found[0]["instrument_id"], name)
-    if len({row["instrument_id"] for row in found}) > 1 or symbol_of_another:
-        held = ", ".join(sorted(f"{row['instrument_id']} ({row['symbol']}: {row['quantity']})" for row in found))
+    sent = str(found[0]["instrument_id"])
+    candidates = found + [row for row in positions if row not in found and _same(row["symbol"], sent)]
+    if len(candidates) > 1 or (_is_uuid(name) and not _same(sent, name)):
+        held = ", ".join(sorted(f"{row['instrument_id']} ({row['symbol']}: {row['quantity']})" for row in candidates))
         raise ConfigurationError(
             f"{name!r} may mean more than one instrument. The account holds {held}: name one by an id that is no "
             "other's symbol."

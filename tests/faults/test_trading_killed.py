@@ -63,6 +63,8 @@ POINTS = {
     "before it is prepared": Killed(JOURNAL, "Journal.write", "before", 1, None, 0, None),
     "once it is prepared": Killed(JOURNAL, "Journal.write", "after", 1, "PREPARED", 0, "NEVER_SENT"),
     "while the books are looked at": Killed(TRADING, "_check_books", "after", 1, "PREPARED", 0, "NEVER_SENT"),
+    "before the books are read again": Killed(TRADING, "refuse_changed", "before", 1, "PREPARED", 0, "NEVER_SENT"),
+    "once the books are read again": Killed(TRADING, "refuse_changed", "after", 1, "PREPARED", 0, "NEVER_SENT"),
     "before sending": Killed("pipelines.broker.trading_http", "TradingHttp.send", "before", 1, "SENT", 0, "NOT_FOUND"),
     "after sending": Killed("pipelines.broker.trading_http", "TradingHttp.send", "after", 1, "SENT", 1, "FOUND"),
     "before the answer is written down": Killed(JOURNAL, "Journal.write", "before", 3, "SENT", 1, "FOUND"),

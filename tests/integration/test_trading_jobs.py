@@ -13,7 +13,11 @@ import pytest
 
 from dagster_project.definitions import defs
 from dagster_project.trading_jobs import ONCE, close_positions_job, trading_jobs
+from pipelines.broker.client import BrokerClient
+from pipelines.sandbox.instruments import stock
 from pipelines.sandbox.server import Sandbox
+from pipelines.settings import Settings
+from pipelines.trading.held import read_positions
 from tests.e2e.command_line import KEY
 from tests.trading_server import Recorder
 
@@ -37,6 +41,13 @@ def run(name: str, config: dict[str, Any], **arguments: Any) -> dg.ExecuteInProc
     run_config = {"ops": {f"{name}_op": {"config": config}}, **quiet}
     with dg.DagsterInstance.ephemeral() as instance:
         return job.execute_in_process(run_config=run_config, instance=instance, **arguments)
+
+
+def held(account: str) -> dict[str, str]:
+    """What an account holds, as the config states it."""
+    settings = Settings.from_env()
+    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+        return {row["instrument_id"]: row["quantity"] for row in read_positions(client, account)}
 
 
 def wires(recorder: Recorder) -> list[tuple[str, str, Any]]:
@@ -66,14 +77,16 @@ def test_all_four_do_what_the_command_line_does(recorder: Recorder, tmp_path: Pa
     with duckdb.connect(tmp_path / "home" / "warehouse.duckdb") as con:
         ((name, key),) = con.execute("select id, client_instruction_id from raw.position_instructions").fetchall()
     run("cancel_instruction", {"account": OPTIONS, "confirm": OPTIONS, "instruction_id": name})
-    run("close_position", {"account": EQUITIES, "confirm": EQUITIES, "instrument": "IBM", "cancel_orders": True})
-    run("close_positions", {"account": EQUITIES, "confirm": EQUITIES})
+    ibm, equities = stock("IBM").id, {"account": EQUITIES, "confirm": EQUITIES}
+    stated = {"instrument": "IBM", "quantity": held(EQUITIES)[ibm], "cancel_orders": True}
+    run("close_position", equities | stated)
+    run("close_positions", equities | {"positions": held(EQUITIES)})
     of = "/v1/accounts/{}/positions"
     sent = wires(recorder)
     assert [each[:2] for each in sent] == [
         ("POST", f"{of.format(OPTIONS)}/instructions"),
         ("DELETE", f"{of.format(OPTIONS)}/instructions/{name}"),
-        ("DELETE", f"{of.format(EQUITIES)}/IBM"),
+        ("DELETE", f"{of.format(EQUITIES)}/{ibm}"),
         ("DELETE", of.format(EQUITIES)),
     ]
     assert sent[0][2][0]["client_instruction_id"] == key
@@ -84,25 +97,57 @@ def test_all_four_do_what_the_command_line_does(recorder: Recorder, tmp_path: Pa
     "config",
     [
         {"account": EQUITIES},
-        {"account": EQUITIES, "confirm": ""},
-        {"account": EQUITIES, "confirm": "yes"},
-        {"account": "all", "confirm": "all"},
-        {"account": EQUITIES, "confirm": EQUITIES, "cancel_orders": "perhaps"},
-        {"account": EQUITIES, "confirm": EQUITIES, "instrument": "IBM"},
+        {"account": EQUITIES, "confirm": "", "positions": {}},
+        {"account": EQUITIES, "confirm": "yes", "positions": {}},
+        {"account": "all", "confirm": "all", "positions": {}},
+        {"account": EQUITIES, "confirm": EQUITIES},
+        {"account": EQUITIES, "confirm": EQUITIES, "positions": {"IBM": 100}},
+        {"account": EQUITIES, "confirm": EQUITIES, "positions": {}, "cancel_orders": "perhaps"},
+        {"account": EQUITIES, "confirm": EQUITIES, "positions": {}, "instrument": "IBM"},
     ],
 )
 def test_a_config_that_does_not_confirm_or_cannot_be_meant_sends_nothing(
     recorder: Recorder, config: dict[str, Any]
 ) -> None:
-    with pytest.raises(Exception, match=r"(?i)confirm|account|cancel_orders|instrument"):
+    with pytest.raises(Exception, match=r"(?i)confirm|account|cancel_orders|instrument|positions"):
         run("close_positions", config)
     assert recorder.requests == []
+
+
+STATED = {
+    "more": {"IBM": "1"},
+    "a side": {"IBM": "-"},
+    "no number": {"IBM": "all"},
+    "nothing": {},
+    "another": {"IBM": "", "NOBODY": "5"},
+    "twice": {"IBM": "", "ibm": ""},
+}
+
+
+@pytest.mark.parametrize("stated", STATED)
+def test_a_job_sends_nothing_where_something_else_is_held_than_its_config_states(
+    recorder: Recorder, stated: str
+) -> None:
+    now = held(EQUITIES)
+    of_ibm, others = now[stock("IBM").id], {each: now[each] for each in now if each != stock("IBM").id}
+    signed = {"": of_ibm, "-": f"-{of_ibm}"}
+    equities = {"account": EQUITIES, "confirm": EQUITIES}
+    positions = {name: signed.get(quantity, quantity) for name, quantity in STATED[stated].items()}
+    with pytest.raises(dg.Failure) as caught:
+        run("close_positions", equities | {"positions": positions | others})
+    assert caught.value.allow_retries is False
+    if len(positions) == 1:
+        ((name, quantity),) = positions.items()
+        with pytest.raises(dg.Failure, match="Nothing was sent"):
+            run("close_position", equities | {"instrument": name, "quantity": quantity})
+    assert recorder.writes == []
 
 
 def test_a_run_that_repeats_another_is_refused(recorder: Recorder) -> None:
     with dg.DagsterInstance.local_temp() as instance:
         recorder.then = "drop"
-        config = {"ops": {"close_positions_op": {"config": {"account": EQUITIES, "confirm": EQUITIES}}}}
+        stated = {"account": EQUITIES, "confirm": EQUITIES, "positions": held(EQUITIES)}
+        config = {"ops": {"close_positions_op": {"config": stated}}}
         first = close_positions_job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
         assert not first.success
         assert len(recorder.writes) == 1
@@ -128,7 +173,7 @@ def test_anything_but_done_fails_the_run_with_a_sentence(
 ) -> None:
     recorder.then, recorder.canned = then, canned
     with pytest.raises(dg.Failure) as caught:
-        run("close_positions", {"account": EQUITIES, "confirm": EQUITIES})
+        run("close_positions", {"account": EQUITIES, "confirm": EQUITIES, "positions": held(EQUITIES)})
     assert words in str(caught.value.description)
     assert caught.value.allow_retries is False
     assert len(recorder.writes) == 1

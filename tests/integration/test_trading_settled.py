@@ -87,6 +87,21 @@ def test_an_order_in_another_instrument_does_not_resolve_a_close(desk: Desk) -> 
     assert resolution(desk).outcome == "NOT_FOUND"
 
 
+def test_an_order_that_names_its_instrument_by_symbol_alone_resolves_a_close(desk: Desk) -> None:
+    lost(desk, CLOSE)
+    desk.broker.books["orders"] = {str(SMALL): [order(2, created_at=sent_at(desk), instrument_id=None)]}
+    (sentence,) = desk.sync(FRIDAY)
+    assert resolution(desk).outcome == "FOUND"
+    assert f"close_position of account {SMALL} (AAPL)" in sentence
+
+
+def test_an_order_in_another_instrument_of_the_same_symbol_does_not_resolve_a_close(desk: Desk) -> None:
+    lost(desk, CLOSE)
+    desk.broker.books["orders"] = {str(SMALL): [order(2, created_at=sent_at(desk), instrument_id=CONTRACT)]}
+    desk.sync(FRIDAY)
+    assert resolution(desk).outcome == "NOT_FOUND"
+
+
 def test_a_list_that_was_read_too_soon_does_not_prove_that_nothing_arrived(desk: Desk) -> None:
     lost(desk, CLOSE)
     (sentence,) = desk.sync(FRIDAY_NOON + timedelta(minutes=1))
