@@ -213,6 +213,8 @@ def test_the_books_are_the_last_thing_that_is_read_before_a_request_leaves(
     desk: Desk, command: tuple[str, ...]
 ) -> None:
     answers(desk, command)
+    if command == SUBMIT:  # then what the underlying costs has to be asked for
+        Books([call()]).put(desk.broker)
     assert main([*command, "--yes"]) == 0
     asked = [each.target.partition("?")[0] for each in desk.recorder.requests]
     read = [f"{OF}/instructions" if command == CANCEL else OF]
