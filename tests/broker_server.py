@@ -350,9 +350,9 @@ class _Handler(BaseHTTPRequestHandler):
             status = fault.status
         if fault is not None and fault.body is not None:
             body = fault.body if isinstance(fault.body, bytes) else orjson.dumps(fault.body)
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        for name, value in fault.headers.items() if fault else ():
+        own = {"Content-Type": "application/json", "Date": self.date_time_string()}
+        self.send_response_only(status)
+        for name, value in (own | dict(fault.headers if fault else {})).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -61,13 +61,18 @@ class Received:
 Archive = Callable[[Received], None]
 
 
+ClockSource = Literal["API", "DATE_HEADER", "SYSTEM"]
+
+
 @dataclass(frozen=True)
 class ClockReading:
-    """What time it is. `skew` is the broker's clock less this machine's."""
+    """What time it is. `skew` is the broker's clock less this machine's; `doubt` says in a sentence why the time that
+    the broker told is not it."""
 
     now: datetime
-    source: Literal["API", "DATE_HEADER", "SYSTEM"]
+    source: ClockSource
     skew: timedelta
+    doubt: str | None = None
 
 
 @dataclass
