@@ -15,6 +15,11 @@ from models.text import SHOWN
 #: What a reply consists of, and what says where it stands in its listing.
 ENVELOPE = frozenset({"data", "metadata", "error"})
 PAGING = frozenset({"next_page_token", "page_number", "total_items", "total_pages"})
+#: What groups rows within the data: it decides which rows there are.
+GROUPING = frozenset(
+    {"segments", "event_dates", "events", "type", "ex_date", "splits", "dividends", "earnings", "ipos"}
+    | {f"{name}_event_data" for name in ("stock_split", "dividend", "earnings", "ipo")}
+)
 _SPACE = b" \t\r\n"
 
 
@@ -37,25 +42,25 @@ def all_of(whole: Mapping[str, Any], name: str) -> list[Any]:
     return [whole[name]] if name in whole else []
 
 
-def in_reply(whole: Mapping[str, Any], rows: Sequence[Any]) -> list[Problem]:
+def in_reply(whole: Mapping[str, Any], rows: Sequence[Any], documented: frozenset[str]) -> list[Problem]:
     """The keys that came twice in a reply, but for those of its rows, which are judged one by one."""
     own = {id(row) for row in rows}
     problems = _of_object(whole, ENVELOPE, "the reply")
     for part in all_of(whole, "metadata"):
         problems += _of_object(part, PAGING, "its metadata")
-    # what groups rows decides which rows there are
-    for part in all_of(whole, "data"):
-        problems += [_problem("FAIL", key, "its data") for each in _repeated(part, own) for key in each.twice]
-    for part in all_of(whole, "error"):
-        problems += [_problem("WARN", key, "its error") for each in _repeated(part, own) for key in each.twice]
+    for each in _repeated(all_of(whole, "data"), own):
+        problems += _of_object(each, documented | GROUPING, "its data")
+    for each in _repeated(all_of(whole, "error")):
+        problems += _of_object(each, frozenset(), "its error")
     return problems
 
 
 def in_row(row: Mapping[str, Any], documented: frozenset[str]) -> list[Problem]:
     """The keys that came twice in a row: a documented one makes it a row that can't be believed."""
     problems = _of_object(row, documented, "a row")
-    nested = [value for value in row.values() if isinstance(value, dict | list)]
-    return problems + [_problem("WARN", key, "a value of a row") for each in _repeated(nested) for key in each.twice]
+    for each in _repeated([value for value in row.values() if isinstance(value, dict | list)]):
+        problems += _of_object(each, frozenset(), "a value of a row")
+    return problems
 
 
 def _of_object(sent: Any, decisive: frozenset[str], where: str) -> list[Problem]:

@@ -11,7 +11,7 @@ from models import duplicates
 from models.envelope import ApiError, Metadata, error_of, metadata_of
 from models.exact import dumps_exact, loads_exact
 from models.problem import Problem, Rejected
-from models.repair import read_row
+from models.repair import documented, read_row
 from models.shapes import Shape
 from models.text import storable
 
@@ -76,7 +76,7 @@ def _row_by_row(shape: Shape, body: bytes) -> Page:
     page = Page([], [], noticed, metadata, error)
     if len(each := duplicates.all_of(whole, "data")) > 1:
         page.rejected.extend(Rejected(dumps_exact(data), "the reply has data more than once", None) for data in each)
-        page.problems.extend(duplicates.in_reply(whole, each))
+        page.problems.extend(duplicates.in_reply(whole, each, documented(shape.model)))
         return page
     if whole.get("data") is None:
         if error is None:
@@ -86,7 +86,7 @@ def _row_by_row(shape: Shape, body: bytes) -> Page:
         sent = shape.rows_of(whole["data"])
     except ValueError as why:
         raise NotUnderstood(f"the reply can't be read: {why}") from None
-    page.problems.extend(duplicates.in_reply(whole, sent))
+    page.problems.extend(duplicates.in_reply(whole, sent, documented(shape.model)))
     for row in sent:
         read, problems = read_row(shape, row)
         page.problems.extend(problems)

@@ -21,7 +21,7 @@ def read_row(shape: Shape, sent: Any) -> tuple[dict[str, Any] | Rejected, list[P
     if not isinstance(sent, dict):
         return _reject(shape, sent, [_problem("row_not_understood", "FAIL", None, sent, "a row is not a JSON object")])
     row = _current_names(shape, sent)
-    problems = duplicates.in_row(sent, _documented(shape.model))
+    problems = duplicates.in_row(sent, documented(shape.model))
     for column in shape.columns:
         if row.get(column.name) is not None:
             row[column.name], noticed = _repair(column, row[column.name], sent)
@@ -35,7 +35,8 @@ def read_row(shape: Shape, sent: Any) -> tuple[dict[str, Any] | Rejected, list[P
 
 
 @cache
-def _documented(model: type) -> frozenset[str]:
+def documented(model: type) -> frozenset[str]:
+    """Every name that a field of the model has on the wire."""
     return frozenset(wire_names(model))
 
 
