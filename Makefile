@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test canary audit check format dev explore bench lock clean
+.PHONY: help setup demo test soak canary audit check format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,10 @@ demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embed
 
 test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
 	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto $(ARGS)
+
+CASES ?= 100000
+soak: .venv-test/ready  ## 100,000 hostile answers, landed and built (CASES=5000 for fewer); CI tries a share of them
+	DAYBOOK_FUZZ_CASES=$(CASES) $(TEST)/python -m pytest -n auto --dist worksteal tests/faults/test_answers_fuzz.py $(ARGS)
 
 canary: | $(UV_READY)  ## every test on the newest dependencies there are; not part of CI
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv-canary

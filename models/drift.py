@@ -10,20 +10,20 @@ from models.fields import columns, wire_names
 from models.shapes import Shape
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Observed:
     """The field set of some rows. `unknown_fields` counts rows per field, `unknown_enums` rows per (field, value)."""
 
-    fields: frozenset[str] = frozenset()
+    fields: set[str] = field(default_factory=set)
     unknown_fields: Counter[str] = field(default_factory=Counter)
     unknown_enums: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def __add__(self, other: "Observed") -> "Observed":
-        return Observed(
-            self.fields | other.fields,
-            self.unknown_fields + other.unknown_fields,
-            self.unknown_enums + other.unknown_enums,
-        )
+    def __iadd__(self, other: "Observed") -> "Observed":
+        """Take in what another page had. In place: each page may bring thousands of names that none before it had."""
+        self.fields |= other.fields
+        self.unknown_fields.update(other.unknown_fields)
+        self.unknown_enums.update(other.unknown_enums)
+        return self
 
 
 def observe(shape: Shape, rows: Sequence[dict[str, Any]]) -> Observed:
@@ -40,7 +40,7 @@ def observe(shape: Shape, rows: Sequence[dict[str, Any]]) -> Observed:
             if value is not None and value not in values:
                 members[name, value] += count
     unknown = Counter({name: count for name, count in seen.items() if name not in known})
-    return Observed(frozenset(seen), unknown, members)
+    return Observed(set(seen), unknown, members)
 
 
 @cache

@@ -1,5 +1,6 @@
 """What every reply is wrapped in: data, metadata, and an error in either of its two shapes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NotRequired, TypeVar
@@ -10,6 +11,11 @@ from models.exact import dumps_exact
 from models.fields import as_sent
 
 DataT = TypeVar("DataT")
+
+#: A request id is a UUID or the like; of a longer one this much is kept.
+LONGEST_ID = 200
+#: A count of rows or pages. A number with more digits counts nothing.
+_WHOLE = re.compile(r"\s*-?[0-9]{1,15}(\.0*)?\s*")
 
 
 @as_sent
@@ -58,8 +64,8 @@ def metadata_of(sent: Any) -> Metadata:
     if not isinstance(sent, Mapping):
         return Metadata()
     return Metadata(
-        request_id=_text(sent.get("request_id")),
-        next_page_token=_text(sent.get("next_page_token")),
+        request_id=_id(sent.get("request_id")),
+        next_page_token=_token(sent.get("next_page_token")),
         page_number=_count(sent, "page_number"),
         total_items=_count(sent, "total_items"),
         total_pages=_count(sent, "total_pages"),
@@ -71,24 +77,36 @@ def error_of(sent: Any, request_id: str | None = None) -> ApiError | None:
     if sent is None:
         return None
     if not isinstance(sent, Mapping):
-        return ApiError(None, str(sent), request_id=request_id)
+        return ApiError(None, _words(sent), request_id=request_id)
     details = sent.get("details")
     return ApiError(
         code=_code(sent),
-        message=_text(sent.get("message") or sent.get("detail") or sent.get("title")) or "no message",
+        message=_words(sent.get("message") or sent.get("detail") or sent.get("title") or "no message"),
         details=None if details is None else dumps_exact(details),
         request_id=request_id,
     )
 
 
-def _text(value: Any) -> str | None:
-    return str(value) if value not in (None, "") else None
+def _token(sent: Any) -> str | None:
+    if sent is not None and (isinstance(sent, bool) or not isinstance(sent, str | int)):
+        raise ValueError("metadata.next_page_token is not text")
+    return str(sent) if sent not in (None, "") else None
+
+
+def _id(sent: Any) -> str | None:
+    """A request id as it is shown and kept. What is not text is none, and a longer one is a broker's joke."""
+    return str(sent)[:LONGEST_ID] if isinstance(sent, str | int) and sent != "" else None
+
+
+def _words(sent: Any) -> str:
+    """The broker's words, whatever they came as."""
+    return str(sent) if isinstance(sent, str) else dumps_exact(sent)
 
 
 def _code(sent: Mapping[str, Any]) -> int | None:
     try:
         return int(sent.get("code") or sent["status"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -96,10 +114,9 @@ def _count(sent: Mapping[str, Any], name: str) -> int | None:
     value = sent.get(name)
     if value is None:
         return None
-    try:
-        count = int(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"metadata.{name} is not a whole number") from None
+    if isinstance(value, bool) or not _WHOLE.fullmatch(str(value)):
+        raise ValueError(f"metadata.{name} is not a whole number")
+    count = int(str(value).partition(".")[0])
     if count < 0:
         raise ValueError(f"metadata.{name} is negative")
     return count

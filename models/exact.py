@@ -5,6 +5,7 @@ What belongs here: the handful of functions that know how a number is written. N
 
 import json
 import re
+from collections import Counter
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Any
 
@@ -30,32 +31,79 @@ class Number(str):
     __slots__ = ()
 
 
-def loads_exact(body: bytes) -> Any:
-    """Decode JSON with every number as `Number`.
+class Repeated(dict[str, Any]):
+    """A JSON object that has a key more than once. As a dict it has the last value of each; `pairs` has them all."""
 
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+    @property
+    def twice(self) -> list[str]:
+        """The keys that came more than once."""
+        return [key for key, times in Counter(key for key, _ in self.pairs).items() if times > 1]
+
+
+def loads_exact(body: bytes) -> Any:
+    """Decode JSON with every number as `Number`, and an object with a key more than once as `Repeated`.
+
+    Bytes that are not UTF-8 become lone surrogates, as escapes of such do: `models.text` makes text of them.
     Raises ValueError for anything that is not JSON, RecursionError included: nesting that deep is not a reply.
     """
+    encoding = json.detect_encoding(body)
+    text = body.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "surrogatepass")
     try:
-        return json.loads(body, parse_float=Number, parse_int=Number, parse_constant=Number)
+        return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=_object)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain = dict(pairs)
+    return plain if len(plain) == len(pairs) else Repeated(pairs)
+
+
 def dumps_exact(value: Any) -> str:
-    """Encode as JSON text with the digits of every `Number` as they were sent.
+    """Encode as JSON text, in ASCII, with the digits of every `Number` as they were sent, however deep it is nested.
 
     Raises ValueError for a float: one that was decoded elsewhere has already lost digits.
     """
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, Number):
-        return str(value)
-    if isinstance(value, str | int):
-        return json.dumps(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(str(key))}:{dumps_exact(item)}" for key, item in value.items()) + "}"
+    done: list[str] = []
+    waiting: list[Any] = [value]  # what is still to be written, last first; a `_Mark` is written as it stands
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict | list):
+            waiting += reversed(_opened(item))
+        else:
+            done.append(_scalar(item))
+    return "".join(done)
+
+
+class _Mark(str):
+    """A piece of JSON that is written already: a bracket, a comma, a key."""
+
+    __slots__ = ()
+
+
+def _opened(value: dict[Any, Any] | list[Any]) -> list[Any]:
+    """A list or an object as marks, with what it holds between them."""
+    parts: list[Any] = []
     if isinstance(value, list):
-        return "[" + ",".join(map(dumps_exact, value)) + "]"
+        for item in value:
+            parts += (_Mark(","), item)
+        return [_Mark("["), *parts[1:], _Mark("]")]
+    for key, item in value.pairs if isinstance(value, Repeated) else value.items():
+        parts += (_Mark(f",{json.dumps(str(key))}:"), item)
+    if parts:
+        parts[0] = _Mark(parts[0][1:])
+    return [_Mark("{"), *parts, _Mark("}")]
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, Number | _Mark):
+        return str(value)
+    if value is None or isinstance(value, bool | str | int):
+        return json.dumps(value)
     raise ValueError(f"{type(value).__name__} has no exact JSON text")
 
 

@@ -10,7 +10,7 @@ and instants exist in the calendar. Kind "json" holds JSON text already.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Annotated, Any, NotRequired, get_args, get_origin
 
@@ -62,7 +62,10 @@ def _real_day(text: str) -> str:
 
 
 def _real_instant(text: str) -> str:
-    datetime.fromisoformat(text)
+    try:
+        datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:  # the last hour of year 9999, in the west
+        raise ValueError("is outside the years 1 to 9999") from None
     return text
 
 

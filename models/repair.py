@@ -1,35 +1,19 @@
 """One row that is not quite as documented: what can be kept exactly is kept and reported, the rest is refused whole."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
+from models import duplicates
 from models.exact import DECIMALS, ROUNDED, Number, dumps_exact, fit_decimal
-from models.fields import ModelColumn
+from models.fields import ModelColumn, wire_names
+from models.problem import Problem, Rejected
 from models.shapes import Shape
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something about a row that a person may want to know. `value` is the exact text as sent."""
-
-    check_name: str
-    severity: str
-    field: str | None
-    instrument_id: str | None
-    value: str | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A row that can't be held. `text` is its JSON with every digit as sent, `identity` its key where it has one."""
-
-    text: str
-    reason: str
-    identity: str | None
+#: A whole number that has more is none that a column holds, and Python won't read thousands of digits.
+MOST_DIGITS = 20
 
 
 def read_row(shape: Shape, sent: Any) -> tuple[dict[str, Any] | Rejected, list[Problem]]:
@@ -37,7 +21,7 @@ def read_row(shape: Shape, sent: Any) -> tuple[dict[str, Any] | Rejected, list[P
     if not isinstance(sent, dict):
         return _reject(shape, sent, [_problem("row_not_understood", "FAIL", None, sent, "a row is not a JSON object")])
     row = _current_names(shape, sent)
-    problems: list[Problem] = []
+    problems = duplicates.in_row(sent, documented(shape.model))
     for column in shape.columns:
         if row.get(column.name) is not None:
             row[column.name], noticed = _repair(column, row[column.name], sent)
@@ -48,6 +32,12 @@ def read_row(shape: Shape, sent: Any) -> tuple[dict[str, Any] | Rejected, list[P
         except ValidationError as error:
             problems.extend(_explain(error, sent))
     return _reject(shape, sent, problems)
+
+
+@cache
+def documented(model: type) -> frozenset[str]:
+    """Every name that a field of the model has on the wire."""
+    return frozenset(wire_names(model))
 
 
 def _current_names(shape: Shape, sent: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +60,7 @@ def _repair(column: ModelColumn, value: Any, sent: dict[str, Any]) -> tuple[Any,
     if not isinstance(value, Number):
         return value, ()
     if column.kind == "integer":
-        return (int(value) if value.lstrip("-").isdigit() else str(value)), ()
+        return (int(value) if len(value) <= MOST_DIGITS and value.lstrip("-").isdigit() else str(value)), ()
     if column.number:
         return value.removesuffix(".0"), ()  # 19816.0 is the whole number 19816, as in the one-pass decode
     return str(value), (_number(column, value, sent),)

@@ -97,11 +97,13 @@ def ending_from(said: Json) -> Ending:
 
 
 def _clock_said(clock: ClockReading) -> Json:
-    return {"now": clock.now.isoformat(), "source": clock.source, "skew_us": clock.skew // MICROSECOND}
+    said = {"now": clock.now.isoformat(), "source": clock.source, "skew_us": clock.skew // MICROSECOND}
+    return said | ({"doubt": clock.doubt} if clock.doubt else {})
 
 
 def _clock(said: Json) -> ClockReading:
-    return ClockReading(datetime.fromisoformat(said["now"]), said["source"], said["skew_us"] * MICROSECOND)
+    now, skew = datetime.fromisoformat(said["now"]), said["skew_us"] * MICROSECOND
+    return ClockReading(now, said["source"], skew, said.get("doubt"))
 
 
 def _said(moment: date | None) -> str | None:

@@ -3,13 +3,15 @@ the broker's calendar."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 import duckdb
 import orjson
 
-from pipelines.calendar import Override
+from pipelines.calendar import NEW_YORK, Override
 from pipelines.warehouse.tables import exists
 
 _LAST_COMPLETE = """
@@ -56,19 +58,38 @@ def read_known(con: duckdb.DuckDBPyConnection) -> Known:
 
 def broker_overrides(con: duckdb.DuckDBPyConnection) -> list[Override]:
     """What the broker's own calendar has said of each day that was asked for: its hours, or that the market
-    was closed."""
-    said = (override_of(*row) for row in con.execute(_HOURS).fetchall())
-    return [override for override in said if override is not None]
+    was closed. What makes no sense says nothing: its run has it as a finding."""
+    overrides = []
+    for row in con.execute(_HOURS).fetchall():
+        with suppress(ValueError):
+            overrides.append(override_of(*row))
+    return [override for override in overrides if override is not None]
 
 
 def override_of(day: date, status: str | None, sessions: str | None) -> Override | None:
     """One answer of the market-hours endpoint as a calendar override; None where it says neither hours nor a
-    closed day."""
-    regular = (orjson.loads(sessions) or {}).get("regular") if sessions else None
-    if regular and regular.get("open") and regular.get("close"):
-        return Override(day, datetime.fromisoformat(regular["open"]), datetime.fromisoformat(regular["close"]))
-    kind = (orjson.loads(status) or {}).get("day_type") if status else None
-    return Override(day, None, None) if kind in ("HOLIDAY", "WEEKEND") else None
+    closed day. Raises ValueError for hours that can't be those of a session on that day."""
+    regular = _object(sessions).get("regular")
+    if isinstance(regular, dict) and regular.get("open") and regular.get("close"):
+        return _hours(day, regular["open"], regular["close"])
+    return Override(day, None, None) if _object(status).get("day_type") in ("HOLIDAY", "WEEKEND") else None
+
+
+def _hours(day: date, opens: Any, closes: Any) -> Override:
+    try:
+        hours = Override(day, datetime.fromisoformat(opens), datetime.fromisoformat(closes))
+        in_new_york = [each.astimezone(NEW_YORK) for each in (hours.open, hours.close) if each and each.tzinfo]
+    except (TypeError, OverflowError) as why:
+        raise ValueError(str(why)) from None
+    if [each.date() for each in in_new_york] != [day, day] or not in_new_york[0] < in_new_york[1]:
+        raise ValueError("not a session of the day")
+    return hours
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """The JSON object of a column, empty where it holds none. Raises ValueError where it is no JSON."""
+    held = orjson.loads(text) if text else None
+    return held if isinstance(held, dict) else {}
 
 
 def landed_runs(con: duckdb.DuckDBPyConnection) -> set[str]:

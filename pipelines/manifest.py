@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from models.repair import Rejected
+from models.problem import Rejected
 
 
 def quarantined(run_id: str, account_id: str, endpoint: str, rejected: Iterable[Rejected]) -> list[dict[str, object]]:

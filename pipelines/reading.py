@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from models.shapes import POSITIONS
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import schema_of
-from pipelines.broker.read import Read
+from pipelines.broker.read import Finding, Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.known import Known, override_of
@@ -26,6 +26,7 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
+_HOURS = ["date", "status", "today_sessions"]
 _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instrument_type"])
 
 
@@ -99,8 +100,14 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def _said(hours: Read) -> list[Override]:
-    rows = [row for batch in hours.batches for row in batch.select(["date", "status", "today_sessions"]).to_pylist()]
-    said = (override_of(row["date"], row["status"], row["today_sessions"]) for row in rows)
+    """What the broker says of the day. Where that makes no sense, the read gets a finding, and our calendar decides."""
+    said = []
+    for row in (row for batch in hours.batches for row in batch.select(_HOURS).to_pylist()):
+        try:
+            said.append(override_of(*(row[name] for name in _HOURS)))
+        except ValueError as why:
+            message = f"the market hours of {row['date']} make no sense ({why}), so the shipped calendar decides"
+            hours.findings.append(Finding("hours_not_believed", "WARN", message, value=row["today_sessions"]))
     return [override for override in said if override is not None]
 
 

@@ -21,6 +21,7 @@ from models.shapes import OPTION_CONTRACTS
 from pipelines.archived import ArchivedRun, Bodies, Record, archived_runs
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Again, GaveUp, Replies, Reply
+from pipelines.broker.ids import can_be_asked
 from pipelines.broker.listing import Request
 from pipelines.broker.read import Keep, KeepColumns, Read
 from pipelines.broker.source import TABLES
@@ -126,9 +127,8 @@ class ReplayClient(BrokerClient):
     def option_contracts(self, ids: Sequence[str]) -> Read:
         """The contracts that the run asked for: those were the ones that it did not know."""
         asked = self._recorded.contracts_asked()
-        return (
-            super().option_contracts([each for each in ids if each in asked]) if asked else Read(OPTION_CONTRACTS.name)
-        )
+        then = [each for each in ids if each in asked or not can_be_asked(each)]
+        return super().option_contracts(then) if then else Read(OPTION_CONTRACTS.name)
 
     def _read(self, request: Request, keep: Keep | None = None) -> Read:
         """What the run never asked (an older daybook did not know the endpoint) is a read that never was."""

@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from models.shapes import LANDED, Shape
+from models.shapes import CLOCK, LANDED, Shape
 from pipelines.archive import Archive
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import to_batch, with_run
-from pipelines.broker.read import ClockReading
+from pipelines.broker.read import ClockReading, Finding, Read
 from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
 from pipelines.circumstances import Circumstances, Ending, circumstances
@@ -90,7 +90,8 @@ def take_snapshot(
         archive.close(run.ended.as_json())
         run.files = archive.files
     land(open_pipeline(con, settings.dlt), tables_of(run, evening))
-    return replace(snapshot_of(run, evening, [alert] if alert else []), trades=settle(con, settings))
+    alerts = [alert] if alert else []
+    return replace(snapshot_of(run, evening, alerts + run.doubts), trades=settle(con, settings))
 
 
 class Run:
@@ -105,6 +106,12 @@ class Run:
         """Give it an id, and circumstances: those of now."""
         run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
         self.began = circumstances(settings, run_id, trigger, clock, known)
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why times that the broker's clock told are not the run's."""
+        said = (clock.doubt for clock in (self.began.started, self.ended.finished))
+        return list(dict.fromkeys(doubt for doubt in said if doubt))
 
     def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
         """What becomes of a page's rows: Arrow, with the run's id."""
@@ -148,7 +155,7 @@ def tables_of(run: Run, evening: Evening) -> dict[str, list[pa.Table]]:
         tables[asked.read.endpoint] += asked.read.batches
         asked.read.batches = []
     tables["extract_run"] = [_run_row(run, evening)]
-    tables["extract_manifest"] = [_manifest(run, evening.reads)]
+    tables["extract_manifest"] = [_manifest(run, [*evening.reads, *_doubted_clock(run)])]
     tables["quarantine"] = [_quarantine(run, evening.reads)]
     return tables
 
@@ -178,6 +185,14 @@ def _run_row(run: Run, evening: Evening) -> pa.Table:
 
 def _manifest(run: Run, reads: Iterable[Asked]) -> pa.Table:
     return pa.Table.from_pylist([_manifest_row(run, asked) for asked in reads], schema=EXTRACT_MANIFEST)
+
+
+def _doubted_clock(run: Run) -> list[Asked]:
+    """The clock as a read that failed, where it was not believed."""
+    if not run.doubts:
+        return []
+    findings = [Finding("clock_not_believed", "WARN", doubt) for doubt in run.doubts]
+    return [Asked(Read(CLOCK.name, error="; ".join(run.doubts), findings=findings))]
 
 
 def _manifest_row(run: Run, asked: Asked) -> dict[str, object]:

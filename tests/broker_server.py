@@ -39,7 +39,8 @@ class Request:
 class Fault:
     """Something that goes wrong on matching requests: the first `times` of them after `skip` others.
 
-    Exactly what is set happens: `status` (with `body`, `headers`), `edit` of the answer's JSON, `reset` of the
+    Exactly what is set happens: `status` (with `body`, `headers`), `edit` of the answer's JSON, `spoil` of its bytes,
+    `reset` of the
     connection in mid-body, `short` (the body ends before its Content-Length), `drip` (a byte at a time); and `then`
     runs once the answer has been built, which is how a book changes between two pages.
     """
@@ -53,6 +54,7 @@ class Fault:
     body: bytes | Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     edit: Callable[[dict[str, Any]], Any] | None = None
+    spoil: Callable[[bytes], bytes] | None = None
     then: Callable[[BrokerServer], None] | None = None
     reset: bool = False
     short: bool = False
@@ -350,9 +352,11 @@ class _Handler(BaseHTTPRequestHandler):
             status = fault.status
         if fault is not None and fault.body is not None:
             body = fault.body if isinstance(fault.body, bytes) else orjson.dumps(fault.body)
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        for name, value in fault.headers.items() if fault else ():
+        if fault is not None and fault.spoil is not None:
+            body = fault.spoil(body)
+        own = {"Content-Type": "application/json", "Date": self.date_time_string()}
+        self.send_response_only(status)
+        for name, value in (own | dict(fault.headers if fault else {})).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

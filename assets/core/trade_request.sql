@@ -30,10 +30,11 @@ named as (
     from requests
     inner join raw.position_instructions as instructions on requests.run_id = instructions.run_id
     union
-    select requests.run_id, requests.account_id, item.value ->> 'value'
-    from requests
-    cross join json_each(requests.findings) as item
-    where requests.findings is not null and (item.value ->> 'check_name') = 'trade_found'
+    select noticed.run_id, noticed.account_id, noticed.item ->> 'value'
+    from (
+        select run_id, account_id, unnest(cast(findings as json[])) as item from requests where findings is not null
+    ) as noticed
+    where (noticed.item ->> 'check_name') = 'trade_found'
 ),
 
 ids as (

@@ -11,42 +11,60 @@ with reads as (
     where manifest.fields_seen is not null and manifest.rows_landed > 0
 ),
 
+-- names are unnested beside nothing but the run's: a row of json_each has the whole answer's fields with it, and an
+-- answer may have thousands of them
 unknown as (
-    select trading_date, run_id, endpoint, 'UNKNOWN_FIELD' as kind, item.key as name, cast(item.value as bigint) as row_count
-    from reads
-    cross join json_each(fields_seen, '$.unknown_fields') as item
-    union all
-    select trading_date, run_id, endpoint, 'UNKNOWN_VALUE', item.key, cast(item.value as bigint)
-    from reads
-    cross join json_each(fields_seen, '$.unknown_enums') as item
-),
-
-seen as (
     select
         trading_date,
         run_id,
-        finished_at,
         endpoint,
-        list_sort(list_distinct(flatten(list(cast(json_extract(fields_seen, '$.fields') as varchar[]))))) as fields
+        'UNKNOWN_FIELD' as kind,
+        unnest(json_keys(fields_seen, '$.unknown_fields')) as name,
+        unnest(cast(json_extract(fields_seen, '$.unknown_fields.*') as bigint[])) as row_count
     from reads
-    group by trading_date, run_id, finished_at, endpoint
+    union all
+    select
+        trading_date,
+        run_id,
+        endpoint,
+        'UNKNOWN_VALUE',
+        unnest(json_keys(fields_seen, '$.unknown_enums')),
+        unnest(cast(json_extract(fields_seen, '$.unknown_enums.*') as bigint[]))
+    from reads
+),
+
+field_seen as (
+    select distinct
+        run_id,
+        endpoint,
+        unnest(cast(json_extract(fields_seen, '$.fields') as varchar[])) as name
+    from reads
 ),
 
 compared as (
     select
-        *,
-        lag(fields) over (partition by endpoint order by finished_at, run_id) as fields_before
-    from seen
+        trading_date,
+        run_id,
+        endpoint,
+        lag(run_id) over (partition by endpoint order by finished_at, run_id) as run_before
+    from reads
+    group by trading_date, run_id, finished_at, endpoint
 ),
 
 changed as (
-    select trading_date, run_id, endpoint, 'FIELD_APPEARED' as kind, unnest(fields) as name, fields_before as others
+    select compared.trading_date, compared.run_id, compared.endpoint, 'FIELD_APPEARED' as kind, now_seen.name
     from compared
-    where fields_before is not null
+    inner join field_seen as now_seen on compared.run_id = now_seen.run_id and compared.endpoint = now_seen.endpoint
+    left join field_seen as before
+        on compared.run_before = before.run_id and compared.endpoint = before.endpoint and now_seen.name = before.name
+    where compared.run_before is not null and before.name is null
     union all
-    select trading_date, run_id, endpoint, 'FIELD_VANISHED', unnest(fields_before), fields
+    select compared.trading_date, compared.run_id, compared.endpoint, 'FIELD_VANISHED', before.name
     from compared
-    where fields_before is not null
+    inner join field_seen as before on compared.run_before = before.run_id and compared.endpoint = before.endpoint
+    left join field_seen as now_seen
+        on compared.run_id = now_seen.run_id and compared.endpoint = now_seen.endpoint and before.name = now_seen.name
+    where now_seen.name is null
 )
 
 select trading_date, run_id, endpoint, kind, name, cast(sum(row_count) as bigint) as row_count
@@ -55,4 +73,3 @@ group by trading_date, run_id, endpoint, kind, name
 union all
 select trading_date, run_id, endpoint, kind, name, null
 from changed
-where not list_contains(others, name)

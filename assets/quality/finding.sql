@@ -1,21 +1,30 @@
 -- What a person should know about a day: what the reading noticed, where a row contradicts itself (the broker's number is never corrected),
 -- and every invariant of the books that does not hold (FAIL: the day is BROKEN).
-with read_findings as (
+with noticed as (
+    -- not json_each: each of its rows has all findings of the read with it, and there may be thousands
     select
         run.trading_date,
         manifest.account_id,
-        item.value ->> 'instrument_id' as instrument_id,
-        item.value ->> 'check_name' as check_name,
-        -- a read that failed leaves a gap; only the books themselves can be broken
-        case item.value ->> 'severity' when 'INFO' then 'INFO' else 'WARN' end as severity,
-        item.value ->> 'value' as value,
-        item.value ->> 'expected' as expected,
-        item.value ->> 'message' as message,
+        unnest(cast(manifest.findings as json[])) as item,
         manifest.run_id
     from raw.extract_manifest as manifest
     inner join core.run on manifest.run_id = run.run_id
-    cross join json_each(manifest.findings) as item
     where run.trading_date between $from_date and $to_date and manifest.findings is not null
+),
+
+read_findings as (
+    select
+        trading_date,
+        account_id,
+        item ->> 'instrument_id' as instrument_id,
+        item ->> 'check_name' as check_name,
+        -- a read that failed leaves a gap; only the books themselves can be broken
+        case item ->> 'severity' when 'INFO' then 'INFO' else 'WARN' end as severity,
+        item ->> 'value' as value,
+        item ->> 'expected' as expected,
+        item ->> 'message' as message,
+        run_id
+    from noticed
 ),
 
 run_checks as (

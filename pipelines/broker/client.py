@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -25,12 +26,17 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
+from pipelines.broker.address import checked_base_url
+from pipelines.broker.clock import believed
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
+from pipelines.broker.ids import can_be_asked, in_batches
 from pipelines.broker.listing import Listing, Request
 from pipelines.broker.read import Archive, ClockReading, Finding, Keep, KeepColumns, Read, Received, merge
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, DaybookError
 
 __all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "Received"]
+
+logger = logging.getLogger("daybook.reading")
 
 CLOCK_PATH = "/v1/clock"
 PAGE_SIZE = "1000"
@@ -73,6 +79,7 @@ class BrokerClient:
         budget: float = 60.0,
         replies: Replies | None = None,
     ) -> None:
+        self._is_local = replies is None and checked_base_url(base_url)[2]
         self._http = replies or Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
         self._keep = keep
         self._keep_columns = keep_columns
@@ -90,17 +97,22 @@ class BrokerClient:
         self._http.close()
 
     def clock(self) -> ClockReading:
-        """The broker's time: what it says, else the Date of its answer, else this machine's. Raises Unauthorized."""
+        """The broker's time: what it says, else the Date of its answer, else this machine's; of those the first that
+        can be the time of a trading day. Raises Unauthorized."""
         last: list[Reply] = []
+        told: datetime | None = None
         try:
             told = self._http.fetch(CLOCK_PATH, {}, _told_time, lambda reply: self._hear_clock(reply, last))
         except (Refused, GaveUp):
-            told = None
-        here = datetime.now(UTC)
+            pass
+        except (DaybookError, OSError):  # a wrong key, or an archive that can't be written
+            raise
+        except Exception:  # as in any other read: no answer ends the evening
+            logger.debug("the broker's clock could not be read", exc_info=True)
         dated = next((reply.date for reply in reversed(last) if reply.date), None)
-        now = told or dated or here
-        self._skew = now - here
-        return ClockReading(now, "API" if told else "DATE_HEADER" if dated else "SYSTEM", self._skew)
+        reading = believed(told, dated, datetime.now(UTC), is_replayed=self._is_local)
+        self._skew = reading.skew
+        return reading
 
     def assume(self, reading: ClockReading) -> ClockReading:
         """Go by a reading of the clock that was taken before, as if it had been taken here."""
@@ -142,17 +154,16 @@ class BrokerClient:
         wanted = list(dict.fromkeys(ids))
         found: set[str] = set()
         reads = []
-        for start in range(0, len(wanted), CONTRACTS_AT_ONCE):
-            some = wanted[start : start + CONTRACTS_AT_ONCE]
+        for some in in_batches(wanted, CONTRACTS_AT_ONCE):
             params = {"contract_ids": ",".join(some), "page_size": PAGE_SIZE}
             request = Request(OPTION_CONTRACTS, "/v1/instruments/options/contracts", "option contracts", params)
             reads.append(self._read(request, _noting_ids(self._keep, found)))
         read = merge(OPTION_CONTRACTS.name, reads)
         if read.complete:
             message = "the broker does not list this option contract"
-            absent = (contract_id for contract_id in wanted if contract_id not in found)
+            absent = (each for each in wanted if each not in found and can_be_asked(each))
             read.findings += [Finding("contract_not_listed", "WARN", message, contract_id) for contract_id in absent]
-        return read
+        return _with_unasked(read, wanted)
 
     def instrument_events(self, instrument_id: str, from_date: date, to_date: date) -> Read:
         """The corporate events of an instrument: splits, dividends, earnings, IPOs."""
@@ -161,13 +172,11 @@ class BrokerClient:
         return self._read(Request(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
 
     def events(self, instrument_ids: Sequence[str], from_date: date, to_date: date) -> Read:
-        """The splits and dividends of these instruments, many in one request. Where the broker doesn't offer
-        that, a few
-        are asked about one by one; of many the first refusal stands for all."""
+        """The splits and dividends of these instruments, many in one request. Where the broker doesn't offer that, a
+        few are asked about one by one; of many the first refusal stands for all."""
         wanted = list(dict.fromkeys(instrument_ids))
-        batches = [wanted[start : start + EVENTS_AT_ONCE] for start in range(0, len(wanted), EVENTS_AT_ONCE)]
         reads: list[Read] = []
-        for some in batches:
+        for some in in_batches(wanted, EVENTS_AT_ONCE):
             params = {
                 "event_types": "DIVIDEND,STOCK_SPLIT",
                 "instrument_ids": ",".join(some),
@@ -177,11 +186,12 @@ class BrokerClient:
             }
             read = self._read(Request(EVENTS_BY_DATE, "/v1/instruments/events", "corporate events", params))
             if read.http_status in NOT_OFFERED and not reads and len(wanted) <= EVENTS_ONE_BY_ONE:
-                return merge(EVENTS_BY_DATE.name, [self.instrument_events(one, from_date, to_date) for one in wanted])
+                reads = [self.instrument_events(one, from_date, to_date) for one in wanted if can_be_asked(one)]
+                break
             reads.append(read)
             if not read.complete:
                 break  # it is evidence: not worth waiting for the same failure of every batch
-        return merge(EVENTS_BY_DATE.name, reads)
+        return _with_unasked(merge(EVENTS_BY_DATE.name, reads), wanted)
 
     def market_hours(self, date: date, market: str) -> Read:
         """The trading hours of a market (us_equities, us_options) on a day."""
@@ -225,8 +235,16 @@ class BrokerClient:
 
 
 def _told_time(reply: Reply) -> datetime | None:
-    rows = read_page(CLOCK, reply.body).rows
-    return instant(rows[0]["clock"]).astimezone(UTC) if rows else None
+    page = read_page(CLOCK, reply.body)
+    return instant(page.rows[0]["clock"]).astimezone(UTC) if page.rows and not page.failure else None
+
+
+def _with_unasked(read: Read, wanted: Sequence[str]) -> Read:
+    """A read that also says which ids it could not ask about."""
+    message = "the broker can't be asked about this instrument: no address can have its id"
+    unasked = (each for each in wanted if not can_be_asked(each))
+    read.findings += [Finding("instrument_not_asked", "WARN", message, each) for each in unasked]
+    return read
 
 
 def _window(since: datetime, until: datetime) -> dict[str, str]:

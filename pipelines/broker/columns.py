@@ -5,6 +5,7 @@ Casting is exact: the models let nothing through that a column can't hold.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -104,7 +105,15 @@ def _extras(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> list[str | None]
 
 
 def _extra(unknown: Mapping[str, Any]) -> str | None:
-    return orjson.dumps(unknown, option=orjson.OPT_SORT_KEYS, default=str).decode() if unknown else None
+    return json_of(unknown) if unknown else None
+
+
+def json_of(row: Mapping[str, Any]) -> str:
+    """A row, or a part of it, as JSON text."""
+    try:
+        return orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # a whole number of more than 64 bits
+        return json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 @cache

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, TypeVar
 
 import httpx
@@ -49,6 +50,16 @@ class Reply:
     date: datetime | None
     retry_after: str | None
     elapsed: float
+
+
+class NoCookies(CookieJar):
+    """Takes no cookie and sends none: one that can't be sent would be in the way of every later request."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave what the answer says."""
+
+    def add_cookie_header(self, request: object) -> None:
+        """Add nothing."""
 
 
 class Refused(BrokerError):
@@ -145,6 +156,7 @@ class Http(Replies):
             headers=headers,
             follow_redirects=False,  # the key would travel along
             trust_env=not local,  # a proxy must not come between us and this machine
+            cookies=NoCookies(),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
         )
 
@@ -261,9 +273,9 @@ def _http_date(text: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):  # the last also where it is year 10000 in UTC
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _retry_after(reply: Reply) -> float | None:

@@ -6,26 +6,35 @@ count as it was, one row lost and one ghost. So a listing of more than one page 
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
 
+from models.duplicates import may_repeat
 from models.envelope import ApiError, Metadata, error_of, metadata_of
-from models.reading import Page, read_page
+from models.reading import Page, Problem, read_page
 from models.shapes import POSITIONS, Shape
+from models.text import escaped
 from pipelines.broker.http import GaveUp, Refused, Replies, Reply
 from pipelines.broker.page_table import PageTable, read_rest, read_table
 from pipelines.broker.pages import Broken, Guards, Moved
 from pipelines.broker.proof import Holding, Pass, holdings_of
 from pipelines.broker.read import Archive, Finding, Keep, KeepColumns, Read, Received
+from pipelines.errors import DaybookError
 
 T = TypeVar("T")
+logger = logging.getLogger("daybook.reading")
 
 FRESH_STARTS = 2
 REREADS = 3
+#: How much of a reason is told; findings have all of it.
+LONGEST_REASON = 500
 #: What an expired page token is answered with.
 EXPIRED = frozenset({400, 410})
 
@@ -51,6 +60,7 @@ class _Glance:
     error: ApiError | None
     holdings: dict[str, Holding]
     rows: int
+    failure: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +105,11 @@ class Listing:
         self._status: int | None = None
         self._taken = self._new_pass()
         self._guards = Guards()
+        self._not_archived: Exception | None = None
 
     def read(self) -> Read:
-        """The outcome. Raises Unauthorized, and what `keep` or `archive` raise; every other failure is in the Read."""
+        """The outcome. Raises Unauthorized and every other DaybookError that is not about one reply, and what `archive`
+        raises; every other failure is in the Read, those of our own code too."""
         request_id = None
         try:
             self._unmoved(self._full_pass)
@@ -109,6 +121,13 @@ class Listing:
             self._status = why.reply.status if why.reply else None
             self._fail("fetch_failed", str(why))
             request_id = why.request_id
+        except DaybookError:
+            raise
+        except Exception as error:  # whatever an answer does to the code that reads it, it is one account's failed read
+            if error is self._not_archived:
+                raise
+            self._note("could_not_be_read", "FAIL", f"could not be read: {type(error).__name__}", _where(error))
+            logger.debug("%s could not be read", self._request.what, exc_info=True)
         return self._outcome(request_id)
 
     def _full_pass(self) -> None:
@@ -132,6 +151,8 @@ class Listing:
         if any(glance.error is not None or glance.reply.status != 200 for glance in glances):
             raise Broken("broker_error", "the broker answered in part when the positions were read again")
         if {name: held for glance in glances for name, held in glance.holdings.items()} == self._taken.holdings:
+            if failure := next((glance.failure for glance in glances if glance.failure), None):
+                raise Broken(failure.check_name, f"when the positions were read again, {failure.message}")
             return True
         for glance in glances:
             self._take(taken, read_page(self._request.shape, glance.reply.body), glance.reply)
@@ -180,22 +201,25 @@ class Listing:
     def _hear(self, reply: Reply | None, page: int, params: Mapping[str, str], gave_up: GaveUp | None = None) -> None:
         if self._archive is None:
             return
-        self._archive(
-            Received(
-                endpoint=self._request.shape.name,
-                account_id=self._request.account_id,
-                read=self._passes,
-                page=page,
-                status=reply.status if reply else None,
-                body=b"" if gave_up or reply is None else reply.body,
-                request_id=gave_up.request_id if gave_up else reply.request_id if reply else None,
-                received_at=datetime.now(UTC),
-                path=self._request.path,
-                params=params,
-                began_at=self._began_at,
-                error=str(gave_up) if gave_up else None,
-            )
+        received = Received(
+            endpoint=self._request.shape.name,
+            account_id=self._request.account_id,
+            read=self._passes,
+            page=page,
+            status=reply.status if reply else None,
+            body=b"" if gave_up or reply is None else reply.body,
+            request_id=gave_up.request_id if gave_up else reply.request_id if reply else None,
+            received_at=datetime.now(UTC),
+            path=self._request.path,
+            params=params,
+            began_at=self._began_at,
+            error=str(gave_up) if gave_up else None,
         )
+        try:
+            self._archive(received)
+        except Exception as error:
+            self._not_archived = error  # ends the run: what isn't archived is never made anything of
+            raise
 
     def _look(self, reply: Reply) -> _Look:
         table = None
@@ -214,10 +238,12 @@ class Listing:
         try:
             whole = orjson.loads(reply.body)
             metadata, error = metadata_of(whole.get("metadata")), error_of(whole.get("error"))
-            return _Glance(reply, metadata, error, holdings_of(whole["data"]), len(whole["data"]))
+            if not may_repeat(reply.body, whole, whole["data"]):
+                return _Glance(reply, metadata, error, holdings_of(whole["data"]), len(whole["data"]))
         except (ValueError, KeyError, TypeError, AttributeError):
-            page = read_page(self._request.shape, reply.body)
-            return _Glance(reply, page.metadata, page.error, holdings_of(page.rows), len(page.rows))
+            pass
+        page = read_page(self._request.shape, reply.body)
+        return _Glance(reply, page.metadata, page.error, holdings_of(page.rows), len(page.rows), page.failure)
 
     def _take(self, taken: Pass, page: Page | PageTable, reply: Reply) -> None:
         self._status = reply.status
@@ -236,8 +262,8 @@ class Listing:
             self._request.shape, self._request.account_id, self._keep, self._began_at, keep_columns=self._keep_columns
         )
 
-    def _note(self, check_name: str, severity: str, message: str) -> None:
-        self._notes.append(Finding(check_name, severity, message))
+    def _note(self, check_name: str, severity: str, message: str, value: str | None = None) -> None:
+        self._notes.append(Finding(check_name, severity, message, value=value))
 
     def _fail(self, check_name: str, message: str) -> None:
         self._note(check_name, "FAIL", message)
@@ -274,7 +300,15 @@ def _failed(findings: list[Finding]) -> bool:
     return any(finding.severity == "FAIL" for finding in findings)
 
 
+def _where(error: Exception) -> str:
+    """What went wrong in our own code, and where, for whoever mends it."""
+    frames = [f"{Path(each.filename).name}:{each.lineno}" for each in traceback.extract_tb(error.__traceback__)[-3:]]
+    return escaped(f"{type(error).__name__}: {str(error)[:200]} ({' > '.join(frames)})")
+
+
 def _sentence(what: str, failures: list[str], request_id: str | None) -> str:
-    told = "; ".join(failures[:3]) + (f"; and {len(failures) - 3} more" if len(failures) > 3 else "")
+    told = "; ".join(failure[:LONGEST_REASON] for failure in failures[:3]) + (
+        f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+    )
     where = f" (request {request_id})" if request_id and f"(request {request_id})" not in told else ""
     return f"{what}: {told}{where}"

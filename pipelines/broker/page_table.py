@@ -32,6 +32,8 @@ from pipelines.broker.columns import ARROW, schema_of
 _FIRST_DAY = pa.scalar(date.min, pa.date32())
 #: Where the rows of a reply begin. No text within one can have this: its quotes would be escaped.
 _ROWS = re.compile(rb'"data"\s*:\s*\[')
+#: How an object begins. pyarrow must not be given a body that begins otherwise.
+_OBJECT = re.compile(rb"[ \t\r\n]*\{")
 #: What two reads of a book are compared by, beside the instrument.
 HELD = ("quantity", "avg_price", "cost_basis")
 
@@ -67,7 +69,7 @@ def read_table(account_id: str, body: bytes) -> PageTable | None:
     return PageTable(
         table=pa.Table.from_arrays(arrays, schema=_table_schema()),
         metadata=metadata,
-        observed=Observed(_fields(sent, body) if rows else frozenset()),
+        observed=Observed(_fields(sent, body) if rows else set()),
         holdings=dict(zip(sent["instrument_id"].to_pylist(), held, strict=True)),
         rows_hash=_hash(body, where) if where else None,
     )
@@ -104,6 +106,8 @@ def _hash(body: bytes, where: slice) -> bytes:
 
 def _parse(body: bytes) -> tuple[Metadata, dict[str, pa.Array]]:
     """The metadata, and the columns as sent."""
+    if _OBJECT.match(body) is None:
+        raise _Unlike  # a document that begins with null ends the process: pyarrow 26 follows a pointer to nothing
     if not body.isascii():
         body.decode()  # pyarrow takes bytes that are no text
     whole = pj.read_json(
@@ -159,11 +163,9 @@ def _all(true: pa.Array) -> None:
         raise _Unlike
 
 
-def _fields(sent: Mapping[str, pa.Array], body: bytes) -> frozenset[str]:
+def _fields(sent: Mapping[str, pa.Array], body: bytes) -> set[str]:
     """The fields that came, with a value or as null."""
-    return frozenset(
-        name for name, column in sent.items() if column.null_count < len(column) or f'"{name}"'.encode() in body
-    )
+    return {name for name, column in sent.items() if column.null_count < len(column) or f'"{name}"'.encode() in body}
 
 
 @cache

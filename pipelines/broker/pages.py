@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from models.envelope import Metadata
 
 #: Ten million rows. A listing that goes on longer than this is not a listing.
 MOST_PAGES = 10_000
+
+
+#: How long a page token may be, as it stands in an address. Servers refuse longer addresses, and so does httpx.
+LONGEST_TOKEN = 8_000
 
 
 class Broken(Exception):
@@ -47,6 +53,12 @@ class Guards:
         return token
 
     def _new_token(self, token: str, rows: int) -> None:
+        if (length := len(quote(token, safe=""))) > LONGEST_TOKEN:
+            raise Broken(
+                "page_token_too_long",
+                f"page {self.pages} names a next page by a token of {length} letters: no address"
+                f" holds more than {LONGEST_TOKEN}",
+            )
         if token in self._tokens:
             raise Broken(
                 "repeated_page_token", f"page {self.pages} repeated a page token, so the listing would never end"

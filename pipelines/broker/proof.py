@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,11 +16,16 @@ from models.drift import Observed, observe
 from models.envelope import Metadata
 from models.reading import Page, Problem, Rejected
 from models.shapes import INSTRUCTIONS, POSITIONS, Shape
+from models.text import SHOWN
+from pipelines.broker.columns import json_of
 from pipelines.broker.page_table import PageTable
 from pipelines.broker.pages import Moved
 from pipelines.broker.read import Finding, Keep, KeepColumns
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
+
+#: How many undocumented fields, or values, of a read are a finding each. All of them are counted.
+NAMED = 100
 
 #: What has to be equal in two reads of the same book: prices may move between them, holdings may not.
 Holding = tuple[Any, Any, Any]
@@ -89,16 +94,24 @@ class Pass:
         for name, count in self.numbers.items():
             message = f"{name} came as a JSON number instead of text in {count} rows; the digits were kept"
             self.findings.append(Finding("number_instead_of_text", "WARN", message, value=str(count)))
-        for name, count in self.observed.unknown_fields.items():
-            message = f"{self.shape.name} has a field that is not documented, {name}, in {count} rows"
-            self.findings.append(Finding("unknown_field", "WARN", message, value=name))
-        for (name, value), count in self.observed.unknown_enums.items():
-            message = f"{name} has a value that is not documented, {value}, in {count} rows"
-            self.findings.append(Finding("unknown_enum", "WARN", message, value=value))
+        self._note_drift()
 
     def fail(self, check_name: str, message: str, value: str | None = None, instrument_id: str | None = None) -> None:
         """Note something that makes the read incomplete."""
         self.findings.append(Finding(check_name, "FAIL", message, instrument_id, value))
+
+    def _note_drift(self) -> None:
+        fields, enums = self.observed.unknown_fields, self.observed.unknown_enums
+        for name, count in islice(fields.items(), NAMED):
+            message = f"{self.shape.name} has a field that is not documented, {name[:SHOWN]}, in {count} rows"
+            self.findings.append(Finding("unknown_field", "WARN", message, value=name))
+        for (name, value), count in islice(enums.items(), NAMED):
+            message = f"{name} has a value that is not documented, {value[:SHOWN]}, in {count} rows"
+            self.findings.append(Finding("unknown_enum", "WARN", message, value=value))
+        for check, what, count in (("unknown_field", "fields", len(fields)), ("unknown_enum", "values", len(enums))):
+            if count > NAMED:
+                message = f"{count - NAMED} more {what} of {self.shape.name} are not documented: see quality.drift"
+                self.findings.append(Finding(check, "WARN", message, value=str(count)))
 
     def _count(self, metadata: Metadata) -> None:
         self.pages += 1
@@ -128,7 +141,7 @@ class Pass:
         for row in rows:
             if row["account_id"] != self.account_id:
                 reason = f"the row belongs to account {row['account_id']}, account {self.account_id} was asked for"
-                self.rejected.append(Rejected(orjson.dumps(row).decode(), reason, self._name(row)))
+                self.rejected.append(Rejected(json_of(row), reason, self._name(row)))
         return [row for row in rows if row["account_id"] == self.account_id]
 
     def _unrepeated(self, rows: list[dict[str, Any]], *, last: bool) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,13 +61,18 @@ class Received:
 Archive = Callable[[Received], None]
 
 
+ClockSource = Literal["API", "DATE_HEADER", "SYSTEM"]
+
+
 @dataclass(frozen=True)
 class ClockReading:
-    """What time it is. `skew` is the broker's clock less this machine's."""
+    """What time it is. `skew` is the broker's clock less this machine's; `doubt` says in a sentence why the time that
+    the broker told is not it."""
 
     now: datetime
-    source: Literal["API", "DATE_HEADER", "SYSTEM"]
+    source: ClockSource
     skew: timedelta
+    doubt: str | None = None
 
 
 @dataclass
@@ -113,7 +119,7 @@ def merge(endpoint: str, reads: Sequence[Read]) -> Read:
         merged.pages += read.pages
         merged.reads = max(merged.reads, read.reads)
         merged.http_status = merged.http_status or read.http_status
-        merged.fields_seen = _merge_fields(merged.fields_seen, read.fields_seen)
+    merged.fields_seen = _merged_fields([read.fields_seen for read in reads])
     return merged
 
 
@@ -122,11 +128,13 @@ def _some_of(errors: Sequence[str]) -> str | None:
     return "; ".join(errors[:ERRORS_TOLD]) + more or None
 
 
-def _merge_fields(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {"fields": sorted({*one.get("fields", ()), *other.get("fields", ())})}
-    for name in ("unknown_fields", "unknown_enums"):
-        counts = dict(one.get(name, {}))
-        for key, count in other.get(name, {}).items():
-            counts[key] = counts.get(key, 0) + count
-        merged[name] = counts
+def _merged_fields(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if not seen:
+        return {}
+    merged: dict[str, Any] = {"fields": sorted({name for one in seen for name in one.get("fields", ())})}
+    for kind in ("unknown_fields", "unknown_enums"):
+        counts: Counter[str] = Counter()
+        for one in seen:
+            counts.update(one.get(kind, {}))
+        merged[kind] = dict(counts)
     return merged
