@@ -211,7 +211,7 @@ def _trade(context: dg.OpExecutionContext, account: str, asked: Asked) -> Trade 
     settings = Settings.from_env()
     refuse_other_accounts(settings, account)
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         run_id = new_run_id(client.clock().now)
         request, preview = asked(settings, client, run_id)
         for line in (*preview.as_json(), *preview.warnings):

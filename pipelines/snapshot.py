@@ -72,7 +72,7 @@ def take_snapshot(
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
-    key = settings.reading_key()
+    settings.reading_key()  # before anything is begun
     remember_broker(con, settings.broker_host)
     alert = finish_pending(con, settings)
     import_dlt_meanwhile()
@@ -80,7 +80,7 @@ def take_snapshot(
     run = Run()
     with (
         Archive() as archive,
-        BrokerClient(settings.base_url, key, keep=run.keep, keep_columns=run.keep_columns, archive=archive) as client,
+        BrokerClient.of(settings, keep=run.keep, keep_columns=run.keep_columns, archive=archive) as client,
     ):
         run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
         archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())

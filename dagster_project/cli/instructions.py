@@ -69,7 +69,7 @@ def list_instructions(*, account: Account, instrument: AnyInstrument = None, jso
     from pipelines.trading.requests import checked_account
 
     settings = Settings.from_env()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         read = client.instructions(checked_account(account))
     rows = rows_of(read)
     if instrument is not None:
@@ -128,7 +128,7 @@ def submit(
     manner = Manner(yes, dry_run, json, timeout, wait)
     manner.refuse_unasked()
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         run_id = new_run_id(client.clock().now)
         request, preview = submission(settings, client, account, wanted, run_id)
         return carry_out(settings, client, request, preview, manner, word="submit", run_id=run_id)
@@ -166,7 +166,7 @@ def cancel(
     manner = Manner(yes, dry_run, json, timeout, wait)
     manner.refuse_unasked()
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         preview = preview_cancelling(read_instructions(client, account), request)
         return carry_out(settings, client, request, preview, manner, word="cancel")
 

@@ -50,7 +50,7 @@ def list_positions(*, account: Account, instrument: AnyInstrument = None, json: 
     from pipelines.trading.requests import checked_account
 
     settings = Settings.from_env()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         read = client.positions(checked_account(account))
     rows = rows_of(read)
     if instrument is not None and read.complete:
@@ -127,7 +127,7 @@ def _close(request: TradeRequest, manner: Manner, *, word: str) -> int:
     refuse_other_accounts(settings, request.account_id)
     manner.refuse_unasked()
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         positions = read_positions(client, request.account_id)
         request = as_held(positions, request)
         return carry_out(settings, client, request, preview_closing(positions, request), manner, word=word)

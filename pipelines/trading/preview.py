@@ -151,7 +151,7 @@ def submission(
     positions = read_positions(client, account_id)
     rows = [instruction_row(_with_id(positions, each)) for each in with_keys(wanted, run_id)]
     request = submit_instructions(account_id, rows)
-    with Http(settings.base_url, settings.reading_key(), budget=PRICE_SECONDS) as http:
+    with Http(settings.base_url, settings.reading_key(), secrets=settings.keys, budget=PRICE_SECONDS) as http:
         return request, preview_instructions(client, positions, request, partial(quoted, http))
 
 
