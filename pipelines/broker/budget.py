@@ -50,6 +50,9 @@ class Budgets:
         return Evening(self)
 
 
+SHIPPED = Budgets()
+
+
 class Budget:
     """What one thing has taken, and the larger one that it is a part of; time counts from now. Threads may share it."""
 

@@ -25,7 +25,7 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
-from pipelines.broker.budget import Budget, Budgets
+from pipelines.broker.budget import SHIPPED, Budget, Budgets
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.listing import Listing, Request
 from pipelines.broker.read import Archive, ClockReading, Finding, Keep, KeepColumns, Read, Received, merge
@@ -75,13 +75,13 @@ class BrokerClient:
         requests_per_second: float | None = 20.0,
         budget: float = 60.0,
         secrets: Sequence[str] = (),
-        budgets: Budgets | None = None,
+        budgets: Budgets = SHIPPED,
         replies: Replies | None = None,
     ) -> None:
         self._http = replies or Http(
             base_url, api_key, secrets=secrets, requests_per_second=requests_per_second, budget=budget
         )
-        self._budget = (budgets or Budgets()).begin()
+        self._budget = budgets.begin()
         self._keep = keep
         self._keep_columns = keep_columns
         self._archive = archive
@@ -95,10 +95,19 @@ class BrokerClient:
         keep: Keep = _rows_themselves,
         keep_columns: KeepColumns | None = None,
         archive: Archive | None = None,
+        budgets: Budgets = SHIPPED,
     ) -> BrokerClient:
         """The client that settings describe. Raises ConfigurationError also where the key is missing."""
         key, secrets = settings.reading_key(), settings.keys
-        return cls(settings.base_url, key, keep=keep, keep_columns=keep_columns, archive=archive, secrets=secrets)
+        return cls(
+            settings.base_url,
+            key,
+            keep=keep,
+            keep_columns=keep_columns,
+            archive=archive,
+            secrets=secrets,
+            budgets=budgets,
+        )
 
     def __enter__(self) -> BrokerClient:
         return self

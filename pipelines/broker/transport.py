@@ -198,11 +198,11 @@ def _proxy(scheme: str, host: str) -> httpcore.Proxy | None:
     """The proxy that the environment names for a host. Raises ConfigurationError, without repeating what may be a
     password, for one that can't be used."""
     named = getproxies()
-    address = None if proxy_bypass(host) else named.get(scheme) or named.get("all")
-    if not address:
+    told = None if proxy_bypass(host) else named.get(scheme) or named.get("all")
+    if not told:
         return None
     try:
-        url = httpx.URL(address if "://" in address else f"http://{address}")
+        url = httpx.URL(told if "://" in told else f"http://{told}")
         if url.scheme not in ("http", "https") or not url.host:
             raise ValueError
     except (ValueError, httpx.InvalidURL):
@@ -210,4 +210,5 @@ def _proxy(scheme: str, host: str) -> httpcore.Proxy | None:
             f"{scheme.upper()}_PROXY can't be used: it looks like http://proxy.example.com:3128"
         ) from None
     auth = (url.username.encode(), url.password.encode()) if url.username or url.password else None
-    return httpcore.Proxy(httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/"), auth=auth)
+    address = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/")
+    return httpcore.Proxy(address, auth, ssl_context=_authorities(local=False) if url.scheme == "https" else None)
