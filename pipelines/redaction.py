@@ -1,9 +1,9 @@
 """Keeping keys out of everything that is kept, printed or logged, whatever shape a broker gives them.
 
 Covered, in any case of letters and nested up to `_LAYERS` deep: the key as it is; with any of its characters as a JSON
-escape (`\\u0041`, `\\/`, `\\"`), `\\x41`, `%41`, `&#65;`, `&#x41;` or an HTML name; in UTF-16; in base64, wherever it
-stands in what is encoded; in hex. Not covered: a part of a key, a key that is broken over lines or fields, and anything
-that takes a secret to undo.
+escape (`\\u0041`, `\\/`, `\\"`), `\\x41`, `\\101`, `%41`, `%u0041`, `&#65;`, `&#x41;` or an HTML name; in UTF-16 and
+UTF-32; in base64, wherever it stands in what is encoded; in hex. Not covered: a part of a key, a key that is broken
+over lines or fields, and what is encoded in other ways.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from html.entities import html5
 #: A key is never shorter; what is may be any word, and stays in what is archived.
 SHORTEST_SECRET = 16
 MARK = "[key]"
-_LAYERS = 4
+_LAYERS = 5
 #: More than this is nothing but an attempt to keep us busy: the answer is not searched, and not kept either.
 _MOST_ESCAPES = 1_000_000
 #: Lower case, as what is searched; a run of backslashes counts as one, because JSON may stand in JSON. Each branch
 #: begins with a letter of its own: that is what makes the search quick.
 _ESCAPE = re.compile(
-    rb"\\\\*+(?:u00([0-7][0-9a-f])|u\{0*([0-7]?[0-9a-f])\}|x([0-7][0-9a-f]))?"
-    rb"|%(?:25)*([2-7][0-9a-f])|&(?:#x0*([2-7][0-9a-f])|#0*([0-9]{2,3})|([a-z]{2,8})(?=;));?|\0\0*+"
+    rb"\\\\*+(?:u(?:0000)?00([0-7][0-9a-f])|u\{0*([0-7]?[0-9a-f])\}|x([0-7][0-9a-f])|([01][0-7][0-7]))?"
+    rb"|%(?:25)*(?:u00)?([2-7][0-9a-f])|&(?:#x0*([2-7][0-9a-f])|#0*([0-9]{2,3})|([a-z]{2,8})(?=;));?"
 )
+_ZEROS = re.compile(rb"\0++")  # of UTF-16: a layer of their own, for what they part may be an escape
 _NAMED = {
     name[:-1].lower().encode(): text.encode() for name, text in html5.items() if name[-1] == ";" and "!" <= text <= "~"
 }
@@ -102,7 +103,7 @@ class Redaction:
 
 
 class _Layer:
-    """A text without its outermost escapes, and where each character of it came from.
+    """A text without its outermost escapes, and where each of its characters came from.
 
     `_at` and `_from` are places here and there: the beginning, then two for each escape, its start and its end.
     """
@@ -110,10 +111,11 @@ class _Layer:
     def __init__(self, escaped: bytes) -> None:
         text, last = bytearray(), 0
         self._at, self._from = array("Q", [0]), array("Q", [0])
-        for found in _ESCAPE.finditer(escaped):
+        zeros = 0 in escaped
+        for found in (_ZEROS if zeros else _ESCAPE).finditer(escaped):
             text += escaped[last : found.start()]
             self._point(len(text), found.start())
-            text += _meaning(found[0])
+            text += b"" if zeros else _meaning(found[0])
             self._point(len(text), found.end())
             last = found.end()
         self.text = bytes(text + escaped[last:])
@@ -125,7 +127,7 @@ class _Layer:
     def start(self, place: int) -> int:
         """Where the character at a place began."""
         point = bisect_right(self._at, place) - 1
-        return self._from[point] + place - self._at[point]
+        return self._from[point] if point % 2 else self._from[point] + place - self._at[point]
 
     def end(self, place: int) -> int:
         """Where the character before a place ended."""
@@ -142,7 +144,7 @@ def _forms(key: bytes) -> Iterator[bytes]:
 
 
 def _unescaped(lower: bytes | bytearray) -> bytes:
-    return _ESCAPE.sub(_meaning_of, lower)
+    return _ZEROS.sub(b"", lower) if 0 in lower else _ESCAPE.sub(_meaning_of, lower)
 
 
 def _meaning_of(found: re.Match[bytes]) -> bytes:
@@ -151,14 +153,18 @@ def _meaning_of(found: re.Match[bytes]) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _meaning(escape: bytes) -> bytes:
-    """The character that an escape stands for; none for a backslash alone and for zeros."""
+    """The character that an escape stands for, and a backslash that may make an escape of it in its turn; nothing for
+    zeros, and for a backslash alone."""
     found = _ESCAPE.fullmatch(escape)
-    json, braced, x, percent, hexed, decimal, name = found.groups() if found else (None,) * 7
+    json, braced, x, octal, percent, hexed, decimal, name = found.groups() if found else (None,) * 8
     if name:
         return _NAMED.get(name, escape).lower()
     code = json or braced or x or percent or hexed
-    number = int(code, 16) if code else int(decimal) if decimal else 0
-    return bytes([number]).lower() if 0 < number < 128 else escape if number else b""
+    number = int(code, 16) if code else int(octal, 8) if octal else int(decimal) if decimal else 0
+    if number > 127:
+        return escape
+    again = escape.startswith(b"\\\\") and number in b"\\uxUX"
+    return (b"\\" if again else b"") + (bytes([number]).lower() if number else b"")
 
 
 def _has_too_many_escapes(text: bytes | bytearray) -> bool:

@@ -64,7 +64,8 @@ class RawServer:
                 self.received.append(head_of(spoken))
             self._talk(spoken)
             spoken.shutdown(socket.SHUT_WR)
-            spoken.recv(1)  # until the other side hangs up: closing before it does would be a reset
+            while spoken.recv(65536):  # until the other side hangs up: closing before it does would be a reset
+                pass
 
     def _spoken(self, connection: socket.socket) -> socket.socket:
         return connection if self._context is None else self._context.wrap_socket(connection, server_side=True)
