@@ -45,7 +45,7 @@ def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0
 
 
 def _clock(settings: Settings) -> ClockReading:
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         return client.clock()
 
 

@@ -214,7 +214,7 @@ def _trade(context: dg.OpExecutionContext, account: str, propose: Propose) -> Tr
     settings = Settings.from_env()
     refuse_other_accounts(settings, account)
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         run_id = new_run_id(client.clock().now)
         proposal = propose(settings, client, run_id)
         for line in (*proposal.preview.as_json(), *proposal.preview.warnings):

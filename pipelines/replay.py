@@ -29,6 +29,7 @@ from pipelines.errors import DaybookError, WrongWarehouse
 from pipelines.known import landed_runs
 from pipelines.landing import finish_pending, land, open_pipeline
 from pipelines.reading import Asked, read_evening
+from pipelines.redaction import Redaction
 from pipelines.settings import Settings
 from pipelines.snapshot import Run, Snapshot, snapshot_of, tables_of
 from pipelines.telling import Tell
@@ -79,7 +80,7 @@ def replay(
             if from_date and run.ended.trading_date < from_date:
                 continue
             tell(f"{run.ended.trading_date}: run {run.run_id}")
-            snapshot = _land(con, pipeline, run)
+            snapshot = _land(con, settings, pipeline, run)
         except WrongWarehouse:
             raise
         except DaybookError as error:
@@ -95,13 +96,13 @@ def replay(
     return replayed
 
 
-def _land(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:
+def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:
     archived.prove()
     remember_broker(con, archived.began.broker_host)
     run = Run()
     run.began, run.ended, run.files = archived.began, archived.ended, archived.files()
     with archived.bodies() as bodies:
-        recorded = Recorded(archived.records, bodies)
+        recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
         with ReplayClient(recorded, run.keep, run.keep_columns) as client:
             evening = read_evening(client, run.began.started.now, run.began.known, run.began.accounts, lambda _: None)
     evening.reads = [recorded.with_window(asked) for asked in evening.reads]
@@ -141,8 +142,8 @@ class ReplayClient(BrokerClient):
 class Recorded(Replies):
     """A run's replies, told again in the order in which they came: a queue of requests for each path."""
 
-    def __init__(self, records: Iterable[Record], bodies: Bodies) -> None:
-        super().__init__()
+    def __init__(self, records: Iterable[Record], bodies: Bodies, redaction: Redaction) -> None:
+        super().__init__(redaction)
         self._bodies = bodies
         self._records = list(records)
         self._queues: dict[str, deque[list[Record]]] = defaultdict(deque)
@@ -189,7 +190,7 @@ class Recorded(Replies):
         reply, why = None, "the archive has no answer to this"
         for record in self._next(path, params.get("page_token")):
             if record.entry["error"] is not None:
-                raise _given_up(record, reply)
+                raise self._given_up(record, reply)
             reply = self._reply(record)
             heard(reply)
             try:
@@ -207,14 +208,20 @@ class Recorded(Replies):
         return queue.popleft() if queue and _token(queue[0][0]) == token else []
 
     def _reply(self, record: Record) -> Reply:
-        entry = record.entry
-        return Reply(entry["status"], self._bodies.read(record), entry["request_id"], None, None, 0.0)
+        entry, body = record.entry, self._bodies.read(record)
+        cleaned = self._redaction.body(body)  # an older daybook let pass what this one would not
+        repeated = cleaned is not body or entry.get("repeated_key", False)
+        return Reply(entry["status"], cleaned, self._named(record), None, None, 0.0, repeated)
 
+    def _given_up(self, record: Record, reply: Reply | None) -> GaveUp:
+        words = self._redaction.text(record.entry["error"])
+        error = GaveUp(words, reply=reply if record.entry["status"] is not None else None)
+        error.request_id = self._named(record)  # the words have it already
+        return error
 
-def _given_up(record: Record, reply: Reply | None) -> GaveUp:
-    error = GaveUp(record.entry["error"], reply=reply if record.entry["status"] is not None else None)
-    error.request_id = record.entry["request_id"]  # the words have it already
-    return error
+    def _named(self, record: Record) -> str | None:
+        request_id = record.entry["request_id"]
+        return None if request_id is None else self._redaction.text(request_id)
 
 
 def _path(record: Record) -> str:

@@ -209,6 +209,11 @@ class Settings(BaseModel):
         """Whose books these are: the host in lower case. All loopback hosts and ports are one, "loopback"."""
         return "loopback" if self.is_loopback else str(urlsplit(self.base_url).hostname).rstrip(".")
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that is set: none of them may come back from the broker, whichever was sent."""
+        return tuple(key.get_secret_value() for key in (self.api_key, self.trading_api_key) if key is not None)
+
     def reading_key(self) -> str | None:
         """The bearer token for reading; None only on loopback. Raises ConfigurationError where one is needed."""
         return self._key(self.api_key, "CLEAR_STREET_API_KEY is not set: it needs the API key of the broker to read.")

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from models.shapes import CLOCK, LANDED, Shape
 from pipelines.archive import Archive
+from pipelines.broker.budget import SHIPPED, Budgets
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import to_batch, with_run
 from pipelines.broker.read import ClockReading, Finding, Read
@@ -63,16 +64,18 @@ def take_snapshot(
     trigger: str = "manual",
     partition: date | None = None,
     clock: ClockReading | None = None,
+    budgets: Budgets = SHIPPED,
     tell: Tell = lambda _: None,
 ) -> Snapshot:
     """Read the current trading day from the broker and land it. The caller holds the run lock.
 
     The broker's clock is asked once before the first page; a caller that had to ask already hands its reading over.
+    `budgets` are what reading may take.
 
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
-    key = settings.reading_key()
+    settings.reading_key()  # before anything is begun
     remember_broker(con, settings.broker_host)
     alert = finish_pending(con, settings)
     import_dlt_meanwhile()
@@ -80,7 +83,9 @@ def take_snapshot(
     run = Run()
     with (
         Archive() as archive,
-        BrokerClient(settings.base_url, key, keep=run.keep, keep_columns=run.keep_columns, archive=archive) as client,
+        BrokerClient.of(
+            settings, keep=run.keep, keep_columns=run.keep_columns, archive=archive, budgets=budgets
+        ) as client,
     ):
         run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
         archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.errors import ConfigurationError
+from pipelines.redaction import Redaction
 from pipelines.settings import Settings
 
 
 def unexpected(error: Exception) -> str:
     """The sentence about an error that is a defect of ours. Its traceback goes to DAYBOOK_HOME/logs."""
     settings = _settings()
-    details = _without_keys("".join(traceback.format_exception(error)), settings)
+    details = Redaction(settings.keys).text("".join(traceback.format_exception(error)))
     what = f"this should not have happened ({type(error).__name__})"
     for folder in (settings.home / "logs", Path(tempfile.gettempdir())):
         try:
@@ -31,13 +32,6 @@ def _settings() -> Settings:
         return Settings.from_env()
     except ConfigurationError:
         return Settings()
-
-
-def _without_keys(text: str, settings: Settings) -> str:
-    for key in (settings.api_key, settings.trading_api_key):
-        if key is not None:
-            text = text.replace(key.get_secret_value(), "***")
-    return text
 
 
 def _write(folder: Path, details: str) -> Path:

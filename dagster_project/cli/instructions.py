@@ -71,7 +71,7 @@ def list_instructions(*, account: Account, instrument: AnyInstrument = None, jso
     from pipelines.trading.requests import checked_account
 
     settings = Settings.from_env()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         read = client.instructions(checked_account(account))
     rows = rows_of(read)
     if instrument is not None:
@@ -130,7 +130,7 @@ def submit(
     manner = Manner(yes, dry_run, json, timeout, wait)
     manner.refuse_unasked()
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         propose = partial(propose_submission, settings, client, account, wanted)
         return carry_out(settings, client, propose, manner, word="submit")
 
@@ -168,7 +168,7 @@ def cancel(
     manner = Manner(yes, dry_run, json, timeout, wait)
     manner.refuse_unasked()
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         return carry_out(
             settings, client, lambda _: propose_cancelling(client, account, instruction_id), manner, word="cancel"
         )

@@ -52,7 +52,7 @@ def list_positions(*, account: Account, instrument: AnyInstrument = None, json: 
     from pipelines.trading.requests import checked_account
 
     settings = Settings.from_env()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         read = client.positions(checked_account(account))
     rows = rows_of(read)
     if instrument is not None and read.complete:
@@ -137,7 +137,7 @@ def _close(account: str, propose: Callable[[BrokerClient], Proposal], manner: Ma
     refuse_other_accounts(settings, checked_account(account))
     manner.refuse_unasked()
     settings.trading_key()
-    with BrokerClient(settings.base_url, settings.reading_key()) as client:
+    with BrokerClient.of(settings) as client:
         return carry_out(settings, client, lambda _: propose(client), manner, word=word)
 
 

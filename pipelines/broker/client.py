@@ -26,13 +26,14 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
-from pipelines.broker.address import checked_base_url
+from pipelines.broker.budget import SHIPPED, Budget, Budgets
 from pipelines.broker.clock import believed
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.ids import can_be_asked, in_batches
 from pipelines.broker.listing import Listing, Request
 from pipelines.broker.read import Archive, ClockReading, Finding, Keep, KeepColumns, Read, Received, merge
 from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.settings import Settings
 
 __all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "Received"]
 
@@ -61,7 +62,8 @@ class BrokerClient:
     `keep` gets the rows of each page once they are validated (again from the first page where a listing is read
     again), `keep_columns`, where there is one, a page of positions as columns instead where nothing about it is worth
     a word; `archive` gets every reply as received. `budget` is how many seconds a page may take, retries included.
-    `replies` may come from elsewhere than the broker at `base_url`.
+    `secrets` are further keys that must never come back, `budgets` what a listing, an account and the client as a whole
+    may take. `replies` may come from elsewhere than the broker at `base_url`.
     Every method returns a `Read`, which never hides a failure and never raises one, but for two: Unauthorized
     (401, at once), and whatever `keep` or `archive` raise. Raises ConfigurationError for an address or a key that
     can't be used.
@@ -77,14 +79,40 @@ class BrokerClient:
         archive: Archive | None = None,
         requests_per_second: float | None = 20.0,
         budget: float = 60.0,
+        secrets: Sequence[str] = (),
+        budgets: Budgets = SHIPPED,
         replies: Replies | None = None,
     ) -> None:
-        self._is_local = replies is None and checked_base_url(base_url)[2]
-        self._http = replies or Http(base_url, api_key, requests_per_second=requests_per_second, budget=budget)
+        self._http = replies or Http(
+            base_url, api_key, secrets=secrets, requests_per_second=requests_per_second, budget=budget
+        )
+        self._budget = budgets.begin()
         self._keep = keep
         self._keep_columns = keep_columns
         self._archive = archive
         self._skew = timedelta()
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        keep: Keep = _rows_themselves,
+        keep_columns: KeepColumns | None = None,
+        archive: Archive | None = None,
+        budgets: Budgets = SHIPPED,
+    ) -> BrokerClient:
+        """The client that settings describe. Raises ConfigurationError also where the key is missing."""
+        key, secrets = settings.reading_key(), settings.keys
+        return cls(
+            settings.base_url,
+            key,
+            keep=keep,
+            keep_columns=keep_columns,
+            archive=archive,
+            secrets=secrets,
+            budgets=budgets,
+        )
 
     def __enter__(self) -> BrokerClient:
         return self
@@ -110,7 +138,7 @@ class BrokerClient:
         except Exception:  # as in any other read: no answer ends the evening
             logger.debug("the broker's clock could not be read", exc_info=True)
         dated = next((reply.date for reply in reversed(last) if reply.date), None)
-        reading = believed(told, dated, datetime.now(UTC), is_replayed=self._is_local)
+        reading = believed(told, dated, datetime.now(UTC), is_replayed=self._http.is_local)
         self._skew = reading.skew
         return reading
 
@@ -215,12 +243,18 @@ class BrokerClient:
         return self._read(Request(shape, path, what, params or {}, account_id, stable))
 
     def _read(self, request: Request, keep: Keep | None = None) -> Read:
-        return self._listing(request, keep, self._archive, self._broker_now).read()
+        budget = self._budget.of(request.account_id)
+        return self._listing(request, keep, self._archive, self._broker_now, budget).read()
 
     def _listing(
-        self, request: Request, keep: Keep | None, archive: Archive | None, now: Callable[[], datetime]
+        self,
+        request: Request,
+        keep: Keep | None,
+        archive: Archive | None,
+        now: Callable[[], datetime],
+        budget: Budget | None = None,
     ) -> Listing:
-        return Listing(self._http, request, keep or self._keep, archive, now, self._keep_columns)
+        return Listing(self._http, request, keep or self._keep, archive, now, self._keep_columns, budget)
 
     def _broker_now(self) -> datetime:
         return datetime.now(UTC) + self._skew
@@ -230,7 +264,18 @@ class BrokerClient:
         if self._archive is not None:
             now = datetime.now(UTC)
             self._archive(
-                Received(CLOCK.name, "", 1, 1, reply.status, reply.body, reply.request_id, now, path=CLOCK_PATH)
+                Received(
+                    CLOCK.name,
+                    "",
+                    1,
+                    1,
+                    reply.status,
+                    reply.body,
+                    reply.request_id,
+                    now,
+                    path=CLOCK_PATH,
+                    repeated_key=reply.repeated_key,
+                )
             )
 
 

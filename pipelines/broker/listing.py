@@ -21,6 +21,7 @@ from models.envelope import ApiError, Metadata, error_of, metadata_of
 from models.reading import Page, Problem, read_page
 from models.shapes import POSITIONS, Shape
 from models.text import escaped
+from pipelines.broker.budget import Budget
 from pipelines.broker.http import GaveUp, Refused, Replies, Reply
 from pipelines.broker.page_table import PageTable, read_rest, read_table
 from pipelines.broker.pages import Broken, Guards, Moved
@@ -92,8 +93,10 @@ class Listing:
         archive: Archive | None,
         now: Callable[[], datetime],
         keep_columns: KeepColumns | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._http = http
+        self._budget = budget or Budget()
         self._request = request
         self._keep = keep
         self._keep_columns = keep_columns if request.shape is POSITIONS else None
@@ -187,6 +190,7 @@ class Listing:
         # filters and order are repeated with every token, as the broker demands
         params = self._request.params if token is None else {**self._request.params, "page_token": token}
         try:
+            self._budget.check()
             return self._http.fetch(
                 self._request.path, params, understand, lambda reply: self._hear(reply, number, params)
             )
@@ -199,6 +203,10 @@ class Listing:
             raise
 
     def _hear(self, reply: Reply | None, page: int, params: Mapping[str, str], gave_up: GaveUp | None = None) -> None:
+        if reply is not None and gave_up is None:
+            self._budget.take(len(reply.body))
+            if reply.repeated_key and not any(note.check_name == "key_repeated" for note in self._notes):
+                self._note("key_repeated", "WARN", "an answer had an API key in it; [key] is kept in its place")
         if self._archive is None:
             return
         received = Received(
@@ -214,6 +222,7 @@ class Listing:
             params=params,
             began_at=self._began_at,
             error=str(gave_up) if gave_up else None,
+            repeated_key=reply is not None and reply.repeated_key,
         )
         try:
             self._archive(received)

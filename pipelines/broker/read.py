@@ -40,7 +40,8 @@ class Received:
     """A reply exactly as it came, before anything was made of it. `read` and `page` count from 1.
 
     `path` and `params` are what was asked, `began_at` the broker's time when the read began. A request that was given
-    up is told of too, with its `error` in words and no body; `status` is None where no answer came.
+    up is told of too, with its `error` in words and no body; `status` is None where no answer came. `repeated_key`: the
+    answer had a key in it, and has `[key]` in its place.
     """
 
     endpoint: str
@@ -55,6 +56,7 @@ class Received:
     params: Mapping[str, str] = field(default_factory=dict)
     began_at: datetime | None = None
     error: str | None = None
+    repeated_key: bool = False
 
 
 #: Told of every reply, failed ones too, and of every request that was given up. What it raises ends the read.

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.trading import Answer, Outcome
-from pipelines.broker.http import Reply
 from pipelines.broker.read import ClockReading
 from pipelines.broker.trading_http import NotSent, TradingHttp, Unanswered
+from pipelines.broker.transport import Reply
 from pipelines.errors import FAILED, INCOMPLETE, ConfigurationError, DaybookError, LockedOut
 from pipelines.evening import evening
+from pipelines.redaction import one_line
 from pipelines.settings import Settings
 from pipelines.telling import Tell
 from pipelines.trading.books import identified, land_records
@@ -112,7 +113,7 @@ def trade(
     record = new_record(settings, request, clock, run_id or new_run_id(clock.now), caller, shown.preview.as_json())
     with journal.alone(wait=wait):
         journal.write(record, "PREPARED")
-        with TradingHttp(settings.base_url, key, timeout=timeout) as http:
+        with TradingHttp(settings.base_url, key, timeout=timeout, secrets=settings.keys) as http:
             with _nothing_sent(journal, record):
                 _check_books(settings)
                 refuse_changed(shown)
@@ -171,6 +172,8 @@ def _answered(journal: Journal, record: Record, reply: Reply) -> Trade:
     record.answer = Received.of(reply)
     answer = record.understood()
     done = Trade(record, answer)
+    if reply.repeated_key:
+        done.notes.append("The broker's answer had an API key in it; [key] is kept in its place.")
     if answer and done.outcome == "UNKNOWN":
         record.why = f"{_said(answer)}, which doesn't tell what became of it"
     return _keep(journal, done)
@@ -205,9 +208,4 @@ def _land(settings: Settings, done: Trade, wait: float, tell: Tell | None) -> No
 
 
 def _said(answer: Answer) -> str:
-    return f"the broker answered {answer.status}" + (f" ({_clean(answer.error.message)})" if answer.error else "")
-
-
-def _clean(text: str) -> str:
-    """The broker's words on one line, and not endless."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:300]
+    return f"the broker answered {answer.status}" + (f" ({one_line(answer.error.message)})" if answer.error else "")

@@ -22,8 +22,8 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from models.trading import Answer, Operation, read_answer
-from pipelines.broker.http import Reply
 from pipelines.broker.read import ClockReading
+from pipelines.broker.transport import Reply
 from pipelines.durable import fsync, write_durably
 from pipelines.errors import DaybookError, LockedOut
 from pipelines.settings import Settings

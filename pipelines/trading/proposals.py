@@ -74,7 +74,7 @@ def propose_submission(
     rows = [instruction_row(_with_id(positions, each)) for each in with_keys(wanted, run_id)]
     request = submit_instructions(account_id, rows)
     given = read_instructions(client, account_id)
-    with Http(settings.base_url, settings.reading_key(), budget=PRICE_SECONDS) as http:
+    with Http(settings.base_url, settings.reading_key(), secrets=settings.keys, budget=PRICE_SECONDS) as http:
         price_of = partial(quoted, http) if prices else _unasked
         preview = preview_instructions(client, positions, given, request, price_of)
     again = partial(propose_submission, settings, client, account_id, wanted, run_id, prices=False)

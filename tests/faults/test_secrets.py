@@ -7,13 +7,16 @@ import gzip
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import orjson
 import pytest
 import zstandard
 
 from tests.broker_server import Fault
 from tests.e2e.command_line import DAYBOOK, Ended, environment
+from tests.escapes import ESCAPES, has_key
 from tests.faults.books import BIG, FLAT, SMALL, broker
 
 KEY = "sk-4711-QXNrTm90VGhlS2V5-never-to-be-seen"
@@ -61,7 +64,14 @@ def _command_lines() -> list[bytes]:
 
 
 def secret_in(content: bytes) -> bool:
-    return any(key.encode() in content for key in (KEY, TRADING))
+    return has_key(content, (KEY, TRADING))
+
+
+def escaped(whole: dict[str, Any]) -> bytes:
+    """An answer with both keys, in every shape, in the symbol of its rows and in a field that no model has."""
+    canary = " ".join(escape(key) for escape in ESCAPES.values() for key in (KEY, TRADING))
+    rows = [row | {"symbol": "@", "note": ["@"]} for row in whole["data"]]
+    return orjson.dumps(whole | {"data": rows}).replace(b"@", canary.encode())
 
 
 def unpacked(path: Path) -> bytes:
@@ -114,9 +124,17 @@ def test_the_key_is_nowhere_after_evenings_of_every_kind(tmp_path: Path) -> None
         ]
         assert run(home, server.url, "sync").code == 3
         assert run(home, server.url, "build").code == 3
-        server.faults = []
+        page = {"data": server.positions[str(SMALL)], "error": None, "metadata": {"request_id": TRADING}}
+        server.faults = [
+            Fault("positions", str(SMALL), body=escaped(page), headers={"X-Request-Id": TRADING}, times=None),
+            Fault("accounts", headers={"X-Request-Id": f"{TRADING} {KEY}", "Date": KEY}, times=None),
+        ]
         eod = run(home, server.url, "eod")
         assert eod.code == 0, eod.err
+        assert "[key]" in run(home, server.url, "sql", "select symbol from core.position_eod").out
+        told = run(home, server.url, "sql", "select check_name from quality.finding").out
+        assert "key_repeated" in told
+        server.faults = []
         server.key = "another one"
         server.faults = [Fault("clock", times=1, status=401, body=ECHO), Fault("accounts", status=401, body=ECHO)]
         for command in ("sync", "eod"):
@@ -141,4 +159,6 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
     (tmp_path / "deep" / "c.log").write_text(f"Authorization: Bearer {KEY}")
     with duckdb.connect(tmp_path / "d.duckdb") as con:
         con.execute("create table t as select 'x' || i as a, ? as b from range(5000) as r(i)", [KEY])
-    assert sorted(path.name for path in leaks(tmp_path)) == ["a.json.zst", "b.json.gz", "c.log", "d.duckdb"]
+    (tmp_path / "e.json").write_text("".join(f"\\u{ord(letter):04X}" for letter in TRADING))
+    found = sorted(path.name for path in leaks(tmp_path))
+    assert found == ["a.json.zst", "b.json.gz", "c.log", "d.duckdb", "e.json"]
