@@ -14,7 +14,8 @@ MOST_TEMPORARY = 4 * 2**30
 
 def memory_limit() -> int | None:
     """Half of the memory that is free, in bytes; None where this system doesn't say, and DuckDB's own limit holds."""
-    free = [bytes_ for bytes_ in (_free_on_machine(), _free_in_container()) if bytes_ is not None]
+    bounds = (_free_on_machine(), _free_in_container(), _allowed())
+    free = [bound for bound in bounds if bound is not None]
     return max(min(free) // 2, LEAST_MEMORY) if free else None
 
 
@@ -34,6 +35,16 @@ def _free_on_machine() -> int | None:
     except (OSError, ValueError):
         return None
     return int(found[1]) * 1024 if found else None
+
+
+def _allowed() -> int | None:
+    """What this process may have (`ulimit -d`); None where nothing is said."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover  (a system without such limits)
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def _free_in_container() -> int | None:

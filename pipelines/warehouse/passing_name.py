@@ -29,7 +29,7 @@ def private_folder() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     except OSError as error:
         raise DaybookError(
-            f"No temporary folder can be made ({error.strerror or error}): set TMPDIR to a folder that daybook may write."
+            f"No temporary folder can be made ({error.strerror or error}): set TMPDIR to one that daybook may write."
         ) from error
     try:
         yield folder
