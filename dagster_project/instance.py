@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipelines.isolation import isolate_children
+from dagster_project.isolation import isolate_children
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # Dagster's UI has no log-in: whoever reaches it can start runs

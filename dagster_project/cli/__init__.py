@@ -1,6 +1,6 @@
 """The command line `daybook`: one module per family of commands, each only what a person types and reads."""
 
-from pipelines.isolation import leave_working_folder
+from dagster_project.isolation import leave_working_folder
 
 leave_working_folder()  # before anything else is imported
 

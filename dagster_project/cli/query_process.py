@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from dagster_project.isolation import isolate_children
 from pipelines.errors import USAGE, ConfigurationError, DaybookError
-from pipelines.isolation import isolate_children
 from pipelines.warehouse.passing_name import private_folder
 
 #: What a process that asks the books may know of its surroundings: where programs and fonts of letters are, what the

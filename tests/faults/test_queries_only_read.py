@@ -260,9 +260,11 @@ class TestWhatIsAsked:
     @given(
         words=st.lists(
             st.sampled_from(
-                ["explain", "analyze", "(analyze)", "(", ")", "(format json)", ";", "select 1", "from core.run", "pivot",
+                ["explain", "analyze", "(analyze)", "(", ")", "(format json)", ";", "select 1", "from core.run",
+                 "pivot",
                  "on grade", "copy", "copy core.run to '{new}'", "create table memory.main.mine as", "pragma version",
-                 "prepare p as", "execute p", "with x as", "values (1)", "--\n", "/*", "*/", "'", '"', "$$", "insert into"]
+                 "prepare p as", "execute p", "with x as", "values (1)", "--\n", "/*", "*/", "'", '"', "$$",
+                 "insert into"]
             ),
             max_size=7,
         )
