@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from dagster_project.isolation import isolate_children
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # Dagster's UI has no log-in: whoever reaches it can start runs
@@ -73,6 +74,7 @@ def prepare_instance(settings: Settings) -> Path:
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
     os.environ["DAYBOOK_HOME"] = str(settings.home)  # absolute: a run starts in a folder of its own
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    isolate_children(os.environ)  # Dagster starts Pythons of its own
     return settings.dagster
 
 
@@ -83,6 +85,7 @@ def dev(settings: Settings, port: int = 3000) -> int:
     """
     workspace = prepare_instance(settings) / "workspace.yaml"
     workspace.write_text(_WORKSPACE, encoding="utf-8")
+    os.chdir(settings.dagster)  # Dagster reads .env and pyproject.toml of the working folder, and takes modules from it
     os.environ.setdefault("DAYBOOK_DAGSTER_URL", f"http://{HOST}:{port}")  # links in alerts lead there
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]
     with _stopped_with_us([*command, "--host", HOST, "--port", str(port)]) as (process, stopped):

@@ -45,7 +45,9 @@ def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
     import dlt
 
     from pipelines.warehouse.destination import Warehouse
+    from pipelines.warehouse.dlt_home import settle_in
 
+    settle_in(folder)
     pipeline: Pipeline = dlt.pipeline(
         pipeline_name="daybook",
         destination=Warehouse(con, destination_name="duckdb"),

@@ -36,6 +36,16 @@ VARIABLES = {
 }
 
 
+#: What a process that only reads the books has no need of.
+SECRETS = (
+    "CLEAR_STREET_API_KEY",
+    "CLEAR_STREET_TRADING_API_KEY",
+    "DAYBOOK_ALERT_WEBHOOK",
+    "DAYBOOK_ALERT_SMTP",
+    "DAYBOOK_PING_URL",
+)
+
+
 class Settings(BaseModel):
     """One environment's settings. `accounts` is empty where all that the key sees are meant; `home` is absolute."""
 
@@ -253,6 +263,11 @@ class Settings(BaseModel):
         if self.is_loopback:
             return None
         raise ConfigurationError(missing)
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without keys, passwords and addresses that are as good as one."""
+    return {name: value for name, value in environ.items() if name not in SECRETS}
 
 
 def is_loopback_host(host: str) -> bool:

@@ -30,7 +30,7 @@ def explore(*, port: Port = 2718, headless: Headless = False) -> int:
       daybook explore --port 2719 --headless
     """
     from dagster_project.explore.questions import Books
-    from pipelines.settings import Settings
+    from pipelines.settings import Settings, without_secrets
 
     if find_spec("marimo") is None:
         raise ConfigurationError(
@@ -39,7 +39,8 @@ def explore(*, port: Port = 2718, headless: Headless = False) -> int:
     settings = Settings.from_env()
     Books(settings.published).extent()  # raises with a sentence where there is nothing to look at
     app = Path(__file__).parents[1] / "explore" / "app.py"
-    command = [sys.executable, "-m", "marimo", "run", str(app), "--host", HOST, "--port", str(port), "--token"]
-    environment = {**os.environ, "DAYBOOK_HOME": str(settings.home), "MARIMO_SKIP_UPDATE_CHECK": "1"}
+    command = [sys.executable, "-P", "-m", "marimo", "run", str(app), "--host", HOST, "--port", str(port), "--token"]
+    environment = {**without_secrets(os.environ), "DAYBOOK_HOME": str(settings.home), "MARIMO_SKIP_UPDATE_CHECK": "1"}
+    os.chdir(app.parent)  # marimo reads its settings from the working folder and those above it
     arguments = [*command, *(["--headless"] if headless else [])]
     os.execve(sys.executable, arguments, environment)  # noqa: S606  (it takes our place: no child is left behind)

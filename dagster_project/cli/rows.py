@@ -1,15 +1,12 @@
-"""How the rows of an answer are written: table, csv, json, parquet; decimals exactly, a file whole or not at all."""
+"""How the rows of an answer are written: table, csv, json, parquet; decimals exactly."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -29,35 +26,12 @@ _NESTED = ("[", "STRUCT", "MAP", "UNION")
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
 
 
-def write(answer: duckdb.DuckDBPyRelation, form: str, output: Path | None, most: int) -> bool:
-    """Write an answer's rows, at most `most` of them (0: all); whether there were more."""
-    binary = form == "parquet"
-    if binary and output is None and sys.stdout.isatty():
-        raise ConfigurationError(
-            "Parquet is not for reading on a terminal: give --output FILE, or send it to a program."
-        )
+def write(answer: duckdb.DuckDBPyRelation, form: str, most: int) -> bool:
+    """Write an answer's rows to standard output, at most `most` of them (0: all); whether there were more."""
     if form in ("json", "parquet") and len(set(answer.columns)) < len(answer.columns):
         raise ConfigurationError(f"Two columns have the same name, which {form} can't hold: name them apart with AS.")
     asked = answer.limit(most + 1) if most else answer
-    with _target(output, binary=binary) as target:
-        return _WRITERS[form](asked, target, most)
-
-
-@contextmanager
-def _target(output: Path | None, *, binary: bool) -> Iterator[IO[Any]]:
-    """Standard output, or a file that gets its name when it is whole."""
-    if output is None:
-        yield sys.stdout.buffer if binary else sys.stdout
-        return
-    draft = output.with_name(f"{output.name}.{os.getpid()}.part")
-    try:
-        with draft.open("wb") if binary else draft.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        draft.replace(output)
-    except OSError as error:
-        raise ConfigurationError(f"{output} can't be written ({error.strerror}).") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    return _WRITERS[form](asked, sys.stdout.buffer if form == "parquet" else sys.stdout, most)
 
 
 def _write_table(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> bool:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dagster_project.cli import console
-from pipelines.errors import ConfigurationError, DaybookError
-
-if TYPE_CHECKING:
-    import duckdb
+from dagster_project.cli.whole_file import whole_file
+from pipelines.errors import ConfigurationError
 
 #: What a table on a terminal shows unless told otherwise; files are never cut without being asked.
 ROWS_SHOWN = 200
@@ -50,15 +46,20 @@ def sql(
       daybook sql "from pnl.position_daily" --format parquet --output positions.parquet
       daybook sql - --format csv < query.sql
     """
-    from dagster_project.cli import rows
+    from dagster_project.cli.query_process import Query, run_query
     from pipelines.settings import Settings
-    from pipelines.warehouse.connect import open_published
 
     text = _from_stdin() if query == "-" else query
     most = (ROWS_SHOWN if form is Format.TABLE else 0) if limit is None else limit
-    with open_published(Settings.from_env().published) as con, _in_time(con, timeout):
-        answer = ask(con, text)
-        cut = rows.write(answer, form.value, output, most)
+    if form is Format.PARQUET and output is None and sys.stdout.isatty():
+        raise ConfigurationError(
+            "Parquet is not for reading on a terminal: give --output FILE, or send it to a program."
+        )
+    if isnan(timeout):
+        raise ConfigurationError("--timeout needs a number of seconds.")
+    settings = Settings.from_env()
+    with whole_file(output, settings.home) as target:
+        cut = run_query(Query(text, str(settings.published), form.value, most, timeout, output is not None), target)
     if cut:
         console.notice(f"These are the first {most:,} rows of more: --limit 0 shows all.")
     return 0
@@ -69,48 +70,3 @@ def _from_stdin() -> str:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         raise ConfigurationError("The query on standard input is not UTF-8 text.") from error
-
-
-def ask(con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
-    """The answer to one question, not computed yet. Raises ConfigurationError for anything but a single SELECT."""
-    import duckdb
-
-    statements = con.extract_statements(text)
-    # DuckDB turns a PIVOT without IN into two statements of its own, which have no text
-    written = [each for each in statements if each.query.strip()] or statements[-1:]
-    if not statements:
-        raise ConfigurationError("The query is empty: give one SELECT.")
-    if len(written) > 1:
-        raise ConfigurationError(f"That is {len(written)} statements: give one SELECT at a time.")
-    if written[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-        raise ConfigurationError(f"The published books are read-only, and {written[0].type.name} is not a SELECT.")
-    answer = con.sql(text)
-    if answer is None:  # pragma: no cover  (a SELECT always has an answer)
-        raise ConfigurationError("The query has no answer: give one SELECT.")
-    return answer
-
-
-@contextmanager
-def _in_time(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Stops the query after so many seconds, and turns DuckDB's errors into a sentence."""
-    import duckdb
-
-    timer = threading.Timer(seconds, con.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise DaybookError(
-            f"The query took longer than {seconds:g} s: narrow it, or give it more with --timeout."
-        ) from None
-    except duckdb.Error as error:
-        raise ConfigurationError(f"The query failed: {_sentence(error)}") from None
-    finally:
-        timer.cancel()
-
-
-def _sentence(error: duckdb.Error) -> str:
-    """DuckDB's reason without the drawing of where it is."""
-    reason = str(error).partition("\n\nLINE ")[0]
-    return " ".join(line.strip() for line in reason.splitlines() if line.strip())

@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
 from pipelines.warehouse.contents import literal
+from pipelines.warehouse.limits import memory_limit, temporary_limit
+from pipelines.warehouse.passing_name import passing_name, private_folder
 
 SCHEMA_VERSION = 2  # the last step of migrations.py
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
@@ -46,8 +49,10 @@ def open_warehouse(
     return con
 
 
-def open_published(path: Path) -> duckdb.DuckDBPyConnection:
-    """The published copy as it is now, read-only and hardened: no other file, no extension, no setting can be reached.
+@contextmanager
+def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published copy as it is now, for reading: no statement can write, or reach any other file, extension or
+    setting. What does not fit into memory goes to a temporary folder that is this reader's own, and ends with it.
 
     It is attached to a connection of its own as `daybook`, not opened by its path: within a process DuckDB would hand
     out a copy that is open already, even when a newer one has been published over it.
@@ -56,22 +61,44 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     """
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "temp_directory": f"{path}.tmp",
-    }
-    con = duckdb.connect(":memory:", config=config)
+    with private_folder() as own:
+        con = _attached(path, own)
+        try:
+            yield con
+        finally:
+            con.close()
+
+
+def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(":memory:", config=_reading(own))
     try:
         con.execute("SET GLOBAL TimeZone = 'UTC'")
-        con.execute(f"ATTACH {literal(path)} AS daybook (READ_ONLY)")
+        with passing_name(path, own) as name:
+            con.execute(f"ATTACH {literal(name or path)} AS daybook (READ_ONLY)")
         con.execute("USE daybook")
+        if name is None:
+            con.execute("SET temp_directory = ''")
         con.execute("SET enable_external_access = false")
+        if name is None:  # no file can be opened from here on, a temporary one neither
+            con.execute("SET disabled_filesystems = 'LocalFileSystem'")
         con.execute("SET lock_configuration = true")
     except duckdb.Error as error:
         con.close()
         raise _locked_out(path, error) or _unreadable(path, error) from error
     return con
+
+
+def _reading(own: Path) -> dict[str, str | bool | int | float | list[str]]:
+    """The settings of a connection that reads."""
+    memory = memory_limit()
+    return {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",  # a table's name is never a variable of ours
+        "temp_directory": str(own / "spilled"),
+        "max_temp_directory_size": f"{temporary_limit(own)}B",
+        **({"memory_limit": f"{memory}B"} if memory else {}),
+    }
 
 
 def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:

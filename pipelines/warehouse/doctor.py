@@ -212,7 +212,11 @@ def _quarantine(settings: Settings, error: str, *, dry_run: bool) -> Diagnosis:
 def _probe(path: Path) -> dict[str, Any]:
     """What a process of its own finds in a DuckDB file; under "error" why it can't be read."""
     done = subprocess.run(
-        [sys.executable, "-c", _PROBE, str(path)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        [sys.executable, "-P", "-c", _PROBE, str(path)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     try:
         said: dict[str, Any] = json.loads(done.stdout)

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,13 @@ import duckdb
 
 from pipelines.durable import fsync
 from pipelines.errors import BuildFailed, first_line
+from pipelines.warehouse.passing_name import BESIDE
 
 #: What is published: everything that the contract names. dlt's staging stays behind.
 PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
+
+#: Seconds after which a second name of the copy is nobody's: a reader needs it for as long as opening takes.
+ABANDONED = 3600.0
 
 # A process of its own copies the file. In ours, closing the warehouse file would drop the lock that DuckDB holds on it.
 _COPY = "import os, shutil, sys; os.umask(0o077); shutil.copyfile(*sys.argv[1:])"
@@ -125,8 +130,11 @@ def _swap(draft: Path, target: Path) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Removes the drafts of publications that were killed, with what DuckDB made beside them."""
-    for left in target.parent.glob(f"{target.name}.*.publishing*"):
+    """Removes the drafts of publications that were killed, with what DuckDB made beside them, and the second names of
+    the copy that killed readers left."""
+    abandoned = time.time() - ABANDONED
+    names = [name for name in target.parent.glob(f"{target.name}.*{BESIDE}") if name.lstat().st_mtime < abandoned]
+    for left in [*target.parent.glob(f"{target.name}.*.publishing*"), *names]:
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:

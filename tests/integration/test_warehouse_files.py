@@ -206,8 +206,8 @@ class TestWarehouse:
         subprocess.run([DUCKDB2, "-c", code, str(path)], check=True)
         with pytest.raises(DaybookError, match="written by a newer DuckDB than this one"):
             open_warehouse(path)
-        with pytest.raises(DaybookError, match="written by a newer DuckDB than this one"):
-            open_published(path)
+        with pytest.raises(DaybookError, match="written by a newer DuckDB than this one"), open_published(path):
+            pytest.fail("it was opened")
 
 
 class TestRememberedBroker:
@@ -458,8 +458,8 @@ class TestPublish:
 
 class TestPublishedCopy:
     def test_before_the_first_publication_one_is_told_what_to_do(self, target: Path) -> None:
-        with pytest.raises(NotPublished, match="run `daybook eod`"):
-            open_published(target)
+        with pytest.raises(NotPublished, match="run `daybook eod`"), open_published(target):
+            pytest.fail("it was opened")
         assert not target.exists()
 
     def test_a_query_reaches_the_books_and_nothing_else(
@@ -498,23 +498,29 @@ class TestPublishedCopy:
         assert target.read_bytes() == before
         assert outside.read_text() == "secret\n"
 
-    def test_what_does_not_fit_in_memory_spills_beside_the_copy(
+    def test_what_does_not_fit_in_memory_spills_into_a_folder_of_the_readers_own(
         self, warehouse: duckdb.DuckDBPyConnection, target: Path
     ) -> None:
         publish(warehouse, target, SCHEMAS)
         with open_published(target) as con:
             setting = con.execute("SELECT current_setting('temp_directory')").fetchone()
-            assert setting == (f"{target}.tmp",)
+            assert setting is not None
+            spilled = Path(setting[0])
+            assert spilled.parent.is_dir()
+            assert stat.S_IMODE(spilled.parent.stat().st_mode) == 0o700
+            assert not spilled.is_relative_to(target.parent)
+        assert not spilled.parent.exists()
 
     def test_a_damaged_copy_is_a_sentence(self, target: Path) -> None:
         target.write_bytes(b"not a database " * 1000)
-        with pytest.raises(DaybookError, match="can't be opened"):
-            open_published(target)
+        with pytest.raises(DaybookError, match="can't be opened"), open_published(target):
+            pytest.fail("it was opened")
 
     def test_who_opened_the_copy_for_writing_is_named(self, warehouse: duckdb.DuckDBPyConnection, target: Path) -> None:
         publish(warehouse, target, SCHEMAS)
         with (
             process(HOLD_WAREHOUSE, target) as holder,
             pytest.raises(LockedOut, match=f"Process {holder.pid} .*close it there"),
+            open_published(target),
         ):
-            open_published(target)
+            pytest.fail("it was opened")

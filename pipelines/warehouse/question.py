@@ -1,0 +1,80 @@
+"""What may be asked of the published copy: one SELECT, or EXPLAIN of one. Decided by DuckDB's own parser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import duckdb
+
+from pipelines.errors import ConfigurationError
+
+_WORD = re.compile(rb"[A-Za-z_]+|(?s:.)")
+_SELECT, _EXPLAIN = duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN
+
+
+def ask(con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
+    """The answer to one question, not computed yet. Raises ConfigurationError for anything else, duckdb.Error for what
+    DuckDB doesn't understand."""
+    statements = con.extract_statements(text)
+    if not statements:
+        raise ConfigurationError("The query is empty: give one SELECT.")
+    written = [each for each in statements if each.query.strip()]
+    if len(written) > 1 or (written and len(written) < len(statements)):
+        raise ConfigurationError("That is more than one statement: give one SELECT at a time.")
+    if not _only_reads(con, text, statements):
+        raise ConfigurationError(f"The published books are read-only, and {_kind(written)} is not a SELECT.")
+    answer = con.sql(text)
+    if answer is None:
+        raise ConfigurationError("A PIVOT is explained only with its values: name them with IN (...).")
+    return answer
+
+
+def _kind(written: Sequence[duckdb.Statement]) -> str:
+    """What a statement that was refused is called."""
+    if not written or written[0].type == _EXPLAIN:
+        return "what you want explained"
+    return "PRAGMA" if written[0].type == _SELECT else str(written[0].type.name)
+
+
+def _only_reads(con: duckdb.DuckDBPyConnection, text: str, statements: Sequence[duckdb.Statement]) -> bool:
+    if any(each.type == _EXPLAIN for each in statements):
+        # EXPLAIN ANALYZE runs what it explains, whatever that is
+        written = next((each.query for each in statements if each.query.strip()), text)
+        explained = _explained(written)
+        return _is_select(explained, con.extract_statements(explained))
+    return _is_select(text, statements)
+
+
+def _is_select(text: str, statements: Sequence[duckdb.Statement]) -> bool:
+    """Whether what was parsed is one SELECT, as it is written."""
+    kinds = [each.type for each in statements]
+    if all(not each.query.strip() for each in statements):
+        # a PIVOT without IN: DuckDB makes a temporary type of its values, and a SELECT; neither has a text
+        return kinds[-1:] == [_SELECT] and set(kinds[:-1]) == {duckdb.StatementType.CREATE}
+    return kinds == [_SELECT] and not _is_rewritten(text)
+
+
+def _is_rewritten(text: str) -> bool:
+    """A PRAGMA is handed out as the SELECT that DuckDB makes of it."""
+    return next((word for word in _words(text) if word != ";"), "") == "pragma"
+
+
+def _explained(text: str) -> str:
+    """What an EXPLAIN explains; empty where that can't be told."""
+    words = _words(text)
+    begins = 1
+    if words[1:2] in (["analyze"], ["analyse"]):
+        begins = 2
+    elif words[1:2] == ["("] and words[2:3] in (["analyze"], ["analyse"], ["format"]) and ")" in words:
+        begins = words.index(")") + 1
+    if words[:1] != ["explain"] or begins >= len(words):
+        return ""
+    return text.encode()[duckdb.tokenize(text)[begins][0] :].decode()
+
+
+def _words(text: str) -> list[str]:
+    """The tokens of a statement in lower case, without its comments: a word, or else a single character."""
+    raw = text.encode()
+    found = (_WORD.match(raw[offset:]) for offset, _ in duckdb.tokenize(text))  # offsets are of bytes
+    return [word[0].decode().lower() for word in found if word]
