@@ -156,7 +156,7 @@ def _private_folder() -> TemporaryDirectory[str]:
 
 
 def _until_it_answers(code: Path, services: _Services, stopped: list[int]) -> bool:
-    """Wait until the code server listens, which it does when it has loaded our code; False when we are stopped first."""
+    """Wait until the code server listens, which is when it has loaded our code; False when we are stopped first."""
     while not stopped:
         services.refuse_ended()
         with socket.socket(socket.AF_UNIX) as probe:

@@ -69,13 +69,13 @@ class Guard:
 
     def _answer_to_token(self, scope: Scope, headers: Headers) -> Response | None:
         """A link with the token leads on to the same page without it: no page's address ever holds it."""
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace")
+        query = _query(scope)
         said = [value for name, value in query if name == "token"]
         if scope["method"] != "GET" or not said:
             return None
         if len(said) > 1 or not is_token(said[0], self._token):
             return login_page("That is not the token.", _PRIVATE)
-        rest = urlencode([(name, value) for name, value in query if name != "token"])
+        rest = [(name, value) for name, value in query if name != "token"]
         answer = RedirectResponse(_here(scope["path"], rest), 303, _PRIVATE)
         origin = self._origins[headers["host"].lower()]
         answer.set_cookie(
@@ -98,7 +98,7 @@ class Guard:
         if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
             return login_page("", _PRIVATE)
         # Followed from another site, a link comes without the cookie of somebody who has one.
-        return login_page("", _PRIVATE, _here(scope["path"], scope["query_string"].decode("latin-1")))
+        return login_page("", _PRIVATE, _here(scope["path"], _query(scope)))
 
     def _is_logged_in(self, headers: Headers) -> bool:
         """Any of several cookies of this name will do: a page on another port can add one, not take ours away."""
@@ -106,9 +106,13 @@ class Guard:
         return any(name == self._cookie and is_cookie(value, self._token, self._now()) for name, _, value in pairs)
 
 
-def _here(path: str, query: str) -> str:
+def _query(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace")
+
+
+def _here(path: str, query: list[tuple[str, str]]) -> str:
     """An address on this host, whatever the path is: one that begins with two slashes would name another."""
-    return "/" + quote(path.lstrip("/")) + (f"?{query}" if query else "")
+    return "/" + quote(path.lstrip("/")) + (f"?{urlencode(query)}" if query else "")
 
 
 def _with_headers(send: Send) -> Send:

@@ -54,9 +54,9 @@ def serve(settings: Settings, workspace: Path, listener: socket.socket) -> None:
 def main() -> None:
     """`python -m dagster_project.web.server WORKSPACE FD`."""
     workspace, handle = sys.argv[1:]
-    with socket.socket(fileno=int(handle)) as listener:
-        with suppress(KeyboardInterrupt):  # uvicorn passes on the signal that ended it
-            serve(Settings.from_env(), Path(workspace), listener)
+    # uvicorn passes on the signal that ended it
+    with suppress(KeyboardInterrupt), socket.socket(fileno=int(handle)) as listener:
+        serve(Settings.from_env(), Path(workspace), listener)
 
 
 if __name__ == "__main__":
