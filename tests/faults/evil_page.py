@@ -1,4 +1,4 @@
-"""A page of somebody else's that tries to launch a run through the browser of whoever opens it, in every way there is."""
+"""A page of somebody else's that tries, in every way there is, to launch a run through the browser of who opens it."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ window.attacks = {
     video: () => element("video", {src: q("video"), preload: "auto"}),
     iframe: () => element("iframe", {src: q("iframe")}),
     object: () => element("object", {data: q("object"), type: "text/html"}),
-    form_get: () => form("form_get", "get", "", {query: M.query, variables: M.variables, attack: "form_get"}, T + "/graphql"),
-    form_urlencoded: () => form("form_urlencoded", "post", "application/x-www-form-urlencoded", M, q("form_urlencoded")),
+    form_get: () => form("form_get", "get", "", {...M, attack: "form_get"}, T + "/graphql"),
+    form_urlencoded: () => form("form_urlencoded", "post", "application/x-www-form-urlencoded", M,
+        q("form_urlencoded")),
     form_multipart: () => form("form_multipart", "post", "multipart/form-data", M, q("form_multipart")),
     form_text: () => form("form_text", "post", "text/plain", {[b.slice(0, -1) + ',"x":"']: '"}'}, q("form_text")),
     fetch_get: () => fetching(q("fetch_get"), {mode: "no-cors"}),
@@ -63,7 +64,8 @@ window.attacks = {
     fetch_form: () => fetching(q("fetch_form"), {mode: "no-cors", method: "POST", body: new URLSearchParams(M)}),
     fetch_untyped: () => fetching(q("fetch_untyped"), {mode: "no-cors", method: "POST", body: new Blob([b])}),
     fetch_readable: () => fetching(q("fetch_readable"), {}),
-    fetch_json: () => fetching(q("fetch_json"), {method: "POST", body: b, headers: {"Content-Type": "application/json"}}),
+    fetch_json: () => fetching(q("fetch_json"), {method: "POST", body: b,
+        headers: {"Content-Type": "application/json"}}),
     fetch_keepalive: () => fetching(q("fetch_keepalive"), {mode: "no-cors", method: "POST", body: b, keepalive: true}),
     fetch_no_referrer: () => fetching(q("fetch_no_referrer"), {mode: "no-cors", method: "POST", body: b,
         referrerPolicy: "no-referrer"}),
@@ -77,7 +79,7 @@ window.attacks = {
 
 
 class EvilPage:
-    """The page on a server of its own. `requests` are those that came to it instead, by method and name of the attack."""
+    """The page on a server of its own. `requests` are those that came to it instead: method and name of the attack."""
 
     def __init__(self, query: str, variables: dict[str, Any]) -> None:
         self._mutation = {"query": query, "variables": json.dumps(variables)}

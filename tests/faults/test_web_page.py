@@ -227,7 +227,8 @@ def test_a_form_of_another_page_that_takes_the_whole_window_launches_nothing(sta
         with page(rebound()) as tab, stage.nothing_happens():
             tab.open(stage.dev.link)
             tab.open(f"http://127.0.0.1:{evil.port}/")
-            made = f"Object.assign(document.createElement('form'), {{method: 'post', enctype: '{kind}', action: {json.dumps(evil.link(stage.dev.url))}}})"
+            how = json.dumps({"method": "post", "enctype": kind, "action": evil.link(stage.dev.url)})
+            made = f"Object.assign(document.createElement('form'), {how})"
             tab.run(f"(() => {{ const made = {made}; document.body.append(made); made.submit(); }})()")
             wait_for(lambda tab=tab: tab.run("location.pathname") == "/graphql" or None, 30)  # type: ignore[misc]
             assert "page of another" in tab.run("document.body.innerText")
@@ -260,7 +261,6 @@ def test_the_ui_works_in_a_browser_once_the_link_was_opened(stage: Stage) -> Non
     with page() as tab:
         tab.look(1400, 900)
         tab.open(f"{stage.dev.url}/jobs")
-        assert "Ctrl" not in tab.run("document.body.innerText")
         assert tab.run("document.querySelector('input[name=token]') !== null")
         tab.trouble.clear()
         tab.open(f"{stage.dev.url}/jobs?token={stage.dev.token}")
@@ -268,13 +268,12 @@ def test_the_ui_works_in_a_browser_once_the_link_was_opened(stage: Stage) -> Non
         assert tab.run("location.href").startswith(f"{stage.dev.url}/")
         assert "token" not in tab.run("location.href + document.referrer")
         tab.open(f"{stage.dev.url}/assets")
-        wait_for(lambda: "published" in tab.run("document.body.innerText") or None, 60)
+        wait_for(lambda: "account_eod" in tab.run("document.body.innerText") or None, 60)
         tab.keep("dagster-ui")
         fetched = [url for url in tab.requests if url.startswith("http")]
         assert [url for url in fetched if not url.startswith(f"{stage.dev.url}/")] == []
         assert any(url.endswith(".js") for url in fetched)
-        cookie = "document.cookie"
-        assert "daybook" not in tab.run(cookie)  # no script reads it
+        assert "daybook" not in tab.run("document.cookie")  # no script reads it
         refused = [each for each in tab.trouble if "401" in json.dumps(each) or "403" in json.dumps(each)]
         assert refused == []
 
