@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dagster_project.web.login import login_page
+from dagster_project.web.peer import peer_user
 from dagster_project.web.rules import refusal_of_request, refusal_of_websocket
 from dagster_project.web.token import LIFETIME, cookie_for, is_cookie, is_token
 
@@ -29,7 +30,8 @@ _POLICY_VIOLATION = 1008
 class Guard:
     """Lets through to `app` what the rules allow and who has the token; `origins` as `allowed_origins` gives them.
 
-    `cookie` is the name of the cookie: browsers send a cookie to every port of a host.
+    `cookie` is the name of the cookie: browsers send a cookie to every port of a host. A cookie is good for the user
+    who got it, as `user_of` tells them apart.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class Guard:
         origins: Mapping[str, str],
         cookie: str = "daybook",
         now: Callable[[], float] = time.time,
+        user_of: Callable[[Scope], str] = peer_user,
     ) -> None:
-        self._app, self._token, self._origins, self._cookie, self._now = app, token, origins, cookie, now
+        self._app, self._token, self._origins, self._cookie = app, token, origins, cookie
+        self._now, self._user_of = now, user_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI. What is neither HTTP nor a WebSocket nor the server's own start and end is not for the app."""
@@ -53,7 +57,7 @@ class Guard:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        if refusal_of_websocket(scope["path"], headers, self._origins) or not self._is_logged_in(headers):
+        if refusal_of_websocket(scope["path"], headers, self._origins) or not self._is_logged_in(scope, headers):
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})  # the handshake is answered with 403
         else:
             await self._app(scope, receive, send)
@@ -80,7 +84,7 @@ class Guard:
         origin = self._origins[headers["host"].lower()]
         answer.set_cookie(
             self._cookie,
-            cookie_for(self._token, self._now()),
+            cookie_for(self._token, self._now(), self._user_of(scope)),
             max_age=LIFETIME,
             path="/",
             secure=origin.startswith("https:"),
@@ -91,7 +95,7 @@ class Guard:
 
     def _answer_to_stranger(self, scope: Scope, headers: Headers) -> Response | None:
         """What they get who have no cookie: a log-in form where a page was asked for. None for all others."""
-        if self._is_logged_in(headers):
+        if self._is_logged_in(scope, headers):
             return None
         if scope["method"] != "GET" or "text/html" not in headers.get("accept", ""):
             return PlainTextResponse("Open the link that daybook printed at its start.", 401, _PRIVATE)
@@ -100,10 +104,12 @@ class Guard:
         # Followed from another site, a link comes without the cookie of somebody who has one.
         return login_page("", _PRIVATE, _here(scope["path"], _query(scope)))
 
-    def _is_logged_in(self, headers: Headers) -> bool:
+    def _is_logged_in(self, scope: Scope, headers: Headers) -> bool:
         """Any of several cookies of this name will do: a page on another port can add one, not take ours away."""
         pairs = (pair.strip().partition("=") for line in headers.getlist("cookie") for pair in line.split(";"))
-        return any(name == self._cookie and is_cookie(value, self._token, self._now()) for name, _, value in pairs)
+        said = [value for name, _, value in pairs if name == self._cookie]
+        user = self._user_of(scope) if said else ""
+        return any(is_cookie(value, self._token, self._now(), user) for value in said)
 
 
 def _query(scope: Scope) -> list[tuple[str, str]]:

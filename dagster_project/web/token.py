@@ -71,18 +71,19 @@ def is_token(said: str, token: str) -> bool:
     return hmac.compare_digest(said.encode(errors="replace"), token.encode())
 
 
-def cookie_for(token: str, now: float) -> str:
-    """What a browser keeps instead of the token: until when it is good, signed with the token."""
+def cookie_for(token: str, now: float, user: str = "") -> str:
+    """What a browser keeps instead of the token: until when it is good, signed with the token for one user."""
     until = str(int(now) + LIFETIME)
-    return f"{until}.{_signature(token, until)}"
+    return f"{until}.{_signature(token, until, user)}"
 
 
-def is_cookie(said: str, token: str, now: float) -> bool:
-    """Whether a cookie was made with this token and is still good."""
+def is_cookie(said: str, token: str, now: float, user: str = "") -> bool:
+    """Whether a cookie was made with this token for this user and is still good."""
     until, _, signature = said.partition(".")
-    signed = hmac.compare_digest(signature.encode(errors="replace"), _signature(token, until).encode())
+    signed = hmac.compare_digest(signature.encode(errors="replace"), _signature(token, until, user).encode())
     return signed and int(until) > now
 
 
-def _signature(token: str, until: str) -> str:
-    return hmac.new(token.encode(), b"daybook ui until " + until.encode(errors="replace"), "sha256").hexdigest()
+def _signature(token: str, until: str, user: str) -> str:
+    signed = f"daybook's ui until {until} for user {user}"
+    return hmac.new(token.encode(), signed.encode(errors="replace"), "sha256").hexdigest()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,6 +138,32 @@ def test_another_user_of_the_machine_gets_nothing_without_the_token(stage: Stage
         own = {"Origin": stage.dev.url, "Sec-Fetch-Site": "same-origin"}
         assert send(stage.dev, "POST", "/graphql", JSON | own | who, BODY) == 401
         assert send(stage.dev, "POST", f"/graphql?token={stage.dev.token}", JSON | own | who, BODY) == 401
+
+
+_AS_USER = """
+import os, socket, sys
+user, port = int(sys.argv[1]), int(sys.argv[2])
+os.setgroups([]), os.setgid(user), os.setuid(user)
+there = socket.create_connection(("127.0.0.1", port))
+there.sendall(sys.stdin.buffer.read())
+print(there.recv(100).split()[1].decode())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_cookie_that_another_user_got_hold_of_gives_them_nothing(stage: Stage) -> None:
+    host = stage.dev.url.removeprefix("http://")
+    head = f"HTTP/1.1\r\nHost: {host}\r\nCookie: {stage.dev.cookie}\r\n"
+    post = f"POST /graphql {head}Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n".encode() + BODY
+    get = f"GET /runs {head}\r\n".encode()
+
+    def status(user: int, request: bytes) -> bytes:
+        command = [sys.executable, "-c", _AS_USER, str(user), host.rpartition(":")[2]]
+        return subprocess.run(command, input=request, capture_output=True, check=True).stdout.strip()
+
+    with stage.nothing_happens():
+        assert status(65534, post) == status(65534, get) == b"401"
+        assert status(0, get) == b"200"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import product
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from dagster_project.web.guard import Guard
+from dagster_project.web.peer import peer_user
 from dagster_project.web.rules import GRAPHQL, allowed_origins
 from dagster_project.web.token import LIFETIME, cookie_for
 
@@ -103,6 +107,7 @@ def ask(
     now: float = NOW,
     port: int = PORT,
     url: str | None = None,
+    user: str = "",
 ) -> Answer:
     """What the guard says to a request; `method` "WEBSOCKET" is the opening of one."""
     pairs = headers.items() if isinstance(headers, dict) else headers
@@ -121,7 +126,7 @@ def ask(
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
-    guard = Guard(app or App(), TOKEN, allowed_origins(port, url), now=lambda: now)
+    guard = Guard(app or App(), TOKEN, allowed_origins(port, url), now=lambda: now, user_of=lambda _: user)
     with suppress(StopIteration):
         guard(scope, receive, send).send(None)  # type: ignore[arg-type]  (nothing in it waits: no loop is needed)
     return Answer(said)
@@ -284,6 +289,27 @@ def test_the_link_logs_a_browser_in_and_leads_to_the_same_page_without_the_token
 
 def test_a_cookie_that_somebody_else_set_does_not_log_a_browser_out() -> None:
     assert ask("GET", "/", OURS | {"cookie": f"daybook=theirs; {COOKIE}"}).status == 200
+
+
+def test_a_cookie_that_another_user_of_the_machine_was_sent_is_not_good_for_them() -> None:
+    (cookie,) = ask("GET", "/", {"host": HOST}, query=f"token={TOKEN}", user="1000").of("set-cookie")
+    mine = {"host": HOST, "cookie": cookie.partition(";")[0], "origin": f"http://{HOST}"}
+    assert ask("GET", "/", mine, user="1000").status == 200
+    for user in ("1001", "0", "", "100", "10000"):
+        assert ask("GET", "/", mine, user=user).status == 401
+        assert ask("POST", GRAPHQL, mine | JSON, user=user).status == 401
+        assert ask("WEBSOCKET", GRAPHQL, mine, user=user).status == 403
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this machine doesn't list its connections")
+def test_the_other_end_of_a_connection_has_a_user_as_long_as_it_is_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        scope = {"client": client.getsockname(), "server": server.getsockname()}
+        assert peer_user(scope) == str(os.geteuid())
+        client.close()
+        assert peer_user(scope) == ""
+    for unknown in ({}, {"client": None, "server": None}, {"client": ("::1", 1), "server": ("::1", 2)}):
+        assert peer_user(unknown) == ""
 
 
 def test_a_browser_is_logged_out_after_a_week() -> None:

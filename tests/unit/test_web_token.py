@@ -78,6 +78,8 @@ def test_a_cookie_is_good_for_its_token_and_its_time_alone() -> None:
     cookie = cookie_for("a" * 43, 100)
     assert is_cookie(cookie, "a" * 43, 101)
     assert not is_cookie(cookie, "b" * 43, 101)
+    assert not is_cookie(cookie, "a" * 43, 101, "1000")
+    assert is_cookie(cookie_for("a" * 43, 100, "1000"), "a" * 43, 101, "1000")
     assert not is_cookie(cookie, "a" * 43, 1e9)
     for other in ("", ".", "a.b", "\ud800", cookie.replace("6", "7"), cookie + ".", "é" * 50, f"{10**400}.{'0' * 64}"):
         assert not is_cookie(other, "a" * 43, 101)
