@@ -144,7 +144,8 @@ _AS_USER = """
 import os, socket, sys
 user, port = int(sys.argv[1]), int(sys.argv[2])
 os.setgroups([]), os.setgid(user), os.setuid(user)
-there = socket.create_connection(("127.0.0.1", port))
+there = socket.socket()
+there.connect(("127.0.0.1", port))
 there.sendall(sys.stdin.buffer.read())
 print(there.recv(100).split()[1].decode())
 """
