@@ -7,24 +7,19 @@ pages, which ask for a token. `dagster dev` would put its webserver on a port as
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
-from typing import Any
 
 from dagster_project.instance import HOST, prepare_instance
+from dagster_project.processes import Processes, stop_signals
 from dagster_project.web.token import token_of
-from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.errors import ConfigurationError
 from pipelines.settings import VARIABLES, Settings
 
-_GRACE = 30.0  # seconds in which what is stopped may end by itself
 _LOOK = 0.2  # seconds between two looks at the processes
 _LONGEST_FOLDER = 85  # bytes: the path of a socket has 103 at most, and Dagster puts others beside ours
 _MODULE = ("-m", "dagster_project.definitions", "--location-name", "daybook")
@@ -36,7 +31,6 @@ load_from:
       socket: {socket}
       location_name: daybook
 """
-Process = subprocess.Popen[bytes]
 
 
 def dev(settings: Settings, port: int, tell: Callable[[str], None]) -> int:
@@ -55,8 +49,8 @@ def dev(settings: Settings, port: int, tell: Callable[[str], None]) -> int:
         private = Path(stack.enter_context(_private_folder()))
         code, workspace = private / "code", home / "workspace.yaml"
         workspace.write_text(_WORKSPACE.format(socket=code), encoding="utf-8")
-        stopped = stack.enter_context(_stop_signals())
-        services = stack.enter_context(_Services(home, private))
+        stopped = stack.enter_context(stop_signals())
+        services = stack.enter_context(Processes(home, private))
 
         services.start("code server", _code_server(code, home), _with_keys(trades=trades))
         if _until_it_answers(code, services, stopped):
@@ -70,55 +64,6 @@ def dev(settings: Settings, port: int, tell: Callable[[str], None]) -> int:
             services.refuse_ended()
             time.sleep(_LOOK)
     return 0
-
-
-class _Services:
-    """Processes that end together: each is asked to when the block ends, and killed with its children if it doesn't.
-
-    Each has a process group of its own: a Ctrl-C in the terminal would reach it twice, and a second one makes Dagster
-    leave its children behind.
-    """
-
-    def __init__(self, home: Path, temporary: Path) -> None:
-        self._home, self._temporary = home, temporary
-        self._running: dict[str, Process] = {}
-
-    def start(self, name: str, module: tuple[str, ...], environ: Mapping[str, str], *handles: int) -> None:
-        """Start `python -m module`, with nothing from the folder we are in: neither code nor settings."""
-        environ = {**environ, "PYTHONSAFEPATH": "1", "TMPDIR": str(self._temporary)}  # its children's code, and sockets
-        command = [sys.executable, "-P", "-m", *module]
-        self._running[name] = subprocess.Popen(
-            command, env=environ, cwd=self._home, start_new_session=True, pass_fds=handles
-        )
-
-    def refuse_ended(self) -> None:
-        """Raises DaybookError with the name of one that has ended by itself."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                raise DaybookError(
-                    f"Dagster's {name} ended by itself (code {process.returncode}), so the rest was ended."
-                )
-
-    def __enter__(self) -> _Services:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """The code server last: the others speak to it while they end."""
-        code = self._running.pop("code server", None)
-        for several in (list(self._running.values()), [code] if code else []):
-            for process in several:
-                process.send_signal(signal.SIGINT)
-            deadline = time.monotonic() + _GRACE
-            for process in several:
-                _wait_or_kill(process, deadline)
-
-
-def _wait_or_kill(process: Process, deadline: float) -> None:
-    try:
-        process.wait(max(deadline - time.monotonic(), 0.1))
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _code_server(code: Path, home: Path) -> tuple[str, ...]:
@@ -155,7 +100,7 @@ def _private_folder() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="daybook-", dir="/tmp", ignore_cleanup_errors=True)
 
 
-def _until_it_answers(code: Path, services: _Services, stopped: list[int]) -> bool:
+def _until_it_answers(code: Path, services: Processes, stopped: list[int]) -> bool:
     """Wait until the code server listens, which is when it has loaded our code; False when we are stopped first."""
     while not stopped:
         services.refuse_ended()
@@ -165,22 +110,3 @@ def _until_it_answers(code: Path, services: _Services, stopped: list[int]) -> bo
                 return True
         time.sleep(_LOOK)
     return False
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """The SIGINTs and SIGTERMs that come, in place of what they would do.
-
-    What a script runs in its background is deaf to SIGINT, and a child would inherit that: with a handler it does not.
-    """
-    stopped: list[int] = []
-
-    def stop(number: int, _: FrameType | None) -> None:
-        stopped.append(number)
-
-    former: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
