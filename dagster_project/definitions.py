@@ -13,6 +13,8 @@ from dagster_project.schedules import after_close, final, late_marks
 from dagster_project.sensors import run_failure
 from dagster_project.trading_jobs import trading_jobs
 from dagster_project.watch import failed_checks, missing_day
+from pipelines.errors import ConfigurationError
+from pipelines.settings import Settings
 
 
 @dg.definitions
@@ -21,9 +23,21 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=[raw, books, published, report],
         asset_checks=[fresh],
-        jobs=[end_of_day, rebuild, *trading_jobs],
+        jobs=[end_of_day, rebuild, *_trading_jobs()],
         schedules=[after_close, final, late_marks],
         sensors=[run_failure, failed_checks, missing_day],
         resources={"books": Books()},
         executor=dg.in_process_executor,
     )
+
+
+def _trading_jobs() -> list[dg.JobDefinition]:
+    """The jobs that trade, where this process was told to have them; none by default, and none where it is in doubt.
+
+    Settings that can't be used must not take the schedules away with them: each run says what is wrong, and alerts.
+    """
+    try:
+        return trading_jobs if Settings.from_env().has_trading_jobs() else []
+    except ConfigurationError as error:
+        dg.get_dagster_logger().error("Without the jobs that trade: %s", error)
+        return []

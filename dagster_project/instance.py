@@ -1,20 +1,12 @@
-"""Dagster's instance: where it remembers runs, what it may do at once, and how its UI and daemon are started."""
+"""Dagster's instance: where it remembers runs, and what it may do at once."""
 
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from dagster_project.isolation import isolate_children
 from pipelines.settings import Settings
 
-HOST = "127.0.0.1"  # Dagster's UI has no log-in: whoever reaches it can start runs
-_GRACE = 30.0  # seconds in which a stopped UI and daemon may end by themselves
+HOST = "127.0.0.1"  # whoever has the token of Dagster's UI can start runs: other machines come through a proxy
 
 _INSTANCE = """\
 # Written by daybook where there is none, and never touched again: change what you like.
@@ -53,14 +45,6 @@ retention:
     purge_after_days: {skipped: 7, failure: 30, success: -1}
 """
 
-_WORKSPACE = """\
-# Written by daybook at every start.
-load_from:
-  - python_module:
-      module_name: dagster_project.definitions
-      location_name: daybook
-"""
-
 
 def prepare_instance(settings: Settings) -> Path:
     """Makes Dagster's home within ours, and makes it the one of this process and its children; where it is.
@@ -76,54 +60,3 @@ def prepare_instance(settings: Settings) -> Path:
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     isolate_children(os.environ)  # Dagster starts Pythons of its own
     return settings.dagster
-
-
-def dev(settings: Settings, port: int = 3000) -> int:
-    """Run Dagster's UI and daemon on loopback until they are stopped (Ctrl-C or SIGTERM); their exit code, then 0.
-
-    Raises ConfigurationError where the home can't be written.
-    """
-    workspace = prepare_instance(settings) / "workspace.yaml"
-    workspace.write_text(_WORKSPACE, encoding="utf-8")
-    os.chdir(settings.dagster)  # Dagster reads .env and pyproject.toml of the working folder, and takes modules from it
-    os.environ.setdefault("DAYBOOK_DAGSTER_URL", f"http://{HOST}:{port}")  # links in alerts lead there
-    command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]
-    with _stopped_with_us([*command, "--host", HOST, "--port", str(port)]) as (process, stopped):
-        code = process.wait()
-    return 0 if stopped else code
-
-
-@contextmanager
-def _stopped_with_us(command: list[str]) -> Iterator[tuple["subprocess.Popen[bytes]", list[int]]]:
-    """A process that is asked to end when we are, and killed with its children when it does not; the signals we got.
-
-    It has a process group of its own: a Ctrl-C in the terminal would reach it twice, and a second one makes Dagster
-    leave its children behind.
-    """
-    # What a script runs in its background is deaf to SIGINT, and a child would inherit that: it could not be ended.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(command, start_new_session=True)
-    stopped: list[int] = []
-
-    def stop(number: int, _: FrameType | None) -> None:
-        stopped.append(number)
-        process.send_signal(signal.SIGINT)
-
-    former: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield process, stopped
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-        _end(process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

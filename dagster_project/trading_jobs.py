@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.trading import Trade, refuse_other_accounts, trade
-from pipelines.errors import DaybookError
+from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
 from pipelines.trading.batch import Wanted
 from pipelines.trading.changes import refuse_unexpected
@@ -212,6 +212,8 @@ def _refuse_second_try(context: dg.OpExecutionContext) -> None:
 
 def _trade(context: dg.OpExecutionContext, account: str, propose: Propose) -> Trade | None:
     settings = Settings.from_env()
+    if not settings.has_trading_jobs():
+        raise ConfigurationError("DAYBOOK_TRADING_JOBS is not on in the process that runs this job: nothing was sent.")
     refuse_other_accounts(settings, account)
     settings.trading_key()
     with BrokerClient.of(settings) as client:

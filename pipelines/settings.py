@@ -33,6 +33,7 @@ VARIABLES = {
     "DAYBOOK_ALERT_FROM": "alert_from",
     "DAYBOOK_PING_URL": "ping_url",
     "DAYBOOK_DAGSTER_URL": "dagster_url",
+    "DAYBOOK_TRADING_JOBS": "trading_jobs",
 }
 
 
@@ -63,6 +64,7 @@ class Settings(BaseModel):
     alert_to: tuple[str, ...] = ()
     ping_url: SecretStr | None = None
     dagster_url: str | None = None
+    trading_jobs: Literal["on", "off"] = "off"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -205,6 +207,11 @@ class Settings(BaseModel):
         return self.home / "dagster"
 
     @property
+    def ui_token(self) -> Path:
+        """What opens Dagster's UI, readable by its owner alone."""
+        return self.home / "ui-token"
+
+    @property
     def run_lock(self) -> Path:
         """The file whose OS lock a run holds from its first page to the published copy."""
         return self.home / "run.lock"
@@ -234,6 +241,19 @@ class Settings(BaseModel):
             self.trading_api_key or self.api_key,
             "Neither CLEAR_STREET_TRADING_API_KEY nor CLEAR_STREET_API_KEY is set: trading needs one of them.",
         )
+
+    def has_trading_jobs(self) -> bool:
+        """Whether Dagster has the jobs that trade. The reading key never stands in for theirs.
+
+        Raises ConfigurationError where they are asked for and the key that trades is not set; a stand-in broker on
+        loopback needs none.
+        """
+        if self.trading_jobs == "on" and self.trading_api_key is None and not self.is_loopback:
+            raise ConfigurationError(
+                "DAYBOOK_TRADING_JOBS is on, and CLEAR_STREET_TRADING_API_KEY is not set: the jobs that trade need it, "
+                "in the process that runs them."
+            )
+        return self.trading_jobs == "on"
 
     def demo(self) -> Self:
         """The same settings with the demo's own home, so that it never meets real books."""

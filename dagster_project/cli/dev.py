@@ -12,14 +12,15 @@ def dev(
 ) -> int:
     """Run Dagster's UI and daemon on loopback.
 
-    The schedules are on; Ctrl-C ends it.
+    It prints a link that logs a browser in; keep it to yourself. The schedules are on; Ctrl-C ends it.
 
     \b
     Examples:
       daybook dev
       daybook dev --port 3001
     """
-    from dagster_project.instance import dev as run
+    from dagster_project.cli.console import say
+    from dagster_project.services import dev as run
     from pipelines.settings import Settings
 
-    return int(run(Settings.from_env(), port) or 0)
+    return run(Settings.from_env(), port, say)

@@ -108,12 +108,12 @@ class Page:
 
 
 @contextmanager
-def page() -> Iterator[Page]:
-    """A tab of a browser of its own, gone when the block ends."""
+def page(*options: str) -> Iterator[Page]:
+    """A tab of a browser of its own, started with more `options`, gone when the block ends."""
     assert CHROMIUM is not None
     with TemporaryDirectory() as profile:
         process = subprocess.Popen(
-            [CHROMIUM, *_QUIET, f"--user-data-dir={profile}", "about:blank"],
+            [CHROMIUM, *_QUIET, *options, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -1,4 +1,4 @@
-"""The real `daybook dev` in a process of its own, spoken to as its web page does: over GraphQL."""
+"""The real `daybook dev` in a process of its own, spoken to as its web page does: over GraphQL, logged in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ _TICK = """
         ... on DryRunInstigationTick { evaluationResult {
             skipReason error { message } runRequests { tags { key value } } } } ... on PythonError { message } } }
 """
-_LAUNCH = """
+_JOBS = """
+    query($repository: RepositorySelector!) { repositoryOrError(repositorySelector: $repository) {
+        ... on Repository { jobs { name } } } }
+"""
+_RUNS = "{ runsOrError { ... on Runs { results { runId } } } }"
+LAUNCH = """
     mutation($run: ExecutionParams!) { launchRun(executionParams: $run) {
         __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
 """
@@ -34,16 +39,45 @@ _SCHEDULES = """
 """
 
 
-class Dev:
-    """A running UI and daemon."""
+def to_launch(job: str, tags: list[dict[str, str]], config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The variable `run` of the mutation `LAUNCH`."""
+    return {
+        "selector": {**_REPOSITORY, "jobName": job},
+        "runConfigData": config or {},
+        "executionMetadata": {"tags": tags},
+    }
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
+
+class Dev:
+    """A running UI and daemon. `token_file` is where its token is once it has started."""
+
+    def __init__(self, url: str, process: subprocess.Popen[bytes], token_file: Path) -> None:
         self.url = url
         self.process = process
+        self.token_file = token_file
+        self._client = httpx.Client(base_url=url, timeout=60, trust_env=False)
+
+    @property
+    def token(self) -> str:
+        """What opens the UI."""
+        return self.token_file.read_text()
+
+    @property
+    def link(self) -> str:
+        """The link that logs a browser in."""
+        return f"{self.url}/?token={self.token}"
+
+    @property
+    def cookie(self) -> str:
+        """What a browser that is logged in sends, as a header."""
+        if not self._client.cookies:
+            assert self._client.get("/", params={"token": self.token}).status_code == 303
+        return "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
 
     def ask(self, query: str, **values: Any) -> dict[str, Any]:
         """The data of a GraphQL answer."""
-        reply = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": values}, timeout=60).json()
+        assert self.cookie
+        reply = self._client.post("/graphql", json={"query": query, "variables": values}).json()
         assert "errors" not in reply, reply
         data: dict[str, Any] = reply["data"]
         return data
@@ -52,7 +86,7 @@ class Dev:
         """Whether the definitions are there."""
         try:
             entries = self.ask(_LOADED)["workspaceOrError"]["locationEntries"]
-        except httpx.TransportError:
+        except (httpx.TransportError, FileNotFoundError):
             return False
         return [(entry["name"], entry["loadStatus"]) for entry in entries] == [("daybook", "LOADED")]
 
@@ -68,14 +102,23 @@ class Dev:
         tags: list[dict[str, str]] = request["tags"]
         return tags
 
-    def launch(self, job: str, tags: list[dict[str, str]]) -> str:
+    def jobs(self) -> set[str]:
+        """The names of the jobs that there are."""
+        found = self.ask(_JOBS, repository=_REPOSITORY)["repositoryOrError"]["jobs"]
+        return {job["name"] for job in found}
+
+    def runs(self) -> int:
+        """How many runs there have ever been."""
+        return len(self.ask(_RUNS)["runsOrError"]["results"])
+
+    def last_run(self) -> str | None:
+        """The id of the newest run."""
+        found = self.ask(_RUNS)["runsOrError"]["results"]
+        return str(found[0]["runId"]) if found else None
+
+    def launch(self, job: str, tags: list[dict[str, str]], config: dict[str, Any] | None = None) -> str:
         """Put a run into the queue; its id."""
-        run = {
-            "selector": {**_REPOSITORY, "jobName": job},
-            "runConfigData": {},
-            "executionMetadata": {"tags": tags},
-        }
-        answer = self.ask(_LAUNCH, run=run)["launchRun"]
+        answer = self.ask(LAUNCH, run=to_launch(job, tags, config))["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
 
@@ -87,6 +130,10 @@ class Dev:
             return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
 
         return wait_for(ended, 120)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
@@ -103,11 +150,12 @@ def daybook_dev(environ: dict[str, str], log: Path) -> Iterator[Dev]:
     with log.open("wb") as output:
         command = [Path(sys.executable).with_name("daybook"), "dev", "--port", str(port)]
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=subprocess.STDOUT)
-        dev = Dev(f"http://127.0.0.1:{port}", process)
+        dev = Dev(f"http://127.0.0.1:{port}", process, Path(environ["DAYBOOK_HOME"]) / "ui-token")
         try:
             wait_for(lambda: dev.is_loaded() or None, 120)
             yield dev
         finally:
+            dev.close()
             if process.poll() is None:
                 dev.stop()
 

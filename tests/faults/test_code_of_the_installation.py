@@ -43,8 +43,8 @@ COMMANDS = [
     ("eod",), ("status",), ("status", "--json"), ("sync",), ("build",), ("report",), ("sql", "from pnl.firm_daily"),
     ("sql", "from core.run", "--format", "parquet", "--output", "out.parquet"), ("backup",), ("verify",), ("doctor",),
     ("positions", "list"), ("instructions", "list"), ("replay", "--yes"), ("compact", "--dry-run"),
-    ("prune", "--archive-before", "2025-01-01", "--dry-run"), ("lock", "--through", "2025-10-30", "--yes"), ("--version",),
-    ("--help",),
+    ("prune", "--archive-before", "2025-01-01", "--dry-run"), ("lock", "--through", "2025-10-30", "--yes"),
+    ("--version",), ("--help",),
 ]  # fmt: skip
 
 

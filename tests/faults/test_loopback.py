@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,17 @@ def family_of(process: int) -> set[int]:
 
 def listening(processes: set[int]) -> set[tuple[str, int]]:
     """The addresses and ports on which processes listen."""
+    inodes, found = inodes_of(processes), set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and fields[9] in inodes:
+                found.add(_address(fields[1]))
+    return found
+
+
+def inodes_of(processes: set[int]) -> set[str]:
+    """What processes have open that is a socket, by number."""
     inodes = set()
     for process in processes:
         for handle in Path(f"/proc/{process}/fd").glob("*"):
@@ -41,13 +54,7 @@ def listening(processes: set[int]) -> set[tuple[str, int]]:
                 inodes.add(str(handle.readlink()).removeprefix("socket:[").removesuffix("]"))
             except OSError:
                 continue
-    found = set()
-    for name in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == LISTENING and fields[9] in inodes:
-                found.add(_address(fields[1]))
-    return found
+    return inodes
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -74,13 +81,38 @@ def test_the_stand_in_broker_listens_on_loopback() -> None:
     assert outside(found) == set()
 
 
+def unix_sockets(processes: set[int]) -> set[Path]:
+    """The named sockets on which processes listen."""
+    handles = inodes_of(processes)
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return {Path(line[7]) for line in lines if len(line) == 8 and line[6] in handles and not line[7].startswith("@")}
+
+
+_TRY = """
+import os, socket, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for path in sys.argv[1:]:
+    try:
+        socket.socket(socket.AF_UNIX).connect(path)
+    except PermissionError:
+        continue
+    sys.exit(f"{path} let another user in")
+"""
+
+
 @pytest.mark.heavy
-def test_the_ui_and_everything_beside_it_listen_on_loopback(tmp_path: Path) -> None:
+def test_the_ui_is_the_only_port_and_the_code_server_a_socket_for_one_user(tmp_path: Path) -> None:
     with daybook_dev(environment(tmp_path / "home"), tmp_path / "dev.log") as dev:
-        found = listening(family_of(dev.process.pid))
+        family = family_of(dev.process.pid)
         port = int(dev.url.rpartition(":")[2])
-        assert ("127.0.0.1", port) in found
-        assert outside(found) == set()
+        assert listening(family) == {("127.0.0.1", port)}
+        sockets = unix_sockets(family)
+        assert len(sockets) == 2  # the code server, and the process in it that has our code
+        for each in sockets:
+            assert stat.S_IMODE(each.stat().st_mode) & 0o077 == 0
+            assert stat.S_IMODE(each.parent.stat().st_mode) == 0o700
+        if os.geteuid() == 0:
+            subprocess.run([sys.executable, "-c", _TRY, *map(str, sockets)], check=True)
         other = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False).stdout.split()
         for address in other:
             with pytest.raises(OSError, match=r"refused|unreachable|timed out"):

@@ -32,6 +32,7 @@ def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Record
         monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("CLEAR_STREET_BASE_URL", recorder.url)
         monkeypatch.setenv("CLEAR_STREET_API_KEY", KEY)
+        monkeypatch.setenv("DAYBOOK_TRADING_JOBS", "on")
         yield recorder
 
 
@@ -54,7 +55,11 @@ def wires(recorder: Recorder) -> list[tuple[str, str, Any]]:
     return [each.wire for each in recorder.writes]
 
 
-def test_no_schedule_and_no_sensor_launches_them_and_no_crash_starts_them_again() -> None:
+def test_no_schedule_and_no_sensor_launches_them_and_no_crash_starts_them_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DAYBOOK_TRADING_JOBS", "on")
+    monkeypatch.setenv("CLEAR_STREET_TRADING_API_KEY", KEY)
     everything = defs()
     automatic = [*(everything.schedules or []), *(everything.sensors or [])]
     launched = {str(target.job_name) for each in automatic for target in _targets(each)}
@@ -141,6 +146,16 @@ def test_a_job_sends_nothing_where_something_else_is_held_than_its_config_states
         with pytest.raises(dg.Failure, match="Nothing was sent"):
             run("close_position", equities | {"instrument": name, "quantity": quantity})
     assert recorder.writes == []
+
+
+def test_a_process_that_has_not_been_told_to_trade_sends_nothing(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYBOOK_TRADING_JOBS", "off")
+    with pytest.raises(dg.Failure) as caught:
+        run("close_positions", {"account": EQUITIES, "confirm": EQUITIES, "positions": {"IBM": "1"}})
+    assert "DAYBOOK_TRADING_JOBS is not on" in str(caught.value.description)
+    assert recorder.requests == []
 
 
 def test_a_run_that_repeats_another_is_refused(recorder: Recorder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
@@ -114,6 +115,45 @@ def test_the_rebuild_never_asks_the_broker(definitions: dg.Definitions) -> None:
     assert set(definitions.resolve_job_def("rebuild").graph.node_dict) == {"books", "published"}
 
 
+TRADE = {"close_position", "close_positions", "submit_instructions", "cancel_instruction"}
+VARIABLES_OF_TRADING = ("DAYBOOK_TRADING_JOBS", "CLEAR_STREET_TRADING_API_KEY", "CLEAR_STREET_BASE_URL")
+
+
+def jobs_with(monkeypatch: pytest.MonkeyPatch, **environ: str) -> set[str]:
+    for name in ("CLEAR_STREET_API_KEY", *VARIABLES_OF_TRADING):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    return {job.name for job in defs().jobs or [] if job.name}
+
+
+@pytest.mark.parametrize("said", [None, "", "off"])
+def test_no_job_trades_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, said: str | None) -> None:
+    more = {} if said is None else {"DAYBOOK_TRADING_JOBS": said}
+    assert jobs_with(monkeypatch, CLEAR_STREET_TRADING_API_KEY="trades", **more) == {"end_of_day", "rebuild"}
+
+
+def test_asked_for_they_are_there_with_the_key_that_trades_and_not_with_the_one_that_reads(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    on = {"DAYBOOK_TRADING_JOBS": "on"}
+    assert jobs_with(monkeypatch, CLEAR_STREET_TRADING_API_KEY="trades", **on) == {"end_of_day", "rebuild"} | TRADE
+    assert jobs_with(monkeypatch, CLEAR_STREET_BASE_URL="http://127.0.0.1:1", **on) >= TRADE  # a stand-in needs no key
+    with caplog.at_level(logging.ERROR):
+        logging.getLogger("dagster").addHandler(caplog.handler)
+        try:
+            assert jobs_with(monkeypatch, CLEAR_STREET_API_KEY="reads", **on) == {"end_of_day", "rebuild"}
+        finally:
+            logging.getLogger("dagster").removeHandler(caplog.handler)
+    assert "CLEAR_STREET_TRADING_API_KEY is not set" in caplog.text
+
+
+@pytest.mark.parametrize("said", ["yes", "ON", "1", "true", "on,off"])
+def test_in_doubt_they_are_not_there_and_the_evening_is(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    jobs = jobs_with(monkeypatch, CLEAR_STREET_TRADING_API_KEY="trades", DAYBOOK_TRADING_JOBS=said)
+    assert jobs == {"end_of_day", "rebuild"}
+
+
 def test_schedules_and_sensors_are_on_by_default(definitions: dg.Definitions) -> None:
     names = {schedule.name: schedule for schedule in definitions.schedules or []}
     assert set(names) == {"after_close", "final", "late_marks"}
@@ -136,4 +176,5 @@ def test_a_build_that_writes_comments_needs_no_dlt() -> None:
 def test_only_public_names_of_dagster_are_used() -> None:
     files = [path for folder in ("assets", "dagster_project", "tests") for path in (ROOT / folder).rglob("*.py")]
     private = re.compile(r"^\s*(?:from|import) dagster\b[\w.]*\._", re.MULTILINE)
-    assert [path for path in files if private.search(path.read_text(encoding="utf-8"))] == []
+    found = [path.name for path in files for _ in private.findall(path.read_text(encoding="utf-8"))]
+    assert found == ["server.py"]  # what a webserver is given to serve has no public name

@@ -194,3 +194,19 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"DAYBOOK_HOME .* can't be written .*: point it at a folder"):
             Settings(home=home).prepare_home()
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.mark.parametrize("said", ["yes", "ON", "1", "on off"])
+def test_the_jobs_that_trade_are_on_or_off(said: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"DAYBOOK_TRADING_JOBS must be 'on' or 'off'"):
+        Settings.from_env({"DAYBOOK_TRADING_JOBS": said})
+    assert not Settings.from_env({"DAYBOOK_TRADING_JOBS": ""}).has_trading_jobs()
+    assert not Settings.from_env({"DAYBOOK_TRADING_JOBS": "off"}).has_trading_jobs()
+
+
+def test_the_jobs_that_trade_need_the_key_that_trades() -> None:
+    on = {"DAYBOOK_TRADING_JOBS": "on", "CLEAR_STREET_API_KEY": "reads"}
+    assert Settings.from_env(on | {"CLEAR_STREET_TRADING_API_KEY": "trades"}).has_trading_jobs()
+    assert Settings.from_env(on | {"CLEAR_STREET_BASE_URL": "http://localhost:1"}).has_trading_jobs()
+    with pytest.raises(ConfigurationError, match="CLEAR_STREET_TRADING_API_KEY is not set"):
+        Settings.from_env(on).has_trading_jobs()

@@ -1,0 +1,87 @@
+"""Processes that are started together and end together, and the signals that end them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pipelines.errors import DaybookError
+
+Process = subprocess.Popen[bytes]
+_GRACE = 30.0  # seconds in which what is stopped may end by itself
+
+
+class Processes:
+    """Processes that end together: each is asked to when the block ends, and killed with its children if it doesn't.
+
+    Each has a process group of its own: a Ctrl-C in the terminal would reach it twice, and a second one makes Dagster
+    leave its children behind. They run in `folder`, and their temporary files are in `temporary`.
+    """
+
+    def __init__(self, folder: Path, temporary: Path) -> None:
+        self._folder, self._temporary = folder, temporary
+        self._running: dict[str, Process] = {}
+
+    def start(self, name: str, module: tuple[str, ...], environ: Mapping[str, str], *handles: int) -> None:
+        """Start `python -m module`, with nothing from the folder we are in: neither code nor settings."""
+        environ = {**environ, "PYTHONSAFEPATH": "1", "TMPDIR": str(self._temporary)}  # its children's code, and sockets
+        command = [sys.executable, "-P", "-m", *module]
+        self._running[name] = subprocess.Popen(
+            command, env=environ, cwd=self._folder, start_new_session=True, pass_fds=handles
+        )
+
+    def refuse_ended(self) -> None:
+        """Raises DaybookError with the name of one that has ended by itself."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise DaybookError(
+                    f"Dagster's {name} ended by itself (code {process.returncode}), so the rest was ended."
+                )
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The first one last: the others speak to it while they end."""
+        first, rest = list(self._running.values())[:1], list(self._running.values())[1:]
+        for several in (rest, first):
+            for process in several:
+                process.send_signal(signal.SIGINT)
+            deadline = time.monotonic() + _GRACE
+            for process in several:
+                _wait_or_kill(process, deadline)
+
+
+def _wait_or_kill(process: Process, deadline: float) -> None:
+    try:
+        process.wait(max(deadline - time.monotonic(), 0.1))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """The SIGINTs and SIGTERMs that come, in place of what they would do.
+
+    What a script runs in its background is deaf to SIGINT, and a child would inherit that: with a handler it does not.
+    """
+    stopped: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopped.append(number)
+
+    former: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
