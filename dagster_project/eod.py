@@ -19,6 +19,7 @@ from pipelines.evening import evening
 from pipelines.known import read_known
 from pipelines.settings import Settings
 from pipelines.telling import Tell
+from pipelines.warehouse.published import check_published
 
 #: A person reads our sentences; Dagster's log of the run is in its UI.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -37,6 +38,7 @@ def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0
             clock = _clock(settings)
             day = _trading_day(con, clock)
             _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
+            check_published(con, settings)  # once more: the report takes a while, and this is what people are told
         except Exception as error:
             todo = "Run it again before 04:00 New York."
             send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))

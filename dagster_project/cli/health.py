@@ -82,6 +82,7 @@ class Health:
 def read_health(settings: Settings, now: datetime) -> Health:
     """How the books of `settings.home` stand at `now`. Raises nothing that a person's input can cause."""
     from pipelines.warehouse.connect import open_published
+    from pipelines.warehouse.missing import refuse_fresh_start
 
     health = Health(str(settings.home), settings.broker_host)
     _look_at_files(health, settings)
@@ -89,6 +90,10 @@ def read_health(settings: Settings, now: datetime) -> Health:
     try:
         with open_published(settings.published) as con:
             calendar = _read_books(health, con, settings.archive)
+    except DaybookError as error:
+        health.problems.append(str(error))
+    try:
+        refuse_fresh_start(settings)
     except DaybookError as error:
         health.problems.append(str(error))
     health.calendar_days_left = calendar.days_left(now.date())

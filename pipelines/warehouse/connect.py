@@ -17,8 +17,12 @@ import duckdb
 
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
 from pipelines.warehouse.contents import literal
+from pipelines.warehouse.identity import note_opened
+from pipelines.warehouse.restoring import finish_if_killed
 
 SCHEMA_VERSION = 2  # the last step of migrations.py
+#: What a warehouse remembers of `daybook prune`: the trading day before which the archive was deleted.
+PRUNED = "archive_pruned_before"
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
 _HELD = re.compile(r"Conflicting lock is held in (?:(?P<program>.+) \()?PID (?P<pid>\d+)")
 _NEWER = "we can only read versions between"
@@ -34,6 +38,7 @@ def open_warehouse(
     """
     os.umask(0o077)  # DuckDB makes the WAL and its spill files later, whenever it needs them
     con = _connect(path, wait, on_wait)
+    note_opened(path)
     try:
         path.chmod(0o600)  # one made before, or copied here
         con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors and dlt's duplicates must agree
@@ -51,9 +56,10 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
 
     It is attached to a connection of its own as `daybook`, not opened by its path: within a process DuckDB would hand
     out a copy that is open already, even when a newer one has been published over it.
-    Raises NotPublished where there is none, LockedOut where somebody has it open for writing, DaybookError where the
-    file can't be read.
+    A restore that was killed is finished first. Raises NotPublished where there is none, LockedOut where somebody has
+    it open for writing, DaybookError where the file can't be read.
     """
+    finish_if_killed(path.parent)
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -105,6 +111,12 @@ def remember(con: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
     con.execute(_META)
     con.execute("DELETE FROM main.daybook_meta WHERE key = ?", [key])
     con.execute("INSERT INTO main.daybook_meta VALUES (?, ?)", [key, value])
+
+
+def forget(con: duckdb.DuckDBPyConnection, key: str) -> None:
+    """Have the warehouse remember nothing under a key."""
+    con.execute(_META)
+    con.execute("DELETE FROM main.daybook_meta WHERE key = ?", [key])
 
 
 def _connect(path: Path, wait: float, on_wait: Callable[[str], None] | None) -> duckdb.DuckDBPyConnection:
