@@ -41,7 +41,7 @@ def evening(
     """
     settings.prepare_home()
     with _room(settings.home), run_lock(settings.run_lock, wait=wait, on_wait=tell):
-        finish_swap(settings.home, tell)
+        finish_swap(settings.home)
         (make_room if rebuilding else refuse_fresh_start)(settings)
         con = open_warehouse(settings.warehouse, wait=wait, on_wait=tell)
         try:

@@ -134,6 +134,6 @@ def _require_warehouse(settings: Settings) -> None:
 
     if not settings.home.is_dir():
         raise ConfigurationError(f"DAYBOOK_HOME ({settings.home}) is not there: set it to the folder of your books.")
-    finish_if_killed(settings.home, console.notice)
+    finish_if_killed(settings.home)
     if not settings.warehouse.exists():
         raise NotPublished(f"There is no warehouse at {settings.warehouse}: `daybook doctor` says what can be done.")

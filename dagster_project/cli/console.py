@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shlex
 import shutil
@@ -68,6 +69,24 @@ def complain(sentence: str) -> None:
     """The one sentence of an error, on one line."""
     line = re.sub(r"\s*\n\s*", " ", sentence.strip())
     _err().print(Text(f"daybook: {printable(line)}", "red"), soft_wrap=True)
+
+
+class _Notices(logging.Handler):
+    """What our own modules log is for whoever types the command, as any other notice."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        notice(record.getMessage())
+
+
+@contextmanager
+def log_shown() -> Iterator[None]:
+    """Shows what daybook logs, warnings and worse, while a command runs."""
+    ours, handler = logging.getLogger("daybook"), _Notices(logging.WARNING)
+    ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
 
 
 @contextmanager

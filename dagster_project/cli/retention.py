@@ -68,7 +68,7 @@ def prune(
     from pipelines.warehouse.restoring import finish_if_killed
 
     settings = Settings.from_env()
-    finish_if_killed(settings.home, console.notice)
+    finish_if_killed(settings.home)
     if not settings.warehouse.exists():
         raise NotPublished(f"There is no warehouse at {settings.warehouse}, so no run is known to be in the books.")
     found = _prune(settings, archive_before, wait, dry_run=True)

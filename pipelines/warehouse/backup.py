@@ -138,7 +138,7 @@ def restore(
     backup = verify_backup(folder, tell)
     settings.prepare_home()
     with run_lock(settings.run_lock, wait=wait, on_wait=tell), _nobody_trades(settings, wait):
-        finish_swap(settings.home, tell)
+        finish_swap(settings.home)
         names = [name for name in SWAPPED if name != "archive" or backup.archive is None]
         there = names_in(settings.home, [*names, PUBLISHED])
         if there and not force:
