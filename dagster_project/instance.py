@@ -10,6 +10,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import dagster as dg
+from dagster._check import CheckError
+
+from pipelines.errors import ConfigurationError
+from pipelines.files import read_file
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # Dagster's UI has no log-in: whoever reaches it can start runs
@@ -68,12 +73,26 @@ def prepare_instance(settings: Settings) -> Path:
     """
     settings.prepare_home()
     config = settings.dagster / "dagster.yaml"
-    if not config.exists():
+    if not os.path.lexists(config):
         config.write_text(_INSTANCE, encoding="utf-8")
+    _check(config)
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
     os.environ["DAYBOOK_HOME"] = str(settings.home)  # absolute: a run starts in a folder of its own
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     return settings.dagster
+
+
+def _check(config: Path) -> None:
+    """Raises ConfigurationError for a dagster.yaml that Dagster could not read either."""
+    try:
+        text = read_file(config, 2**20).decode()
+        if any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):  # else: as shipped
+            dg.config_from_yaml_strings([text])
+    except (OSError, UnicodeError, dg.DagsterError, CheckError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error.__cause__ or error).split())
+        raise ConfigurationError(
+            f"{config} can't be read ({reason}): correct it, or take it away, and daybook writes a new one."
+        ) from error
 
 
 def dev(settings: Settings, port: int = 3000) -> int:

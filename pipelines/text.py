@@ -16,3 +16,21 @@ def printable(text: Any) -> str:
 def printable_lines(text: str) -> str:
     """The same for text of ours that has several lines."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """A JSON document with the same meaning and no such letter: between its texts it has none but line ends."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else _as_json(letter) for letter in text)
+
+
+def _as_json(letter: str) -> str:
+    code = ord(letter)
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """A text of anybody's that fits into a sentence."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -153,8 +152,10 @@ def _look_at_files(health: Health, settings: Settings) -> None:
 
 def _running(lock: Path) -> dict[str, Any] | None:
     """Who holds the run lock, by the note beside it; a note whose process is gone tells of nobody."""
+    from pipelines.warehouse.lock import read_holder
+
     try:
-        note: dict[str, Any] = json.loads(lock.with_name(f"{lock.name}.holder").read_text(encoding="utf-8"))
+        note = read_holder(lock)
         if os.name == "posix":
             os.kill(int(note["pid"]), 0)  # signal 0 asks, and sends nothing
     except PermissionError:

@@ -26,6 +26,7 @@ from pipelines.broker.http import Reply
 from pipelines.broker.read import ClockReading
 from pipelines.durable import fsync, write_durably
 from pipelines.errors import DaybookError, LockedOut
+from pipelines.files import read_file
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
 from pipelines.warehouse.restoring import JOURNAL as RESTORING
@@ -187,7 +188,7 @@ class Journal:
     def read(self, run_id: str) -> Record:
         """A record. Raises DaybookError for a file that can't be read."""
         try:
-            return _RECORD.validate_json(self.path(run_id).read_bytes())
+            return _RECORD.validate_json(read_file(self.path(run_id)))
         except (OSError, ValidationError) as error:
             raise DaybookError(f"The record {self.path(run_id)} of a request to trade can't be read.") from error
 

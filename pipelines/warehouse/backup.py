@@ -23,6 +23,7 @@ import orjson
 
 from pipelines.durable import fsync, write_durably
 from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.files import read_file
 from pipelines.settings import Settings
 from pipelines.telling import Tell
 from pipelines.warehouse.connect import open_warehouse, remembered
@@ -99,7 +100,7 @@ def read_backup(folder: Path) -> Backup:
     """What a backup says of itself. Raises ConfigurationError where the folder is none, DaybookError where it
     is damaged."""
     try:
-        said = orjson.loads((folder / NOTE).read_bytes())
+        said = orjson.loads(read_file(folder / NOTE))
         backup = Backup(**said)
     except OSError as error:
         raise ConfigurationError(f"{folder} is not a backup: it has no {NOTE} ({error.strerror}).") from error

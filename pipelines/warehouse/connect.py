@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
+from pipelines.files import refuse_special
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.restoring import finish_if_killed
@@ -37,6 +38,7 @@ def open_warehouse(
     pid after that, and DaybookError where the file can't be opened at all.
     """
     os.umask(0o077)  # DuckDB makes the WAL and its spill files later, whenever it needs them
+    _refuse_special(path)
     con = _connect(path, wait, on_wait)
     note_opened(path)
     try:
@@ -62,6 +64,7 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     finish_if_killed(path.parent)
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
+    _refuse_special(path)
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
@@ -78,6 +81,14 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
         con.close()
         raise _locked_out(path, error) or _unreadable(path, error) from error
     return con
+
+
+def _refuse_special(path: Path) -> None:
+    """Raises DaybookError for what is no file: DuckDB would wait for ever for whoever writes into a pipe."""
+    try:
+        refuse_special(path)
+    except OSError as error:
+        raise DaybookError(f"{path} can't be opened ({error.strerror}): take it away.") from error
 
 
 def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:

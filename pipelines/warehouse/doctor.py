@@ -29,7 +29,7 @@ from pipelines.settings import Settings
 from pipelines.waiting import entries, packages_waiting
 from pipelines.warehouse.backup import latest_backup
 from pipelines.warehouse.connect import PRUNED, SCHEMA_VERSION, open_published
-from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.lock import read_holder, run_lock
 from pipelines.warehouse.missing import REPLAYING, how_to_get_back, traces
 from pipelines.warehouse.restoring import finish_swap, unfinished
 
@@ -80,6 +80,8 @@ class Diagnosis:
 
 def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
     """Every diagnosis of a home. With `dry_run` nothing is moved. Raises nothing that a damaged home can cause."""
+    if settings.home.exists() and not settings.home.is_dir():
+        return [Diagnosis("FAIL", f"{settings.home} is not a folder.", "Set DAYBOOK_HOME to a folder.")]
     if not settings.home.is_dir():
         return [Diagnosis("NOTE", f"There is nothing at {settings.home} yet.", "Run `daybook sync` or `daybook demo`.")]
     found = [*_space(settings), *_modes(settings), *_lock_note(settings.run_lock)]
@@ -119,7 +121,7 @@ def _modes(settings: Settings) -> Iterator[Diagnosis]:
 
 def _lock_note(lock: Path) -> Iterator[Diagnosis]:
     try:
-        note = json.loads(lock.with_name(f"{lock.name}.holder").read_text(encoding="utf-8"))
+        note = read_holder(lock)
         os.kill(int(note["pid"]), 0)
     except ProcessLookupError:
         yield Diagnosis(
@@ -222,9 +224,12 @@ def _quarantine(settings: Settings, error: str, *, dry_run: bool) -> Diagnosis:
     if dry_run:
         return Diagnosis("FAIL", what, "`daybook doctor` without --dry-run moves it into quarantine.")
     target = settings.home / "quarantine" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f") / wal.name
-    target.parent.mkdir(parents=True, mode=0o700)
-    wal.rename(target)
-    fsync(settings.home)
+    try:
+        target.parent.mkdir(parents=True, mode=0o700)
+        wal.rename(target)
+        fsync(settings.home)
+    except OSError as problem:
+        return Diagnosis("FAIL", f"{what} It can't be moved to {target} ({problem.strerror}).", f"Move {wal} yourself.")
     return Diagnosis(
         "WARN",
         f"{what} It was moved to {target}.",

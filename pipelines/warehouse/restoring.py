@@ -19,12 +19,14 @@ import orjson
 
 from pipelines.durable import fsync, write_durably
 from pipelines.errors import DaybookError, LockedOut
+from pipelines.files import read_file
 from pipelines.telling import Tell
 from pipelines.text import printable
 from pipelines.warehouse.lock import run_lock
 
 JOURNAL = "restoring.json"
 DRAFT = ".restoring"
+MOST_BYTES = 2**20
 REPLACED = "replaced"
 PUBLISHED = "daybook.duckdb"
 #: What a restore may replace, in the order of the moves: the log after its warehouse, the published copy not among
@@ -221,7 +223,7 @@ def _write(home: Path, planned: Swap) -> None:
 
 def _read(home: Path) -> Swap:
     try:
-        planned = Swap(**orjson.loads((home / JOURNAL).read_bytes()))
+        planned = Swap(**orjson.loads(read_file(home / JOURNAL, MOST_BYTES)))
         strange = {*planned.moved, *planned.placed} - {*SWAPPED}
         if strange or Path(planned.aside).name != planned.aside:
             raise ValueError(planned.aside)
