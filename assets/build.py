@@ -117,9 +117,18 @@ def build(
 
 @contextmanager
 def _folder(working: Path) -> Iterator[None]:
-    """A folder for the block, new and gone with it; what a killed build left there is gone, too."""
-    shutil.rmtree(working, ignore_errors=True)
-    working.mkdir(mode=0o700)
+    """A folder for the block, new and gone with it; what a killed build left there is gone, too.
+
+    Raises ConfigurationError where something else is in its place: what a link leads to is not ours to remove.
+    """
+    shutil.rmtree(working, ignore_errors=True)  # leaves a link alone
+    try:
+        working.mkdir(mode=0o700)
+    except OSError as error:
+        what = "is a link" if working.is_symlink() else f"can't be made ({error.strerror})"
+        raise ConfigurationError(
+            f"{working} {what}: a build makes a folder of its own there and removes it. Take away what is there."
+        ) from error
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from assets.partitions import days_of, one_run, trading_days
 from assets.specs import WRITER, leaves
 from pipelines.alerts import ping
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+from pipelines.warehouse.published import check_published
 
 
 @dg.asset(
@@ -25,6 +26,7 @@ def published(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBoo
     path = books.settings.published
     with said_plainly():
         publish(books.con, path, PUBLISHED_SCHEMAS)
+        check_published(books.con, books.settings)
     books.tell(f"published {path}")
     if context.run.job_name == "end_of_day" and _is_complete(books, *days_of(context)):
         ping(books.settings)

@@ -1,10 +1,13 @@
 """`daybook eod`: the end_of_day job, in this process and on the same instance that the schedules use."""
 
+import os
 from datetime import date
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 import duckdb
+from dagster._check import CheckError
 
 from assets.open_books import OpenBooks
 from assets.partitions import trading_days
@@ -14,11 +17,12 @@ from dagster_project.instance import prepare_instance
 from pipelines.alerts import Alert, send
 from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError
+from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line
 from pipelines.evening import evening
 from pipelines.known import read_known
 from pipelines.settings import Settings
 from pipelines.telling import Tell
+from pipelines.warehouse.published import check_published
 
 #: A person reads our sentences; Dagster's log of the run is in its UI.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -37,6 +41,7 @@ def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0
             clock = _clock(settings)
             day = _trading_day(con, clock)
             _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
+            check_published(con, settings)  # once more: the report takes a while, and this is what people are told
         except Exception as error:
             todo = "Run it again before 04:00 New York."
             send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))
@@ -64,7 +69,7 @@ def _execute(books: OpenBooks, day: date) -> None:
     """Run the job for a day. Raises DaybookError with the sentence of what failed; a defect leaves as it is."""
     prepare_instance(books.settings)
     job = defs().resolve_job_def("end_of_day")
-    with dg.DagsterInstance.get() as instance:
+    with _instance() as instance:
         try:
             job.execute_in_process(
                 instance=instance,
@@ -75,6 +80,18 @@ def _execute(books: OpenBooks, day: date) -> None:
             )
         except dg.Failure as failure:
             raise _plain(failure) from failure
+
+
+def _instance() -> dg.DagsterInstance:
+    """Dagster's instance of the home. Raises ConfigurationError where its dagster.yaml says what Dagster can't do."""
+    try:
+        return dg.DagsterInstance.get()
+    except (dg.DagsterError, CheckError, OSError, ValueError) as error:
+        where = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
+        raise ConfigurationError(
+            f"Dagster can't work with {where} ({first_line(error)}): correct it, or take it away, and daybook writes a "
+            "new one. `daybook sync` and `daybook build` close the day meanwhile."
+        ) from error
 
 
 def _plain(failure: dg.Failure) -> DaybookError:

@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import dagster as dg
+from dagster._check import CheckError
+
 from dagster_project.isolation import isolate_children
+from pipelines.errors import ConfigurationError
+from pipelines.files import read_file
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # whoever has the token of Dagster's UI can start runs: other machines come through a proxy
@@ -53,10 +58,24 @@ def prepare_instance(settings: Settings) -> Path:
     """
     settings.prepare_home()
     config = settings.dagster / "dagster.yaml"
-    if not config.exists():
+    if not os.path.lexists(config):
         config.write_text(_INSTANCE, encoding="utf-8")
+    _check(config)
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
     os.environ["DAYBOOK_HOME"] = str(settings.home)  # absolute: a run starts in a folder of its own
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     isolate_children(os.environ)  # Dagster starts Pythons of its own
     return settings.dagster
+
+
+def _check(config: Path) -> None:
+    """Raises ConfigurationError for a dagster.yaml that Dagster could not read either."""
+    try:
+        text = read_file(config, 2**20).decode()
+        if any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):  # else: as shipped
+            dg.config_from_yaml_strings([text])
+    except (OSError, UnicodeError, dg.DagsterError, CheckError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error.__cause__ or error).split())
+        raise ConfigurationError(
+            f"{config} can't be read ({reason}): correct it, or take it away, and daybook writes a new one."
+        ) from error

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
+import re
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipelines.errors import ConfigurationError
+from pipelines.files import read_file
+from pipelines.text import shortened
 
 COLUMNS = (
     "trading_date",
@@ -26,6 +32,14 @@ COLUMNS = (
     "author",
     "note",
 )
+
+
+NEEDED = ("trading_date", "account_id", "kind", "instrument_id")
+#: People write this file: one that is larger was not meant to be it.
+MOST_BYTES = 8 * 2**20
+#: So many bad lines, or columns, are named; the rest are counted.
+SHOWN = 10
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def _blank_is_none(value: object) -> object:
@@ -69,35 +83,77 @@ class Adjustment(BaseModel):
 
 
 def read_adjustments(path: Path) -> list[Adjustment]:
-    """The file's lines; none where there is no file. Raises ConfigurationError that names every bad line."""
-    if not path.exists():
+    """The file's lines; none where there is no file. Raises ConfigurationError that names the first bad lines, and how
+    many more there are; and for what is no such file: a pipe, a folder, a link to nothing, one that is too big."""
+    if not os.path.lexists(path):
         return []
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_file(path, MOST_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be read ({error.strerror}); nothing is applied without it.") from error
+    except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} can't be read ({error}); save it as UTF-8 text.") from error
-    reader = csv.DictReader(text.splitlines())
-    unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
-    missing = [
-        name
-        for name in ("trading_date", "account_id", "kind", "instrument_id")
-        if name not in (reader.fieldnames or ())
-    ]
-    if unknown or missing:
+    rows = _rows(path, text)
+    _check_columns(path, next(rows, (1, []))[1])
+    lines: list[Adjustment] = []
+    problems: list[str] = []
+    bad = 0
+    for number, row in rows:
+        try:
+            lines.append(Adjustment.model_validate(row))
+        except ValidationError as error:
+            bad += 1
+            if len(problems) < SHOWN:
+                problems.append(f"line {number}: {_explain(error)}")
+    if bad:
+        more = f"; and {bad - len(problems):,} more bad lines" if bad > len(problems) else ""
+        raise ConfigurationError(f"{path} is not applied, none of it: {'; '.join(problems)}{more}")
+    return lines
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    """First the names of the columns, as a list, then every row by these names; each with the number of its line.
+
+    Lines end where a CSV's do, at a line break: not at each of the letters that may break one, which a note may have.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    names: list[str] | None = None
+    line = 1
+    try:
+        for cells in reader:
+            if reader.line_num > line:
+                raise ConfigurationError(f"{path}, line {line}: a quoted text goes on in the next line; end it there.")
+            if any(_CONTROL.search(cell) for cell in cells):
+                raise ConfigurationError(f"{path}, line {line}: it has a control character; write it as plain text.")
+            if names is None:
+                names = cells
+                yield line, names
+            elif cells:
+                yield line, _named(names, cells)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        reason = "a quotation mark is not closed" if "unexpected end" in str(error) else str(error)
+        raise ConfigurationError(f"{path}, line {line}: {reason}; nothing of the file is applied.") from error
+
+
+def _named(names: list[str], cells: list[str]) -> dict[str, Any]:
+    """A row under the names of its columns; what has no column is said to be too much."""
+    row: dict[str, Any] = dict(zip(names, cells, strict=False))
+    return row | {"(no column)": ""} if len(cells) > len(names) else row
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    unknown = [shortened(name) for name in names if name not in COLUMNS]
+    missing = [name for name in NEEDED if name not in names]
+    twice = sorted({name for name in names if name in COLUMNS and names.count(name) > 1})
+    if unknown or missing or twice:
+        shown = ", ".join(unknown[:SHOWN]) + (f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else "")
         raise ConfigurationError(
             f"{path}: its first line must name columns of {', '.join(COLUMNS)}"
             + (f"; it lacks {', '.join(missing)}" if missing else "")
-            + (f"; it has {', '.join(unknown)}" if unknown else "")
+            + (f"; it has {shown}" if unknown else "")
+            + (f"; it names {', '.join(twice)} twice" if twice else "")
         )
-    lines, problems = [], []
-    for row in reader:
-        try:
-            lines.append(Adjustment.model_validate({k: v for k, v in row.items() if v is not None or k is None}))
-        except ValidationError as error:
-            problems.append(f"line {reader.line_num}: {_explain(error)}")
-    if problems:
-        raise ConfigurationError(f"{path} is not applied, none of it: " + "; ".join(problems))
-    return lines
 
 
 def adjustment_table(lines: list[Adjustment]) -> pa.Table:

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 
 from pipelines.delivery import Message, get, routes
+from pipelines.files import refuse_special
 from pipelines.incidents import Incidents
 from pipelines.settings import Settings
+from pipelines.text import printable
 
 logger = logging.getLogger("daybook.alerts")
 
@@ -47,7 +49,7 @@ Channel = Callable[[Settings, Alert], None]
 
 def to_log(_: Settings, alert: Alert) -> None:
     """An error in the process's own log."""
-    logger.error("%s", alert)
+    logger.error("%s", printable(alert))
 
 
 def to_file(settings: Settings, alert: Alert) -> None:
@@ -95,5 +97,6 @@ def ping(settings: Settings) -> None:
 
 
 def _write(settings: Settings, line: dict[str, object]) -> None:
+    refuse_special(settings.home / "alerts.log")  # a pipe would hold the run until somebody reads
     with (settings.home / "alerts.log").open("a", encoding="utf-8") as log:
         log.write(json.dumps(line, default=str) + "\n")

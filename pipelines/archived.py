@@ -17,6 +17,7 @@ import zstandard
 from pipelines.archive import FORMAT, HEAD, PAGES, RUN, SKIPPED, Entry, listing_of, seal_of
 from pipelines.circumstances import Circumstances, Ending, circumstances_from, ending_from
 from pipelines.errors import DaybookError
+from pipelines.files import read_file
 
 
 class Damaged(DaybookError):
@@ -52,7 +53,7 @@ class ArchivedRun:
     def _said(self) -> dict[str, Any]:
         path = self.folder / RUN
         try:
-            said = orjson.loads(path.read_bytes())
+            said = orjson.loads(read_file(path))
             if said["sha256"] != seal_of(said):
                 raise Damaged(f"{path} is damaged: it is not what was written.")
             if said["format"] > FORMAT:

@@ -9,7 +9,8 @@ from pathlib import Path
 def write_durably(path: Path, content: bytes) -> None:
     """Put a file in place whole, or not at all, readable by its owner alone. Raises OSError where the disk refuses."""
     draft = path.with_name(path.name + ".new")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft.unlink(missing_ok=True)  # whatever it is, a pipe or a link: it is not ours
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         write_all(handle, content)
         os.fsync(handle)

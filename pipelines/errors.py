@@ -30,6 +30,14 @@ class WrongWarehouse(DaybookError):
     exit_code = USAGE
 
 
+class BooksMissing(WrongWarehouse):
+    """The home has traces of books that its warehouse doesn't hold: they are got back before anything is begun."""
+
+
+class WarehouseReplaced(DaybookError):
+    """The warehouse's path names another file than the one that this process opened."""
+
+
 class DiskFull(DaybookError):
     """The disk of DAYBOOK_HOME has no room left. What was in the books is still there; the published copy stands."""
 

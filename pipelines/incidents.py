@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from pipelines.delivery import Message, Route
+from pipelines.files import read_file
 
 KEPT = timedelta(days=90)
 WAIT = 60.0  # seconds for another process that is telling
@@ -46,7 +47,7 @@ class Incidents:
 
     def _load(self) -> _Known:
         try:
-            known: _Known = json.loads(self._file.read_text(encoding="utf-8"))
+            known: _Known = json.loads(read_file(self._file))
         except FileNotFoundError:
             return {}
         except ValueError:  # not whole: somebody edited it; rather tell again than keep silent

@@ -7,7 +7,8 @@ circumstances, so what is landed is what was landed, unless the models have lear
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
@@ -33,7 +34,8 @@ from pipelines.redaction import Redaction
 from pipelines.settings import Settings
 from pipelines.snapshot import Run, Snapshot, snapshot_of, tables_of
 from pipelines.telling import Tell
-from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.connect import forget, remember, remember_broker, remembered
+from pipelines.warehouse.missing import REPLAYING
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -72,28 +74,64 @@ def replay(
     pipeline = open_pipeline(con, settings.dlt)
     replayed = Replayed(alerts=[alert] if alert else [])
     there = landed_runs(con)
-    for run in archived_runs(archive or settings.archive):
-        try:
-            if not run.is_sealed:
-                replayed.unfinished.append(run.run_id)
-                continue
-            if from_date and run.ended.trading_date < from_date:
-                continue
-            tell(f"{run.ended.trading_date}: run {run.run_id}")
-            snapshot = _land(con, settings, pipeline, run)
-        except WrongWarehouse:
-            raise
-        except DaybookError as error:
-            if pipeline.has_pending_data:  # what dlt could not load would stand in the way of every later run
-                raise
-            replayed.damaged.append(f"Run {run.run_id} was not landed: {error}")
-            continue
-        replayed.landed.append(snapshot)
-        if run.run_id in there:
-            replayed.replaced.add(run.run_id)
-        else:
-            after(snapshot)
+    with _to_its_end(con, replayed, from_date, had_books=bool(there)):
+        for run in archived_runs(archive or settings.archive):
+            if snapshot := _replay(con, settings, pipeline, run, from_date, replayed, tell):
+                replayed.landed.append(snapshot)
+                if run.run_id in there:
+                    replayed.replaced.add(run.run_id)
+                else:
+                    after(snapshot)
     return replayed
+
+
+@contextmanager
+def _to_its_end(
+    con: duckdb.DuckDBPyConnection, replayed: Replayed, from_date: date | None, *, had_books: bool
+) -> Iterator[None]:
+    """Has the warehouse remember that a replay goes on: one that is killed leaves books that look whole.
+
+    It is forgotten at the end of a replay that began as early, and where one failed before it changed any book."""
+    since = from_date.isoformat() if from_date else ""
+    former = remembered(con, REPLAYING)
+    if former is None:
+        remember(con, REPLAYING, since)
+    try:
+        yield
+    except (DaybookError, OSError, duckdb.Error) as error:
+        if former is None and not replayed.landed and (had_books or isinstance(error, WrongWarehouse)):
+            with suppress(duckdb.Error):
+                forget(con, REPLAYING)
+        raise
+    if former is None or since <= former:
+        forget(con, REPLAYING)
+
+
+def _replay(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    pipeline: Pipeline,
+    run: ArchivedRun,
+    from_date: date | None,
+    replayed: Replayed,
+    tell: Tell,
+) -> Snapshot | None:
+    """One run landed again; None where it is of an earlier day, or is not landed, and why is in `replayed`."""
+    try:
+        if not run.is_sealed:
+            replayed.unfinished.append(run.run_id)
+            return None
+        if from_date and run.ended.trading_date < from_date:
+            return None
+        tell(f"{run.ended.trading_date}: run {run.run_id}")
+        return _land(con, settings, pipeline, run)
+    except WrongWarehouse:
+        raise
+    except DaybookError as error:
+        if pipeline.has_pending_data:  # what dlt could not load would stand in the way of every later run
+            raise
+        replayed.damaged.append(f"Run {run.run_id} was not landed: {error}")
+        return None
 
 
 def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:

@@ -19,10 +19,11 @@ from pipelines.errors import DaybookError, NotPublished, first_line
 from pipelines.known import landed_runs
 from pipelines.settings import Settings
 from pipelines.telling import Tell
-from pipelines.warehouse.connect import open_warehouse
+from pipelines.warehouse.connect import PRUNED, open_warehouse, remember, remembered
 from pipelines.warehouse.contents import Contents, contents, differences, literal
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import check_space
+from pipelines.warehouse.restoring import finish_if_killed
 
 #: Growth is told over so many of the last evenings.
 EVENINGS = 20
@@ -87,6 +88,7 @@ def compact(settings: Settings, *, dry_run: bool = False, wait: float = 60.0, te
     where it can't be done.
     """
     path = settings.warehouse
+    finish_if_killed(settings.home)
     if not path.exists():
         raise NotPublished(f"There is no warehouse at {path}: nothing to compact.")
     draft = path.with_name(f"{path.name}.compacting")
@@ -116,6 +118,8 @@ def prune(settings: Settings, con: duckdb.DuckDBPyConnection, before: date, *, d
     """
     landed = landed_runs(con)
     pruned = Pruned()
+    if not dry_run and before.isoformat() > (remembered(con, PRUNED) or ""):
+        remember(con, PRUNED, before.isoformat())  # first: whoever misses those runs is told why
     for run in archived_runs(settings.archive):
         why = _why_kept(run, before, landed)
         if why == "":

@@ -66,8 +66,14 @@ def _daybook(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Prints errors in one sentence and never raises."""
+    os.umask(0o077)  # whatever a command writes, and whatever it starts: for this user alone
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries tell programmers is no news to those who type commands
+    with console.log_shown():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = get_command(app).main(args=arguments, prog_name="daybook", standalone_mode=False)
     except TyperException as error:

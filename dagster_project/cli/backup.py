@@ -130,7 +130,10 @@ def _report(found: Verified) -> None:
 
 
 def _require_warehouse(settings: Settings) -> None:
+    from pipelines.warehouse.restoring import finish_if_killed
+
     if not settings.home.is_dir():
         raise ConfigurationError(f"DAYBOOK_HOME ({settings.home}) is not there: set it to the folder of your books.")
+    finish_if_killed(settings.home)
     if not settings.warehouse.exists():
         raise NotPublished(f"There is no warehouse at {settings.warehouse}: `daybook doctor` says what can be done.")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pipelines.errors import INCOMPLETE, DaybookError
+from pipelines.errors import INCOMPLETE
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,25 +15,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 COMPLETE = "COMPLETE"
-
-#: Every run, version and column that a copy holds, in one row: two files that differ in it are not the same books.
-_EDITION = """
-    select
-        (select (count(*), max(run_id)) from core.run),
-        (select (count(*), max(known_from)) from pnl.position_daily_version),
-        (select (count(*), max(known_from)) from pnl.account_daily_version),
-        (select count(*) from core.expected_day),
-        (select count(*) from core.period_lock),
-        (select (count(*), max(run_id)) from quality.finding),
-        (
-            select string_agg(
-                concat_ws(' ', schema_name, table_name, column_name, data_type), ','
-                order by schema_name, table_name, column_name
-            )
-            from duckdb_columns()
-            where database_name = current_database() and schema_name in ('raw', 'core', 'pnl', 'quality')
-        )
-"""
 
 
 def statuses(con: duckdb.DuckDBPyConnection) -> dict[date, str]:
@@ -55,26 +36,19 @@ def exit_code(states: Iterable[str]) -> int:
 
 
 def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
-    """Publish unless the published copy says the same already; whether it was done. Raises BuildFailed.
+    """Publish unless the published copy says the same already; whether it was done. The copy is read again before
+    anybody hears of it. Raises BuildFailed, WarehouseReplaced.
 
     Compared by what the two files hold, not by what this run did: a run that was killed between build and publish is
     made good by the next one.
     """
+    from pipelines.warehouse.identity import check_not_replaced
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+    from pipelines.warehouse.published import check_published, is_published
 
-    if _published_edition(settings) == con.execute(_EDITION).fetchone():
+    check_not_replaced(settings.warehouse)
+    if is_published(con, settings):
         return False
     publish(con, settings.published, PUBLISHED_SCHEMAS)
+    check_published(con, settings)
     return True
-
-
-def _published_edition(settings: Settings) -> object:
-    import duckdb
-
-    from pipelines.warehouse.connect import open_published
-
-    try:
-        with open_published(settings.published) as copy:
-            return copy.execute(_EDITION).fetchone()
-    except (DaybookError, duckdb.Error):
-        return None  # none yet, an older daybook's, or not readable: a new copy is due

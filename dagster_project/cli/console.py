@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shlex
 import shutil
@@ -10,17 +11,21 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.telling import Tell
+from pipelines.text import printable as printable  # the commands have it from here
+from pipelines.text import printable_json, printable_lines
 
 #: Without a terminal, progress is plain lines, at most one in so many seconds.
 QUIET = 2.0
@@ -28,7 +33,7 @@ QUIET = 2.0
 
 def say(text: str = "", style: str = "") -> None:
     """One line of the result, never wrapped where it goes to a file."""
-    _out().print(Text(text, style), soft_wrap=True)
+    _out().print(Text(printable_lines(text), style), soft_wrap=True)
 
 
 def show(table: Table) -> None:
@@ -51,8 +56,8 @@ def natural_width(table: Table) -> int:
 
 
 def show_json(value: object) -> None:
-    """One JSON document."""
-    print(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+    """One JSON document, whatever its texts hold: what a terminal would obey is written as JSON writes it."""
+    print(printable_json(json.dumps(value, indent=2, default=_plain, ensure_ascii=False)))
 
 
 def _plain(value: object) -> str:
@@ -68,6 +73,24 @@ def complain(sentence: str) -> None:
     """The one sentence of an error, on one line."""
     line = re.sub(r"\s*\n\s*", " ", sentence.strip())
     _err().print(Text(f"daybook: {printable(line)}", "red"), soft_wrap=True)
+
+
+class _Notices(logging.Handler):
+    """What our own modules log is for whoever types the command, as any other notice."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        notice(record.getMessage())
+
+
+@contextmanager
+def log_shown() -> Iterator[None]:
+    """Shows what daybook logs, warnings and worse, while a command runs."""
+    ours, handler = logging.getLogger("daybook"), _Notices(logging.WARNING)
+    ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
 
 
 @contextmanager
@@ -130,11 +153,6 @@ def quantity(amount: Decimal | None) -> Text:
     return Text(f"{whole}.{fraction}" if fraction else whole, "red" if amount < 0 else "")
 
 
-def printable(text: Any) -> str:
-    """Text that can't move the cursor or recolour a terminal: what a broker sends is data."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
-
-
 def myself() -> str:
     """How this program was called, for commands that can be copied."""
     called = Path(sys.argv[0])
@@ -144,9 +162,35 @@ def myself() -> str:
     return "daybook" if on_path and Path(on_path).samefile(called) else shlex.quote(str(called))
 
 
+def screen(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
+    """Where things are shown. Whoever shows text of somebody else's makes it `printable`, so that it also has the width
+    that it takes; what nobody has thought of is written out here, on its way to the terminal."""
+    made = Console(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
+    made.push_render_hook(_WrittenOut())
+    return made
+
+
+class _WrittenOut(RenderHook):
+    """Writes out every letter that a terminal would obey, but for rich's own."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Printable(each) for each in renderables]
+
+
+@dataclass(frozen=True)
+class _Printable:
+    """What it shows, of letters that can be printed."""
+
+    shown: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self.shown, options):
+            yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
+
+
 def _out() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+    return screen()
 
 
 def _err() -> Console:
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return screen(stderr=True)

@@ -72,10 +72,9 @@ def demo(
 @contextmanager
 def _days(count: int) -> Iterator[tuple[Callable[[str], None], Callable[[Day], None]]]:
     """What tells of progress and of a day that is done: a bar on a terminal, plain lines otherwise."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    screen = Console(stderr=True)
+    screen = console.screen(stderr=True)
     if not screen.is_terminal:
         with console.progress("replaying") as tell:
             done = count_from(1)

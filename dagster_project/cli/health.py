@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -82,6 +81,7 @@ class Health:
 def read_health(settings: Settings, now: datetime) -> Health:
     """How the books of `settings.home` stand at `now`. Raises nothing that a person's input can cause."""
     from pipelines.warehouse.connect import open_published
+    from pipelines.warehouse.missing import refuse_fresh_start
 
     health = Health(str(settings.home), settings.broker_host)
     _look_at_files(health, settings)
@@ -89,6 +89,10 @@ def read_health(settings: Settings, now: datetime) -> Health:
     try:
         with open_published(settings.published) as con:
             calendar = _read_books(health, con, settings.archive)
+    except DaybookError as error:
+        health.problems.append(str(error))
+    try:
+        refuse_fresh_start(settings)
     except DaybookError as error:
         health.problems.append(str(error))
     health.calendar_days_left = calendar.days_left(now.date())
@@ -148,8 +152,10 @@ def _look_at_files(health: Health, settings: Settings) -> None:
 
 def _running(lock: Path) -> dict[str, Any] | None:
     """Who holds the run lock, by the note beside it; a note whose process is gone tells of nobody."""
+    from pipelines.warehouse.lock import read_holder
+
     try:
-        note: dict[str, Any] = json.loads(lock.with_name(f"{lock.name}.holder").read_text(encoding="utf-8"))
+        note = read_holder(lock)
         if os.name == "posix":
             os.kill(int(note["pid"]), 0)  # signal 0 asks, and sends nothing
     except PermissionError:

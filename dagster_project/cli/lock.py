@@ -36,6 +36,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
     from pipelines.settings import Settings
     from pipelines.warehouse.connect import open_published
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+    from pipelines.warehouse.published import check_published
 
     settings = Settings.from_env()
     whose = f"account {account}" if account else "all accounts"
@@ -48,6 +49,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
     with evening(settings, wait=wait, tell=console.notice) as con:
         lock_period(con, through, account)
         publish(con, settings.published, PUBLISHED_SCHEMAS)
+        check_published(con, settings)
     console.say(f"Closed: {whose} through {through}.")
     return 0
 

@@ -42,16 +42,21 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     from pipelines.evening import evening
     from pipelines.settings import Settings
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+    from pipelines.warehouse.published import check_published
 
     settings = Settings.from_env()
     folder = archive or settings.archive
     if archive is not None and not archive.is_dir():
         raise ConfigurationError(f"--archive {archive} is not a folder.")
-    with console.progress("replaying") as tell, evening(settings, wait=wait, tell=console.notice) as con:
+    with (
+        console.progress("replaying") as tell,
+        evening(settings, wait=wait, tell=console.notice, rebuilding=True) as con,
+    ):
         done = _replay(con, settings, folder, start, tell)
         if done.landed:
             tell("publishing")
             publish(con, settings.published, PUBLISHED_SCHEMAS)
+            check_published(con, settings)
         known = statuses(con)
     _report(done, as_json=json)
     days = {snapshot.trading_date for snapshot in done.landed}

@@ -65,8 +65,10 @@ def prune(
       daybook prune --archive-before 2024-01-01 --yes
     """
     from pipelines.settings import Settings
+    from pipelines.warehouse.restoring import finish_if_killed
 
     settings = Settings.from_env()
+    finish_if_killed(settings.home)
     if not settings.warehouse.exists():
         raise NotPublished(f"There is no warehouse at {settings.warehouse}, so no run is known to be in the books.")
     found = _prune(settings, archive_before, wait, dry_run=True)

@@ -15,6 +15,7 @@ from rich.text import Text
 from assets.report.words import exact
 from dagster_project.cli import console
 from pipelines.errors import ConfigurationError
+from pipelines.text import printable_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,7 +39,7 @@ def _write_table(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) ->
     kinds = [str(kind) for kind in answer.types]
     rows = _as_text(answer).fetchall()
     shown = rows[:most] if most else rows
-    screen = Console(file=target, highlight=False, markup=False, emoji=False)
+    screen = console.screen(file=target)
     numbers = tuple(name for name, kind in zip(answer.columns, kinds, strict=True) if _is_number(kind))
     made = console.table("", *answer.columns, numbers=numbers)
     cells = [[_cell(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in shown]
@@ -77,12 +78,18 @@ def _is_number(kind: str) -> bool:
 
 
 def _write_csv(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> bool:
-    """Numbers with every digit; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    """Numbers with every digit; a text that a spreadsheet would run as a formula gets an apostrophe in front. A file or
+    a program gets every text to the letter; on a terminal what it would obey is written out, for CSV has no escapes."""
+    screen = target.isatty()
     texts = [not (_is_number(kind) or kind in _AS_THEY_ARE) for kind in map(str, answer.types)]
+
+    def cell_of(text: object) -> str:
+        return console.printable(exact(text)) if screen else exact(text)
+
     table = csv.writer(_Lines(target), lineterminator="\r\n")
-    table.writerow(map(exact, answer.columns))
+    table.writerow(map(cell_of, answer.columns))
     rows = _Counted(_as_text(answer), most)
-    table.writerows([exact(cell) if text else cell for cell, text in zip(row, texts, strict=True)] for row in rows)
+    table.writerows([cell_of(cell) if text else cell for cell, text in zip(row, texts, strict=True)] for row in rows)
     return rows.cut
 
 
@@ -105,7 +112,8 @@ def _write_json(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) -> 
     separator = "[\n"
     for row in rows:
         named = {name: _json(value, kind) for name, value, kind in zip(answer.columns, row, kinds, strict=True)}
-        target.write(f"{separator}{json.dumps(named, ensure_ascii=False, allow_nan=False, default=str)}")
+        line = json.dumps(named, ensure_ascii=False, allow_nan=False, default=str)
+        target.write(separator + (printable_json(line) if target.isatty() else line))
         separator = ",\n"
     target.write("[]\n" if separator == "[\n" else "\n]\n")
     return rows.cut

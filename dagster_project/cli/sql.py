@@ -16,6 +16,7 @@ from pipelines.errors import ConfigurationError
 
 #: What a table on a terminal shows unless told otherwise; files are never cut without being asked.
 ROWS_SHOWN = 200
+MOST_BYTES = 2**20  # of a query on standard input, which may have no end
 
 
 class Format(StrEnum):
@@ -66,7 +67,10 @@ def sql(
 
 
 def _from_stdin() -> str:
+    content = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ConfigurationError(f"Standard input has more than {MOST_BYTES // 2**20} MiB: that is not a query.")
     try:
-        return sys.stdin.buffer.read().decode()
+        return content.decode()
     except UnicodeDecodeError as error:
         raise ConfigurationError("The query on standard input is not UTF-8 text.") from error

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -113,7 +112,8 @@ def carry_out(
 def _confirmed(request: TradeRequest, word: str) -> bool:
     """Whether the person has typed the word. The question goes to stderr: stdout is the result's."""
     termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
-    print(f"To send {request.method} {request.path}, type {word}: ", end="", file=sys.stderr, flush=True)
+    question = f"To send {request.method} {request.path}, type {word}: "
+    print(console.printable(question), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == word
 
 
@@ -122,7 +122,7 @@ def _show(preview: Preview, *, to_stdout: bool) -> None:
     if table is not None and to_stdout:
         console.show(table)
     elif table is not None:
-        screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        screen = console.screen(stderr=True)
         if not screen.is_terminal:
             screen.width = max(screen.width, console.natural_width(table))
         screen.print(table)

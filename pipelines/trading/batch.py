@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from models.trading import InstructionRow
 from pipelines.errors import ConfigurationError
+from pipelines.files import read_file
 
 NEEDED = ("instruction_type", "instrument_id", "quantity")
 KEY = "client_instruction_id"
@@ -38,11 +39,9 @@ def read_batch(path: Path) -> list[Wanted]:
     Keys may be missing, instruments may be symbols. Raises ConfigurationError that names the line.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path, MOST_BYTES)
     except OSError as error:
-        raise ConfigurationError(f"{path} can't be read ({error.strerror}).") from error
-    if len(content) > MOST_BYTES:
-        raise ConfigurationError(f"{path} is too big for a batch of instructions.")
+        raise ConfigurationError(f"{path} can't be read as a batch of instructions ({error.strerror}).") from error
     read = _json if path.suffix.lower() == ".json" else _csv
     rows = [Wanted(_checked(row, where), where) for row, where in read(path, content)]
     if not rows:

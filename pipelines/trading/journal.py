@@ -26,8 +26,11 @@ from pipelines.broker.read import ClockReading
 from pipelines.broker.transport import Reply
 from pipelines.durable import fsync, write_durably
 from pipelines.errors import DaybookError, LockedOut
+from pipelines.files import read_file
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
+from pipelines.warehouse.restoring import JOURNAL as RESTORING
+from pipelines.warehouse.restoring import finish_if_killed
 
 State = Literal["PREPARED", "SENT", "ANSWERED", "UNKNOWN", "RESOLVED"]
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
@@ -142,9 +145,13 @@ class Journal:
         self.folder = settings.home / "trading"
 
     @contextmanager
-    def alone(self, *, wait: float = 0.0) -> Iterator[None]:
+    def alone(self, *, wait: float = 0.0, restoring: bool = False) -> Iterator[None]:
         """Hold the journal for the block. Raises LockedOut where another process still has it after `wait` seconds: of
-        two that trade at a time, each would act on a preview that the other has made stale."""
+        two that trade at a time, each would act on a preview that the other has made stale. And while a restore is
+        about to move it, but for the restore itself."""
+        if not restoring:
+            finish_if_killed(self.folder.parent)
+            self._refuse_restore()
         self._make()
         lock = FileLock(self.folder / "trading.lock", mode=0o600)
         try:
@@ -156,6 +163,8 @@ class Journal:
         except OSError as error:
             raise DaybookError(f"The journal {self.folder} can't be locked ({error.strerror}).") from error
         try:
+            if not restoring:
+                self._refuse_restore()
             yield
         finally:
             lock.release()
@@ -181,9 +190,13 @@ class Journal:
     def read(self, run_id: str) -> Record:
         """A record. Raises DaybookError for a file that can't be read."""
         try:
-            return _RECORD.validate_json(self.path(run_id).read_bytes())
+            return _RECORD.validate_json(read_file(self.path(run_id)))
         except (OSError, ValidationError) as error:
             raise DaybookError(f"The record {self.path(run_id)} of a request to trade can't be read.") from error
+
+    def _refuse_restore(self) -> None:
+        if (self.folder.parent / RESTORING).exists():
+            raise LockedOut("A restore of these books is going on: try again when it is done.")
 
     def _make(self) -> None:
         if not self.folder.is_dir():

@@ -12,6 +12,7 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,18 +23,29 @@ import orjson
 
 from pipelines.durable import fsync, write_durably
 from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.files import read_file
 from pipelines.settings import Settings
 from pipelines.telling import Tell
 from pipelines.warehouse.connect import open_warehouse, remembered
 from pipelines.warehouse.contents import contents, differences, row_counts
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, copy_at_rest, publish
+from pipelines.warehouse.restoring import (
+    DRAFT,
+    JOURNAL,
+    PUBLISHED,
+    SWAPPED,
+    Swap,
+    finish_swap,
+    names_in,
+    remove,
+    swap,
+)
 
 NOTE = "backup.json"
 WAREHOUSE = "warehouse.duckdb"
-#: What a home is, besides its archive, and what is made again from it.
+#: What a home is, besides its archive.
 KEPT = (WAREHOUSE, "adjustments.csv", "dlt", "trading")
-DERIVED = ("warehouse.duckdb.wal", "daybook.duckdb")
 
 
 @dataclass(frozen=True)
@@ -64,9 +76,9 @@ def make_backup(
     now = datetime.now(UTC)
     folder = settings.backups / "-".join(filter(None, [f"{now:%Y%m%dT%H%M%S}Z", label]))
     draft = settings.backups / f".{folder.name}.making"
-    for left in settings.backups.glob(".*.making"):  # a killed backup's; we hold the lock
-        shutil.rmtree(left)
     try:
+        for left in settings.backups.glob(".*.making"):  # a killed backup's; we hold the lock
+            remove(left)
         if folder.exists():
             raise DaybookError(f"{folder} is there already: two backups were asked for in one second; try again.")
         _fill(con, settings, draft, with_archive=with_archive, tell=tell)
@@ -88,7 +100,7 @@ def read_backup(folder: Path) -> Backup:
     """What a backup says of itself. Raises ConfigurationError where the folder is none, DaybookError where it
     is damaged."""
     try:
-        said = orjson.loads((folder / NOTE).read_bytes())
+        said = orjson.loads(read_file(folder / NOTE))
         backup = Backup(**said)
     except OSError as error:
         raise ConfigurationError(f"{folder} is not a backup: it has no {NOTE} ({error.strerror}).") from error
@@ -121,42 +133,58 @@ def restore(
     """Put a backup in the place of the home, proven first, and publish it; the backup, and where the former files are.
 
     Raises ConfigurationError where the home has books and `force` is not given. With it they are moved aside, never
-    deleted. Raises DaybookError for a backup that is damaged, LockedOut while a run goes on.
+    deleted; the published copy stays until the restored one takes its place. Killed anywhere, it is finished or undone
+    by the next command. Raises DaybookError for a backup that is damaged, LockedOut while a run or a trade goes on.
     """
     backup = verify_backup(folder, tell)
     settings.prepare_home()
-    with run_lock(settings.run_lock, wait=wait, on_wait=tell):
-        names = [*KEPT, *DERIVED, *(["archive"] if backup.archive is None else [])]
-        there = [name for name in names if _is_something(settings.home / name)]
+    with run_lock(settings.run_lock, wait=wait, on_wait=tell), _nobody_trades(settings, wait):
+        finish_swap(settings.home)
+        names = [name for name in SWAPPED if name != "archive" or backup.archive is None]
+        there = names_in(settings.home, [*names, PUBLISHED])
         if there and not force:
             raise ConfigurationError(
                 f"{settings.home} has books already ({', '.join(there)}): set DAYBOOK_HOME to a new folder, or give "
                 "--force, which moves them aside."
             )
-        tell("copying")
-        aside = _put_in_place(folder, settings.home, list(backup.files), names, there)
-        tell("publishing")
-        with open_warehouse(settings.warehouse) as con:
-            publish(con, settings.published, PUBLISHED_SCHEMAS)
-    return backup, aside
+        try:
+            draft = _draft(folder, settings.home / DRAFT, list(backup.files), tell)
+            aside = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+            moved = [name for name in there if name != PUBLISHED]
+            planned = Swap(str(folder), aside, moved, names_in(draft, names), published=PUBLISHED in there)
+            tell("putting it in place")
+            kept = swap(settings.home, planned)
+        except (OSError, duckdb.Error) as error:
+            raise DaybookError(f"{folder} could not be restored ({_reason(error)}).") from error
+        finally:
+            if not (settings.home / JOURNAL).exists():
+                with suppress(OSError):
+                    remove(settings.home / DRAFT)
+    return backup, kept if there else None
 
 
-def _put_in_place(folder: Path, home: Path, files: list[str], names: list[str], there: list[str]) -> Path | None:
-    """Copies a backup beside the home first, then swaps by renaming; where what was there is now."""
-    draft = home / ".restoring"
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        _copy_tree(folder, draft, files)
-        aside = _move_aside(home, there) if there else None
-        for name in [name for name in names if (draft / name).exists()]:
-            _out_of_the_way(home / name)
-            (draft / name).rename(home / name)
-        fsync(home)
-    except OSError as error:
-        raise DaybookError(f"{folder} could not be restored ({_reason(error)}).") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return aside
+@contextmanager
+def _nobody_trades(settings: Settings, wait: float) -> Iterator[None]:
+    """Holds the journal of trading, where there is one: it is about to be moved."""
+    from pipelines.trading.journal import Journal  # what it imports is not needed to make a backup
+
+    journal = Journal(settings)
+    with journal.alone(wait=wait, restoring=True) if journal.folder.is_dir() else nullcontext():
+        yield
+
+
+def _draft(folder: Path, draft: Path, files: list[str], tell: Tell) -> Path:
+    """A backup copied beside the books and published there: what is left to do after it are renames."""
+    tell("copying")
+    remove(draft)
+    _copy_tree(folder, draft, files)
+    tell("publishing")
+    with open_warehouse(draft / WAREHOUSE) as con:
+        publish(con, draft / PUBLISHED, PUBLISHED_SCHEMAS)
+        con.execute("checkpoint")
+    fsync(draft / WAREHOUSE)
+    fsync(draft)
+    return draft
 
 
 def latest_backup(backups: Path) -> Path | None:
@@ -219,25 +247,6 @@ def _copy_tree(source: Path, target: Path, names: list[str]) -> None:
         folders.add(copy.parent)
     for folder in folders:
         fsync(folder)
-
-
-def _move_aside(home: Path, names: list[str]) -> Path:
-    aside = home / "replaced" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    aside.mkdir(parents=True, mode=0o700)
-    for name in names:
-        (home / name).rename(aside / name)
-    fsync(aside)
-    return aside
-
-
-def _out_of_the_way(path: Path) -> None:
-    """Removes the empty folder that prepare_home made."""
-    if path.is_dir():
-        path.rmdir()
-
-
-def _is_something(path: Path) -> bool:
-    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def _reason(error: Exception) -> str:

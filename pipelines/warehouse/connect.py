@@ -17,11 +17,16 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
+from pipelines.files import refuse_special
 from pipelines.warehouse.contents import literal
+from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
 from pipelines.warehouse.passing_name import passing_name, private_folder
+from pipelines.warehouse.restoring import finish_if_killed
 
 SCHEMA_VERSION = 2  # the last step of migrations.py
+#: What a warehouse remembers of `daybook prune`: the trading day before which the archive was deleted.
+PRUNED = "archive_pruned_before"
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
 _HELD = re.compile(r"Conflicting lock is held in (?:(?P<program>.+) \()?PID (?P<pid>\d+)")
 _NEWER = "we can only read versions between"
@@ -36,7 +41,9 @@ def open_warehouse(
     pid after that, and DaybookError where the file can't be opened at all.
     """
     os.umask(0o077)  # DuckDB makes the WAL and its spill files later, whenever it needs them
+    _refuse_special(path)
     con = _connect(path, wait, on_wait)
+    note_opened(path)
     try:
         path.chmod(0o600)  # one made before, or copied here
         con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors and dlt's duplicates must agree
@@ -56,11 +63,13 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     It is attached to a connection of its own as `daybook`, not opened by its path: within a process DuckDB would hand
     out a copy that is open already, even when a newer one has been published over it.
-    Raises NotPublished where there is none, LockedOut where somebody has it open for writing, DaybookError where the
-    file can't be read.
+    A restore that was killed is finished first. Raises NotPublished where there is none, LockedOut where somebody has
+    it open for writing, DaybookError where the file can't be read.
     """
+    finish_if_killed(path.parent)
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
+    _refuse_special(path)
     with private_folder() as own:
         con = _attached(path, own)
         try:
@@ -101,6 +110,14 @@ def _reading(own: Path) -> dict[str, str | bool | int | float | list[str]]:
     }
 
 
+def _refuse_special(path: Path) -> None:
+    """Raises DaybookError for what is no file: DuckDB would wait for ever for whoever writes into a pipe."""
+    try:
+        refuse_special(path)
+    except OSError as error:
+        raise DaybookError(f"{path} can't be opened ({error.strerror}): take it away.") from error
+
+
 def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
     """Writes into the warehouse whose books it holds (Settings.broker_host), once, and its schema version.
 
@@ -132,6 +149,12 @@ def remember(con: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
     con.execute(_META)
     con.execute("DELETE FROM main.daybook_meta WHERE key = ?", [key])
     con.execute("INSERT INTO main.daybook_meta VALUES (?, ?)", [key, value])
+
+
+def forget(con: duckdb.DuckDBPyConnection, key: str) -> None:
+    """Have the warehouse remember nothing under a key."""
+    con.execute(_META)
+    con.execute("DELETE FROM main.daybook_meta WHERE key = ?", [key])
 
 
 def _connect(path: Path, wait: float, on_wait: Callable[[str], None] | None) -> duckdb.DuckDBPyConnection:

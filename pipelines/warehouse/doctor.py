@@ -1,8 +1,8 @@
 """The doctor: looks at everything that can be wrong with a home, and says of each what it means and what to do.
 
-It changes one thing only, and moves rather than deletes: a write-ahead log that DuckDB can't replay is put into
-quarantine, where the warehouse opens without it. The warehouse is tried in a process of its own, because a damaged
-file may take down the process that reads it.
+It changes two things only, and moves rather than deletes: a write-ahead log that DuckDB can't replay is put into
+quarantine, where the warehouse opens without it; and a restore that was killed is finished. The warehouse is tried in a
+process of its own, because a damaged file may take down the process that reads it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from pipelines.errors import DaybookError, LockedOut, first_line
 from pipelines.settings import Settings
 from pipelines.waiting import entries, packages_waiting
 from pipelines.warehouse.backup import latest_backup
-from pipelines.warehouse.connect import SCHEMA_VERSION, open_published
-from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.connect import PRUNED, SCHEMA_VERSION, open_published
+from pipelines.warehouse.lock import read_holder, run_lock
+from pipelines.warehouse.missing import REPLAYING, how_to_get_back, traces
+from pipelines.warehouse.restoring import finish_swap, unfinished
 
 Level = Literal["OK", "NOTE", "WARN", "FAIL"]
 
@@ -51,10 +53,19 @@ try:
         print(json.dumps({
             "rows": sum(row_counts(contents(con)).values()),
             "runs": [row[0] for row in rows(con, "select run_id from raw.extract_run")],
+            "paged": rows(con, sys.argv[2]),
             "meta": dict(rows(con, "select key, value from main.daybook_meta")),
         }))
 except duckdb.Error as error:
     print(json.dumps({"error": str(error).splitlines()[0]}))
+"""
+#: The runs of the books that were read from pages of the archive, and their days.
+_PAGED = """
+    select distinct manifest.run_id, cast(run.trading_date as varchar)
+    from raw.extract_manifest as manifest
+    inner join raw.extract_run as run on manifest.run_id = run.run_id
+    where manifest.archive_files <> '[]' and run.trigger <> 'trading'
+    order by all
 """
 
 
@@ -69,16 +80,22 @@ class Diagnosis:
 
 def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
     """Every diagnosis of a home. With `dry_run` nothing is moved. Raises nothing that a damaged home can cause."""
+    if settings.home.exists() and not settings.home.is_dir():
+        return [Diagnosis("FAIL", f"{settings.home} is not a folder.", "Set DAYBOOK_HOME to a folder.")]
     if not settings.home.is_dir():
         return [Diagnosis("NOTE", f"There is nothing at {settings.home} yet.", "Run `daybook sync` or `daybook demo`.")]
     found = [*_space(settings), *_modes(settings), *_lock_note(settings.run_lock)]
     try:
         with run_lock(settings.run_lock, wait=0, command="daybook doctor"):
+            if dry_run and unfinished(settings.home):
+                what = "A restore was killed in the middle: the books are looked at when it is finished."
+                return [*found, Diagnosis("FAIL", what, "The next command does that, also this one without --dry-run.")]
+            finish_swap(settings.home, lambda said: found.append(Diagnosis("NOTE", said)))
             found += [*_warehouse(settings, dry_run=dry_run), *_forsaken(settings.dagster)]
     except LockedOut as error:
         found.append(Diagnosis("NOTE", f"{error}", "The warehouse is looked at when nobody writes: try again later."))
     except DaybookError as error:
-        found.append(Diagnosis("FAIL", str(error), f"Make {settings.home} writable for you."))
+        return [*found, Diagnosis("FAIL", str(error), f"Make {settings.home} writable for you.")]
     return [*found, *_packages(settings), *_backups(settings), *_dagster(settings.dagster)]
 
 
@@ -104,7 +121,7 @@ def _modes(settings: Settings) -> Iterator[Diagnosis]:
 
 def _lock_note(lock: Path) -> Iterator[Diagnosis]:
     try:
-        note = json.loads(lock.with_name(f"{lock.name}.holder").read_text(encoding="utf-8"))
+        note = read_holder(lock)
         os.kill(int(note["pid"]), 0)
     except ProcessLookupError:
         yield Diagnosis(
@@ -122,10 +139,9 @@ def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
     yield from (each for each in sealed if isinstance(each, Diagnosis))
     runs = [each for each in sealed if isinstance(each, str)]
     if not path.exists():
-        if runs:
-            yield Diagnosis(
-                "FAIL", f"{path} is gone, and the archive has {len(runs)} runs.", _get_back(settings, moved=True)
-            )
+        if found := list(traces(settings)):
+            what = f"{path} is gone, and {' and '.join(found)}."
+            yield Diagnosis("FAIL", what, how_to_get_back(settings, moved=True))
         return
     said = _probe(path)
     if "error" in said and wal.exists() and _is_damage(said["error"]) and "error" not in _probe_alone(path):
@@ -144,6 +160,13 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
     if int(said["meta"].get("schema_version", 1)) > SCHEMA_VERSION:
         yield Diagnosis("FAIL", "The warehouse was written by a newer daybook.", "Update this one before you use it.")
     yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
+    if REPLAYING in said["meta"]:
+        yield Diagnosis("FAIL", "A replay came to no end, so days may be missing.", "Run `daybook replay` again.")
+    elif not said["runs"] and (found := list(traces(settings, first_run_too="broker_host" not in said["meta"]))):
+        what = f"The warehouse has no run in it, and {' and '.join(found)}."
+        yield Diagnosis("FAIL", what, how_to_get_back(settings))
+        return
+    yield from _pages(settings, said)
     lost = sorted(set(runs) - set(said["runs"]))
     if lost:
         waits = packages_waiting(settings.dlt)
@@ -151,6 +174,19 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
             "`daybook replay` lands them." if not waits else "The next sync loads them; else `daybook replay` does."
         )
         yield Diagnosis("WARN", f"{len(lost)} archived runs are not in the books (first {lost[0]}).", advice)
+
+
+def _pages(settings: Settings, said: dict[str, Any]) -> Iterator[Diagnosis]:
+    """Runs of the books whose pages the archive should have: not those that were pruned."""
+    pruned = said["meta"].get(PRUNED, "")
+    there = {run.run_id for run in archived_runs(settings.archive)}
+    gone = [run for run, day in said["paged"] if run not in there and day >= pruned]
+    if gone:
+        yield Diagnosis(
+            "WARN",
+            f"{len(gone)} runs of the books are not in {settings.archive} (first {gone[0]}): they can't be replayed.",
+            "Copy their folders back from a backup made --with-archive, or from where the archive was before.",
+        )
 
 
 def _sealed_runs(archive: Path) -> Iterator[str | Diagnosis]:
@@ -175,21 +211,10 @@ def _explain(settings: Settings, error: str) -> Diagnosis:
         return Diagnosis(
             "FAIL",
             f"{path} was written by a newer DuckDB than this one ({duckdb.__version__}).",
-            f"Use the daybook that wrote it. {_get_back(settings)}",
+            f"Use the daybook that wrote it. {how_to_get_back(settings)}",
         )
     what = f"{path} is damaged ({error})." if path.stat().st_size else f"{path} is empty: it has lost its contents."
-    return Diagnosis("FAIL", what, _get_back(settings))
-
-
-def _get_back(settings: Settings, *, moved: bool = False) -> str:
-    """How to have the books again, from what there is."""
-    backup = latest_backup(settings.backups)
-    parts = [f"Restore the newest backup: `daybook restore {backup} --force`, then `daybook replay`."] if backup else []
-    aside = "" if moved else f"move {settings.warehouse} aside and "
-    parts.append(
-        f"{'Or' if backup else 'There is no backup:'} {aside}run `daybook replay`, which lands the archive again."
-    )
-    return " ".join(parts)
+    return Diagnosis("FAIL", what, how_to_get_back(settings))
 
 
 def _quarantine(settings: Settings, error: str, *, dry_run: bool) -> Diagnosis:
@@ -199,9 +224,12 @@ def _quarantine(settings: Settings, error: str, *, dry_run: bool) -> Diagnosis:
     if dry_run:
         return Diagnosis("FAIL", what, "`daybook doctor` without --dry-run moves it into quarantine.")
     target = settings.home / "quarantine" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f") / wal.name
-    target.parent.mkdir(parents=True, mode=0o700)
-    wal.rename(target)
-    fsync(settings.home)
+    try:
+        target.parent.mkdir(parents=True, mode=0o700)
+        wal.rename(target)
+        fsync(settings.home)
+    except OSError as problem:
+        return Diagnosis("FAIL", f"{what} It can't be moved to {target} ({problem.strerror}).", f"Move {wal} yourself.")
     return Diagnosis(
         "WARN",
         f"{what} It was moved to {target}.",
@@ -212,7 +240,7 @@ def _quarantine(settings: Settings, error: str, *, dry_run: bool) -> Diagnosis:
 def _probe(path: Path) -> dict[str, Any]:
     """What a process of its own finds in a DuckDB file; under "error" why it can't be read."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _PROBE, str(path)],
+        [sys.executable, "-P", "-c", _PROBE, str(path), _PAGED],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -12,14 +12,17 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from pipelines.errors import DaybookError, LockedOut
+from pipelines.files import read_file, refuse_special
 
+MOST_BYTES = 2**16  # of the note
 POLL = 0.1  # seconds between two tries
 
 
@@ -32,14 +35,22 @@ def run_lock(
     Waits up to `wait` seconds for another run, and tells `on_wait` whom for. Raises LockedOut with its pid after that,
     and DaybookError where the lock file can't be made.
     """
+    try:
+        refuse_special(path)
+    except OSError as error:
+        raise DaybookError(f"The run lock {path} can't be taken ({error.strerror}).") from error
     lock = FileLock(path, mode=0o600)
     _acquire(lock, path, wait, on_wait)
     try:
-        _note(path).unlink(missing_ok=True)  # a killed run left it
-        _sign(path, command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+        try:
+            _note(path).unlink(missing_ok=True)  # a killed run left it
+            _sign(path, command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+        except OSError as error:
+            raise DaybookError(f"The run lock {path} can't be signed ({error.strerror}: {error.filename}).") from error
         yield
     finally:
-        _note(path).unlink(missing_ok=True)
+        with suppress(OSError):
+            _note(path).unlink(missing_ok=True)
         lock.release()
 
 
@@ -71,14 +82,21 @@ def _sign(path: Path, command: str) -> None:
     """Says who holds the lock, whole or not at all: somebody may be reading."""
     note = {"pid": os.getpid(), "command": command, "since": datetime.now(UTC).isoformat(timespec="seconds")}
     draft = _note(path).with_name(path.name + ".holder.new")
+    draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(note), encoding="utf-8")
     draft.replace(_note(path))
 
 
+def read_holder(path: Path) -> dict[str, Any]:
+    """What is written beside a lock about who holds it, or held it. Raises OSError and ValueError where nothing is."""
+    note: dict[str, Any] = json.loads(read_file(_note(path), MOST_BYTES))
+    return note
+
+
 def _holder(path: Path) -> str:
     try:
-        note = json.loads(_note(path).read_text(encoding="utf-8"))
+        note = read_holder(path)
         return f"process {note['pid']} ({note['command']}, since {note['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"  # it has the lock and has not signed yet

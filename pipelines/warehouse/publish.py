@@ -19,6 +19,7 @@ import duckdb
 
 from pipelines.durable import fsync
 from pipelines.errors import BuildFailed, first_line
+from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.passing_name import BESIDE
 
 #: What is published: everything that the contract names. dlt's staging stays behind.
@@ -55,8 +56,10 @@ def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]
 
 def copy_at_rest(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
     """Copies the open warehouse's file, with all that is committed in it, to `draft`. Raises OSError where there is not
-    the space, CalledProcessError and duckdb.Error where it can't be done."""
+    the space, WarehouseReplaced where the path names another file by now, CalledProcessError and duckdb.Error where it
+    can't be done."""
     with con.cursor() as cursor, _at_rest(cursor) as source:
+        check_not_replaced(source)
         check_space(source, draft.parent)
         subprocess.run(
             [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(draft)],
@@ -65,6 +68,7 @@ def copy_at_rest(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
             text=True,
             stdin=subprocess.DEVNULL,
         )
+        check_not_replaced(source)
 
 
 @contextmanager

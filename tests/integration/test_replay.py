@@ -118,7 +118,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def again(archive: Path, home: Path, *, built: bool = True, **arguments: Any) -> Replayed:
     """An archive replayed into a home, each run built as if its evening had just passed (unless `built` is off)."""
     settings = Settings(base_url="http://127.0.0.1:1", home=home)
-    with evening(settings) as con:
+    with evening(settings, rebuilding=True) as con:
 
         def after(_: object) -> None:
             if built:

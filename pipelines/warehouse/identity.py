@@ -1,0 +1,33 @@
+"""Which file a warehouse's path named when this process opened it: whoever swaps the file under a run leaves the run
+writing into one that nobody will open again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipelines.errors import WarehouseReplaced
+
+_opened: dict[Path, tuple[int, int] | None] = {}
+
+
+def note_opened(path: Path) -> None:
+    """To be called right after the file was opened. By name alone: opening it once more would drop DuckDB's lock."""
+    _opened[path.absolute()] = _file(path)
+
+
+def check_not_replaced(path: Path) -> None:
+    """Raises WarehouseReplaced where the path names another file than this process opened, or none."""
+    if path.absolute() in _opened and _file(path) != _opened[path.absolute()]:
+        raise WarehouseReplaced(
+            f"{path} was replaced or removed while this run had it open, so what the run did is not in the books. What "
+            "was read is in the archive: keep others from moving the file; `daybook doctor` says what is missing."
+        )
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  (as little as can be asked of a path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,69 @@
+"""Whether the published copy says what the warehouse says: compared by what the two files hold, not by what a run
+believes to have done."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pipelines.errors import BuildFailed, DaybookError, first_line
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.identity import check_not_replaced
+
+#: Every run, version and column that a copy holds, how its days stand, and all rows of the newest of them, in one row:
+#: two files that differ in it are not the same books.
+_EDITION = """
+    with newest as (select max(trading_date) as day from core.expected_day)
+
+    select
+        (select (count(*), max(run_id)) from core.run),
+        (select (count(*), max(known_from)) from pnl.position_daily_version),
+        (select (count(*), max(known_from)) from pnl.account_daily_version),
+        (select count(*) from core.expected_day),
+        (select count(*) from core.period_lock),
+        (select (count(*), max(run_id)) from quality.finding),
+        (select (count(*), max(run_id)) from raw.extract_run),
+        (select string_agg(concat_ws(' ', trading_date, status), ',' order by trading_date) from quality.day),
+        (select sum(hash(kept)) from pnl.account_daily as kept, newest where kept.trading_date = newest.day),
+        (select sum(hash(kept)) from pnl.position_daily as kept, newest where kept.trading_date = newest.day),
+        (
+            select string_agg(
+                concat_ws(' ', schema_name, table_name, column_name, data_type), ','
+                order by schema_name, table_name, column_name
+            )
+            from duckdb_columns()
+            where database_name = current_database() and schema_name in ('raw', 'core', 'pnl', 'quality')
+        )
+"""
+
+
+def is_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Whether the published copy holds what the open warehouse holds."""
+    try:
+        with open_published(settings.published) as copy:
+            return copy.execute(_EDITION).fetchone() == con.execute(_EDITION).fetchone()
+    except (DaybookError, duckdb.Error):
+        return False  # none yet, an older daybook's, or not readable: a new copy is due
+
+
+def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """To be asked before anybody is told that a day is closed.
+
+    Raises WarehouseReplaced where the warehouse is no longer the file that was opened; BuildFailed where the published
+    copy can't be read, or isn't what the warehouse says: its runs, its days and how they stand.
+    """
+    check_not_replaced(settings.warehouse)
+    try:
+        with open_published(settings.published) as copy:
+            found = copy.execute(_EDITION).fetchone()
+        expected = con.execute(_EDITION).fetchone()
+    except (DaybookError, duckdb.Error) as error:
+        raise BuildFailed(
+            f"{settings.published} can't be read after it was published ({first_line(error).rstrip('.')}): "
+            "run `daybook build`, which publishes again."
+        ) from error
+    if found != expected:
+        raise BuildFailed(
+            f"{settings.published} is not the copy that this run published: somebody has put another one in its place. "
+            "The warehouse has the day; run `daybook build`, which publishes again."
+        )
