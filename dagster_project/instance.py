@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import dagster as dg
-from dagster._check import CheckError
 
 from dagster_project.isolation import isolate_children
 from pipelines.errors import ConfigurationError
@@ -74,7 +73,7 @@ def _check(config: Path) -> None:
         text = read_file(config, 2**20).decode()
         if any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):  # else: as shipped
             dg.config_from_yaml_strings([text])
-    except (OSError, UnicodeError, dg.DagsterError, CheckError) as error:
+    except Exception as error:  # Dagster's own errors of a wrong type have no public name
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error.__cause__ or error).split())
         raise ConfigurationError(
             f"{config} can't be read ({reason}): correct it, or take it away, and daybook writes a new one."
