@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from dagster_webserver.webserver import DagsterWebserver
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
@@ -328,6 +328,8 @@ def test_a_stranger_is_asked_for_the_token_by_a_page_that_fetches_nothing() -> N
 
 
 @given(path=st.text(max_size=30).map(lambda rest: f"/{rest}"), query=st.text(max_size=30))
+@example(path="//evil.example/a", query="")
+@example(path="/\\evil.example", query='">')
 def test_a_link_from_elsewhere_is_offered_again_as_text_and_never_leads_away(path: str, query: str) -> None:
     headers = {"host": HOST, "sec-fetch-site": "cross-site"} | PAGE
     if path == GRAPHQL or "token" in query:
@@ -339,6 +341,8 @@ def test_a_link_from_elsewhere_is_offered_again_as_text_and_never_leads_away(pat
 
 
 @given(path=st.text(max_size=40).map(lambda rest: f"/{rest}"))
+@example(path="//evil.example/a")
+@example(path="/\\evil.example")
 def test_the_link_with_the_token_never_leads_to_another_host(path: str) -> None:
     answer = ask("GET", path, {"host": HOST}, query=f"token={TOKEN}")
     if path == GRAPHQL:
