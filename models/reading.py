@@ -81,6 +81,7 @@ def _row_by_row(shape: Shape, body: bytes) -> Page:
     if whole.get("data") is None:
         if error is None:
             raise NotUnderstood("the reply has no data")
+        page.problems.extend(duplicates.in_reply(whole, [], documented(shape.model)))
         return page
     try:
         sent = shape.rows_of(whole["data"])
