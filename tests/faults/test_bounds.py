@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 from pipelines.broker.budget import ACCOUNT, EVENING, LISTING, MIB, Budgets, Limits
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.content import MOST_BYTES, Content, Unusable
+from pipelines.broker.deadline import TimedBackend
 from pipelines.broker.read import ClockReading, Read
 from pipelines.broker.trading import trade
 from pipelines.broker.trading_http import NotSent, TradingHttp, Unanswered
@@ -207,6 +209,41 @@ def test_a_handshake_through_a_proxy_that_speaks_tls_itself_ends_with_the_budget
         named.setenv("HTTPS_PROXY", proxy.url.replace("http:", "https:"))
         assert_nothing_was_sent(f"https://{HOST}")
         assert any(b"CONNECT" in each for each in proxy.received)
+
+
+def test_an_answer_within_tls_within_tls_ends_with_the_budget(named: pytest.MonkeyPatch, authority: trustme.CA) -> None:
+    """Here each byte of a record is a turn of that loop, and no answer has begun."""
+    outer, inner = (ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2))
+    authority.issue_cert("127.0.0.1").configure_cert(outer)
+    authority.issue_cert(HOST).configure_cert(inner)
+    shaken: list[bytes] = []
+
+    def tunnel(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 Established\r\n\r\n")
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        spoken = inner.wrap_bio(came, goes, server_side=True)
+        while not shaken:
+            came.write(connection.recv(65536))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                spoken.do_handshake()
+                shaken.append(b"done")
+            connection.sendall(goes.read())
+        dripping(b"\x17\x03\x03\x3f\xff", [b"\x02"])(connection)
+
+    with RawServer(tunnel, context=outer) as proxy, within():
+        named.setenv("HTTPS_PROXY", proxy.url.replace("http:", "https:"))
+        assert not read(f"https://{HOST}").complete
+    assert shaken
+
+
+def test_no_wait_is_longer_than_what_is_left_of_the_request() -> None:
+    network = TimedBackend()
+    with network.until(time.monotonic() + 1.0):
+        assert network._clock.left(30.0, OSError) <= 1.0
+        assert network._clock.left(0.1, OSError) <= 0.1
+    with network.until(time.monotonic()), pytest.raises(OSError, match="time for the whole request is up"):
+        network._clock.left(30.0, OSError)
+    assert network._clock.left(30.0, OSError) == 30.0
 
 
 def test_a_broker_behind_a_proxy_is_read_through_it_and_one_on_this_machine_is_not(
