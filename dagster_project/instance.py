@@ -11,7 +11,6 @@ from types import FrameType
 from typing import Any
 
 import dagster as dg
-from dagster._check import CheckError
 
 from pipelines.errors import ConfigurationError
 from pipelines.files import read_file
@@ -88,7 +87,7 @@ def _check(config: Path) -> None:
         text = read_file(config, 2**20).decode()
         if any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):  # else: as shipped
             dg.config_from_yaml_strings([text])
-    except (OSError, UnicodeError, dg.DagsterError, CheckError) as error:
+    except Exception as error:  # Dagster has several kinds, some of which are not public
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error.__cause__ or error).split())
         raise ConfigurationError(
             f"{config} can't be read ({reason}): correct it, or take it away, and daybook writes a new one."
