@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,14 +118,13 @@ def prune(settings: Settings, con: duckdb.DuckDBPyConnection, before: date, *, d
     """
     landed = landed_runs(con)
     pruned = Pruned()
-    if not dry_run and before.isoformat() > (remembered(con, PRUNED) or ""):
-        remember(con, PRUNED, before.isoformat())  # first: whoever misses those runs is told why
     for run in archived_runs(settings.archive):
         why = _why_kept(run, before, landed)
         if why == "":
             pruned.runs.append(run.run_id)
             pruned.bytes += size_of(run.folder)
             if not dry_run:
+                _remember_pruned(con, run.ended.trading_date)  # first: whoever misses the run is told why
                 _delete(run.folder)
         elif why is not None:
             pruned.kept.append(f"Run {run.run_id} is kept: {why}.")
@@ -148,6 +147,11 @@ def _why_kept(run: ArchivedRun, before: date, landed: set[str]) -> str | None:
     except Damaged as damage:
         return str(damage).rstrip(".")
     return "" if run.run_id in landed else "it is not in the books (`daybook replay` lands it)"
+
+
+def _remember_pruned(con: duckdb.DuckDBPyConnection, day: date) -> None:
+    if (before := (day + timedelta(days=1)).isoformat()) > (remembered(con, PRUNED) or ""):
+        remember(con, PRUNED, before)
 
 
 def _delete(folder: Path) -> None:

@@ -72,6 +72,8 @@ def restore(folder: Folder, *, force: Force = False, wait: Wait = 60.0) -> int:
     console.say(f"Restored to {settings.home} and published: the books as of {restored.made_at}.")
     if aside:
         console.say(f"What was there before is in {aside}.")
+    if aside and (aside / "archive").is_dir():
+        console.say(f"Days since are in its archive: `daybook replay --archive {aside / 'archive'} --from DATE`.")
     if restored.archive and Path(restored.archive) != settings.archive:
         console.say(f"The archive was not in the backup; it was at {restored.archive}. Copy it to {settings.archive}.")
     else:

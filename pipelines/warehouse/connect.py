@@ -25,7 +25,7 @@ from pipelines.warehouse.passing_name import passing_name, private_folder
 from pipelines.warehouse.restoring import finish_if_killed
 
 SCHEMA_VERSION = 2  # the last step of migrations.py
-#: What a warehouse remembers of `daybook prune`: the trading day before which the archive was deleted.
+#: What a warehouse remembers of `daybook prune`: the trading day before which runs of the archive were deleted.
 PRUNED = "archive_pruned_before"
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"
 _HELD = re.compile(r"Conflicting lock is held in (?:(?P<program>.+) \()?PID (?P<pid>\d+)")

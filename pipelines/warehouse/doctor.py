@@ -25,6 +25,7 @@ import duckdb
 from pipelines.archived import Damaged, archived_runs
 from pipelines.durable import fsync
 from pipelines.errors import DaybookError, LockedOut, first_line
+from pipelines.files import refuse_special
 from pipelines.settings import Settings
 from pipelines.waiting import entries, packages_waiting
 from pipelines.warehouse.backup import latest_backup
@@ -142,6 +143,11 @@ def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
         if found := list(traces(settings)):
             what = f"{path} is gone, and {' and '.join(found)}."
             yield Diagnosis("FAIL", what, how_to_get_back(settings, moved=True))
+        return
+    try:
+        refuse_special(path)
+    except OSError as error:
+        yield Diagnosis("FAIL", f"{path}: {error.strerror}.", f"Take it away. {how_to_get_back(settings, moved=True)}")
         return
     said = _probe(path)
     if "error" in said and wal.exists() and _is_damage(said["error"]) and "error" not in _probe_alone(path):

@@ -81,9 +81,9 @@ def missing(settings: Settings, found: list[str]) -> str:
     """The sentence about books that are missing, with what to do."""
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
-    moved = not _is_there(path)
     return (
-        f"{path} {state}, and {' and '.join(found)}: nothing is begun afresh. {how_to_get_back(settings, moved=moved)}"
+        f"{path} {state}, and {' and '.join(found)}: nothing is begun afresh. "
+        f"{how_to_get_back(settings, moved=True)} New books begin in a new folder (DAYBOOK_HOME)."
     )
 
 
@@ -92,9 +92,10 @@ def how_to_get_back(settings: Settings, *, moved: bool = False) -> str:
     backup = latest_backup(settings.backups)
     parts = [f"Restore the newest backup: `daybook restore {backup} --force`, then `daybook replay`."] if backup else []
     aside = "" if moved else f"move {settings.warehouse} aside and "
-    parts.append(
-        f"{'Or' if backup else 'There is no backup:'} {aside}run `daybook replay`, which lands the archive again."
-    )
+    replay = "run `daybook replay`, which lands the archive again"
+    if not archived_runs(settings.archive):
+        replay = f"copy the archive back to {settings.archive} and {replay}"
+    parts.append(f"{'Or' if backup else 'There is no backup:'} {aside}{replay}.")
     return " ".join(parts)
 
 
