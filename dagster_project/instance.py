@@ -73,11 +73,7 @@ def _check(config: Path) -> None:
         text = read_file(config, 2**20).decode()
         if any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):  # else: as shipped
             dg.config_from_yaml_strings([text])
-<<<<<<< HEAD
     except Exception as error:  # Dagster's own errors of a wrong type have no public name
-=======
-    except Exception as error:  # Dagster has several kinds, some of which are not public
->>>>>>> home
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error.__cause__ or error).split())
         raise ConfigurationError(
             f"{config} can't be read ({reason}): correct it, or take it away, and daybook writes a new one."

@@ -1,4 +1,4 @@
-"""F27: nobody is told COMPLETE of books that nobody will see: a warehouse or a copy that was swapped under a run."""
+"""F30: nobody is told COMPLETE of books that nobody will see: a warehouse or a copy that was swapped under a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F26: a home that had books and has lost its warehouse is never started afresh in silence; a new home just begins."""
+"""F29: a home that had books and has lost its warehouse is never started afresh in silence; a new home just begins."""
 
 from __future__ import annotations
 

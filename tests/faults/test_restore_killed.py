@@ -1,4 +1,4 @@
-"""F1, F25: a restore that is killed at any of its steps, or refused one by the disk, leaves the former books or the
+"""F1, F28: a restore that is killed at any of its steps, or refused one by the disk, leaves the former books or the
 restored ones, never a part of both; readers have a whole copy all the while; and the next command says what it did."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""F28: what people put where daybook reads is looked at first. A pipe, a link, a folder or a file without end costs a
+"""F31: what people put where daybook reads is looked at first. A pipe, a link, a folder or a file without end costs a
 sentence, never a run that hangs; of bad lines the first are named and the rest are counted."""
 
 from __future__ import annotations
