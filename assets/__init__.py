@@ -1,1 +1,5 @@
-"""What exists. Folder = schema, file = table."""
+"""What exists: a folder a schema, a .sql file a table; catalog.py lists them all, once.
+
+In: nothing. Out: the catalogue, and the Dagster assets that make its tables (assets/orchestration).
+Stays out: how a table is derived (pipelines/books), and when (dagster_project).
+"""

@@ -14,7 +14,6 @@ from typing import Any
 
 import duckdb
 
-from assets.build import build
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
 from bench.history import REAL, SESSIONS, fill, grown
@@ -23,9 +22,10 @@ from bench.limit import Limit
 from bench.report import table
 from bench.statements import statements
 from bench.turns import Run, medians, rounds
-from pipelines.evening import evening
+from pipelines.books.build import build
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
+from pipelines.warehouse.session import evening
 
 
 def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001

@@ -36,9 +36,9 @@ def daybook_one_read(url: str, folder: Path) -> None:
 
 
 def _daybook(url: str, folder: Path, *, reads: int) -> None:
-    from pipelines.evening import evening
+    from pipelines.ingest.snapshot import take_snapshot
     from pipelines.settings import Settings
-    from pipelines.snapshot import take_snapshot
+    from pipelines.warehouse.session import evening
 
     settings = Settings(base_url=url, home=folder)
     with evening(settings) as con:

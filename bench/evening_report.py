@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from assets.report.write import FORMATS, write_report
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
 from bench.history import grown
 from bench.report import prose, table
+from pipelines.report.write import FORMATS, write_report
 
 #: Accounts, positions of each, days of history.
 Size = tuple[int, int, int]

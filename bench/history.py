@@ -14,13 +14,13 @@ from typing import Any
 
 import duckdb
 
-from assets.build import Built, build
 from bench.landing import broker
+from pipelines.books.build import Built, build
 from pipelines.calendar import TradingCalendar
-from pipelines.evening import evening
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+from pipelines.warehouse.session import evening
 
 #: The sessions of a history, from its first on.
 SESSIONS = [session.date for session in TradingCalendar.load().sessions(date(2024, 6, 3), date(2026, 6, 1))]

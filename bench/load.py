@@ -19,13 +19,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from assets.build import build
 from bench.report import ROOT, machine, table
 from bench.work import books
+from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
-from pipelines.evening import evening
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
+from pipelines.warehouse.session import evening
 
 RESULT = ROOT / "bench" / "results" / "load.json"
 DOCUMENT = ROOT / "docs" / "reliability.md"

@@ -16,13 +16,13 @@ from typing import Any
 
 import duckdb
 
-from assets.build import build
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
 from bench.history import REAL, SESSIONS, fill, grown, home
 from bench.report import table
-from pipelines.evening import evening
+from pipelines.books.build import build
 from pipelines.warehouse.connect import remember
+from pipelines.warehouse.session import evening
 
 DUCKDB_MB = 1024
 DERIVED = ("core", "pnl", "quality")

@@ -63,9 +63,9 @@ def watch_all(trace: Trace) -> None:
     """Import what an evening imports, and time what is worth a bar of its own."""
     from dlt.pipeline.pipeline import Pipeline
 
-    import assets.build as build
-    import assets.report.write as report
-    import pipelines.snapshot as snapshot
+    import pipelines.books.build as build
+    import pipelines.ingest.snapshot as snapshot
+    import pipelines.report.write as report
     import pipelines.warehouse.publish as publish
 
     trace.watch(snapshot, "finish_pending", "what was pending")
@@ -86,12 +86,12 @@ def watch_all(trace: Trace) -> None:
 
 def close_day(home: Path, url: str, trace: Trace) -> None:
     """Sync, build, publish and report, as the end_of_day job does."""
-    from assets.build import build
-    from assets.report.write import write_report
-    from pipelines.evening import evening
+    from pipelines.books.build import build
+    from pipelines.ingest.snapshot import take_snapshot
+    from pipelines.report.write import write_report
     from pipelines.settings import Settings
-    from pipelines.snapshot import take_snapshot
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+    from pipelines.warehouse.session import evening
 
     settings = Settings(base_url=url, home=home)
     with ExitStack() as hold:

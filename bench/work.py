@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 
 from bench.designs import cpu, peak_mb
+from pipelines.ingest.snapshot import Snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import Snapshot
 
 Said = dict[str, Any]
 #: Every day with its rows and results: of a whole copy each day has the same number of rows as it had accounts.
@@ -33,10 +33,10 @@ PAUSE = 0.5
 
 def evening(home: Path, url: str) -> Said:
     """Close the broker clock's day: seconds of each step, and how it ended."""
-    from assets.build import build
-    from dagster_project.cli.books import publish_if_behind
-    from pipelines.evening import evening as hold
-    from pipelines.snapshot import take_snapshot
+    from daybook.cli.books import publish_if_behind
+    from pipelines.books.build import build
+    from pipelines.ingest.snapshot import take_snapshot
+    from pipelines.warehouse.session import evening as hold
 
     settings = Settings(base_url=url, home=home)
     with hold(settings) as con:
@@ -86,9 +86,9 @@ def read(home: Path, _: str) -> Said:
 
 def replay(home: Path, archive: str) -> Said:
     """Land every run of an archive and build it as if its evening had just passed."""
-    from assets.build import build
-    from pipelines.evening import evening as hold
-    from pipelines.replay import replay as replay_runs
+    from pipelines.books.build import build
+    from pipelines.ingest.replay import replay as replay_runs
+    from pipelines.warehouse.session import evening as hold
 
     settings = Settings(base_url="http://127.0.0.1:1", home=home)
     with hold(settings) as con:

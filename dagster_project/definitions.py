@@ -4,11 +4,11 @@ import os
 
 import dagster as dg
 
-from assets.books import books
-from assets.freshness import fresh
-from assets.published import published
-from assets.raw.assets import raw
-from assets.report.assets import report
+from assets.orchestration.books import books
+from assets.orchestration.freshness import fresh
+from assets.orchestration.published import published
+from assets.orchestration.raw import raw
+from assets.orchestration.report import report
 from dagster_project.jobs import end_of_day, rebuild
 from dagster_project.log import console
 from dagster_project.resources import Books

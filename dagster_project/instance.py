@@ -6,8 +6,8 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.isolation import isolate_children
+from pipelines.archive.files import read_file
 from pipelines.errors import ConfigurationError
-from pipelines.files import read_file
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # whoever has the token of Dagster's UI can start runs: other machines come through a proxy

@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from assets.books import books
-from assets.freshness import fresh
-from assets.published import published
-from assets.raw.assets import raw
-from assets.report.assets import report
+from assets.orchestration.books import books
+from assets.orchestration.freshness import fresh
+from assets.orchestration.published import published
+from assets.orchestration.raw import raw
+from assets.orchestration.report import report
 
 _ASKED_BY_A_SENSOR = dg.AssetSelection.checks(fresh)  # of the last evening, which needn't be the day of a run
 

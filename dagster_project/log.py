@@ -5,7 +5,7 @@ import logging
 
 import dagster as dg
 
-from pipelines.text import printable_lines
+from models.printable import printable_lines
 
 
 class Printable(logging.Formatter):

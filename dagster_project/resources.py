@@ -7,10 +7,10 @@ from functools import partial
 import dagster as dg
 import duckdb
 
-from assets.open_books import OpenBooks
-from pipelines.alerts import send
-from pipelines.evening import evening
+from assets.orchestration.open_books import OpenBooks
+from pipelines.alerts.alert import send
 from pipelines.settings import Settings
+from pipelines.warehouse.session import evening
 
 
 class Books(dg.ConfigurableResource[OpenBooks]):

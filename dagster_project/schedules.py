@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from assets.freshness import known_calendar
-from assets.partitions import trading_days
-from assets.raw.assets import TRIGGER
+from assets.orchestration.freshness import known_calendar
+from assets.orchestration.partitions import trading_days
+from assets.orchestration.raw import TRIGGER
 from dagster_project.jobs import end_of_day
 from pipelines.calendar import NEW_YORK, TradingCalendar
 

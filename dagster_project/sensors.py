@@ -4,7 +4,7 @@ from datetime import date
 
 import dagster as dg
 
-from pipelines.alerts import Alert, run_link, send
+from pipelines.alerts.alert import Alert, run_link, send
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 

@@ -13,7 +13,6 @@ import dagster as dg
 from pydantic import Field, model_validator
 
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.trading import Trade, refuse_other_accounts, trade
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
 from pipelines.trading.batch import Wanted
@@ -26,6 +25,7 @@ from pipelines.trading.proposals import (
     propose_closing_all,
     propose_submission,
 )
+from pipelines.trading.send import Trade, refuse_other_accounts, trade
 
 #: How long an answer waits for the books before it is left to the next run.
 WAIT = 60.0

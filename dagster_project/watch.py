@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import duckdb
 
-from assets.freshness import MISSING, fresh, known_calendar, last_evening, watched
+from assets.orchestration.freshness import MISSING, fresh, known_calendar, last_evening, watched
 from dagster_project.sensors import alert_settings
-from pipelines.alerts import Alert, run_link, send
+from pipelines.alerts.alert import Alert, run_link, send
 from pipelines.errors import DaybookError, first_line
 
 #: Checks that say the same of a day are one incident, and so is what a run has said of it already.

@@ -11,10 +11,10 @@ from typing import Any
 
 import duckdb
 
-from assets.build import Built, build
-from pipelines.evening import evening
+from pipelines.books.build import Built, build
+from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import Snapshot, take_snapshot
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer
 
 THURSDAY = "2025-10-30T20:30:00+00:00"

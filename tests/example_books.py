@@ -21,15 +21,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from assets.build import build
-from assets.locks import lock_period
-from pipelines.evening import evening
+from pipelines.books.build import build
+from pipelines.books.locks import lock_period
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.sandbox.instruments import stock
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.truth import Truth
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+from pipelines.warehouse.session import evening
 
 START, DAYS = date(2005, 2, 7), 26  # to 2005-03-15: a dividend each side, a split, an expiry, and one to come
 LONG_SHORT, OPTIONS, SMALL = "20517", "20518", "205170"

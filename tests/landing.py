@@ -27,10 +27,10 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
-from pipelines.adjustments import COLUMNS
+from pipelines.books.adjustments import COLUMNS
 from pipelines.broker.columns import to_batch
-from pipelines.broker.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.calendar import TradingCalendar
+from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.settings import Realized, Settings
 from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
 

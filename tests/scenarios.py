@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
-from assets.build import Built, build
+from pipelines.books.build import Built, build
+from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import Snapshot, take_snapshot
 from tests.broker_server import BrokerServer, Fault
 
 SCENARIOS = Path(__file__).parents[2] / "shared" / "scenarios" / "scenarios.json"

@@ -12,10 +12,8 @@ from typing import Any
 
 from models.trading import InstructionRow
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.trading import Trade, trade
-from pipelines.evening import evening
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
 from pipelines.trading.journal import Journal
 from pipelines.trading.preview import Preview
 from pipelines.trading.proposals import Proposal
@@ -26,6 +24,8 @@ from pipelines.trading.requests import (
     close_positions,
     submit_instructions,
 )
+from pipelines.trading.send import Trade, trade
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer
 from tests.desk import AAPL, shares
 from tests.trading_server import Recorder

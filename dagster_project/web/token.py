@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from pipelines.durable import write_all
+from pipelines.archive.durable_files import write_all
 from pipelines.errors import ConfigurationError
 
 #: How long a browser stays logged in.

@@ -18,9 +18,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from models.envelope import ApiError
 from models.reading import NotUnderstood, read_error
+from pipelines.broker.redaction import Redaction, one_line
 from pipelines.broker.transport import NoReply, Reply, Transport, http_date
 from pipelines.errors import BrokerError, Unauthorized
-from pipelines.redaction import Redaction, one_line
 
 if TYPE_CHECKING:
     from pyrate_limiter import Limiter

@@ -22,8 +22,8 @@ import httpx
 from pipelines.broker.address import checked_base_url, checked_key
 from pipelines.broker.content import ACCEPTED, Content, Unusable
 from pipelines.broker.deadline import TimedBackend
+from pipelines.broker.redaction import Redaction, one_line
 from pipelines.errors import ConfigurationError
-from pipelines.redaction import Redaction, one_line
 
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 30.0

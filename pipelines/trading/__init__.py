@@ -1,4 +1,6 @@
-"""Trading around the request itself: what is asked, what is shown before, the journal, and what the books get of it.
+"""Trading: the four requests that change something at the broker.
 
-Nothing here can send anything: that is pipelines/broker/trading.py alone, which the sync must not import.
+In: what somebody asked for, confirmed. Out: one request, sent once, in the journal before and after, and landed
+in raw.*.
+Stays out: deciding what to trade. Only send.py and transport.py can send, and nothing that reads imports them.
 """

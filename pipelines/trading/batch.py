@@ -13,8 +13,8 @@ import orjson
 from pydantic import ValidationError
 
 from models.trading import InstructionRow
+from pipelines.archive.files import read_file
 from pipelines.errors import ConfigurationError
-from pipelines.files import read_file
 
 NEEDED = ("instruction_type", "instrument_id", "quantity")
 KEY = "client_instruction_id"

@@ -22,11 +22,11 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from models.trading import Answer, Operation, read_answer
+from pipelines.archive.durable_files import fsync, write_durably
+from pipelines.archive.files import read_file
 from pipelines.broker.read import ClockReading
 from pipelines.broker.transport import Reply
-from pipelines.durable import fsync, write_durably
 from pipelines.errors import DaybookError, LockedOut
-from pipelines.files import read_file
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
 from pipelines.warehouse.restoring import JOURNAL as RESTORING

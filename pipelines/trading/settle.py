@@ -13,8 +13,8 @@ import duckdb
 
 from pipelines.errors import DaybookError, LockedOut
 from pipelines.settings import Settings
-from pipelines.trading.books import land_records, landed
 from pipelines.trading.journal import Journal, Record, Resolution
+from pipelines.trading.landing import land_records, landed
 
 #: A list that was read sooner after a request than this doesn't prove that the request never arrived.
 GRACE = timedelta(minutes=2)

@@ -21,11 +21,11 @@ from typing import Any
 import duckdb
 import orjson
 
-from pipelines.durable import fsync, write_durably
+from pipelines.archive.durable_files import fsync, write_durably
+from pipelines.archive.files import read_file
 from pipelines.errors import ConfigurationError, DaybookError
-from pipelines.files import read_file
+from pipelines.progress import Tell
 from pipelines.settings import Settings
-from pipelines.telling import Tell
 from pipelines.warehouse.connect import open_warehouse, remembered
 from pipelines.warehouse.contents import contents, differences, row_counts
 from pipelines.warehouse.lock import run_lock

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.archive.files import refuse_special
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
-from pipelines.files import refuse_special
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit

@@ -22,16 +22,16 @@ from typing import Any, Literal
 
 import duckdb
 
-from pipelines.archived import Damaged, archived_runs
-from pipelines.durable import fsync
+from pipelines.archive.durable_files import fsync
+from pipelines.archive.files import refuse_special
+from pipelines.archive.read import Damaged, archived_runs
 from pipelines.errors import DaybookError, LockedOut, first_line
-from pipelines.files import refuse_special
 from pipelines.settings import Settings
-from pipelines.waiting import entries, packages_waiting
 from pipelines.warehouse.backup import latest_backup
 from pipelines.warehouse.connect import PRUNED, SCHEMA_VERSION, open_published
 from pipelines.warehouse.lock import read_holder, run_lock
 from pipelines.warehouse.missing import REPLAYING, how_to_get_back, traces
+from pipelines.warehouse.pending_packages import entries, packages_waiting
 from pipelines.warehouse.restoring import finish_swap, unfinished
 
 Level = Literal["OK", "NOTE", "WARN", "FAIL"]

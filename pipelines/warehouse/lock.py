@@ -19,8 +19,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from pipelines.archive.files import read_file, refuse_special
 from pipelines.errors import DaybookError, LockedOut
-from pipelines.files import read_file, refuse_special
 
 MOST_BYTES = 2**16  # of the note
 POLL = 0.1  # seconds between two tries

@@ -16,9 +16,9 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import DaybookError, WrongWarehouse, first_line
-from pipelines.landing import finish_pending, open_pipeline
+from pipelines.ingest.landing import finish_pending, open_pipeline
+from pipelines.progress import Tell
 from pipelines.settings import Settings
-from pipelines.telling import Tell
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.connect import remember, remembered
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archived import ArchivedRun, Damaged, archived_runs
+from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
 from pipelines.errors import BooksMissing, DaybookError
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup, read_backup

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import orjson
 
-from pipelines.durable import fsync, write_durably
+from models.printable import printable
+from pipelines.archive.durable_files import fsync, write_durably
+from pipelines.archive.files import read_file
 from pipelines.errors import DaybookError, LockedOut
-from pipelines.files import read_file
-from pipelines.telling import Tell
-from pipelines.text import printable
+from pipelines.progress import Tell
 from pipelines.warehouse.lock import run_lock
 
 JOURNAL = "restoring.json"

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import orjson
 
-from pipelines.archived import ArchivedRun, Damaged, archived_runs
+from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
 from pipelines.errors import DaybookError, first_line
-from pipelines.telling import Tell
+from pipelines.progress import Tell
 from pipelines.warehouse.contents import contents, row_counts
 
 

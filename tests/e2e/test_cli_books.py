@@ -272,7 +272,7 @@ def test_before_anything_is_published_sql_says_what_to_do(tmp_path: Path) -> Non
 def test_the_everyday_commands_never_import_dagster(tmp_path: Path) -> None:
     program = """
 import sys
-from dagster_project.cli import main
+from daybook.cli import main
 code = main(sys.argv[1:])
 assert not [name for name in sys.modules if name.partition(".")[0] == "dagster"], "dagster was imported"
 sys.exit(code)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.archived import archived_runs
+from pipelines.archive.read import archived_runs
 from tests.care import days_in, two_evenings
 from tests.e2e.command_line import ask, daybook
 

@@ -286,7 +286,7 @@ def test_the_next_sync_says_what_became_of_an_outcome_that_was_unknown(desk: Des
 
 
 def test_lists_and_trades_need_no_orchestrator() -> None:
-    modules = "dagster_project.cli.app, dagster_project.cli.trading, pipelines.broker.trading, pipelines.trading.settle"
+    modules = "daybook.cli.app, daybook.cli.trading, pipelines.trading.send, pipelines.trading.settle"
     program = f"import sys, {modules}; print('dagster' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout == "False\n"

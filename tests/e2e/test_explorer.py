@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dagster_project.explore.questions import NOW, Scope, instant, shown
-from dagster_project.explore.questions import Books as Questions
+from daybook.explore.questions import NOW, Scope, instant, shown
+from daybook.explore.questions import Books as Questions
 from pipelines.errors import ConfigurationError
 from tests.e2e.browser import Page, needs_chromium, page
 from tests.e2e.command_line import DAYBOOK, daybook, environment

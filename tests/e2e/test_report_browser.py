@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assets.report.write import write_report
+from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from tests.e2e.browser import Page, needs_chromium, page

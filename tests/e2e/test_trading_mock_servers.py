@@ -16,9 +16,9 @@ from clearstreet import APIStatusError, ClearStreet
 
 from models.trading import InstructionRow
 from pipelines.broker.read import ClockReading
-from pipelines.broker.trading import Trade, trade
 from pipelines.settings import Settings
 from pipelines.trading.requests import cancel_instruction, close_position, close_positions, submit_instructions
+from pipelines.trading.send import Trade, trade
 from tests.e2e.command_line import KEY, ask, daybook
 from tests.e2e.test_mock_servers import PRISM, SPECIFICATION, STEADY, mock_server
 from tests.trading_desk import unchanging

@@ -12,12 +12,12 @@ from typing import Any
 
 import duckdb
 
-from assets.build import build
-from dagster_project.cli.books import publish_if_behind
-from pipelines.evening import evening
+from daybook.cli.books import publish_if_behind
+from pipelines.books.build import build
+from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import Snapshot, take_snapshot
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer, position
 from tests.desk import AAPL, FRIDAY, THURSDAY, fill, shares
 

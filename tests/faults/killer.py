@@ -50,10 +50,10 @@ def _points() -> dict[str, Point]:
     def before(called: str, module: str, name: str, **more: Any) -> None:
         made[f"before {called}"] = Point(module, name, "before", **more)
 
-    http, archive, pipeline = "pipelines.broker.http", "pipelines.archive", "dlt.pipeline.pipeline"
+    http, archive, pipeline = "pipelines.broker.http", "pipelines.archive.write", "dlt.pipeline.pipeline"
     merge, sql = "pipelines.warehouse.destination", "dlt.destinations.impl.duckdb.sql_client"
     after("the lock is signed", "pipelines.warehouse.lock", "_sign")
-    after("the warehouse knows its broker", "pipelines.snapshot", "remember_broker")
+    after("the warehouse knows its broker", "pipelines.ingest.snapshot", "remember_broker")
     before("the first request", http, "Http.get")
     for nth in (5, 12, 20):
         after(f"request {nth}", http, "Http.get", nth=nth)
@@ -74,20 +74,20 @@ def _points() -> dict[str, Point]:
         add(f"merge {nth}", merge, "MergeFile.run", nth=nth, kept=True)
     add("the load is noted", "dlt.destinations.job_client_impl", "SqlJobClientBase.complete_load", kept=True)
     add("the package is put away", "dlt.common.storages.load_storage", "LoadStorage.complete_load_package", kept=True)
-    after("the sync", "pipelines.snapshot", "land", kept=True)
-    add("the tables are made", "assets.build", "make_tables", kept=True)
+    after("the sync", "pipelines.ingest.snapshot", "land", kept=True)
+    add("the tables are made", "pipelines.books.build", "make_tables", kept=True)
     for nth in (1, 4):
-        after(f"days replaced {nth}", "assets.build", "replace_days", nth=nth, kept=True)
-    add("versions are added", "assets.build", "add_versions", kept=True)
-    after("the last select, uncommitted", "assets.build", "_build_days", kept=True)
-    after("the build", "assets.build", "build", kept=True)
+        after(f"days replaced {nth}", "pipelines.books.build", "replace_days", nth=nth, kept=True)
+    add("versions are added", "pipelines.books.build", "add_versions", kept=True)
+    after("the last select, uncommitted", "pipelines.books.build", "_build_days", kept=True)
+    after("the build", "pipelines.books.build", "build", kept=True)
     after("publish copy", "pipelines.warehouse.publish", "copy_at_rest", kept=True)
     before("the swap", "pipelines.warehouse.publish", "_swap", kept=True)
     after("the draft is on disk", "pipelines.warehouse.publish", "fsync", kept=True)
     before("the swap is on disk", "pipelines.warehouse.publish", "fsync", nth=2, kept=True, seen=True)
     after("the swap", "pipelines.warehouse.publish", "_swap", kept=True, seen=True)
     for nth in (1, 3):
-        add(f"report file {nth}", "assets.report.write", "_replace", nth=nth, kept=True, seen=True)
+        add(f"report file {nth}", "pipelines.report.write", "_replace", nth=nth, kept=True, seen=True)
     return made
 
 
@@ -133,7 +133,7 @@ def _said(args: tuple[Any, ...]) -> str:
 
 def main(name: str, *commands: str) -> int:
     """Run commands of daybook one after the other, and die at the point."""
-    from dagster_project.cli.app import main as daybook
+    from daybook.cli.app import main as daybook
 
     arm(POINTS[name])
     for command in commands:

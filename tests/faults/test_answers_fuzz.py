@@ -20,19 +20,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.build import build
-from pipelines.archive import Archive
+from pipelines.archive.write import Archive
+from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.read import ClockReading, Read
 from pipelines.calendar import Assignment, TradingCalendar
-from pipelines.circumstances import Ending
-from pipelines.evening import evening
-from pipelines.known import Known
-from pipelines.landing import land, open_pipeline
-from pipelines.reading import Asked, Evening
-from pipelines.reading import _said as said_of
+from pipelines.ingest.landing import land, open_pipeline
+from pipelines.ingest.reading import Asked, Evening
+from pipelines.ingest.reading import _said as said_of
+from pipelines.ingest.run_context import Ending
+from pipelines.ingest.snapshot import Run, tables_of
+from pipelines.ingest.warehouse_state import Known
 from pipelines.settings import Settings
-from pipelines.snapshot import Run, tables_of
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer, Fault, account, position
 from tests.desk import fill
 from tests.faults.answers import PIECES, VALUES, put, swapped

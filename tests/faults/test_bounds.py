@@ -27,10 +27,10 @@ from pipelines.broker.client import BrokerClient
 from pipelines.broker.content import MOST_BYTES, Content, Unusable
 from pipelines.broker.deadline import TimedBackend
 from pipelines.broker.read import ClockReading, Read
-from pipelines.broker.trading import trade
-from pipelines.broker.trading_http import NotSent, TradingHttp, Unanswered
 from pipelines.errors import ConfigurationError
+from pipelines.trading.http import NotSent, TradingHttp, Unanswered
 from pipelines.trading.journal import Journal
+from pipelines.trading.send import trade
 from tests.broker_server import BrokerServer, position
 from tests.desk import FRIDAY, desk
 from tests.raw_server import RawServer, Talk, dripping, flooding, head_of, saying

@@ -12,10 +12,10 @@ import pytest
 
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.read import ClockReading, Read, Received
-from pipelines.broker.trading import trade
 from pipelines.errors import DaybookError
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
+from pipelines.trading.send import trade
 from tests.broker_server import Fault
 from tests.escapes import ESCAPES, has_key
 from tests.faults.books import BIG, OPTION, SMALL, broker

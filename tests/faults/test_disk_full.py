@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from assets.build import build
-from dagster_project.cli.books import publish_if_behind
+from daybook.cli.books import publish_if_behind
+from pipelines.books.build import build
 from pipelines.errors import BuildFailed, DiskFull
-from pipelines.evening import evening
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
+from pipelines.warehouse.session import evening
 from tests.broker_server import Fault
 from tests.e2e.command_line import Ended, daybook
 from tests.faults.books import BIG, broker, close_day, published, thursday

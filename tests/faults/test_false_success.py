@@ -13,15 +13,15 @@ from typing import Any
 import duckdb
 import pytest
 
-import dagster_project.cli.books as cli_books
+import daybook.cli.books as cli_books
 from assets import build as building
-from dagster_project.cli.app import main
-from pipelines import snapshot
+from daybook.cli.app import main
 from pipelines.errors import BuildFailed, WarehouseReplaced
-from pipelines.evening import evening
+from pipelines.ingest import snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse import publish as publishing
 from pipelines.warehouse.published import check_published
+from pipelines.warehouse.session import evening
 from tests.faults.books import broker, thursday
 from tests.faults.kill import kill
 
@@ -171,9 +171,9 @@ def test_nothing_is_published_from_a_file_that_is_not_the_one_that_was_opened(se
     assert list(settings.home.glob("*.publishing*")) == []
 
 
-@pytest.mark.parametrize(("module", "name", "hurt"), [("assets.books", "build", swap_warehouse),
-    ("assets.published", "publish", swap_copy), ("assets.report.assets", "write_report", swap_copy),
-    ("assets.report.assets", "write_report", swap_warehouse)])  # fmt: skip
+@pytest.mark.parametrize(("module", "name", "hurt"), [("assets.orchestration.books", "build", swap_warehouse),
+    ("assets.orchestration.published", "publish", swap_copy), ("assets.orchestration.report", "write_report", swap_copy),
+    ("assets.orchestration.report", "write_report", swap_warehouse)])  # fmt: skip
 def test_an_end_of_day_whose_files_were_swapped_fails_with_a_sentence(
     module: str, name: str, hurt: Hurt, settings: Settings, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.archived import archived_runs
-from pipelines.replay import replay
+from pipelines.archive.read import archived_runs
+from pipelines.ingest.replay import replay
 from tests.broker_server import Fault, position
 from tests.desk import FRIDAY, Desk, desk, fill
 from tests.faults.answers import KEPT, UNBELIEVABLE, Spoil, field, of

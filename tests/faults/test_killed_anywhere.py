@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from assets.report.write import write_report
-from pipelines.evening import evening
+from pipelines.report.write import write_report
 from pipelines.settings import Settings
+from pipelines.warehouse.session import evening
 from tests.faults.books import Books, close_day, derived, friday, published, raw_runs, thursday
 from tests.faults.kill import kill
 from tests.faults.killer import LANDED, POINTS

@@ -9,15 +9,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.cli.app import main
+from daybook.cli.app import main
+from pipelines.archive.retention import prune
 from pipelines.errors import BooksMissing
-from pipelines.evening import evening
-from pipelines.replay import replay
-from pipelines.retention import prune
+from pipelines.ingest.replay import replay
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup, restore
 from pipelines.warehouse.connect import open_warehouse, remember_broker
 from pipelines.warehouse.doctor import examine
+from pipelines.warehouse.session import evening
 from tests.care import NOBODY, days_in, two_evenings
 from tests.faults.books import broker, close_day, published
 from tests.faults.kill import kill

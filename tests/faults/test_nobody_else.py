@@ -27,7 +27,7 @@ def hook(event, args):
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         print(event, (args[0], args[1] if len(args) > 1 else 0), file=heard)
 sys.addaudithook(hook)
-from dagster_project.cli.app import main
+from daybook.cli.app import main
 sys.exit(main(sys.argv[2:]))
 """
 

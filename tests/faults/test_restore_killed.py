@@ -16,9 +16,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from dagster_project.cli.app import main
+from daybook.cli.app import main
 from pipelines.errors import DaybookError, LockedOut
-from pipelines.evening import evening
 from pipelines.settings import Settings
 from pipelines.trading.journal import Journal
 from pipelines.warehouse import restoring
@@ -27,6 +26,7 @@ from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.restoring import finish_if_killed
+from pipelines.warehouse.session import evening
 from tests.care import NOBODY, two_evenings
 
 ROOT = Path(__file__).parents[2]

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.cli.app import main
 from dagster_project.instance import prepare_instance
-from pipelines.adjustments import COLUMNS, MOST_BYTES, read_adjustments
-from pipelines.alerts import Alert, send
+from daybook.cli.app import main
+from pipelines.alerts.alert import Alert, send
+from pipelines.books.adjustments import COLUMNS, MOST_BYTES, read_adjustments
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 from pipelines.warehouse.doctor import examine

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from dagster_project.cli import console
 from dagster_project.log import Printable
 from dagster_project.log import console as run_logger
-from pipelines.text import printable, printable_json, printable_lines
+from daybook.cli import console
+from models.printable import printable, printable_json, printable_lines
 from tests.broker_server import Fault, account
 from tests.e2e.command_line import environment
 from tests.faults.books import SMALL, broker
@@ -36,7 +36,7 @@ TEXTS = [f"a{letters}b" for letters in TELLING]
 #: Commands one after the other in one process on a terminal.
 SCRIPT = """
 import json, sys
-from dagster_project.cli.app import main
+from daybook.cli.app import main
 for command in json.loads(sys.argv[1]):
     main(command)
 """
@@ -113,7 +113,7 @@ def test_a_file_or_a_program_gets_every_text_to_the_letter(home: Path, tmp_path:
     query = "select symbol from raw.positions"
     output = tmp_path / "out.json"
     done = subprocess.run(
-        [sys.executable, "-m", "dagster_project.cli", "sql", query, "--format", "json", "--output", output],
+        [sys.executable, "-m", "daybook.cli", "sql", query, "--format", "json", "--output", output],
         env=environment(home), capture_output=True, check=True,
     )  # fmt: skip
     assert done.stdout == b""

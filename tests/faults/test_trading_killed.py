@@ -16,12 +16,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipelines.evening import evening
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.sandbox.orders import Order
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
 from pipelines.trading.journal import Journal, Record
+from pipelines.warehouse.session import evening
 from tests.e2e.command_line import DAYBOOK, KEY, daybook, environment
 from tests.trading_server import Recorder
 
@@ -39,10 +39,10 @@ import sys
 from tests.faults.killer import Point, arm
 module, name, when, nth, *arguments = sys.argv[1:]
 arm(Point(module, name, when, int(nth)))
-from dagster_project.cli.app import main
+from daybook.cli.app import main
 sys.exit(main(arguments))
 """
-JOURNAL, TRADING = "pipelines.trading.journal", "pipelines.broker.trading"
+JOURNAL, TRADING = "pipelines.trading.journal", "pipelines.trading.send"
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ POINTS = {
     "while the books are looked at": Killed(TRADING, "_check_books", "after", 1, "PREPARED", 0, "NEVER_SENT"),
     "before the books are read again": Killed(TRADING, "refuse_changed", "before", 1, "PREPARED", 0, "NEVER_SENT"),
     "once the books are read again": Killed(TRADING, "refuse_changed", "after", 1, "PREPARED", 0, "NEVER_SENT"),
-    "before sending": Killed("pipelines.broker.trading_http", "TradingHttp.send", "before", 1, "SENT", 0, "NOT_FOUND"),
-    "after sending": Killed("pipelines.broker.trading_http", "TradingHttp.send", "after", 1, "SENT", 1, "FOUND"),
+    "before sending": Killed("pipelines.trading.http", "TradingHttp.send", "before", 1, "SENT", 0, "NOT_FOUND"),
+    "after sending": Killed("pipelines.trading.http", "TradingHttp.send", "after", 1, "SENT", 1, "FOUND"),
     "before the answer is written down": Killed(JOURNAL, "Journal.write", "before", 3, "SENT", 1, "FOUND"),
     "once the answer is written down": Killed(JOURNAL, "Journal.write", "after", 3, "ANSWERED", 1, None),
     "before landing": Killed(TRADING, "land_records", "before", 1, "ANSWERED", 1, None),
-    "before dlt lands": Killed("pipelines.trading.books", "land", "before", 1, "ANSWERED", 1, None),
+    "before dlt lands": Killed("pipelines.trading.landing", "land", "before", 1, "ANSWERED", 1, None),
     "in the middle of landing": Killed("dlt.pipeline.pipeline", "Pipeline.normalize", "after", 1, "ANSWERED", 1, None),
-    "after landing": Killed("pipelines.trading.books", "land", "after", 1, "ANSWERED", 1, None),
+    "after landing": Killed("pipelines.trading.landing", "land", "after", 1, "ANSWERED", 1, None),
 }
 
 

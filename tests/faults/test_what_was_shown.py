@@ -18,8 +18,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dagster_project.cli.app import main
 from dagster_project.trading_jobs import trading_jobs
+from daybook.cli.app import main
 from pipelines.broker.client import BrokerClient
 from pipelines.trading.changes import Changed, refuse_changed
 from pipelines.trading.journal import Journal

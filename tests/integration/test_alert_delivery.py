@@ -19,7 +19,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from pipelines.alerts import Alert, ping, send
+from pipelines.alerts.alert import Alert, ping, send
 from pipelines.settings import Settings
 from tests.web_server import WebServer
 

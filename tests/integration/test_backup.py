@@ -16,13 +16,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.archived import archived_runs
+from pipelines.archive.read import archived_runs
+from pipelines.archive.retention import compact, growth, prune
 from pipelines.errors import ConfigurationError, DaybookError, NotPublished
-from pipelines.evening import evening
-from pipelines.retention import compact, growth, prune
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup, make_backup, read_backup, restore, verify_backup
 from pipelines.warehouse.contents import contents, differences
+from pipelines.warehouse.session import evening
 from pipelines.warehouse.verify import verify_home
 from tests.care import NOBODY, days_in, two_evenings
 
@@ -146,7 +146,7 @@ def test_a_backup_that_is_killed_leaves_no_backup_and_the_next_one_is_whole(sett
     code = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.evening import evening
+from pipelines.warehouse.session import evening
 from pipelines.settings import Settings
 from pipelines.warehouse import backup
 proven = backup._proven_equal

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from assets.catalog import TABLES
-from assets.locks import lock_period
+from pipelines.books.locks import lock_period
 from pipelines.errors import BuildFailed, ConfigurationError, NotPublished
 from pipelines.warehouse.tables import make_empty, replace_days
 from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares

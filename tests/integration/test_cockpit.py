@@ -19,14 +19,14 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.chart import SPARK, day_of_pnl, spark
-from assets.freshness import last_evening
-from assets.report.assets import _preview
-from assets.report.write import write_report
+from assets.orchestration.freshness import last_evening
+from assets.orchestration.report import _preview
 from dagster_project.definitions import defs
-from dagster_project.eod import run_end_of_day
+from dagster_project.end_of_day import run_end_of_day
 from dagster_project.watch import failed_checks, missing_day
 from pipelines.calendar import TradingCalendar
+from pipelines.report.markdown_chart import SPARK, day_of_pnl, spark
+from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from tests.broker_server import BrokerServer
 from tests.desk import FRIDAY, MONDAY, THURSDAY, desk, shares

@@ -11,15 +11,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.dictionary import columns, entries
-from assets.open_books import OpenBooks
+from assets.orchestration.open_books import OpenBooks
 from dagster_project.definitions import defs
-from dagster_project.eod import run_end_of_day
+from dagster_project.end_of_day import run_end_of_day
+from pipelines.books.dictionary import columns, entries
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, LockedOut, Unauthorized
-from pipelines.evening import evening
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer
 from tests.desk import FRIDAY, MONDAY, THURSDAY, shares
 

@@ -16,11 +16,11 @@ import duckdb
 import pytest
 
 from dagster_project.instance import prepare_instance
-from pipelines.evening import evening
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.doctor import Diagnosis, examine
 from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.session import evening
 from tests.care import NOBODY, two_evenings
 
 ROOT = Path(__file__).parents[2]

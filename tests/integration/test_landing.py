@@ -15,9 +15,9 @@ import zstandard
 
 from models.shapes import POSITIONS
 from pipelines.broker.columns import to_batch
-from pipelines.broker.source import broker_source
 from pipelines.errors import ConfigurationError, NoAccountList, WrongWarehouse
-from pipelines.landing import open_pipeline
+from pipelines.ingest.landing import open_pipeline
+from pipelines.ingest.source import broker_source
 from pipelines.warehouse.connect import remember_broker
 from tests.broker_server import Fault, position
 from tests.desk import AAPL, FRIDAY, THURSDAY, Desk, desk, shares

@@ -10,14 +10,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.broker.source import TABLES, broker_source
 from pipelines.errors import DaybookError, WrongWarehouse
-from pipelines.evening import evening
-from pipelines.landing import land, open_pipeline
+from pipelines.ingest.landing import land, open_pipeline
+from pipelines.ingest.snapshot import Snapshot
+from pipelines.ingest.source import TABLES, broker_source
 from pipelines.settings import Settings
-from pipelines.snapshot import Snapshot
 from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.migrations import KEY, Step, migrate
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer
 from tests.care import NOBODY, days_in, two_evenings
 from tests.desk import FRIDAY, shares

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from assets.build import build
+from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
 from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position
 from tests.landing import forget, land, open_raw, settings_of

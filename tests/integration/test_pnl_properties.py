@@ -12,8 +12,8 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from assets.build import build
-from pipelines.snapshot import take_snapshot
+from pipelines.books.build import build
+from pipelines.ingest.snapshot import take_snapshot
 from tests.books import books
 from tests.broker_server import BrokerServer, Fault
 from tests.facts import Book, Evening
@@ -88,7 +88,7 @@ def test_day_by_day_and_in_one_go_the_books_are_the_same(
     _in_one_go(other, book, tmp_path)
     assert _said(con) == _said(other)
     with pytest.MonkeyPatch.context() as patch:  # what is too much for one go is built in pieces: here, a day each
-        patch.setattr("assets.build.ROWS_AT_ONCE", 1)
+        patch.setattr("pipelines.books.build.ROWS_AT_ONCE", 1)
         _in_one_go(con, book, tmp_path)
     assert _said(con) == _said(other)
 

@@ -17,14 +17,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from assets.build import build
-from pipelines.archived import archived_runs
+from pipelines.archive.read import archived_runs
+from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
 from pipelines.errors import WrongWarehouse
-from pipelines.evening import evening
-from pipelines.replay import Replayed, replay
+from pipelines.ingest.replay import Replayed, replay
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer, Fault, position
 from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
 from tests.e2e.command_line import DAYBOOK, EVENING, KEY, daybook, environment

@@ -24,16 +24,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from assets.report.content import Day, Report, read
-from assets.report.known import open_known
-from assets.report.page import interactive_page, static_page
-from assets.report.paper import paper
-from assets.report.view import view
-from assets.report.words import exact, short
-from assets.report.write import Written, write_report
-from dagster_project.cli.app import main
-from dagster_project.eod import run_end_of_day
+from dagster_project.end_of_day import run_end_of_day
+from daybook.cli.app import main
+from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.report.content import Day, Report, read
+from pipelines.report.formatting import exact, short
+from pipelines.report.html import interactive_page, static_page
+from pipelines.report.pdf import paper
+from pipelines.report.view import view
+from pipelines.report.write import Written, write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from tests.broker_server import BrokerServer

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from assets.build import build
-from pipelines.evening import evening
+from pipelines.books.build import build
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
+from pipelines.warehouse.session import evening
 
 SEEDS = [1, 7]
 Books = tuple[Sandbox, dict[str, list[dict[str, Any]]]]

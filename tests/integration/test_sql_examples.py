@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dagster_project.cli.sql import ask
+from daybook.cli.sql import ask
 from pipelines.warehouse.connect import open_published
 from tests.e2e.command_line import daybook
 from tests.example_books import (

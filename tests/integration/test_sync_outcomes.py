@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 import pytest
 
-from assets.build import build
-from dagster_project.cli.books import exit_code, publish_if_behind, statuses
+from daybook.cli.books import exit_code, publish_if_behind, statuses
+from pipelines.books.build import build
 from pipelines.errors import NoAccountList, Unauthorized
-from pipelines.evening import evening
+from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import Snapshot, take_snapshot
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer, Fault, position
 
 FRIDAY, MONDAY = date(2025, 10, 31), date(2025, 11, 3)

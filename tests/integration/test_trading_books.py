@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from assets.build import build
-from assets.report.content import read
-from assets.report.known import open_known
-from dagster_project.cli.books import publish_if_behind
+from daybook.cli.books import publish_if_behind
 from models.trading import NIL, InstructionRow
+from pipelines.books.as_known import open_known
+from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.trading import trade
-from pipelines.evening import evening
+from pipelines.ingest.snapshot import take_snapshot
+from pipelines.report.content import read
 from pipelines.sandbox.instruments import CALL, option
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
-from pipelines.snapshot import take_snapshot
 from pipelines.trading.requests import submit_instructions
+from pipelines.trading.send import trade
+from pipelines.warehouse.session import evening
 from tests.desk import AAPL
 from tests.trading_desk import (
     CLOSE_ALL,

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from dagster_project.cli.app import main
+from daybook.cli.app import main
 from tests.broker_server import BrokerServer, Fault, position
 from tests.e2e.command_line import KEY, ask
 from tests.trading_desk import FRIDAY, FRIDAY_NOON, TAKEN

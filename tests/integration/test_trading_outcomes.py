@@ -13,15 +13,15 @@ import pytest
 
 from models.trading import NIL
 from pipelines.broker.read import ClockReading
-from pipelines.broker.trading import trade
-from pipelines.broker.trading_http import NotSent
 from pipelines.errors import ConfigurationError, DaybookError, LockedOut, WrongWarehouse
-from pipelines.evening import evening
-from pipelines.trading.books import landed
+from pipelines.trading.http import NotSent
 from pipelines.trading.journal import Journal
+from pipelines.trading.landing import landed
 from pipelines.trading.requests import TradeRequest, close_position, close_positions, submit_instructions
+from pipelines.trading.send import trade
 from pipelines.trading.settle import settle
 from pipelines.warehouse.connect import open_warehouse, remember_broker
+from pipelines.warehouse.session import evening
 from tests.desk import AAPL
 from tests.trading_desk import (
     CANCEL,

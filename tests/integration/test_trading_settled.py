@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from assets.build import build
-from pipelines.evening import evening
+from pipelines.books.build import build
 from pipelines.trading.journal import Journal
 from pipelines.trading.requests import TradeRequest, submit_instructions
+from pipelines.warehouse.session import evening
 from tests.desk import AAPL
 from tests.faults.books import derived
 from tests.trading_desk import (

@@ -13,13 +13,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.cli.books import publish_if_behind
-from pipelines.evening import evening
+from daybook.cli.books import publish_if_behind
+from pipelines.ingest.snapshot import Snapshot
 from pipelines.settings import Settings
-from pipelines.snapshot import Snapshot
 from pipelines.warehouse.backup import restore, verify_backup
 from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.migrations import KEY, STEPS
+from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer
 from tests.care import NOBODY, two_evenings
 from tests.desk import FRIDAY, shares
@@ -120,7 +120,7 @@ def test_before_a_migration_there_is_a_backup_and_it_can_be_restored(path: Path,
 DEADLY = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.evening import evening
+from pipelines.warehouse.session import evening
 from pipelines.settings import Settings
 from pipelines.warehouse import migrations
 real = getattr(migrations, sys.argv[2])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import alerts
-from pipelines.alerts import Alert, send
+from pipelines.alerts import alert as alerts
+from pipelines.alerts.alert import Alert, send
 from pipelines.settings import Settings
 
 ALERT = Alert(

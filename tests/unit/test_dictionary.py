@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets import dictionary
-from assets.dictionary import columns, comment, describe_column, describe_table, entries
-from assets.dictionary_page import PAGE, page
+from pipelines.books import dictionary
+from pipelines.books.dictionary import columns, comment, describe_column, describe_table, entries
+from pipelines.books.dictionary_page import PAGE, page
 
 
 def test_no_table_and_no_column_lacks_a_description() -> None:
@@ -35,7 +35,9 @@ def test_no_description_lacks_its_column() -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m assets.dictionary_page` and commit the page"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "run `python -m pipelines.books.dictionary_page` and commit the page"
+    )
 
 
 def test_the_page_has_a_section_for_every_table_and_a_line_for_every_column() -> None:

@@ -10,7 +10,7 @@ import click
 import pytest
 from typer.main import get_command
 
-from dagster_project.cli.app import app
+from daybook.cli.app import app
 
 
 def commands(group: click.Command, name: str = "daybook") -> Iterator[tuple[str, click.Command]]:

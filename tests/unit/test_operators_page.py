@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from dagster_project.cli.app import app
 from dagster_project.definitions import defs
+from daybook.cli.app import app
 from pipelines.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]

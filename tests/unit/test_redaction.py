@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.redaction import MARK, Redaction
+from pipelines.broker.redaction import MARK, Redaction
 from tests.escapes import ESCAPES, has_key
 
 KEY = "sk-4711/QXNrTm90+GhlS2V5=never-to.be_seen"

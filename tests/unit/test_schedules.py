@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from assets.partitions import trading_days
+from assets.orchestration.partitions import trading_days
 from dagster_project.schedules import after_close, final, late_marks
 from pipelines.calendar import NEW_YORK, TradingCalendar
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.trading import NIL, Operation, read_answer
-from pipelines.trading.books import identified
+from pipelines.trading.landing import identified
 
 SPECIFICATIONS = Path(__file__).parents[2].parent / "shared" / "openapi"
 METHODS = {

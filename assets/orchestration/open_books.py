@@ -1,0 +1,28 @@
+"""What an asset works with: the books of one run. A plain object, so that a test or a command can make one by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+
+from pipelines.alerts.alert import Alert
+from pipelines.broker.read import ClockReading
+from pipelines.settings import Settings
+
+
+@dataclass
+class OpenBooks:
+    """Whose books; how they are taken; whom to tell how it goes; and how somebody is alerted."""
+
+    settings: Settings
+    take: Callable[[], duckdb.DuckDBPyConnection]
+    tell: Callable[[str], None]
+    alert: Callable[[Alert], None]
+    #: What the broker's clock said, where it had to be asked before the run: to the minute, the day depends on it.
+    clock: ClockReading | None = None
+
+    @cached_property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """The open warehouse, under the run lock from the first time that it is asked for. Raises as `take` does."""
+        return self.take()

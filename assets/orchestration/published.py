@@ -1,0 +1,40 @@
+"""The published copy: what people, BI tools and notebooks open, swapped in whole at the end of a run."""
+
+from datetime import date
+
+import dagster as dg
+
+from assets.orchestration.failures import said_plainly
+from assets.orchestration.open_books import OpenBooks
+from assets.orchestration.partitions import days_of, one_run, trading_days
+from assets.orchestration.specs import WRITER, leaves
+from pipelines.alerts.alert import ping
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+from pipelines.warehouse.published import check_published
+
+
+@dg.asset(
+    deps=leaves(),
+    partitions_def=trading_days,
+    backfill_policy=one_run(),
+    group_name="published",
+    kinds={"duckdb"},
+    pool=WRITER,
+)
+def published(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult[None]:
+    """daybook.duckdb: raw, core, pnl and quality as of now. Whoever has the former copy open keeps reading that one."""
+    path = books.settings.published
+    with said_plainly():
+        publish(books.con, path, PUBLISHED_SCHEMAS)
+        check_published(books.con, books.settings)
+    books.tell(f"published {path}")
+    if context.run.job_name == "end_of_day" and _is_complete(books, *days_of(context)):
+        ping(books.settings)
+    return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
+
+
+def _is_complete(books: OpenBooks, first: date, last: date) -> bool:
+    days = books.con.execute(
+        "select status from quality.day where trading_date between ? and ?", [first, last]
+    ).fetchall()
+    return [status for (status,) in days] == ["COMPLETE"]

@@ -1,0 +1,104 @@
+"""The report as an asset: the last step of an evening, after the books are published and never in their way."""
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import accumulate
+from typing import Any
+
+import dagster as dg
+
+from assets.orchestration.failures import said_plainly
+from assets.orchestration.open_books import OpenBooks
+from assets.orchestration.partitions import days_of, one_run, trading_days
+from assets.orchestration.published import published
+from assets.orchestration.specs import WRITER
+from pipelines.books.as_known import days_to_report
+from pipelines.errors import DaybookError
+from pipelines.report.markdown_chart import INLINE, spark
+from pipelines.report.view import view
+from pipelines.report.write import Written, write_report
+
+_PREVIEWED = ("account_id", "state", "day", "mtd", "ytd")
+
+
+@dg.asset(
+    deps=[published],
+    partitions_def=trading_days,
+    backfill_policy=one_run(),
+    group_name="report",
+    kinds={"html", "pdf", "excel", "csv"},
+    pool=WRITER,  # its run has the books, and the same file is written once at a time
+    output_required=False,  # a day that has not closed yet has no report
+)
+def report(
+    context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """The end-of-day report as HTML, PDF, Excel and CSV in DAYBOOK_HOME/reports, from the published copy alone."""
+    first, last = days_of(context)
+    with said_plainly():
+        written = [_write(books, day) for day in days_to_report(books.settings.published, first, last)]
+    if written:
+        yield dg.MaterializeResult(metadata=_metadata(written[-1]))
+
+
+def _write(books: OpenBooks, day: date) -> Written:
+    """A report, or a failure that says that the books stand all the same."""
+    try:
+        written = write_report(books.settings, day)
+    except Exception as error:
+        reason = str(error) if isinstance(error, DaybookError) else f"{type(error).__name__}: {error}"
+        raise DaybookError(
+            f"The books of {day} are published, but their report could not be made ({reason.rstrip('.')}): "
+            f"`daybook report --date {day}` tries again."
+        ) from error
+    books.tell(f"report {written.files[0]}")
+    return written
+
+
+def _metadata(written: Written) -> dict[str, Any]:
+    """How whole the day is, its P&L, the head of the report. Numbers are numbers: Dagster plots them over the days."""
+    report = written.report
+    total = {} if report.totals.get("day") is None else {"P&L of the day": float(report.totals["day"])}
+    return {
+        "preview": dg.MetadataValue.md(_preview(written)),
+        "P&L so far": dg.MetadataValue.md(spark(report.days)),
+        "status": f"{report.status} {report.finality or ''}".strip(),
+        "accounts complete": report.complete,
+        "accounts expected": report.expected,
+        **total,
+        "file": dg.MetadataValue.path(written.files[0]),
+        "files": dg.MetadataValue.md("\n".join(f"- `{path}`" for path in written.files)),
+    }
+
+
+def _preview(written: Written) -> str:
+    """The head of the report, and of its accounts as many as Dagster shows without a click; a bar would end a cell."""
+    shown = view(written.report)
+    accounts = shown["sections"]["accounts"]
+    names = [column.name for column in written.report.sections["accounts"].page_columns]
+    kept = [names.index(name) for name in _PREVIEWED]
+    lines = [
+        f"**{shown['title']}** · {shown['status']} {shown['finality']} · {shown['accounts_complete']}",
+        "",
+        f"To look at: {' · '.join(item['text'] for item in shown['attention'])}",
+        "",
+        "| " + " | ".join(accounts["columns"][at]["label"] for at in kept) + " |",
+        "|" + "|".join("---:" if accounts["columns"][at]["right"] else "---" for at in kept) + "|",
+    ]
+    total = [_line(row, kept) for row in (accounts["total"],) if row]
+    room = INLINE - sum(len(line) + 1 for line in [*lines, *total]) - 80  # for what is said of those left out
+    rows = [_line(row, kept) for row in accounts["rows"]]
+    inside = sum(used < room for used in accumulate(len(line) + 1 for line in rows))
+    left_out = len(written.report.sections["accounts"].rows) - inside
+    more = ["", f"and {left_out:,} more accounts in the report"] if left_out else []
+    return "\n".join([*lines, *rows[:inside], *total, *more])
+
+
+def _line(row: list[dict[str, str]], kept: list[int]) -> str:
+    return "| " + " | ".join(_cell(row[at]["text"]) for at in kept) + " |"
+
+
+def _cell(text: str) -> str:
+    for mark in "\\`*_|[]<>#":
+        text = text.replace(mark, f"&#{ord(mark)};")
+    return text

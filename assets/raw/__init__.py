@@ -1,1 +1,0 @@
-"""raw: what the broker said."""

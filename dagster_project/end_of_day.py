@@ -1,0 +1,114 @@
+"""`daybook eod`: the end_of_day job, in this process and on the same instance that the schedules use."""
+
+import os
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from assets.orchestration.open_books import OpenBooks
+from assets.orchestration.partitions import trading_days
+from assets.orchestration.raw import TRIGGER
+from dagster_project.definitions import defs
+from dagster_project.instance import prepare_instance
+from pipelines.alerts.alert import Alert, send
+from pipelines.broker.client import BrokerClient, ClockReading
+from pipelines.calendar import TradingCalendar
+from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line
+from pipelines.ingest.warehouse_state import read_known
+from pipelines.progress import Tell
+from pipelines.settings import Settings
+from pipelines.warehouse.published import check_published
+from pipelines.warehouse.session import evening
+
+#: A person reads our sentences; Dagster's log of the run is in its UI.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0) -> int:
+    """Close the broker clock's trading day; 0 where it stands COMPLETE, 3 where not, or where it is not over yet.
+
+    Waits up to `wait` seconds for another run. Raises DaybookError (ConfigurationError, LockedOut, Unauthorized, ...)
+    with one sentence where it fails; once it has the books, a failure is also an alert.
+    """
+    settings.reading_key()
+    with evening(settings, wait=wait, tell=tell) as con:
+        day = None
+        try:
+            clock = _clock(settings)
+            day = _trading_day(con, clock)
+            _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
+            check_published(con, settings)  # once more: the report takes a while, and this is what people are told
+        except Exception as error:
+            todo = "Run it again before 04:00 New York."
+            send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))
+            raise
+        return _report(con, settings, day, tell)
+
+
+def _clock(settings: Settings) -> ClockReading:
+    with BrokerClient.of(settings) as client:
+        return client.clock()
+
+
+def _trading_day(con: duckdb.DuckDBPyConnection, clock: ClockReading) -> date:
+    """The day that the broker's clock is in, asked before the run because the run is named after it."""
+    day = TradingCalendar.load(read_known(con).overrides).assign(clock.now).trading_date
+    if not trading_days.has_partition_key(day.isoformat()):
+        raise ConfigurationError(
+            f"{day} is a trading day to the broker, but not by this machine's clock or daybook's own calendar: set the "
+            "clock or update daybook. `daybook sync` and `daybook build` close the day meanwhile."
+        )
+    return day
+
+
+def _execute(books: OpenBooks, day: date) -> None:
+    """Run the job for a day. Raises DaybookError with the sentence of what failed; a defect leaves as it is."""
+    prepare_instance(books.settings)
+    job = defs().resolve_job_def("end_of_day")
+    with _instance() as instance:
+        try:
+            job.execute_in_process(
+                instance=instance,
+                partition_key=day.isoformat(),
+                resources={"books": books},
+                run_config=_QUIET,
+                tags={TRIGGER: "eod"},
+            )
+        except dg.Failure as failure:
+            raise _plain(failure) from failure
+
+
+def _instance() -> dg.DagsterInstance:
+    """Dagster's instance of the home. Raises ConfigurationError where its dagster.yaml says what Dagster can't do."""
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:  # of several kinds, some of which are not public
+        where = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
+        raise ConfigurationError(
+            f"Dagster can't work with {where} ({first_line(error)}): correct it, or take it away, and daybook writes a "
+            "new one. `daybook sync` and `daybook build` close the day meanwhile."
+        ) from error
+
+
+def _plain(failure: dg.Failure) -> DaybookError:
+    """The error behind a step's failure, with its own exit code; else the sentence that the step failed with."""
+    cause = failure.__cause__
+    return cause if isinstance(cause, DaybookError) else DaybookError(failure.description or "The run failed.")
+
+
+def _report(con: duckdb.DuckDBPyConnection, settings: Settings, day: date, tell: Tell) -> int:
+    row = con.execute(
+        "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?", [day]
+    ).fetchone()
+    if row is None:
+        tell(f"{day} has not closed yet: what was read is kept, but it is not the end of the day.")
+        return INCOMPLETE
+    status, complete, expected = row
+    if status == "BROKEN":  # an INCOMPLETE one has been alerted by the run itself
+        todo = "Read quality.finding of the day; it is published, and marked."
+        send(settings, Alert("The day is BROKEN: an invariant of the books does not hold.", todo, day, kind="BROKEN"))
+    tell(f"{day} is {status}: {complete} of {expected} accounts whole.")
+    return 0 if status == "COMPLETE" else INCOMPLETE

@@ -1,0 +1,5 @@
+"""Where people meet it: the command line, the demo, the explorer.
+
+In: what somebody types. Out: sentences, tables, exit codes.
+Stays out: anything that somebody else could need; that belongs to the room that owns it. Nothing imports this package.
+"""

@@ -1,0 +1,100 @@
+"""`daybook build`: what was landed becomes P&L and checks, and the copy that people open. No network."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from daybook.cli import console
+from daybook.cli.options import AsJson, FromDay, ToDay, Wait
+from pipelines.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines.books.build import Built
+
+
+def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: AsJson = False) -> int:
+    """Build the P&L of what has changed, and publish it.
+
+    Looks at the days whose inputs changed since the last build, and at those from --from to --to where given. Needs no
+    network and no key. Building a day again changes nothing, or adds a labelled restatement.
+
+    \b
+    Examples:
+      daybook build
+      daybook build --from 2025-11-03
+      daybook build --from 2025-11-03 --to 2025-11-07
+    """
+    from daybook.cli.books import built_days, exit_code, publish_if_behind, statuses
+    from pipelines.books.build import build as build_books
+    from pipelines.settings import Settings
+    from pipelines.warehouse.session import evening
+
+    _check(start, end)
+    settings = Settings.from_env()
+    with console.progress("building") as tell, evening(settings, wait=wait, tell=console.notice) as con:
+        first, last = _landed(con, start, end)
+        built = build_books(con, settings, from_date=first, to_date=last)
+        tell("publishing")
+        published = publish_if_behind(con, settings)
+        known = statuses(con)
+    states = {day: known[day] for day in built_days(built, known)}
+    _report(built, states, published=published, as_json=json)
+    return exit_code(states.values() or list(known.values())[-1:])
+
+
+def _check(start: date | None, end: date | None) -> None:
+    """Raises ConfigurationError for days that no books can have."""
+    from pipelines.calendar import TradingCalendar
+
+    if start is None and end is None:
+        return
+    if start is not None and end is not None and start > end:
+        raise ConfigurationError(f"--from {start} is after --to {end}: give the earlier day first.")
+    calendar = TradingCalendar.load()
+    for given in (start, end):
+        if given is not None:
+            calendar.is_session(given)  # raises where the calendar does not reach
+    if start is not None and end is not None and not calendar.sessions(start, end):
+        days = f"{start} ({start:%A}) is not" if start == end else f"None of the days from {start} to {end} is"
+        raise ConfigurationError(f"{days} a trading day: the market was closed.")
+
+
+def _landed(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None) -> tuple[date | None, date | None]:
+    """The days asked for, within those that were landed: a range without an end goes to the last of them."""
+    from pipelines.errors import NotPublished
+    from pipelines.warehouse.tables import exists
+
+    there = exists(con, "raw.extract_run")
+    row = con.execute("select min(trading_date), max(trading_date) from raw.extract_run") if there else None
+    first, last = row.fetchone() or (None, None) if row else (None, None)
+    if first is None or last is None:
+        raise NotPublished("Nothing has been landed yet, so there is nothing to build: run `daybook sync` first.")
+    if start is None and end is None:
+        return None, None
+    wanted = max(start or first, first), min(end or last, last)
+    if wanted[0] > wanted[1]:
+        raise ConfigurationError(f"Nothing was landed in those days: the books hold {first} to {last}.")
+    return wanted
+
+
+def _report(built: Built, states: dict[date, str], *, published: bool, as_json: bool) -> None:
+    if as_json:
+        console.show_json(
+            {
+                "days": [{"trading_date": day.isoformat(), "status": state} for day, state in states.items()],
+                "versions": built.versions,
+                "changed": built.changed,
+                "published": published,
+            }
+        )
+        return
+    if not built.changed:
+        console.say("Nothing has changed in the books." + (" The published copy is new." if published else ""))
+    for day, state in states.items():
+        console.say(f"{day} {state}")
+    for name, count in built.versions.items():
+        if count:
+            console.say(f"{name}: {count} rows are new or restated")

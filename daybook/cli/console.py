@@ -1,0 +1,196 @@
+"""How the command line speaks: results on stdout; progress, notices and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import IO
+
+from rich import box
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from models.printable import printable as printable  # the commands have it from here
+from models.printable import printable_json, printable_lines
+from pipelines.progress import Tell
+
+#: Without a terminal, progress is plain lines, at most one in so many seconds.
+QUIET = 2.0
+
+
+def say(text: str = "", style: str = "") -> None:
+    """One line of the result, never wrapped where it goes to a file."""
+    _out().print(Text(printable_lines(text), style), soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    """A table at the width of the terminal, or as wide as it needs to be where there is none."""
+    out = _out()
+    if not out.is_terminal:
+        out.width = max(out.width, natural_width(table))
+    out.print(table)
+
+
+def fits(table: Table) -> bool:
+    """Whether a table can be shown with nothing in it wrapped."""
+    out = _out()
+    return not out.is_terminal or natural_width(table) <= out.width
+
+
+def natural_width(table: Table) -> int:
+    """How many characters wide a table is when nothing in it is wrapped."""
+    return Console(width=100_000).measure(table).maximum
+
+
+def show_json(value: object) -> None:
+    """One JSON document, whatever its texts hold: what a terminal would obey is written as JSON writes it."""
+    print(printable_json(json.dumps(value, indent=2, default=_plain, ensure_ascii=False)))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)  # an instant is a date too
+
+
+def notice(text: str) -> None:
+    """A line that is not part of the result."""
+    _err().print(Text(printable(text)), soft_wrap=True)
+
+
+def complain(sentence: str) -> None:
+    """The one sentence of an error, on one line."""
+    line = re.sub(r"\s*\n\s*", " ", sentence.strip())
+    _err().print(Text(f"daybook: {printable(line)}", "red"), soft_wrap=True)
+
+
+class _Notices(logging.Handler):
+    """What our own modules log is for whoever types the command, as any other notice."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        notice(record.getMessage())
+
+
+@contextmanager
+def log_shown() -> Iterator[None]:
+    """Shows what daybook logs, warnings and worse, while a command runs."""
+    ours, handler = logging.getLogger("daybook"), _Notices(logging.WARNING)
+    ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Tell]:
+    """Gives the function to tell of progress with: a bar on a terminal, plain lines now and then otherwise."""
+    err = _err()
+    if not err.is_terminal:
+        yield _Lines().tell
+        return
+    from daybook.cli.bar import Work, bar
+
+    with bar(err) as shown:
+        work = Work(shown, what)
+        yield lambda text: work.tell(printable(text))
+
+
+class _Lines:
+    """Progress without a terminal: what comes thick and fast is left out, whom we wait for never is."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        if text.startswith("waiting") or time.monotonic() - self._last >= QUIET:
+            self._last = time.monotonic()
+            notice(text)
+
+
+def table(title: str, *columns: str, numbers: tuple[str, ...] = (), wrap: str = "") -> Table:
+    """An empty table; the columns named in `numbers` are right-aligned, and only the one named in `wrap` may wrap."""
+    made = Table(
+        title=Text(title, "bold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+    for column in columns:
+        made.add_column(
+            Text(printable(column)),
+            justify="right" if column in numbers else "left",
+            no_wrap=column != wrap,
+        )
+    return made
+
+
+def money(amount: Decimal | None) -> Text:
+    """An amount to the cent with its thousands apart, red where it is negative; what is not known says so."""
+    if amount is None:
+        return Text("unknown", "dim italic")
+    return Text(f"{amount:,.2f}", "red" if amount < 0 else "")
+
+
+def quantity(amount: Decimal | None) -> Text:
+    """A quantity with all its digits and no others, red where it is short."""
+    if amount is None:
+        return Text("unknown", "dim italic")
+    whole, _, fraction = f"{amount:,f}".partition(".")
+    fraction = fraction.rstrip("0")
+    return Text(f"{whole}.{fraction}" if fraction else whole, "red" if amount < 0 else "")
+
+
+def myself() -> str:
+    """How this program was called, for commands that can be copied."""
+    called = Path(sys.argv[0])
+    if called.name != "daybook":
+        return "daybook"
+    on_path = shutil.which("daybook")
+    return "daybook" if on_path and Path(on_path).samefile(called) else shlex.quote(str(called))
+
+
+def screen(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
+    """Where things are shown. Whoever shows text of somebody else's makes it `printable`, so that it also has the width
+    that it takes; what nobody has thought of is written out here, on its way to the terminal."""
+    made = Console(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
+    made.push_render_hook(_WrittenOut())
+    return made
+
+
+class _WrittenOut(RenderHook):
+    """Writes out every letter that a terminal would obey, but for rich's own."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Printable(each) for each in renderables]
+
+
+@dataclass(frozen=True)
+class _Printable:
+    """What it shows, of letters that can be printed."""
+
+    shown: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self.shown, options):
+            yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
+
+
+def _out() -> Console:
+    return screen()
+
+
+def _err() -> Console:
+    return screen(stderr=True)

@@ -1,0 +1,173 @@
+"""`daybook demo`: daybook at work without an account, on a stand-in broker with real prices."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import count as count_from
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daybook.cli import console
+from daybook.cli.options import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+
+    from daybook.demo import Day, Demo
+
+_ACCOUNTS = """
+    select account_daily.account_id, accounts.short_name, realized_pnl, unrealized_change, total_pnl, quality
+    from pnl.account_daily
+    left join raw.accounts on account_daily.account_id = accounts.account_id and account_daily.run_id = accounts.run_id
+    where trading_date = $day order by account_daily.account_id
+"""
+_FIRM = "select realized_pnl, unrealized_change, total_pnl from pnl.firm_daily where trading_date = $day"
+_POSITIONS = """
+    select account_id, symbol, status, quantity, market_value, realized_pnl, unrealized_change, total_pnl
+    from pnl.position_daily where trading_date = $day order by account_id, symbol
+"""
+_EVENTS = """
+    select trading_date, account_id, kind, symbol, contracts, numerator, denominator, confidence
+    from core.lifecycle_event where trading_date <= $day order by trading_date, account_id, symbol
+"""
+
+
+def demo(
+    *,
+    days: Annotated[int, typer.Option(min=1, help="How many trading days, from 2005-02-01.")] = 28,
+    wait: Wait = 60.0,
+) -> int:
+    """See daybook at work, without an account.
+
+    Replays trading days of early 2005 through the whole pipeline and shows the P&L. A stand-in broker serves real
+    closing prices over HTTP in this process: no account, key or network is needed. The books are kept in
+    DAYBOOK_HOME/demo, apart from real ones. Days that are there already are not replayed.
+
+    \b
+    Examples:
+      daybook demo
+      daybook demo --days 5
+    """
+    from daybook.cli.books import exit_code
+    from daybook.demo import run_demo
+    from pipelines.report.write import write_report
+    from pipelines.settings import Settings
+    from pipelines.warehouse.connect import open_published
+
+    with _days(days) as (tell, on_day):
+        done = run_demo(Settings.from_env(), days, wait=wait, tell=tell, on_day=on_day)
+    with open_published(done.settings.published) as con:
+        _print_day(con, done.days[-1])
+    console.say(f"Report: {write_report(done.settings, formats=('html',)).files[0]}")
+    _print_end(done)
+    return exit_code(day.status for day in done.days)
+
+
+@contextmanager
+def _days(count: int) -> Iterator[tuple[Callable[[str], None], Callable[[Day], None]]]:
+    """What tells of progress and of a day that is done: a bar on a terminal, plain lines otherwise."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    screen = console.screen(stderr=True)
+    if not screen.is_terminal:
+        with console.progress("replaying") as tell:
+            done = count_from(1)
+            yield (
+                lambda text: tell(text) if text.startswith("waiting") else None,
+                lambda day: tell(f"{next(done)}/{count} {day.date} {day.status}"),
+            )
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("starting", total=count)
+        yield (
+            lambda text: bar.update(task, description=console.printable(text)) if text.startswith("waiting") else None,
+            lambda day: bar.update(task, advance=1, description=str(day.date)),
+        )
+
+
+def _print_day(con: duckdb.DuckDBPyConnection, day: Day) -> None:
+    bound = {"day": day.date}
+    money = ("realized", "unrealized", "total")
+    accounts = console.table(f"P&L of {day.date} by account, USD", "account", "name", *money, "quality", numbers=money)
+    for account, name, realized, unrealized, total, quality in con.execute(_ACCOUNTS, bound).fetchall():
+        accounts.add_row(account, console.printable(name), *_money(realized, unrealized, total), quality)
+    for amounts in con.execute(_FIRM, bound).fetchall():
+        accounts.add_section()
+        accounts.add_row("all", "", *_money(*amounts), "")
+    console.show(accounts)
+    console.say()
+    _print_positions(con.execute(_POSITIONS, bound).fetchall())
+    console.say()
+    events = con.execute(_EVENTS, bound).fetchall()
+    if events:
+        console.say("What happened on the way:", "bold")
+    for event in events:
+        console.say(f"  {_event(*event)}")
+
+
+def _print_positions(rows: list[tuple[Any, ...]]) -> None:
+    """The positions, on a narrow terminal without what can be looked up."""
+    numbers = ("quantity", "value", "realized", "unrealized", "total")
+    columns = ("account", "symbol", "status", *numbers)
+    cells = [
+        (account, console.printable(symbol), status, console.quantity(quantity), *_money(*amounts))
+        for account, symbol, status, quantity, *amounts in rows
+    ]
+    for left_out in ((), ("value",), ("value", "status")):
+        kept = [at for at, column in enumerate(columns) if column not in left_out]
+        table = console.table("and by position, USD", *(columns[at] for at in kept), numbers=numbers, wrap="symbol")
+        for row in cells:
+            table.add_row(*(row[at] for at in kept))
+        if console.fits(table):
+            break
+    console.show(table)
+
+
+def _money(*amounts: Decimal | None) -> list[Any]:
+    return [console.money(amount) for amount in amounts]
+
+
+def _event(
+    day: object,
+    account: str,
+    kind: str,
+    symbol: str,
+    contracts: Decimal | None,
+    numerator: Decimal | None,
+    denominator: Decimal | None,
+    confidence: str,
+) -> str:
+    what = f"{day} {account} {kind.lower()} of {console.printable(symbol)}"
+    if numerator is not None and denominator is not None:
+        return f"{what}, {numerator.normalize():f}:{denominator.normalize():f}"
+    return f"{what}, {console.quantity(contracts)} contracts ({confidence.lower()})"
+
+
+def _print_end(done: Demo) -> None:
+    complete = sum(day.status == "COMPLETE" for day in done.days)
+    console.say(f"{complete} of {len(done.days)} days COMPLETE, {done.days[0].date} to {done.days[-1].date}", "bold")
+    if done.replayed:
+        reading = sum(day.read_seconds for day in done.replayed)
+        building = sum(day.build_seconds for day in done.replayed)
+        console.say(
+            f"Days replayed: {len(done.replayed)} in {done.seconds:.1f} s, of which reading and landing "
+            f"{reading:.1f} s, building {building:.1f} s"
+        )
+    if already := len(done.days) - len(done.replayed):
+        console.say(f"Days in the books already: {already}; they were not replayed, and nothing in them changed")
+    home = f"DAYBOOK_HOME={shlex.quote(str(done.settings.home))} {console.myself()}"
+    console.say()
+    console.say("How to go on:", "bold")
+    for name, command in (
+        ("SQL", 'sql "from pnl.firm_daily order by trading_date"'),
+        ("status", "status"),
+        ("UI", "dev"),
+    ):
+        console.say(f"  {name:<8}{home} {command}")

@@ -1,0 +1,63 @@
+"""`daybook eod`: the end_of_day job, in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from daybook.cli import console
+from daybook.cli.options import AsJson, Wait
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+_LAST_DAY = """
+    select trading_date, status, finality, accounts_complete, accounts_expected from quality.day
+    order by trading_date desc limit 1
+"""
+_REPORT = "report "  # what the report's step says before the path
+
+
+def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
+    """Close the trading day: sync, build, check, publish, report.
+
+    Runs the end_of_day job that the schedule runs, in this process. Needs CLEAR_STREET_API_KEY. Running it again
+    changes nothing, or adds a labelled restatement.
+
+    \b
+    Examples:
+      daybook eod
+      daybook eod --json
+    """
+    from pipelines.settings import Settings
+
+    settings = Settings.from_env()
+    settings.reading_key()  # said before the second that it takes to import what follows
+    from dagster_project.end_of_day import run_end_of_day
+
+    said = [""]
+    with console.progress("closing the day") as tell:
+
+        def listen(text: str) -> None:
+            said.append(text)
+            tell(text)
+
+        code = run_end_of_day(settings, listen, wait=wait)
+    reports = [text.removeprefix(_REPORT) for text in said if text.startswith(_REPORT)]
+    if json:
+        standing = {"is_complete": code == 0, "summary": said[-1], "last_day": _last_day(settings)}
+        console.show_json(standing | {"report": reports[-1] if reports else None})
+    else:
+        console.say(console.printable(said[-1]))  # the last word is how the day stands
+        for path in reports:
+            console.say(f"The report is {console.printable(path)}")
+    return code
+
+
+def _last_day(settings: Settings) -> dict[str, Any] | None:
+    from pipelines.warehouse.connect import open_published
+
+    with open_published(settings.published) as con:
+        answer = con.execute(_LAST_DAY)
+        names = [column[0] for column in answer.description or ()]
+        row = answer.fetchone()
+    return dict(zip(names, row, strict=True)) if row else None

@@ -1,0 +1,101 @@
+"""`daybook replay`: the archive landed again, with today's models. Asks no broker."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daybook.cli import console
+from daybook.cli.options import AsJson, FromDay, Wait
+from pipelines.errors import INCOMPLETE, ConfigurationError, NotPublished
+from pipelines.progress import Tell
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines.ingest.replay import Replayed
+    from pipelines.settings import Settings
+
+
+Archive = Annotated[
+    Path | None, typer.Option("--archive", metavar="FOLDER", help="Another archive than DAYBOOK_HOME's own.")
+]
+
+
+def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0, json: AsJson = False) -> int:
+    """Land the archive again, with today's models, and build what follows from it.
+
+    Into an empty warehouse it gives the books back; in one that has them it replaces each run by what is made of it
+    now. Needs no network and no key. A run whose files are damaged is named and not landed (exit code 3). Periods that
+    were closed (`daybook lock`) are in the warehouse alone: a backup keeps them, the archive doesn't.
+
+    \b
+    Examples:
+      daybook replay
+      daybook replay --from 2025-11-03
+      DAYBOOK_HOME=/tmp/proof daybook replay --archive ~/.daybook/archive
+    """
+    from daybook.cli.books import exit_code, statuses
+    from pipelines.settings import Settings
+    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+    from pipelines.warehouse.published import check_published
+    from pipelines.warehouse.session import evening
+
+    settings = Settings.from_env()
+    folder = archive or settings.archive
+    if archive is not None and not archive.is_dir():
+        raise ConfigurationError(f"--archive {archive} is not a folder.")
+    with (
+        console.progress("replaying") as tell,
+        evening(settings, wait=wait, tell=console.notice, rebuilding=True) as con,
+    ):
+        done = _replay(con, settings, folder, start, tell)
+        if done.landed:
+            tell("publishing")
+            publish(con, settings.published, PUBLISHED_SCHEMAS)
+            check_published(con, settings)
+        known = statuses(con)
+    _report(done, as_json=json)
+    days = {snapshot.trading_date for snapshot in done.landed}
+    return INCOMPLETE if done.damaged else exit_code(state for day, state in known.items() if day in days)
+
+
+def _replay(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, start: FromDay, tell: Tell) -> Replayed:
+    from pipelines.books.build import build
+    from pipelines.ingest.replay import replay as replay_runs
+
+    def after(_: object) -> None:
+        build(con, settings)
+
+    done = replay_runs(con, settings, archive=folder, from_date=start, after=after, tell=tell)
+    if not done.landed and not done.damaged:
+        since = f" from {start} on" if start else ""
+        raise NotPublished(f"{folder} has no run{since} that could be landed.")
+    days = sorted(snapshot.trading_date for snapshot in done.landed if snapshot.run_id in done.replaced)
+    if days:
+        tell("building")
+        build(con, settings, from_date=days[0], to_date=days[-1])
+    return done
+
+
+def _report(done: Replayed, *, as_json: bool) -> None:
+    for alert in done.alerts:
+        console.notice(f"ALERT: {alert}")
+    if as_json:
+        console.show_json(asdict(done) | {"replaced": sorted(done.replaced)})
+        return
+    for snapshot in done.landed:
+        state = "COMPLETE" if snapshot.is_complete else "INCOMPLETE"
+        how = "replaced" if snapshot.run_id in done.replaced else "landed"
+        console.say(
+            f"{snapshot.trading_date} {snapshot.grade}: {state}, "
+            f"{snapshot.accounts_complete}/{snapshot.accounts_expected} accounts complete, "
+            f"{how} (run {snapshot.run_id})"
+        )
+    for run_id in done.unfinished:
+        console.say(f"Run {run_id} was not landed: its reading never came to an end.")
+    for sentence in done.damaged:
+        console.say(console.printable(sentence), "red")

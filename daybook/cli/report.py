@@ -1,0 +1,105 @@
+"""`daybook report`: the end-of-day report of a day, as files."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daybook.cli import console
+from daybook.cli.options import AsJson, day
+from pipelines.errors import INCOMPLETE, ConfigurationError
+
+if TYPE_CHECKING:
+    from pipelines.report.write import Written
+
+
+def instant(text: str) -> datetime:
+    """An instant written as 2005-03-11T21:20:00Z; one without a time zone is a usage error."""
+    try:
+        said = datetime.fromisoformat(text)
+        if said.tzinfo is None:
+            raise ValueError(text)
+        return said.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is not an instant: write it with its time zone, like 2005-03-11T21:20:00Z."
+        ) from None
+
+
+def report(
+    *,
+    of: Annotated[
+        date | None, typer.Option("--date", parser=day, metavar="DATE", help="The trading day; the last one by itself.")
+    ] = None,
+    as_known_at: Annotated[
+        datetime | None,
+        typer.Option(parser=instant, metavar="INSTANT", help="Say what was known then, and nothing learnt later."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", "-f", metavar="FORMATS", help="Some of html,pdf,xlsx,csv.")
+    ] = "html,pdf,xlsx,csv",
+    account: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this account; may be given again.")
+    ] = None,
+    json: AsJson = False,
+) -> int:
+    """Write the end-of-day report of a day.
+
+    From the published books alone, into DAYBOOK_HOME/reports: a page for mail and an interactive one, a PDF, a workbook
+    and CSV files. Any past day can be reported again, and any day as it was known at an instant: the same question
+    gives the same bytes. The exit code is 3 where the day is not COMPLETE.
+
+    \b
+    Examples:
+      daybook report
+      daybook report --date 2005-03-10 --format html,pdf
+      daybook report --date 2005-03-10 --as-known-at 2005-03-10T22:00:00Z --account 20517
+    """
+    formats = _formats(form)
+    from pipelines.report.write import write_report
+    from pipelines.settings import Settings
+
+    with console.progress("reading the published books") as tell:
+        written = write_report(
+            Settings.from_env(), of, known_at=as_known_at, accounts=account or (), formats=formats, tell=tell
+        )
+    _say(written, json=json)
+    return 0 if written.report.status == "COMPLETE" else INCOMPLETE
+
+
+def _formats(text: str) -> list[str]:
+    from pipelines.report.write import FORMATS
+
+    asked = [each.strip().lower() for each in text.split(",")]
+    strange = [each for each in asked if each not in FORMATS]
+    if strange:
+        raise ConfigurationError(f"--format {', '.join(strange)!r} is not known: give some of {','.join(FORMATS)}.")
+    return asked
+
+
+def _say(written: Written, *, json: bool) -> None:
+    report = written.report
+    if json:
+        console.show_json(
+            {
+                "trading_date": report.day,
+                "known_at": report.known_at,
+                "status": report.status,
+                "finality": report.finality,
+                "accounts_expected": report.expected,
+                "accounts_complete": report.complete,
+                "total_pnl": report.totals.get("day"),
+                "files": written.files,
+            }
+        )
+        return
+    counted = f"{report.complete} of {report.expected} accounts complete"
+    console.say(f"{report.day} is {report.status} {report.finality or ''}: {counted}", "bold")
+    total = report.totals.get("day")
+    console.say(f"P&L of the day: {console.money(total)}")
+    shown = [path for path in written.files if path.suffix != ".csv"]
+    shown += sorted({path.parent for path in written.files if path.suffix == ".csv"})
+    for path in shown:
+        console.say(console.printable(path))

@@ -1,0 +1,107 @@
+"""`daybook compact` and `daybook prune`: giving space back, when somebody asks for it and never otherwise."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daybook.cli import console
+from daybook.cli.options import AsJson, Wait, day
+from daybook.cli.status import size
+from pipelines.errors import USAGE, ConfigurationError, NotPublished
+
+if TYPE_CHECKING:
+    from pipelines.archive.retention import Pruned
+    from pipelines.settings import Settings
+
+
+Before = Annotated[
+    date, typer.Option("--archive-before", parser=day, metavar="DATE", help="Runs of trading days before this one.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")]
+
+
+def compact(*, dry_run: DryRun = False, wait: Wait = 60.0, json: AsJson = False) -> int:
+    """Write the warehouse anew without the space that nothing uses.
+
+    The new file is read and compared with the old one before it takes its place. Needs as much free space as the
+    warehouse has now.
+
+    \b
+    Examples:
+      daybook compact --dry-run
+      daybook compact
+    """
+    from pipelines.archive.retention import compact as rewrite
+    from pipelines.settings import Settings
+
+    with console.progress("compacting") as tell:
+        done = rewrite(Settings.from_env(), dry_run=dry_run, wait=wait, tell=tell)
+    if json:
+        console.show_json(asdict(done))
+    elif done.done:
+        console.say(f"The warehouse had {size(done.before)} and has {size(done.after)}; it is the same.")
+    else:
+        console.say(f"The warehouse has {size(done.before)}, of which {size(done.before - done.after)} is unused.")
+    return 0
+
+
+def prune(
+    *, archive_before: Before, dry_run: DryRun = False, yes: Yes = False, wait: Wait = 60.0, json: AsJson = False
+) -> int:
+    """Delete the archive of old days.
+
+    The books stay. What is deleted can't be replayed any more: with later models, or after a loss, those days come
+    from a backup alone. Runs that are not in the books are kept. Asks, unless --yes is given.
+
+    \b
+    Examples:
+      daybook prune --archive-before 2024-01-01 --dry-run
+      daybook prune --archive-before 2024-01-01 --yes
+    """
+    from pipelines.settings import Settings
+    from pipelines.warehouse.restoring import finish_if_killed
+
+    settings = Settings.from_env()
+    finish_if_killed(settings.home)
+    if not settings.warehouse.exists():
+        raise NotPublished(f"There is no warehouse at {settings.warehouse}, so no run is known to be in the books.")
+    found = _prune(settings, archive_before, wait, dry_run=True)
+    if not dry_run and found.runs:
+        if not yes and not _agreed(found):
+            console.say("Nothing was deleted.")
+            return USAGE
+        found = _prune(settings, archive_before, wait, dry_run=False)
+    _report(found, dry_run=dry_run, as_json=json)
+    return 0
+
+
+def _prune(settings: Settings, before: date, wait: float, *, dry_run: bool) -> Pruned:
+    from pipelines.archive.retention import prune as delete
+    from pipelines.warehouse.session import evening
+
+    with evening(settings, wait=wait, tell=console.notice) as con:
+        return delete(settings, con, before, dry_run=dry_run)
+
+
+def _agreed(found: Pruned) -> bool:
+    """What the person says. Raises ConfigurationError where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise ConfigurationError("Nobody is there to ask, so nothing was deleted: give --yes to delete without asking.")
+    question = f"Delete the archive of {len(found.runs)} runs ({size(found.bytes)}) for ever?"
+    return typer.confirm(question, default=False)
+
+
+def _report(found: Pruned, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        console.show_json({**asdict(found), "dry_run": dry_run})
+        return
+    for sentence in found.kept:
+        console.say(console.printable(sentence))
+    what = "Would delete" if dry_run else "Deleted"
+    console.say(f"{what} the archive of {len(found.runs)} runs, {size(found.bytes)}.")

@@ -1,0 +1,76 @@
+"""`daybook sql`: one question to the published copy, read-only and bounded in time."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from math import isnan
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daybook.cli import console
+from daybook.cli.whole_file import whole_file
+from pipelines.errors import ConfigurationError
+
+#: What a table on a terminal shows unless told otherwise; files are never cut without being asked.
+ROWS_SHOWN = 200
+MOST_BYTES = 2**20  # of a query on standard input, which may have no end
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT, or - to read it from standard input.")],
+    *,
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="Most rows; 0 is all. A table shows 200 by itself.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long it may take.")] = 60.0,
+) -> int:
+    """Ask the published books a question in SQL.
+
+    DuckDB's SQL, read-only: no file, no network and no setting can be reached. Decimals come out exactly, as text in
+    JSON. Only a table on the screen is cut without being asked to.
+
+    \b
+    Examples:
+      daybook sql "from pnl.firm_daily order by trading_date desc limit 5"
+      daybook sql "from pnl.position_daily" --format parquet --output positions.parquet
+      daybook sql - --format csv < query.sql
+    """
+    from daybook.cli.query_process import Query, run_query
+    from pipelines.settings import Settings
+
+    text = _from_stdin() if query == "-" else query
+    most = (ROWS_SHOWN if form is Format.TABLE else 0) if limit is None else limit
+    if form is Format.PARQUET and output is None and sys.stdout.isatty():
+        raise ConfigurationError(
+            "Parquet is not for reading on a terminal: give --output FILE, or send it to a program."
+        )
+    if isnan(timeout):
+        raise ConfigurationError("--timeout needs a number of seconds.")
+    settings = Settings.from_env()
+    with whole_file(output, settings.home) as target:
+        cut = run_query(Query(text, str(settings.published), form.value, most, timeout, output is not None), target)
+    if cut:
+        console.notice(f"These are the first {most:,} rows of more: --limit 0 shows all.")
+    return 0
+
+
+def _from_stdin() -> str:
+    content = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ConfigurationError(f"Standard input has more than {MOST_BYTES // 2**20} MiB: that is not a query.")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("The query on standard input is not UTF-8 text.") from error

@@ -1,0 +1,181 @@
+"""What the explorer asks of the published books. Every answer is a list of rows, exact; nothing is written anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pipelines.calendar import NEW_YORK
+from pipelines.errors import ConfigurationError
+from pipelines.report.charts import pnl
+from pipelines.report.content import Day
+from pipelines.report.markdown_chart import day_of_pnl
+from pipelines.warehouse.connect import open_published
+
+Row = dict[str, Any]
+NOW = datetime(9999, 12, 30, tzinfo=UTC)  # an instant at which the versions of today are known
+
+_DAILY = """
+    select trading_date, account_id, total_pnl, realized_pnl, unrealized_change, broker_net, fees_and_other, flow,
+        eod_equity, daily_return, days_covered, finality, quality, version, known_from
+    from pnl.account_daily_version
+    where known_from <= $at and $at < known_to
+        and list_contains($accounts, account_id) and trading_date between $first and $last
+    order by trading_date desc, account_id
+"""
+_POSITIONS = """
+    select symbol, status, quantity, market_value, total_pnl, realized_pnl, unrealized_change, position_pnl, day_pnl,
+        eod_price, price_grade, total_source, quality, array_to_string(flags, ' ') as flags, version, known_from
+    from pnl.position_daily_version
+    where known_from <= $at and $at < known_to and account_id = $account and trading_date = $day
+    order by abs(total_pnl) desc nulls last, symbol
+"""
+_SNAPSHOTS = """
+    select run_id, grade, finality, captured_at, finished_at, complete, position_count, official_price_share, error
+    from core.snapshot_grade where account_id = $account and trading_date = $day order by captured_at, run_id
+"""
+_VERSIONS = """
+    select version, known_from, nullif(known_to, timestamptz '9999-12-31 00:00:00+00') as known_to, total_pnl,
+        realized_pnl, unrealized_change, quality, reason
+    from pnl.account_daily_version where account_id = $account and trading_date = $day order by version
+"""
+_COMPARED = """
+    with earlier as (
+        select * from pnl.account_daily_version where known_from <= $earlier and $earlier < known_to
+    ),
+
+    later as (
+        select * from pnl.account_daily_version where known_from <= $later and $later < known_to
+    )
+
+    select
+        coalesce(later.trading_date, earlier.trading_date) as trading_date,
+        coalesce(later.account_id, earlier.account_id) as account_id,
+        earlier.total_pnl as total_then,
+        later.total_pnl as total_later,
+        later.total_pnl - earlier.total_pnl as change,
+        case when earlier.account_id is null then 'NEW' else later.reason end as reason,
+        later.known_from
+    from earlier
+    full join later on earlier.account_id = later.account_id and earlier.trading_date = later.trading_date
+    where
+        list_contains($accounts, coalesce(later.account_id, earlier.account_id))
+        and coalesce(later.trading_date, earlier.trading_date) between $first and $last
+        and later.version is distinct from earlier.version
+    order by trading_date desc, account_id
+"""
+_DAYS = """
+    select day.trading_date, day.status, day.finality, day.accounts_complete, day.accounts_expected
+    from quality.day where trading_date between $first and $last order by trading_date desc
+"""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is looked at: accounts, trading days, both ends included, and the instant as of which they are known."""
+
+    accounts: Sequence[str]
+    first: date
+    last: date
+    at: datetime = NOW
+
+
+class Books:
+    """The published copy at a path. It is opened anew for every question, so that a new evening is seen at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def extent(self) -> tuple[list[str], date, date]:
+        """The accounts, and the first and last day. Raises NotPublished where there is no day yet."""
+        (row,) = self._ask(
+            "select list(distinct account_id) as ids, min(trading_date), max(trading_date) from core.account_eod"
+        )
+        ids, first, last = row.values()
+        if not ids:
+            raise ConfigurationError("The books have no day yet: run `daybook eod` (or `daybook demo`) first.")
+        return sorted(ids), first, last
+
+    def daily(self, scope: Scope) -> list[Row]:
+        """P&L by account and day, the newest first."""
+        return self._ask(_DAILY, accounts=list(scope.accounts), first=scope.first, last=scope.last, at=scope.at)
+
+    def positions(self, account: str, day: date, at: datetime = NOW) -> list[Row]:
+        """What made the P&L of a day, the largest first."""
+        return self._ask(_POSITIONS, account=account, day=day, at=at)
+
+    def snapshots(self, account: str, day: date) -> list[Row]:
+        """Every reading of an account on a day, what it was worth, and why it failed where it did."""
+        return self._ask(_SNAPSHOTS, account=account, day=day)
+
+    def versions(self, account: str, day: date) -> list[Row]:
+        """Every version of a day."""
+        return self._ask(_VERSIONS, account=account, day=day)
+
+    def compared(self, scope: Scope, earlier: datetime, later: datetime = NOW) -> list[Row]:
+        """Days that read differently at two instants."""
+        values = {"accounts": list(scope.accounts), "first": scope.first, "last": scope.last}
+        return self._ask(_COMPARED, **values, earlier=earlier, later=later)
+
+    def days(self, scope: Scope) -> list[Row]:
+        """How whole each day is."""
+        return self._ask(_DAYS, first=scope.first, last=scope.last)
+
+    def chart(self, scope: Scope) -> str:
+        """The P&L of the scope as SVG; empty where there is none. A day that an account is missing from is marked."""
+        made: dict[date, list[Any]] = {}
+        for row in self.daily(scope):
+            made.setdefault(row["trading_date"], []).append(row["total_pnl"])
+        days = [_day(row["trading_date"], made, len(scope.accounts)) for row in reversed(self.days(scope))]
+        return str(pnl(days)) if days else ""
+
+    def _ask(self, query: str, **values: Any) -> list[Row]:
+        with open_published(self._path) as con:
+            answer = con.execute(query, values) if values else con.execute(query)
+            names = [column[0] for column in answer.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def _day(day: date, made: dict[date, list[Any]], accounts: int) -> Day:
+    known = [each for each in made.get(day, []) if each is not None]
+    return day_of_pnl(day, sum(known, Decimal(0)) if known else None, accounts - len(known))
+
+
+def instant(text: str) -> datetime | None:
+    """An instant as a person writes it: 2005-03-04 22:00, New York where no zone is said; None where nothing is.
+
+    Raises ConfigurationError for anything else.
+    """
+    if not text.strip():
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ConfigurationError(f"{text.strip()!r} is not an instant: write it like 2005-03-04 22:00.") from None
+    return at if at.tzinfo else at.replace(tzinfo=NEW_YORK)
+
+
+def shown(rows: Sequence[Row]) -> list[Row]:
+    """Rows as a page shows them: money to the cent, thousands apart; instants to the minute; null as nothing."""
+    return [{name: _shown(name, value) for name, value in row.items()} for row in rows]
+
+
+def numbers(rows: Sequence[Row]) -> list[str]:
+    """The columns that hold figures."""
+    return sorted({name for row in rows for name, value in row.items() if isinstance(value, Decimal | int)})
+
+
+def _shown(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        if name in ("daily_return", "official_price_share"):
+            return f"{100 * value:.2f} %"
+        return f"{value.normalize():,f}" if name == "quantity" else f"{value:,.2f}"
+    return "" if value is None else value

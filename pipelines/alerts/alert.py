@@ -1,0 +1,102 @@
+"""Alerts: what somebody has to hear of who isn't looking. Each is one sentence, the day it is about, and what to do.
+
+They are written down here every time, and sent out (pipelines/alerts/delivery.py) once per incident: what goes wrong at four
+in the afternoon and again at eight is one thing to hear of. Nothing here ever stops the run that had something to say.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+
+from models.printable import printable
+from pipelines.alerts.delivery import Message, get, routes
+from pipelines.alerts.incidents import Incidents
+from pipelines.archive.files import refuse_special
+from pipelines.settings import Settings
+
+logger = logging.getLogger("daybook.alerts")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """`sentence` says what happened, `todo` what to do about it; `run` is the id of the run that it is about, `link` is
+    where to look at it. Alerts of one `kind` about one day are one incident."""
+
+    sentence: str
+    todo: str
+    trading_date: date | None = None
+    run: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    kind: str = "OTHER"
+    link: str | None = None
+
+    def __str__(self) -> str:
+        day = f"{self.trading_date}: " if self.trading_date else ""
+        return f"{day}{self.sentence} {self.todo}"
+
+    @property
+    def incident(self) -> str:
+        """What it is one of: the day and the kind."""
+        return f"{self.trading_date or self.at.date()} {self.kind}"
+
+
+Channel = Callable[[Settings, Alert], None]
+
+
+def to_log(_: Settings, alert: Alert) -> None:
+    """An error in the process's own log."""
+    logger.error("%s", printable(alert))
+
+
+def to_file(settings: Settings, alert: Alert) -> None:
+    """A line of JSON in DAYBOOK_HOME/alerts.log."""
+    _write(settings, asdict(alert))
+
+
+def to_people(settings: Settings, alert: Alert) -> None:
+    """E-mail and webhook, as far as they are set up, unless the incident is known there. What can't be delivered is a
+    line in alerts.log, and tried again with the next alert."""
+    message = Message(alert.incident, alert.sentence, alert.todo, str(alert.trading_date or ""), alert.link)
+    for failure in Incidents(settings.home).tell(message, routes(settings)):
+        logger.error("an alert could not be delivered: %s", failure)
+        _write(settings, {"undelivered": failure, "at": datetime.now(UTC)})
+
+
+CHANNELS: tuple[Channel, ...] = (to_log, to_file, to_people)
+
+
+def send(settings: Settings, alert: Alert) -> None:
+    """Say it on every channel. Never raises: an alert that can't be delivered is an error in the log."""
+    for channel in CHANNELS:
+        try:
+            channel(settings, alert)
+        except Exception:
+            logger.exception("the alert could not be delivered by %s", channel.__name__)
+
+
+def run_link(settings: Settings, run_id: str) -> str | None:
+    """Where a run of Dagster is shown, by its id; None where DAYBOOK_DAGSTER_URL doesn't say."""
+    return f"{settings.dagster_url}/runs/{run_id}" if settings.dagster_url else None
+
+
+def ping(settings: Settings) -> None:
+    """Tell the watchman outside (DAYBOOK_PING_URL) that an evening is COMPLETE: he alerts when he doesn't hear of it.
+
+    It is all that can be done about a machine that is off. Never raises: a ping that is lost is an alert elsewhere.
+    """
+    if settings.ping_url is None:
+        return
+    try:
+        get(settings.ping_url.get_secret_value())
+    except OSError as error:
+        logger.error("the ping of a complete evening was not heard (%s)", type(error).__name__)
+
+
+def _write(settings: Settings, line: dict[str, object]) -> None:
+    refuse_special(settings.home / "alerts.log")  # a pipe would hold the run until somebody reads
+    with (settings.home / "alerts.log").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line, default=str) + "\n")

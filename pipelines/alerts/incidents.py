@@ -1,0 +1,84 @@
+"""What people have been told: one file in the home. So an incident is heard of once, and what didn't get out is kept.
+
+Runs, sensors and commands are processes of their own; whoever has something to say holds the file's lock meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from pipelines.alerts.delivery import Message, Route
+from pipelines.archive.files import read_file
+
+KEPT = timedelta(days=90)
+WAIT = 60.0  # seconds for another process that is telling
+_Known = dict[str, dict[str, Any]]
+
+
+class Incidents:
+    """The incidents of one home, by day and kind. Of each: the message, when it began, and what it waits for."""
+
+    def __init__(self, home: Path) -> None:
+        self._file = home / "incidents.json"
+
+    def tell(self, message: Message, routes: Mapping[str, Route]) -> list[str]:
+        """Tell people on every route, unless they know of the incident; then what waited for them from before.
+
+        Returns a sentence for every route that failed, with what waits for it. Raises OSError where the home can't be
+        written and filelock.Timeout where another process keeps telling.
+        """
+        with FileLock(self._file.with_suffix(".lock"), timeout=WAIT):
+            known = self._load()
+            if message.incident not in known:
+                now = datetime.now(UTC).isoformat()
+                known[message.incident] = {"message": asdict(message), "at": now, "waiting": list(routes)}
+                self._save(known)  # before telling: told twice is better than never, but not every time
+            failures = [each for name, route in routes.items() for each in _tell_all(known, name, route)]
+            self._save(known)
+        return failures
+
+    def _load(self) -> _Known:
+        try:
+            known: _Known = json.loads(read_file(self._file))
+        except FileNotFoundError:
+            return {}
+        except ValueError:  # not whole: somebody edited it; rather tell again than keep silent
+            return {}
+        oldest = (datetime.now(UTC) - KEPT).isoformat()
+        return {key: incident for key, incident in known.items() if incident["at"] >= oldest}
+
+    def _save(self, known: _Known) -> None:
+        draft = self._file.with_name(f"{self._file.name}.{os.getpid()}.part")
+        draft.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        draft.chmod(0o600)
+        draft.replace(self._file)
+
+
+def _tell_all(known: _Known, name: str, route: Route) -> list[str]:
+    """Tell on one route all that waits for it, oldest first; one failure ends it, for the rest would fail alike."""
+    waiting = [incident for incident in known.values() if name in incident["waiting"]]
+    for number, incident in enumerate(waiting):
+        try:
+            route(Message(**incident["message"]))
+        except Exception as error:
+            left = len(waiting) - number
+            others = f" and {left - 1} more" if left > 1 else ""
+            return [f"{incident['message']['incident']}{others} by {name}: {_reason(error)}"]
+        incident["waiting"].remove(name)
+    return []
+
+
+def _reason(error: Exception) -> str:
+    """What kind of failure it was. Its text may quote an address that is a secret, so only known parts are told."""
+    code = getattr(error, "code", None) or getattr(error, "smtp_code", None)
+    reason = getattr(error, "reason", None)
+    detail = code or (type(reason).__name__ if isinstance(reason, Exception) else None)
+    return f"{type(error).__name__} ({detail})" if detail else type(error).__name__

@@ -1,0 +1,240 @@
+"""A build: raw to core, pnl and quality, in one transaction. No network, no orchestrator; running it again
+changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from assets.catalog import SELECTS, TABLES, VALUE_OF, Table
+from pipelines.books.changes import changed_days, landed_days, pieces, spans
+from pipelines.books.dictionary import comment
+from pipelines.books.inputs import load_earlier, load_inputs, no_earlier
+from pipelines.calendar import TradingCalendar
+from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import remember, remembered
+from pipelines.warehouse.tables import (
+    OPEN_END,
+    add_versions,
+    make_empty,
+    make_kept,
+    make_version_table,
+    make_view,
+    make_working,
+    replace_days,
+    replace_whole,
+)
+
+#: Why a new version of a row exists, from what differs between it and the version before.
+_REASONS = {
+    "pnl.position_daily": """
+        case
+            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
+                then case when fresh.flags is distinct from current_version.flags then 'CLASSIFICATION' else 'CODE' end
+            when fresh.quantity is distinct from current_version.quantity
+                or fresh.cost_basis is distinct from current_version.cost_basis then 'LATE_SNAPSHOT'
+            when fresh.bought_quantity is distinct from current_version.bought_quantity
+                or fresh.sold_quantity is distinct from current_version.sold_quantity then 'EXECUTION_LATE'
+            when fresh.market_value is distinct from current_version.market_value
+                or fresh.unrealized_change is distinct from current_version.unrealized_change then 'PRICE_CORRECTION'
+            when fresh.realized_pnl is distinct from current_version.realized_pnl then 'EXECUTION_LATE'
+            else 'LATE_SNAPSHOT'
+        end
+    """,
+    "pnl.account_daily": """
+        case
+            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
+                then case
+                    when fresh.transferred_value is distinct from current_version.transferred_value
+                        or fresh.positions_unknown is distinct from current_version.positions_unknown
+                        then 'CLASSIFICATION'
+                    -- as the positions of which the account's row is the sum
+                    else coalesce((
+                        select min(moved.reason) from pnl.position_daily_version as moved
+                        where moved.account_id = fresh.account_id and moved.trading_date = fresh.trading_date
+                            and moved.trading_date between $from_date and $to_date
+                            and moved.known_from > current_version.known_from
+                    ), 'CODE')
+                end
+            when fresh.total_pnl is not distinct from current_version.total_pnl
+                and fresh.positions_unknown is not distinct from current_version.positions_unknown
+                then 'BROKER_HISTORY_CHANGED'
+            when fresh.bought_notional is distinct from current_version.bought_notional
+                or fresh.sold_notional is distinct from current_version.sold_notional then 'EXECUTION_LATE'
+            when fresh.unrealized_change is distinct from current_version.unrealized_change
+                and fresh.realized_pnl is not distinct from current_version.realized_pnl then 'PRICE_CORRECTION'
+            else 'LATE_SNAPSHOT'
+        end
+    """,
+}
+KEYS = {
+    "pnl.position_daily": ("account_id", "instrument_id", "trading_date"),
+    "pnl.account_daily": ("account_id", "trading_date"),
+}
+#: How many positions a build takes at once: days are built together as far as that goes, so that a rebuild of years
+#: needs no more memory than one of a week.
+ROWS_AT_ONCE = 250_000
+RUNS = next(table for table in TABLES if table.name == "core.run")
+
+
+@dataclass
+class Built:
+    """What a build did: the ranges of trading dates it looked at, and how many versions it added to each table."""
+
+    spans: list[tuple[date, date]] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the books say anything that they did not say before."""
+        return any(self.versions.values())
+
+
+def build(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    from_date: date | None = None,
+    to_date: date | None = None,
+    built_at: datetime | None = None,
+) -> Built:
+    """Build the days whose inputs changed, and those from `from_date` to `to_date` where given.
+
+    All or nothing: raises BuildFailed, with the warehouse as it was, when a select fails; ConfigurationError for an
+    adjustments.csv that can't be read or dates in the wrong order.
+    """
+    with _folder(settings.working):
+        return _build(con, settings, from_date, to_date, built_at)
+
+
+@contextmanager
+def _folder(working: Path) -> Iterator[None]:
+    """A folder for the block, new and gone with it; what a killed build left there is gone, too.
+
+    Raises ConfigurationError where something else is in its place: what a link leads to is not ours to remove.
+    """
+    shutil.rmtree(working, ignore_errors=True)  # leaves a link alone
+    try:
+        working.mkdir(mode=0o700)
+    except OSError as error:
+        what = "is a link" if working.is_symlink() else f"can't be made ({error.strerror})"
+        raise ConfigurationError(
+            f"{working} {what}: a build makes a folder of its own there and removes it. Take away what is there."
+        ) from error
+    try:
+        yield
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def _build(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    from_date: date | None,
+    to_date: date | None,
+    built_at: datetime | None,
+) -> Built:
+    calendar = load_inputs(con, settings)
+    values = {"realized": settings.realized, "built_at": built_at or datetime.now(UTC)}
+    con.execute("begin")
+    try:
+        asked = _asked(calendar, from_date, to_date)
+        if make_tables(con, settings.working, values):
+            asked += landed_days(con)
+        for table in TABLES:
+            if table.kind == "whole":
+                replace_whole(con, table.name, table.select, values)
+        built = Built(spans(con, sorted({*changed_days(con), *asked}), calendar))
+        for start, end in built.spans:  # all of them first: a run tells of earlier days too
+            replace_days(con, RUNS.name, RUNS.select, {"from_date": start, "to_date": end})
+        for start, end in built.spans:
+            for first, last in pieces(con, start, end, calendar, ROWS_AT_ONCE):
+                _build_days(con, settings.working, values | {"from_date": first, "to_date": last}, built)
+        con.execute("commit")
+    except duckdb.Error as error:
+        with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
+            con.execute("rollback")
+        raise BuildFailed(f"The build failed and changed nothing: {first_line(error)}") from error
+    except DaybookError:
+        con.execute("rollback")
+        raise
+    return built
+
+
+def _asked(calendar: TradingCalendar, start: date | None, end: date | None) -> list[date]:
+    if start is None and end is None:
+        return []
+    first, last = start or end, end or start
+    assert first is not None  # noqa: S101  (one of the two was given)
+    assert last is not None  # noqa: S101
+    if first > last:
+        raise ConfigurationError(f"--from {first} is after --to {last}: give the earlier day first.")
+    return [session.date for session in calendar.sessions(first, last)]
+
+
+def make_tables(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[str, Any]) -> bool:
+    """Every table and view, empty where it is new; whether a derived table had to be made anew, with other columns.
+
+    Selects read each other, and some their own past, so all exist before any is filled. Where the same selects made
+    them last time there is nothing to do.
+    """
+    no_earlier(con)
+    con.execute(VALUE_OF)
+    if remembered(con, "selects") == SELECTS:
+        return False
+    nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
+    for view in [table for table in TABLES if table.kind == "view"]:
+        con.execute(f"drop view if exists {view.name}")
+    renewed = [_make(con, working, table, nothing) for table in TABLES]
+    comment(con)
+    remember(con, "selects", SELECTS)
+    return any(renewed)
+
+
+def _make(con: duckdb.DuckDBPyConnection, working: Path, table: Table, nothing: Mapping[str, Any]) -> bool:
+    con.execute(f"create schema if not exists {table.schema}")
+    if table.kind in ("working", "versions"):
+        make_working(con, table.working, working, f"select * from ({table.select}) limit 0", nothing)
+    if table.kind == "view":
+        make_view(con, table.name, table.select)
+    elif table.kind == "versions":
+        make_version_table(con, table.versions, table.working)
+        _make_current(con, table)
+    elif table.kind == "kept":
+        make_kept(con, table.name, table.select)
+    elif table.kind != "working":
+        return make_empty(con, table.name, table.select, nothing)
+    return False
+
+
+def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """The view of current versions, and the macro that answers as known at an instant."""
+    make_view(
+        con,
+        table.name,
+        f"select * exclude (known_to) from {table.versions} where known_to = timestamptz '{OPEN_END}'",
+    )
+    con.execute(
+        f"create or replace macro {table.name}_as_known(ts) as table "
+        f"select * from {table.versions} where known_from <= ts and ts < known_to"
+    )
+
+
+def _build_days(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[str, Any], built: Built) -> None:
+    load_earlier(con, values["from_date"])
+    for table in TABLES:
+        if table.kind == "days" and table is not RUNS:
+            replace_days(con, table.name, table.select, values)
+        elif table.kind in ("working", "versions"):
+            make_working(con, table.working, working, table.select, values)
+        if table.kind == "versions":
+            added = add_versions(con, table.versions, table.working, KEYS[table.name], _REASONS[table.name], values)
+            built.versions[table.name] = built.versions.get(table.name, 0) + added

@@ -1,0 +1,180 @@
+"""How the books stand, for `daybook status`: from the published copy and the files beside it, changing nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.archive.retention import growth
+from pipelines.calendar import TradingCalendar
+from pipelines.errors import ConfigurationError, DaybookError, first_line
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines.settings import Settings
+from pipelines.warehouse.pending_packages import entries, packages_waiting
+
+_LAST_RUN = """
+    select run_id, trading_date, grade, status, finished_at, accounts_complete, accounts_expected,
+        is_loopback, broker_host
+    from raw.extract_run order by run_id desc limit 1
+"""
+_LAST_DAY = "select trading_date, status, finality, accounts_complete, accounts_expected, accounts_known"
+_ACCOUNTS = """
+    select
+        expected.account_id,
+        case when expected.is_complete then 'COMPLETE' when expected.is_known then 'NO INSTRUCTIONS'
+            else expected.reason end as state,
+        account_eod.position_count,
+        account_eod.executions_loaded
+    from core.expected_day as expected
+    left join core.account_eod
+        on expected.account_id = account_eod.account_id and expected.trading_date = account_eod.trading_date
+    where expected.trading_date = $day order by expected.account_id
+"""
+_GAPS = """
+    select account_id, reason, min(trading_date) as first, max(trading_date) as last, count(*) as days
+    from quality.gap group by account_id, reason order by last desc, account_id limit 10
+"""
+_FINDINGS = """
+    select severity, count(*) filter (where trading_date = $day) as last_day, count(*) as in_all
+    from quality.finding group by severity order by severity
+"""
+_RECONCILED = """
+    select status, count(*) filter (where trading_date = $day) as last_day, count(*) as in_all
+    from quality.reconciliation group by status order by status
+"""
+_DAYS = "select status, count(*) as days from quality.day group by status order by status"
+
+
+@dataclass
+class Health:
+    """How the books stand. `problems` are sentences about what keeps the rest from being known."""
+
+    home: str
+    broker: str
+    last_run: dict[str, Any] | None = None
+    unpublished_run: str | None = None
+    last_day: dict[str, Any] | None = None
+    days: dict[str, int] = field(default_factory=dict)
+    accounts: list[dict[str, Any]] = field(default_factory=list)
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    reconciled: list[dict[str, Any]] = field(default_factory=list)
+    sessions_behind: int | None = None
+    last_session: date | None = None
+    calendar_days_left: int = 0
+    pending_packages: int = 0
+    quarantined_packages: int = 0
+    running: dict[str, Any] | None = None
+    files: dict[str, int] = field(default_factory=dict)
+    disk_free: int = 0
+    growth: dict[str, int | None] | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def read_health(settings: Settings, now: datetime) -> Health:
+    """How the books of `settings.home` stand at `now`. Raises nothing that a person's input can cause."""
+    from pipelines.warehouse.connect import open_published
+    from pipelines.warehouse.missing import refuse_fresh_start
+
+    health = Health(str(settings.home), settings.broker_host)
+    _look_at_files(health, settings)
+    calendar = TradingCalendar.load()
+    try:
+        with open_published(settings.published) as con:
+            calendar = _read_books(health, con, settings.archive)
+    except DaybookError as error:
+        health.problems.append(str(error))
+    try:
+        refuse_fresh_start(settings)
+    except DaybookError as error:
+        health.problems.append(str(error))
+    health.calendar_days_left = calendar.days_left(now.date())
+    _set_freshness(health, calendar, now)
+    return health
+
+
+def _read_books(health: Health, con: duckdb.DuckDBPyConnection, archive: Path) -> TradingCalendar:
+    import duckdb
+
+    from pipelines.ingest.warehouse_state import broker_overrides
+
+    try:
+        health.last_run = next(iter(_rows(con, _LAST_RUN)), None)
+        health.broker = health.last_run["broker_host"] if health.last_run else health.broker
+        health.last_day = next(
+            iter(_rows(con, f"{_LAST_DAY} from quality.day order by trading_date desc limit 1")), None
+        )
+        if health.last_day:
+            day = {"day": health.last_day["trading_date"]}
+            health.accounts = _rows(con, _ACCOUNTS, day)
+            health.findings = _rows(con, _FINDINGS, day)
+            health.reconciled = _rows(con, _RECONCILED, day)
+        health.gaps = _rows(con, _GAPS)
+        health.days = {row["status"]: row["days"] for row in _rows(con, _DAYS)}
+        overrides = broker_overrides(con)
+    except duckdb.Error as error:
+        raise DaybookError(f"The published books can't be read ({first_line(error)}).") from error
+    health.unpublished_run = _later_run(archive, health.last_run)
+    return TradingCalendar.load(overrides)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    answer = con.execute(query, values) if values else con.execute(query)
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def _later_run(archive: Path, published: dict[str, Any] | None) -> str | None:
+    """The last run that was begun, where the published books don't have it. Run ids sort by time."""
+    months = sorted(path for path in archive.glob("*") if path.is_dir())
+    runs = sorted(path.name for path in months[-1].glob("*")) if months else []
+    return runs[-1] if runs and (published is None or runs[-1] > published["run_id"]) else None
+
+
+def _look_at_files(health: Health, settings: Settings) -> None:
+    health.pending_packages = packages_waiting(settings.dlt)
+    health.quarantined_packages = entries(settings.home / "quarantine")
+    for path in (settings.warehouse, settings.published):
+        if path.exists():
+            health.files[path.name] = path.stat().st_size
+    there = next(path for path in (settings.home, *settings.home.parents) if path.is_dir())
+    health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
+    health.disk_free = shutil.disk_usage(there).free
+    health.running = _running(settings.run_lock)
+
+
+def _running(lock: Path) -> dict[str, Any] | None:
+    """Who holds the run lock, by the note beside it; a note whose process is gone tells of nobody."""
+    from pipelines.warehouse.lock import read_holder
+
+    try:
+        note = read_holder(lock)
+        if os.name == "posix":
+            os.kill(int(note["pid"]), 0)  # signal 0 asks, and sends nothing
+    except PermissionError:
+        return note  # it is there, and somebody else's
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return note
+
+
+def _set_freshness(health: Health, calendar: TradingCalendar, now: datetime) -> None:
+    """How many finished sessions the books lack. Books of a stand-in are of whatever days it replayed: not measured."""
+    if health.last_run is not None and health.last_run["is_loopback"]:
+        return
+    try:
+        today = calendar.assign(now)
+        finished = today.trading_date if today.eod_eligible else calendar.previous(today.trading_date)
+        health.last_session = finished
+        if health.last_day is not None:
+            after = calendar.sessions(health.last_day["trading_date"], finished)
+            health.sessions_behind = max(len(after) - 1, 0)
+    except ConfigurationError as error:
+        health.problems.append(str(error))

@@ -1,0 +1,84 @@
+"""What a build reads besides raw: the sessions, adjustments.csv, and its own earlier days, as temporary tables
+named input_*."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.books.adjustments import adjustment_table, read_adjustments
+from pipelines.calendar import NEW_YORK, TradingCalendar
+from pipelines.ingest.warehouse_state import broker_overrides
+from pipelines.settings import Settings
+
+
+def load_inputs(con: duckdb.DuckDBPyConnection, settings: Settings) -> TradingCalendar:
+    """Make the input tables that don't depend on the days built; the calendar with the broker's word over the
+    shipped one."""
+    overrides = broker_overrides(con)
+    calendar = TradingCalendar.load(overrides)
+    _register(con, "input_session", _session_table(calendar, {override.date for override in overrides}))
+    _register(con, "input_adjustment", adjustment_table(read_adjustments(settings.adjustments)))
+    return calendar
+
+
+def _session_table(calendar: TradingCalendar, said: set[date]) -> pa.Table:
+    shipped = TradingCalendar.load()
+    sessions = calendar.sessions(calendar.first, calendar.last)
+    utc = pa.timestamp("us", "UTC")
+    return pa.table(
+        {
+            "trading_date": pa.array([s.date for s in sessions], pa.date32()),
+            "pre_open": pa.array([_new_york(s.date, time(4)) for s in sessions], utc),
+            "regular_open": pa.array([s.open for s in sessions], utc),
+            "regular_close": pa.array([s.close for s in sessions], utc),
+            "post_close": pa.array([_new_york(s.date, time(20)) for s in sessions], utc),
+            "early_close": pa.array([s.early for s in sessions], pa.bool_()),
+            "source": pa.array(["API" if s.date in said else "LIBRARY" for s in sessions], pa.string()),
+            "conflict": pa.array(
+                [
+                    s.date in said and not (shipped.is_session(s.date) and shipped.session(s.date) == s)
+                    for s in sessions
+                ],
+                pa.bool_(),
+            ),
+        }
+    )
+
+
+def _new_york(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, NEW_YORK)
+
+
+def load_earlier(con: duckdb.DuckDBPyConnection, from_date: date) -> None:
+    """Make the input tables that tell a build what its own tables say of the days before `from_date`."""
+    con.execute(
+        """
+        create or replace temporary table input_earlier_eod as
+        select account_id, max(trading_date) as trading_date from core.account_eod
+        where trading_date < $1 group by account_id
+        """,
+        [from_date],
+    )
+    con.execute(
+        """
+        create or replace temporary table input_earlier_roster as
+        select account_id, trading_date from core.expected_day
+        where trading_date = (select max(trading_date) from core.expected_day where trading_date < $1)
+        """,
+        [from_date],
+    )
+
+
+def no_earlier(con: duckdb.DuckDBPyConnection) -> None:
+    """The same tables without rows: what a warehouse that was never built has to say."""
+    for name in ("input_earlier_eod", "input_earlier_roster"):
+        con.execute(f"create or replace temporary table {name} (account_id varchar, trading_date date)")
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    con.register("registered_input", table)
+    con.execute(f"create or replace temporary table {name} as select * from registered_input")
+    con.unregister("registered_input")

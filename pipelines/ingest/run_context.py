@@ -1,0 +1,125 @@
+"""A run's circumstances: everything, besides the broker's replies, that decides what a run makes of them.
+
+They stand in the archive beside the replies, so that a replay starts from the same point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipelines.broker.read import ClockReading
+from pipelines.calendar import Override
+from pipelines.ingest.warehouse_state import Known
+from pipelines.settings import Settings
+
+Json = dict[str, Any]
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
+    which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then."""
+
+    run_id: str
+    trigger: str
+    code_version: str
+    broker_host: str
+    is_loopback: bool
+    accounts: tuple[str, ...]
+    started: ClockReading
+    known: Known
+    warehouse_bytes: int
+
+    def as_json(self) -> Json:
+        """As it is written into the archive."""
+        known = self.known
+        return asdict(self) | {
+            "started": _clock_said(self.started),
+            "known": {
+                "last_complete": {account: day.isoformat() for account, day in known.last_complete.items()},
+                "overrides": [[_said(each.date), _said(each.open), _said(each.close)] for each in known.overrides],
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run's reading ended."""
+
+    finished: ClockReading
+    trading_date: date
+
+    def as_json(self) -> Json:
+        """As it is written into the archive."""
+        return {"finished": _clock_said(self.finished), "trading_date": self.trading_date.isoformat()}
+
+
+def circumstances(settings: Settings, run_id: str, trigger: str, started: ClockReading, known: Known) -> Circumstances:
+    """The circumstances of a run that begins now."""
+    return Circumstances(
+        run_id=run_id,
+        trigger=trigger,
+        code_version=_code_version(),
+        broker_host=settings.broker_host,
+        is_loopback=settings.is_loopback,
+        accounts=settings.accounts,
+        started=started,
+        known=Known(last_complete=known.last_complete, overrides=known.overrides),
+        warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
+    )
+
+
+def circumstances_from(said: Json) -> Circumstances:
+    """Those that an archive tells of. Raises KeyError, ValueError or TypeError where it can't be one."""
+    overrides = (
+        Override(date.fromisoformat(day), _moment(open_), _moment(close))
+        for day, open_, close in said["known"]["overrides"]
+    )
+    last = {account: date.fromisoformat(day) for account, day in said["known"]["last_complete"].items()}
+    return Circumstances(
+        **said
+        | {
+            "accounts": tuple(said["accounts"]),
+            "started": _clock(said["started"]),
+            "known": Known(last_complete=last, overrides=tuple(overrides)),
+        }
+    )
+
+
+def ending_from(said: Json) -> Ending:
+    """The ending that an archive tells of. Raises as `circumstances_from`."""
+    return Ending(_clock(said["finished"]), date.fromisoformat(said["trading_date"]))
+
+
+def _clock_said(clock: ClockReading) -> Json:
+    said = {"now": clock.now.isoformat(), "source": clock.source, "skew_us": clock.skew // MICROSECOND}
+    return said | ({"doubt": clock.doubt} if clock.doubt else {})
+
+
+def _clock(said: Json) -> ClockReading:
+    now, skew = datetime.fromisoformat(said["now"]), said["skew_us"] * MICROSECOND
+    return ClockReading(now, said["source"], skew, said.get("doubt"))
+
+
+def _said(moment: date | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(said: str | None) -> datetime | None:
+    return datetime.fromisoformat(said) if said else None
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _code_version() -> str:
+    try:
+        return version("daybook")
+    except PackageNotFoundError:
+        return "unknown"

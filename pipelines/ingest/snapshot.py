@@ -1,0 +1,234 @@
+"""take_snapshot(): one trading day read from the broker and landed in raw.*, whole or marked as not whole."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from models.shapes import CLOCK, LANDED, Shape
+from pipelines.archive.write import Archive
+from pipelines.broker.budget import SHIPPED, Budgets
+from pipelines.broker.client import BrokerClient
+from pipelines.broker.columns import to_batch, with_run
+from pipelines.broker.read import ClockReading, Finding, Read
+from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
+from pipelines.errors import ConfigurationError
+from pipelines.ingest.landing import finish_pending, import_dlt_meanwhile, land, open_pipeline
+from pipelines.ingest.manifest import as_json, quarantined
+from pipelines.ingest.reading import Asked, Evening, read_evening
+from pipelines.ingest.run_context import Circumstances, Ending, circumstances
+from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
+from pipelines.ingest.warehouse_state import Known, read_known
+from pipelines.progress import Tell
+from pipelines.settings import Settings
+from pipelines.trading.settle import settle
+from pipelines.warehouse.connect import remember_broker
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a run read and landed. `alerts` are sentences for whoever minds the machine, `problems` for who
+    reads the day, `trades` for who has sent a request whose outcome was unknown."""
+
+    run_id: str
+    trading_date: date
+    grade: Grade
+    finished_at: datetime
+    accounts_expected: int
+    accounts_complete: int
+    problems: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    trades: list[str] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether positions and instructions of every expected account are whole."""
+        return self.accounts_complete == self.accounts_expected
+
+    @property
+    def is_end_of_day(self) -> bool:
+        """Whether the snapshot was taken after the close, so that it may stand for the day."""
+        return self.grade in ("POST_CLOSE", "LATE")
+
+
+def take_snapshot(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    trigger: str = "manual",
+    partition: date | None = None,
+    clock: ClockReading | None = None,
+    budgets: Budgets = SHIPPED,
+    tell: Tell = lambda _: None,
+) -> Snapshot:
+    """Read the current trading day from the broker and land it. The caller holds the run lock.
+
+    The broker's clock is asked once before the first page; a caller that had to ask already hands its reading over.
+    `budgets` are what reading may take.
+
+    `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
+    positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
+    """
+    settings.reading_key()  # before anything is begun
+    remember_broker(con, settings.broker_host)
+    alert = finish_pending(con, settings)
+    import_dlt_meanwhile()
+    known = read_known(con)
+    run = Run()
+    with (
+        Archive() as archive,
+        BrokerClient.of(
+            settings, keep=run.keep, keep_columns=run.keep_columns, archive=archive, budgets=budgets
+        ) as client,
+    ):
+        run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
+        archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())
+        _refuse_other_days(run.began.started, known, partition)
+        evening = read_evening(client, run.began.started.now, known, settings.accounts, tell)
+        run.ended = Ending(client.clock(), evening.day.trading_date)
+        archive.close(run.ended.as_json())
+        run.files = archive.files
+    land(open_pipeline(con, settings.dlt), tables_of(run, evening))
+    alerts = [alert] if alert else []
+    return replace(snapshot_of(run, evening, alerts + run.doubts), trades=settle(con, settings))
+
+
+class Run:
+    """One run: how it began and ended, and its files in the archive. Its id sorts by the time when it began."""
+
+    def __init__(self) -> None:
+        self.began: Circumstances
+        self.ended: Ending
+        self.files: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def begin(self, settings: Settings, trigger: str, clock: ClockReading, known: Known) -> None:
+        """Give it an id, and circumstances: those of now."""
+        run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
+        self.began = circumstances(settings, run_id, trigger, clock, known)
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why times that the broker's clock told are not the run's."""
+        said = (clock.doubt for clock in (self.began.started, self.ended.finished))
+        return list(dict.fromkeys(doubt for doubt in said if doubt))
+
+    def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
+        """What becomes of a page's rows: Arrow, with the run's id."""
+        return to_batch(self.began.run_id, shape, rows)
+
+    def keep_columns(self, columns: pa.Table) -> pa.Table:
+        """What becomes of a page that was read as columns: the same."""
+        return with_run(self.began.run_id, columns)
+
+
+def snapshot_of(run: Run, evening: Evening, alerts: list[str]) -> Snapshot:
+    """What a run read, in short."""
+    return Snapshot(
+        run_id=run.began.run_id,
+        trading_date=evening.day.trading_date,
+        grade=evening.day.grade,
+        finished_at=run.ended.finished.now,
+        accounts_expected=len(evening.expected),
+        accounts_complete=len(evening.complete_accounts()),
+        problems=evening.problems(),
+        alerts=alerts,
+    )
+
+
+def _refuse_other_days(clock: ClockReading, known: Known, partition: date | None) -> None:
+    if partition is None:
+        return
+    today = TradingCalendar.load(known.overrides).assign(clock.now).trading_date
+    if partition != today:
+        raise ConfigurationError(
+            f"The broker's clock is in the trading day {today}, so {partition} can't be read: positions have no as-of, "
+            f"and today's book would be stamped on another day. Build {partition} from what was landed: "
+            f"`daybook build --from {partition} --to {partition}`."
+        )
+
+
+def tables_of(run: Run, evening: Evening) -> dict[str, list[pa.Table]]:
+    """Everything that a run lands, by raw table. The reads let go of their rows: they are here now, and only here."""
+    tables: dict[str, list[pa.Table]] = {shape.name: [] for shape in LANDED}
+    for asked in evening.reads:
+        tables[asked.read.endpoint] += asked.read.batches
+        asked.read.batches = []
+    tables["extract_run"] = [_run_row(run, evening)]
+    tables["extract_manifest"] = [_manifest(run, [*evening.reads, *_doubted_clock(run)])]
+    tables["quarantine"] = [_quarantine(run, evening.reads)]
+    return tables
+
+
+def _run_row(run: Run, evening: Evening) -> pa.Table:
+    complete = len(evening.complete_accounts())
+    began = run.began
+    row = {
+        "run_id": began.run_id,
+        "trading_date": evening.day.trading_date,
+        "grade": evening.day.grade,
+        "started_at": began.started.now,
+        "finished_at": max(run.ended.finished.now, began.started.now),
+        "clock_source": began.started.source,
+        "clock_skew_ms": round(began.started.skew.total_seconds() * 1000),
+        "broker_host": began.broker_host,
+        "is_loopback": began.is_loopback,
+        "code_version": began.code_version,
+        "trigger": began.trigger,
+        "status": "COMPLETE" if complete == len(evening.expected) else "INCOMPLETE",
+        "accounts_expected": len(evening.expected),
+        "accounts_complete": complete,
+        "trading_date_rule": TRADING_DATE_RULE,
+    }
+    return pa.Table.from_pylist([row], schema=EXTRACT_RUN)
+
+
+def _manifest(run: Run, reads: Iterable[Asked]) -> pa.Table:
+    return pa.Table.from_pylist([_manifest_row(run, asked) for asked in reads], schema=EXTRACT_MANIFEST)
+
+
+def _doubted_clock(run: Run) -> list[Asked]:
+    """The clock as a read that failed, where it was not believed."""
+    if not run.doubts:
+        return []
+    findings = [Finding("clock_not_believed", "WARN", doubt) for doubt in run.doubts]
+    return [Asked(Read(CLOCK.name, error="; ".join(run.doubts), findings=findings))]
+
+
+def _manifest_row(run: Run, asked: Asked) -> dict[str, object]:
+    read = asked.read
+    asked_at_all = read.pages > 0 or read.http_status is not None or read.error is not None
+    return {
+        "run_id": run.began.run_id,
+        "account_id": read.account_id,
+        "endpoint": read.endpoint,
+        "status": ("COMPLETE" if read.complete else "FAILED") if asked_at_all else "NOT_ASKED",
+        "complete": read.complete,
+        "captured_at": read.captured_at,
+        "window_from": asked.window_from,
+        "window_to": asked.window_to,
+        "pages": read.pages,
+        "reads": read.reads,
+        "rows_landed": read.rows,
+        "rows_quarantined": len(read.rejected),
+        "total_items": read.total_items,
+        "http_status": read.http_status,
+        "request_ids": as_json(read.request_ids),
+        "error": read.error,
+        "findings": as_json(read.findings) if read.findings else None,
+        "fields_seen": as_json(read.fields_seen) if read.fields_seen else None,
+        "archive_files": as_json(run.files.get((read.endpoint, read.account_id), [])),
+    }
+
+
+def _quarantine(run: Run, reads: Iterable[Asked]) -> pa.Table:
+    each = (
+        quarantined(run.began.run_id, asked.read.account_id, asked.read.endpoint, asked.read.rejected)
+        for asked in reads
+    )
+    return pa.Table.from_pylist([row for rows in each for row in rows], schema=QUARANTINE)

@@ -1,0 +1,180 @@
+"""What a report says: the answers to its questions about one day, before anybody has decided how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pipelines.books.as_known import KnownBooks, select
+from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
+from pipelines.warehouse.tables import run
+
+CONTRIBUTORS = 10
+_PERCENT = Decimal("0.00000001")
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day over the accounts. `pnl` is what is known of it; `holes` says how many accounts are missing from it."""
+
+    date: date
+    pnl: Decimal | None
+    holes: int
+    net: Decimal | None
+    base: Decimal | None
+    gross: Decimal | None
+    net_exposure: Decimal | None
+    #: The first day of the books, of which no P&L is known: nothing was lost on it either.
+    is_opening: bool = False
+
+    @property
+    def growth(self) -> Decimal | None:
+        """One plus the day's return; None where it is not known of every account."""
+        if self.is_opening:
+            return Decimal(1)
+        return 1 + self.net / self.base if self.net is not None and self.base else None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all."""
+
+    day: date
+    known_at: datetime
+    status: str
+    finality: str | None
+    expected: int
+    complete: int
+    known: int
+    accounts: tuple[str, ...]
+    sections: dict[str, Section]
+    days: Sequence[Day]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the day's figures may be added up."""
+        return self.known == self.expected
+
+    @property
+    def totals(self) -> Row:
+        """The figures over all accounts; a sum of which a part is not known is not known."""
+        return self.sections["accounts"].total or {}
+
+    @property
+    def known_pnl(self) -> Decimal:
+        """The day's P&L as far as it is known: no total where the day is not whole."""
+        return sum((row["day"] for row in self.sections["accounts"].rows if row["day"] is not None), Decimal(0))
+
+
+def read(books: KnownBooks) -> Report:
+    """The report of a set of books."""
+    ask = _asker(books)
+    header = ask("header")[0]
+    asked = {"since": header["reported_before"]}
+    days = [Day(*row.values()) for row in ask("series")]
+    answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
+    for name, make in _MADE.items():
+        answers[name] = make(answers)
+    totals = {"accounts": _account_total(answers, days), "bridge": _sums(answers["bridge"], "bridge")}
+    return Report(
+        day=books.day,
+        known_at=books.known_at,
+        status=header["status"],
+        finality=header["finality"],
+        expected=header["accounts_expected"],
+        complete=header["accounts_complete"],
+        known=header["accounts_known"],
+        accounts=books.accounts,
+        sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
+        days=days,
+    )
+
+
+def _asker(books: KnownBooks) -> Callable[..., list[dict[str, Any]]]:
+    def ask(name: str, **values: Any) -> list[dict[str, Any]]:
+        answer = run(books.con, select(f"sql/{name}"), {"day": books.day, **values})
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    return ask
+
+
+Answers = dict[str, list[dict[str, Any]]]
+
+
+def _best(answers: Answers) -> list[dict[str, Any]]:
+    return [row for row in answers["positions"][:CONTRIBUTORS] if (row["total_pnl"] or 0) > 0]
+
+
+def _worst(answers: Answers) -> list[dict[str, Any]]:
+    losers = [row for row in answers["positions"] if row["total_pnl"] is not None and row["total_pnl"] < 0]
+    return losers[: -CONTRIBUTORS - 1 : -1]
+
+
+def _concentration(answers: Answers) -> list[dict[str, Any]]:
+    """Underlyings by gross value, with their share of it and of equity."""
+    held = sorted((row for row in answers["underlyings"] if row["gross"]), key=lambda row: row["gross"], reverse=True)
+    gross = sum((row["gross"] for row in held), Decimal(0))
+    equities = [row["equity"] for row in answers["accounts"]]
+    equity = None if None in equities else sum(equities, Decimal(0))
+    running, rows = Decimal(0), []
+    for row in held:
+        running += row["gross"]
+        shares = {"gross_share": _share(row["gross"], gross), "running_share": _share(running, gross)}
+        rows.append({**row, **shares, "equity_share": _share(row["gross"], equity)})
+    return rows
+
+
+#: Sections that are made of the answers to others.
+_MADE: dict[str, Callable[[Answers], list[dict[str, Any]]]] = {
+    "best": _best,
+    "worst": _worst,
+    "concentration": _concentration,
+}
+
+
+def _share(part: Decimal, whole: Decimal | None) -> Decimal | None:
+    return (100 * part / whole).quantize(_PERCENT) if whole else None
+
+
+def _sums(rows: Sequence[Row], name: str) -> Row | None:
+    """The sum of each money column; None for one of which a part is not known."""
+    if not rows:
+        return None
+    section = named(SECTIONS)[name]
+    return {column: _sum([row[column] for row in rows]) for column in money_columns(section)}
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
+
+
+def _account_total(answers: Answers, days: Sequence[Day]) -> Row | None:
+    """Sums of money; returns linked over the days of all accounts, where each of them is known."""
+    total = _sums(answers["accounts"], "accounts")
+    if total is None:
+        return None
+    last = days[-1].date
+    month = [day for day in days if (day.date.year, day.date.month) == (last.year, last.month)]
+    year = [day for day in days if day.date.year == last.year]
+    return {
+        **total,
+        "day_return": _linked(days[-1:]),
+        "mtd_return": _linked(month),
+        "ytd_return": _linked(year),
+        "gross_pct": _share(total["gross"], total["equity"]) if total["gross"] is not None else None,
+        "net_pct": _share(total["net"], total["equity"]) if total["net"] is not None else None,
+    }
+
+
+def _linked(days: Sequence[Day]) -> Decimal | None:
+    index = Decimal(1)
+    for day in days:
+        if day.growth is None:
+            return None
+        index *= day.growth
+    return ((index - 1) * 100).quantize(_PERCENT)

@@ -1,0 +1,345 @@
+"""What the report shows, in its order: each section a question, its columns, and how much of the answer fits a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipelines.report.formatting import NUMBERS, Kind
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of an answer. Those that are not `on_page` are in the extracts alone."""
+
+    name: str
+    label: str
+    kind: Kind = "text"
+    on_page: bool = True
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is written to the right."""
+        return self.kind in NUMBERS
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of the report. `shown` rows of it are on a page (0: none), all of them in the extracts."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    empty: str
+    shown: int = 20
+    note: str = ""
+    rows: Sequence[Row] = ()
+    total: Row | None = field(default=None)
+
+    def filled(self, rows: Sequence[Row], total: Row | None = None) -> Section:
+        """The section with its answer."""
+        return replace(self, rows=rows, total=total)
+
+    @property
+    def page_columns(self) -> tuple[Column, ...]:
+        """The columns that are on a page."""
+        return tuple(column for column in self.columns if column.on_page)
+
+    @property
+    def page_rows(self) -> Sequence[Row]:
+        """The rows that are on a page."""
+        return self.rows[: self.shown]
+
+    @property
+    def left_out(self) -> int:
+        """How many rows are only in the extracts."""
+        return len(self.rows) - len(self.page_rows)
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Columns written one a line: name, kind (with ~ for extracts only), label."""
+    return tuple(_column(line) for line in text.strip().splitlines())
+
+
+def _column(line: str) -> Column:
+    name, kind, label = line.split(maxsplit=2)
+    return Column(name, label, kind.removeprefix("~"), on_page=not kind.startswith("~"))  # type: ignore[arg-type]
+
+
+_POSITION = """
+    symbol               symbol    symbol
+    account_id           text      account
+    instrument_type      ~text     type
+    status               ~text     status
+    quantity             quantity  quantity
+    market_value         money     value
+    carried              ~money    carried
+    traded               ~money    traded
+    total_pnl            money     P&L
+    quality              ~text     quality
+    flags                ~prose     flags
+"""
+
+SECTIONS = (
+    Section(
+        "accounts",
+        "Accounts",
+        _columns("""
+            account_id        text     account
+            name              prose    name
+            state             text     state
+            day               money    day
+            mtd               money    MTD
+            ytd               money    YTD
+            itd               money    ITD
+            day_return        percent  return
+            mtd_return        percent  ret. MTD
+            ytd_return        percent  ret. YTD
+            drawdown          ~percent drawdown
+            equity            money    equity
+            gross             money    gross
+            net               money    net
+            gross_pct         share    gross % eq.
+            net_pct           ~share   net % eq.
+            quality           ~text    quality
+            positions_unknown ~integer positions unknown
+        """),
+        empty="No account was expected.",
+        shown=25,
+    ),
+    Section(
+        "bridge",
+        "The day's equity by account",
+        _columns("""
+            account_id     text  account
+            sod_equity     money start of day
+            carried        money carried positions
+            traded         money day's trading
+            other_pnl      money events
+            fees_and_other money income and fees
+            flow           money flows
+            unexplained    money unexplained
+            eod_equity     money end of day
+        """),
+        empty="The broker's equity at the start and the end of the day is not known of any account.",
+        note="Events are P&L that is neither carried nor traded, such as exercise and cash in lieu, and what could not "
+        "be split. Unexplained is what the broker's equity moved by and the books do not account for.",
+        shown=25,
+    ),
+    Section("best", "Top contributors", _columns(_POSITION), empty="No position gained.", shown=10),
+    Section("worst", "Bottom contributors", _columns(_POSITION), empty="No position lost.", shown=10),
+    Section(
+        "underlyings",
+        "By underlying",
+        _columns("""
+            symbol            symbol   underlying
+            positions         integer  positions
+            unknown           ~integer unknown
+            long              ~money   long
+            short             ~money   short
+            gross             ~money   gross
+            net               money    net value
+            realized_pnl      money    realized
+            unrealized_change money    unrealized
+            total_pnl         money    P&L
+        """),
+        empty="Nothing was held.",
+        shown=10,
+    ),
+    Section(
+        "types",
+        "By type",
+        _columns("""
+            instrument_type   text     type
+            positions         integer  positions
+            unknown           ~integer unknown
+            market_value      money    net value
+            realized_pnl      money    realized
+            unrealized_change money    unrealized
+            total_pnl         money    P&L
+        """),
+        empty="Nothing was held.",
+        shown=10,
+    ),
+    Section(
+        "moves",
+        "Opened, closed, turned round",
+        _columns("""
+            status          text     what
+            symbol          symbol   symbol
+            account_id      text     account
+            quantity_prev   quantity before
+            quantity        quantity after
+            bought_quantity quantity bought
+            sold_quantity   quantity sold
+            realized_pnl    money    realized
+            total_pnl       money    P&L
+            flags           prose     flags
+        """),
+        empty="No position was opened, closed or turned round.",
+    ),
+    Section(
+        "expiring",
+        "Options that expire within five sessions",
+        _columns("""
+            symbol           symbol   symbol
+            account_id       text     account
+            option_right     text     right
+            strike           price    strike
+            expiry           day      expiry
+            sessions_left    integer  sessions left
+            quantity         quantity quantity
+            market_value     money    value
+            underlying_price price    underlying
+            in_the_money     price    in the money by
+        """),
+        empty="None is held.",
+    ),
+    Section(
+        "instructions",
+        "Exercise instructions",
+        _columns("""
+            instruction_type  text     instruction
+            symbol            symbol   symbol
+            account_id        text     account
+            status            text     status
+            quantity          quantity quantity
+            accepted_quantity quantity accepted
+            changed_at        instant  changed (UTC)
+            rejection_reason  prose    reason
+            created_at        ~instant created
+            seen_at           ~instant seen
+            id                ~text    id
+        """),
+        empty="None is under way, and none changed since the last report.",
+    ),
+    Section(
+        "requests",
+        "Requests to trade",
+        _columns("""
+            operation          text     request
+            symbol             symbol   symbol
+            account_id         text     account
+            what               text     what
+            quantity           quantity quantity
+            status             text     status
+            outcome            text     outcome
+            filled_quantity    quantity filled
+            average_fill_price price    at
+            event_kind         text     led to
+            total_pnl          money    P&L of the day
+            reason             prose    reason
+            requested_at       ~instant requested
+            id                 ~text    id
+            run_id             ~text    run
+        """),
+        empty="Nothing was traded through daybook.",
+    ),
+    Section(
+        "exposure",
+        "Exposure",
+        _columns("""
+            account_id         text    account
+            position_count     ~integer positions
+            long_market_value  money   long
+            short_market_value money   short
+            gross              money   gross
+            net                money   net
+            gross_pct          ~share  gross % eq.
+            net_pct            share   net % eq.
+        """),
+        empty="No account is known.",
+        shown=25,
+    ),
+    Section(
+        "concentration",
+        "Concentration",
+        _columns("""
+            symbol        symbol  underlying
+            long          money   long
+            short         money   short
+            gross         ~money  gross
+            net           money   net
+            gross_share   share   of gross
+            equity_share  share   of equity
+            running_share ~share  running
+        """),
+        empty="Nothing was held.",
+        shown=10,
+    ),
+    Section(
+        "breaks",
+        "Breaks, gaps and doubts",
+        _columns("""
+            severity     text    what
+            check_name   text    check
+            trading_date day     day
+            age_days     integer age
+            account_id   text    account
+            symbol       symbol  symbol
+            ours         money   ours
+            broker       money   broker's
+            difference   money   difference
+            tolerance    ~money  tolerance
+            message      prose   note
+        """),
+        empty="None: what could be compared with the broker agrees.",
+        note="Age in trading sessions.",
+    ),
+    Section(
+        "restatements",
+        "Restated since the last report",
+        _columns("""
+            trading_date day      day
+            account_id   text     account
+            symbol       symbol   symbol
+            measure      text     measure
+            old          money    old
+            new          money    new
+            change       money    change
+            reason       text     reason
+            known_from   instant  known since (UTC)
+        """),
+        empty="Nothing that was reported before has changed.",
+    ),
+    Section(
+        "positions",
+        "All positions",
+        _columns("""
+            symbol                   symbol   symbol
+            account_id               text     account
+            instrument_type          text     type
+            status                   text     status
+            quantity_prev            ~quantity before
+            quantity                 quantity quantity
+            eod_price                price    price
+            market_value             money    value
+            cost_basis               ~money   cost
+            unrealized_pnl           ~money   unrealized to date
+            carried                  money    carried
+            traded                   money    traded
+            realized_pnl             ~money   realized
+            unrealized_change        ~money   change of unrealized
+            total_pnl                money    P&L
+            quality                  text     quality
+            flags                    prose     flags
+            underlying_instrument_id ~text    underlying id
+            instrument_id            ~text    instrument id
+        """),
+        empty="Nothing was held.",
+        shown=0,
+    ),
+)
+
+
+def named(sections: Sequence[Section]) -> dict[str, Section]:
+    """Sections by name."""
+    return {section.name: section for section in sections}
+
+
+def money_columns(section: Section) -> Iterator[str]:
+    """The columns whose sum means something."""
+    return (column.name for column in section.columns if column.kind == "money")

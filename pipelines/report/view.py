@@ -1,0 +1,150 @@
+"""A report as a page shows it: every value already written, so that HTML and paper say the same, letter for letter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.books.as_known import said
+from pipelines.report.content import Report
+from pipelines.report.formatting import Kind, short, shown, tone
+from pipelines.report.sections import Column, Row, Section
+
+_FINALITY = {
+    "FINAL": "every price is the day's official close",
+    "FLASH": "prices may still change: not all are the day's official close",
+}
+#: What the table of breaks calls a row, in words, the worst first.
+_ALARMS = (
+    ("FAIL", "rule that does not hold", "rules that do not hold"),
+    ("BREAK", "break with the broker", "breaks with the broker"),
+    ("GAP", "gap", "gaps"),
+)
+_DOUBTS = (("DOUBT", "position in doubt", "positions in doubt"), ("WARN", "warning", "warnings"))
+_KPIS: tuple[tuple[str, str, Kind], ...] = (
+    ("P&L of the day", "day", "money"),
+    ("Month to date", "mtd", "money"),
+    ("Year to date", "ytd", "money"),
+    ("Inception to date", "itd", "money"),
+    ("Return", "day_return", "percent"),
+    ("Equity", "equity", "money"),
+    ("Gross exposure", "gross", "money"),
+    ("Net exposure", "net", "money"),
+)
+
+
+def view(report: Report) -> dict[str, Any]:
+    """What templates are given: texts, lists and dicts alone."""
+    return {
+        "day": report.day.isoformat(),
+        "title": f"{report.day:%A} {report.day.day} {report.day:%B %Y}",
+        "known_at": said(report.known_at),
+        "status": report.status,
+        "finality": report.finality or "UNKNOWN",
+        "finality_note": _FINALITY.get(report.finality or "", "no account's end of day is known"),
+        "accounts_complete": f"{report.complete} of {report.expected} accounts complete",
+        "only": ", ".join(short(each, 24) for each in report.accounts),
+        "warning": _warning(report),
+        "attention": _attention(report),
+        "kpis": _kpis(report),
+        "sections": {name: _section(section) for name, section in report.sections.items()},
+    }
+
+
+def _warning(report: Report) -> str:
+    if report.status == "COMPLETE":
+        return ""
+    if report.status == "BROKEN":
+        return "BROKEN: a rule that the books must keep does not hold. See breaks before any of these figures is used."
+    if report.is_whole:
+        return "INCOMPLETE: the P&L is known of every account, the exercise instructions are not."
+    missing = [short(row["account_id"], 24) for row in report.sections["accounts"].rows if row["quality"] is None]
+    named = f" ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''})" if missing else ""
+    return (
+        f"INCOMPLETE: the end of day of {report.expected - report.known} of {report.expected} accounts is not known"
+        f"{named}. Totals over all accounts are not known either."
+    )
+
+
+def _attention(report: Report) -> list[dict[str, str]]:
+    """What somebody should look at, counted: the first page says that there is something, the tables say what."""
+    breaks = report.sections["breaks"].rows
+    found = Counter(row["severity"] for row in breaks)
+    oldest = max((row["age_days"] or 0 for row in breaks if row["severity"] == "BREAK"), default=0)
+    items = [_item(found[name], one, many, "alarm") for name, one, many in _ALARMS]
+    if oldest and items[1]["text"]:
+        items[1]["text"] += f" (the oldest {_counted(oldest, 'session', 'sessions')})"
+    items += [_item(found[name], one, many, "doubt") for name, one, many in _DOUBTS]
+    items += [
+        _item(len(report.sections["expiring"].rows), "option about to expire", "options about to expire"),
+        _item(len(report.sections["instructions"].rows), "exercise instruction", "exercise instructions"),
+        _item(len(report.sections["restatements"].rows), "figure restated", "figures restated"),
+    ]
+    return [item for item in items if item["text"]] or [{"text": "nothing", "tone": ""}]
+
+
+def _item(number: int, one: str, many: str, tone: str = "") -> dict[str, str]:
+    return {"text": _counted(number, one, many) if number else "", "tone": tone}
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _kpis(report: Report) -> list[dict[str, str]]:
+    kpis = []
+    for label, name, kind in _KPIS:
+        value = report.totals.get(name)
+        note = ""
+        if name == "day" and value is None and report.known:
+            note = f"{shown(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
+        kpis.append({"label": label, "text": shown(value, kind), "tone": tone(value, kind), "note": note})
+    return kpis
+
+
+def _section(section: Section) -> dict[str, Any]:
+    columns = section.page_columns
+    return {
+        "name": section.name,
+        "title": section.title,
+        "columns": [
+            {"label": column.label, "right": column.is_number, "prose": column.kind == "prose"} for column in columns
+        ],
+        "rows": cells(columns, section.page_rows),
+        "total": _total(columns, section.total) if section.total and len(section.rows) > 1 else [],
+        "empty": section.empty,
+        "note": section.note,
+        "more": f"{section.left_out:,} more in the workbook and the extracts." if section.left_out else "",
+    }
+
+
+def cells(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[dict[str, str]]]:
+    """Rows as texts with what colours them."""
+    return [[_cell(row[column.name], column) for column in columns] for row in rows]
+
+
+def _cell(value: Any, column: Column) -> dict[str, str]:
+    return {
+        "text": shown(value, column.kind),
+        "tone": tone(value, column.kind) or _mark(value, column),
+        "kind": column.kind,
+    }
+
+
+def _mark(value: Any, column: Column) -> str:
+    """States that somebody should look at are marked; a symbol is set apart."""
+    if column.name == "state" and value != "COMPLETE":
+        return "alarm"
+    if column.name == "severity":
+        return "alarm" if value in ("FAIL", "BREAK", "GAP") else "doubt"
+    return column.kind if column.kind in ("symbol", "prose") else ""
+
+
+def _total(columns: Sequence[Column], total: Row) -> list[dict[str, str]]:
+    first, *rest = columns
+    made = [{"text": "all", "tone": "", "kind": first.kind}]
+    for column in rest:
+        known = column.name in total
+        made.append(_cell(total[column.name], column) if known else {"text": "", "tone": "", "kind": column.kind})
+    return made

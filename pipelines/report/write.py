@@ -1,0 +1,124 @@
+"""A report on the disk: whole files under names that are made of dates alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pipelines.books.as_known import open_known
+from pipelines.errors import DaybookError
+from pipelines.progress import Tell
+from pipelines.report.content import Report, read
+from pipelines.settings import Settings
+
+FORMATS = ("html", "pdf", "xlsx", "csv")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report and where its files are; the first is the one to open."""
+
+    report: Report
+    files: tuple[Path, ...]
+
+
+def write_report(
+    settings: Settings,
+    day: date | None = None,
+    *,
+    known_at: datetime | None = None,
+    accounts: Sequence[str] = (),
+    formats: Iterable[str] = FORMATS,
+    tell: Tell = lambda _: None,
+) -> Written:
+    """Write the report of a day (the last one, where None) from the published copy, as known at an instant.
+
+    Raises as `open_known` does, and DaybookError where a file can't be written.
+    """
+    with open_known(settings.published, day, known_at, accounts) as books:
+        report = read(books)
+    name = _name(report, known_at)
+    files: list[Path] = []
+    for form in FORMATS:
+        if form in set(formats):
+            tell(f"writing {form}")
+            files += _write_all(settings.reports, _MAKERS[form](report, name))
+    return Written(report, tuple(files))
+
+
+def _name(report: Report, known_at: datetime | None) -> str:
+    """report_2005-03-11, with the instant and the accounts where they were asked for.
+
+    Accounts are told apart by a fingerprint: an id is a text from elsewhere, and a name on the disk is made of dates.
+    """
+    name = f"report_{report.day}"
+    if known_at:
+        instant = known_at.astimezone(UTC)
+        name += f"_as-known-at_{instant:%Y%m%dT%H%M%S}{f'.{instant.microsecond:06}' if instant.microsecond else ''}Z"
+    if report.accounts:
+        name += f"_accounts-{hashlib.sha256(chr(0).join(report.accounts).encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return name
+
+
+def _html(report: Report, name: str) -> dict[str, bytes]:
+    from pipelines.report.html import interactive_page, static_page
+
+    return {f"{name}.html": static_page(report), f"{name}_interactive.html": interactive_page(report)}
+
+
+def _pdf(report: Report, name: str) -> dict[str, bytes]:
+    from pipelines.report.pdf import paper
+
+    return {f"{name}.pdf": paper(report)}
+
+
+def _xlsx(report: Report, name: str) -> dict[str, bytes]:
+    from pipelines.report.xlsx import workbook
+
+    return {f"{name}.xlsx": workbook(report)}
+
+
+def _csv(report: Report, name: str) -> dict[str, bytes]:
+    from pipelines.report.csv import extracts
+
+    return {f"{name}_csv/{file}": text for file, text in extracts(report).items()}
+
+
+#: Each imports what it needs when it is asked for: a page doesn't wait for the libraries of the others.
+_MAKERS: Mapping[str, Callable[[Report, str], dict[str, bytes]]] = {
+    "html": _html,
+    "pdf": _pdf,
+    "xlsx": _xlsx,
+    "csv": _csv,
+}
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    written = []
+    for name, content in files.items():
+        path = folder / name
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(path, content)
+        except OSError as error:
+            raise DaybookError(f"The report can't be written to {path} ({error.strerror}).") from error
+        written.append(path)
+    return written
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file whole or not at all, for this user alone."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        draft.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()

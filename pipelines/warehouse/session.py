@@ -1,0 +1,73 @@
+"""One evening's hold on the books: the home made ready, the run lock taken, the warehouse open, from the first
+page to the published copy."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import DiskFull
+from pipelines.progress import Tell
+from pipelines.settings import Settings
+from pipelines.warehouse.connect import open_warehouse
+from pipelines.warehouse.identity import check_not_replaced
+from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.migrations import migrate
+from pipelines.warehouse.missing import make_room, refuse_empty_books, refuse_fresh_start
+from pipelines.warehouse.restoring import finish_swap
+
+#: With less room than this nothing is begun. No more is asked for, because a day that isn't read can't be read later:
+#: what a large book needs beyond it is found out, and the publication of a large file checks for itself.
+LEAST_ROOM = 16 * 2**20  # bytes
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def evening(
+    settings: Settings, *, wait: float = 60.0, tell: Tell | None = None, rebuilding: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The open warehouse, with the run lock held until the block ends; one of an earlier daybook is migrated first, and
+    a restore that was killed is finished.
+
+    A second run waits up to `wait` seconds and `tell`s whom it waits for. Raises LockedOut after that, naming the
+    holder's pid, ConfigurationError where the home can't be written, and DiskFull, also where it fills up meanwhile;
+    BooksMissing where the home had books and the warehouse has none, but for who is `rebuilding` them; and, when the
+    block has ended, WarehouseReplaced where somebody swapped the warehouse meanwhile.
+    """
+    settings.prepare_home()
+    with _room(settings.home), run_lock(settings.run_lock, wait=wait, on_wait=tell):
+        finish_swap(settings.home)
+        (make_room if rebuilding else refuse_fresh_start)(settings)
+        con = open_warehouse(settings.warehouse, wait=wait, on_wait=tell)
+        try:
+            if not rebuilding:
+                refuse_empty_books(con, settings)
+            migrate(con, settings, tell=tell or (lambda _: None))
+            yield con
+            check_not_replaced(settings.warehouse)
+        finally:
+            con.close()
+
+
+@contextmanager
+def _room(home: Path) -> Iterator[None]:
+    """Says in a sentence that the disk is full, before the block or in it."""
+    if (free := shutil.disk_usage(home).free) < LEAST_ROOM:
+        raise DiskFull(
+            f"The disk of {home} has {free / 2**20:.1f} MiB free, and {LEAST_ROOM // 2**20} are needed to begin: "
+            "nothing was done. Free some space and run it again."
+        )
+    try:
+        yield
+    except (OSError, duckdb.IOException) as error:
+        if getattr(error, "errno", None) in _FULL or "No space left" in str(error):
+            raise DiskFull(
+                f"The disk of {home} is full, so the run was given up; what was in the books before it is there. "
+                "Free some space and run it again."
+            ) from error
+        raise
