@@ -2,100 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Literal
+
+from pipelines.books.catalog import AsKnown, Catalog, Kind, Table
 
 HERE = Path(__file__).parent
 
-Kind = Literal["kept", "whole", "days", "working", "versions", "view"]
 
-
-@dataclass(frozen=True)
-class Table:
-    """A table and its select. Folder = schema, file = table.
-
-    Kinds: `kept` is written by a command and only ever made, `whole` is small and made anew; `days` has its
-    trading dates replaced; `working` is there for a build alone;
-    `versions` gains a version of each row that changed (the name is the view of current ones); `view` is
-    computed when asked.
-    """
-
-    name: str
-    kind: Kind
-
-    @property
-    def schema(self) -> str:
-        """The schema of its name."""
-        return self.name.partition(".")[0]
-
-    @property
-    def bare(self) -> str:
-        """Its name without the schema."""
-        return self.name.partition(".")[2]
-
-    @property
-    def working(self) -> str:
-        """Where a build has its rows: those of a working table, and those that versions are compared with."""
-        return self.bare if self.kind == "working" else f"new_{self.bare}"
-
-    @property
-    def versions(self) -> str:
-        """The table of every version of a row."""
-        return f"{self.name}_version"
-
-    @property
-    def path(self) -> Path:
-        """Where its .sql file lies."""
-        return HERE / f"{self.name.replace('.', '/')}.sql"
-
-    @cached_property
-    def select(self) -> str:
-        """The one select of the file, without the comment on top."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        first = next(number for number, line in enumerate(lines) if not line.startswith("--"))
-        return "\n".join(lines[first:])
-
-    @cached_property
-    def description(self) -> str:
-        """The comment on top of the file, as one paragraph."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        first = next(number for number, line in enumerate(lines) if not line.startswith("--"))
-        return " ".join(line.removeprefix("--").strip() for line in lines[:first])
+def _table(
+    name: str, kind: Kind, *, key: tuple[str, ...] = (), as_known: AsKnown = "day", known_by: str | None = None
+) -> Table:
+    """An entry, with the file that its name says."""
+    return Table(name, kind, HERE / f"{name.replace('.', '/')}.sql", key, as_known, known_by)
 
 
 TABLES = (
-    Table("core.period_lock", "kept"),
-    Table("core.calendar", "whole"),
-    Table("core.run", "days"),
-    Table("core.snapshot_grade", "days"),
-    Table("core.account_eod", "days"),
-    Table("core.position_eod", "days"),
-    Table("core.trade_flow", "days"),
-    Table("core.position_adjustment", "days"),
-    Table("core.broker_day", "days"),
-    Table("core.position_change", "working"),
-    Table("core.lifecycle_event", "days"),
-    Table("pnl.position_daily", "versions"),
-    Table("pnl.account_daily", "versions"),
-    Table("core.expected_day", "days"),
-    Table("core.instruction_history", "view"),
-    Table("core.trade_request", "view"),
-    Table("pnl.prior_period_adjustment", "view"),
-    Table("pnl.period", "view"),
-    Table("pnl.exposure_daily", "view"),
-    Table("quality.row_check", "working"),
-    Table("quality.invariant", "working"),
-    Table("quality.finding", "days"),
-    Table("quality.comparison", "days"),
-    Table("quality.gap", "view"),
-    Table("quality.day", "view"),
-    Table("quality.reconciliation", "view"),
-    Table("quality.drift", "view"),
-    Table("pnl.firm_daily", "view"),
-    Table("pnl.group_daily", "view"),
+    _table("core.period_lock", "kept", known_by="locked_at"),
+    _table("core.calendar", "whole"),
+    _table("core.run", "days", as_known="copied", known_by="finished_at"),
+    _table("core.snapshot_grade", "days", as_known="copied", known_by="finished_at"),
+    _table("core.account_eod", "days", as_known="window"),
+    _table("core.position_eod", "days", as_known="day_and_before"),
+    _table("core.trade_flow", "days"),
+    _table("core.position_adjustment", "days", as_known="copied"),
+    _table("core.broker_day", "days", as_known="window"),
+    _table("core.position_change", "working"),
+    _table("core.lifecycle_event", "days"),
+    _table("pnl.position_daily", "versions", key=("account_id", "instrument_id", "trading_date")),
+    _table("pnl.account_daily", "versions", key=("account_id", "trading_date")),
+    _table("core.expected_day", "days", as_known="window"),
+    _table("core.instruction_history", "view"),
+    _table("core.trade_request", "view"),
+    _table("pnl.prior_period_adjustment", "view"),
+    _table("pnl.period", "view"),
+    _table("pnl.exposure_daily", "view"),
+    _table("quality.row_check", "working"),
+    _table("quality.invariant", "working"),
+    _table("quality.finding", "days"),
+    _table("quality.comparison", "days", as_known="window"),
+    _table("quality.gap", "view"),
+    _table("quality.day", "view"),
+    _table("quality.reconciliation", "view"),
+    _table("quality.drift", "view"),
+    _table("pnl.firm_daily", "view"),
+    _table("pnl.group_daily", "view"),
 )
 
 #: What selects call: what a quantity is worth at a price, rounded once. To round 128 bits takes a microsecond, so what
@@ -114,7 +64,4 @@ VALUE_OF = """
     end
 """
 
-#: All selects as one fingerprint: what a warehouse remembers to know whether its tables are of this daybook.
-SELECTS = hashlib.sha256(
-    "\n".join([VALUE_OF, *(f"{table.name} {table.kind} {table.select}" for table in TABLES)]).encode()
-).hexdigest()
+CATALOG = Catalog(TABLES, VALUE_OF, HERE / "columns.toml")

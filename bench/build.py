@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from assets.catalog import CATALOG
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
 from bench.history import REAL, SESSIONS, fill, grown
@@ -63,7 +64,7 @@ def _more_days(settings: Settings, size: tuple[int, int], numbers: range) -> dic
 def _in_turn(con: duckdb.DuckDBPyConnection, settings: Settings, limit: Limit, number: int) -> Run:
     run: Run = {}
     with statements() as spent:
-        works = {"build": lambda: build(con, settings), "limit": limit.run}
+        works = {"build": lambda: build(con, settings, CATALOG), "limit": limit.run}
         for name in list(works)[:: 1 if number % 2 else -1]:
             run |= _timed(name, works[name])
     return run | {f"of {name}": each for name, each in spent.items()}

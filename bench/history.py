@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from assets.catalog import CATALOG
 from bench.landing import broker
 from pipelines.books.build import Built, build
 from pipelines.calendar import TradingCalendar
@@ -56,7 +57,7 @@ def one_evening(settings: Settings, day: date) -> Built:
     """Land a day from the broker and build it."""
     with evening(settings) as con:
         assert take_snapshot(con, settings, partition=day).is_complete
-        return build(con, settings)
+        return build(con, settings, CATALOG)
 
 
 def fill(con: duckdb.DuckDBPyConnection, filled: int, days: int) -> None:

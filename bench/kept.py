@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.case import Case, Figure, Result
-from bench.report import ROOT
 
+ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 
 

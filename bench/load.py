@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from assets.catalog import CATALOG
 from bench.report import ROOT, machine, table
 from bench.work import books
 from pipelines.books.build import build
@@ -99,7 +100,7 @@ def replay(home: Path, *, quick: bool) -> Result:
             for day in days:
                 serving.move(day)
                 assert take_snapshot(con, settings).is_complete
-                build(con, settings)
+                build(con, settings, CATALOG)
             first = books(con)
     said = work("replay", home / "again", str(home / "first" / "archive"))
     assert said["sessions"] == sessions, said

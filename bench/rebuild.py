@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from assets.catalog import CATALOG
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
 from bench.history import REAL, SESSIONS, fill, grown, home
@@ -77,7 +78,7 @@ def rebuild(folder: Path) -> dict[str, float]:
         remember(con, "selects", "none")
         con.execute("checkpoint")
         began, before = time.perf_counter(), cpu()
-        built = build(con, settings, from_date=SESSIONS[0], to_date=_last(con))
+        built = build(con, settings, CATALOG, from_date=SESSIONS[0], to_date=_last(con))
         return {
             "seconds": time.perf_counter() - began,
             "cpu": cpu() - before,

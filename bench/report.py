@@ -11,11 +11,11 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from bench.kept import ROOT, Kept
+
 if TYPE_CHECKING:
     from bench.case import Figure
-    from bench.kept import Kept
 
-ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
 WIDTH = 120

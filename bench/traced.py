@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from assets.catalog import CATALOG
+
 Parts = dict[str, float]
 
 
@@ -101,11 +103,11 @@ def close_day(home: Path, url: str, trace: Trace) -> None:
             snapshot = take_snapshot(con, settings)
         assert snapshot.is_complete, snapshot.problems
         with trace.step("build"):
-            build(con, settings, from_date=snapshot.trading_date, to_date=snapshot.trading_date)
+            build(con, settings, CATALOG, from_date=snapshot.trading_date, to_date=snapshot.trading_date)
         with trace.step("publish"):
             publish(con, settings.published, PUBLISHED_SCHEMAS)
         with trace.step("report"):
-            write_report(settings, snapshot.trading_date)
+            write_report(settings, CATALOG, snapshot.trading_date)
 
 
 def main() -> None:

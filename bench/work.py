@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from assets.catalog import CATALOG
 from bench.designs import cpu, peak_mb
 from pipelines.ingest.snapshot import Snapshot
 from pipelines.settings import Settings
@@ -33,9 +34,9 @@ PAUSE = 0.5
 
 def evening(home: Path, url: str) -> Said:
     """Close the broker clock's day: seconds of each step, and how it ended."""
-    from daybook.cli.books import publish_if_behind
     from pipelines.books.build import build
     from pipelines.ingest.snapshot import take_snapshot
+    from pipelines.warehouse.published import publish_if_behind
     from pipelines.warehouse.session import evening as hold
 
     settings = Settings(base_url=url, home=home)
@@ -44,7 +45,7 @@ def evening(home: Path, url: str) -> Said:
         began = time.perf_counter()
         snapshot = take_snapshot(con, settings)
         read, read_mb = time.perf_counter(), peak_mb()
-        build(con, settings)
+        build(con, settings, CATALOG)
         built = time.perf_counter()
         publish_if_behind(con, settings)
         done = time.perf_counter()
@@ -95,7 +96,7 @@ def replay(home: Path, archive: str) -> Said:
         began = time.perf_counter()
 
         def after(_: Snapshot) -> None:
-            build(con, settings)
+            build(con, settings, CATALOG)
 
         done = replay_runs(con, settings, archive=Path(archive), after=after)
         assert not done.damaged, done.damaged

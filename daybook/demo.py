@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from daybook.cli.books import COMPLETE, publish_if_behind, statuses
+from assets.catalog import CATALOG
 from pipelines.books.build import build
+from pipelines.books.days import COMPLETE, statuses
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.progress import Tell
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
+from pipelines.trading.settle import settle
+from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 
 if TYPE_CHECKING:
@@ -81,7 +84,8 @@ def _replay(
     sandbox.clock.set(sandbox.evening(day))
     began = time.perf_counter()
     take_snapshot(con, settings, trigger="demo", partition=day, tell=tell)
+    settle(con, settings)
     read = time.perf_counter()
-    build(con, settings)
+    build(con, settings, CATALOG)
     built = time.perf_counter()
     return Day(day, replayed=True, status=statuses(con)[day], read_seconds=read - began, build_seconds=built - read)

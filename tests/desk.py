@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from assets.catalog import CATALOG
 from pipelines.books.build import Built, build
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
@@ -39,7 +40,7 @@ class Desk:
 
     def build(self, **arguments: Any) -> Built:
         """A build of what changed."""
-        return build(self.con, self.settings, **arguments)
+        return build(self.con, self.settings, CATALOG, **arguments)
 
     def evening(self, at: str) -> Built:
         """A sync and a build."""

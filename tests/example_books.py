@@ -21,6 +21,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.books.locks import lock_period
 from pipelines.ingest.snapshot import take_snapshot
@@ -166,12 +167,12 @@ def _evening(con: Any, settings: Settings, sandbox: Sandbox, trouble: Trouble, d
     }.get(day)
     sandbox.clock.set(sandbox.evening(day))
     take_snapshot(con, settings)
-    build(con, settings)
+    build(con, settings, CATALOG)
     trouble.refused = trouble.edit = None
     if day == LATE_MARK:
         sandbox.clock.set(sandbox.evening(day) + timedelta(hours=11))  # 03:20 of the next morning
         take_snapshot(con, settings)
-        build(con, settings)
+        build(con, settings, CATALOG)
 
 
 def _yesterdays_price(account: str, sandbox: Sandbox, day: date) -> Callable[[Row], None]:
@@ -198,4 +199,4 @@ def _say(con: Any, settings: Settings) -> None:
     """The period is closed; then people say two things, one of them about the closed period and one of them wrong."""
     lock_period(con, LOCKED_THROUGH, at=LOCKED_AT)
     settings.adjustments.write_text(_ADJUSTMENTS)
-    build(con, settings, built_at=SAID_AT)
+    build(con, settings, CATALOG, built_at=SAID_AT)

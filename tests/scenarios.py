@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from assets.catalog import CATALOG
 from pipelines.books.build import Built, build
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
@@ -61,7 +62,7 @@ class Replay:
             snapshot = take_snapshot(con, settings)
             yield (
                 snapshot,
-                build(con, settings, built_at=datetime.fromisoformat(day.get("known_at", day["snapshot_at"]))),
+                build(con, settings, CATALOG, built_at=datetime.fromisoformat(day.get("known_at", day["snapshot_at"]))),
             )
 
     def _set(self, day: dict[str, Any]) -> None:

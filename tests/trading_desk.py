@@ -25,6 +25,7 @@ from pipelines.trading.requests import (
     submit_instructions,
 )
 from pipelines.trading.send import Trade, trade
+from pipelines.trading.settle import settle
 from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer
 from tests.desk import AAPL, shares
@@ -110,7 +111,8 @@ class Desk:
         self.broker.now = at
         with evening(self.settings) as con:
             snapshot = take_snapshot(con, self.settings)
-        return snapshot.alerts + snapshot.trades
+            settled = settle(con, self.settings)
+        return snapshot.alerts + settled
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         with evening(self.settings) as con:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from assets.catalog import CATALOG
 from assets.orchestration.checks import SPECS, check_books
 from assets.orchestration.failures import said_plainly
 from assets.orchestration.open_books import OpenBooks
@@ -36,7 +37,7 @@ def books(
     """The derived tables: of the days asked for, and of every other day whose inputs changed. No network."""
     first, last = days_of(context)
     with said_plainly():
-        built = build(books.con, books.settings, from_date=first, to_date=last)
+        built = build(books.con, books.settings, CATALOG, from_date=first, to_date=last)
     books.tell(_summary(built))
     for spec in book_specs():
         metadata = _counted(books.con, ".".join(spec.key.path), first, last)
@@ -53,8 +54,8 @@ def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date
     """Row counts, of the day where there is but one, and the day's P&L beside the table that holds it. A view of all
     days is made when asked, so of those the day's rows alone are counted."""
     metadata: dict[str, Any] = {}
-    dated = "trading_date" in (column.name for column in columns(table))
-    if not dated or entries()[table].kind == "table":
+    dated = "trading_date" in (column.name for column in columns(CATALOG, table))
+    if not dated or entries(CATALOG)[table].kind == "table":
         whole = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608  (a name of ours)
         metadata["dagster/row_count"] = whole[0] if whole else 0
     if first != last or not dated:

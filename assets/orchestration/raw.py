@@ -12,6 +12,7 @@ from assets.orchestration.partitions import days_of, one_run, trading_days
 from assets.orchestration.specs import WRITER, raw_specs
 from pipelines.alerts.alert import Alert, run_link
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
+from pipelines.trading.settle import settle
 
 #: The tag of a run that says what started it.
 TRIGGER = "daybook/trigger"
@@ -35,6 +36,9 @@ def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -
         snapshot = take_snapshot(
             books.con, books.settings, trigger=trigger, partition=day, clock=books.clock, tell=books.tell
         )
+        settled = settle(books.con, books.settings)
+    for sentence in settled:
+        books.tell(sentence)
     _speak_up(books, snapshot, run_link(books.settings, context.run.run_id))
     _refuse_closed_day(snapshot, day)
     for spec in raw_specs():
@@ -64,8 +68,6 @@ def _landed(books: OpenBooks, snapshot: Snapshot, table: str) -> dict[str, Any]:
 
 def _speak_up(books: OpenBooks, snapshot: Snapshot, link: str | None) -> None:
     """Alerts of the machine's, and those of a day that some account is missing from."""
-    for sentence in snapshot.trades:
-        books.tell(sentence)
     for sentence in snapshot.alerts:
         day, run = snapshot.trading_date, snapshot.run_id
         books.alert(Alert(sentence, "See DAYBOOK_HOME/quarantine.", day, run, kind="QUARANTINE", link=link))

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.catalog import CATALOG
 from assets.orchestration.failures import said_plainly
 from assets.orchestration.open_books import OpenBooks
 from assets.orchestration.partitions import days_of, one_run, trading_days
@@ -44,7 +45,7 @@ def report(
 def _write(books: OpenBooks, day: date) -> Written:
     """A report, or a failure that says that the books stand all the same."""
     try:
-        written = write_report(books.settings, day)
+        written = write_report(books.settings, CATALOG, day)
     except Exception as error:
         reason = str(error) if isinstance(error, DaybookError) else f"{type(error).__name__}: {error}"
         raise DaybookError(

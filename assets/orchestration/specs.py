@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.catalog import TABLES
+from assets.catalog import CATALOG, TABLES
 from pipelines.books.dictionary import Entry, entries
 from pipelines.books.lineage import sources
 
@@ -19,12 +19,12 @@ def key(table: str) -> dg.AssetKey:
 
 def raw_specs() -> list[dg.AssetSpec]:
     """The tables that the sync lands."""
-    return [_spec(entry, "dlt", []) for entry in entries().values() if entry.name.startswith("raw.")]
+    return [_spec(entry, "dlt", []) for entry in entries(CATALOG).values() if entry.name.startswith("raw.")]
 
 
 def book_specs() -> list[dg.AssetSpec]:
     """The tables that a build derives, in the order of their making."""
-    return [_spec(entries()[name], "sql", made_from) for name, made_from in _derived()]
+    return [_spec(entries(CATALOG)[name], "sql", made_from) for name, made_from in _derived()]
 
 
 def leaves() -> list[dg.AssetKey]:
@@ -37,10 +37,10 @@ def leaves() -> list[dg.AssetKey]:
 def _derived() -> Iterator[tuple[str, list[str]]]:
     for table in TABLES:
         if table.kind == "versions":
-            yield table.versions, sorted(sources(table))
+            yield table.versions, sorted(sources(CATALOG, table))
             yield table.name, [table.versions]
         elif table.kind != "working":
-            yield table.name, sorted(sources(table))
+            yield table.name, sorted(sources(CATALOG, table))
 
 
 def _spec(entry: Entry, made_with: str, made_from: list[str]) -> dg.AssetSpec:

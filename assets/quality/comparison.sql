@@ -26,8 +26,8 @@ positions as (
         sum(case when market_value > 0 then market_value else 0 end) as long_value,
         sum(case when market_value < 0 then market_value else 0 end) as short_value,
         sum(unrealized_pnl) as unrealized
-    from core.position_eod
-    where trading_date between $from_date and $to_date and instrument_type <> 'CASH'
+    from new_position_daily
+    where quantity <> 0 and instrument_type <> 'CASH'
     group by account_id, trading_date
 ),
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from assets.catalog import CATALOG
 from daybook.cli import console
 from daybook.cli.options import AsJson, FromDay, ToDay, Wait
 from pipelines.errors import ConfigurationError
@@ -27,16 +28,17 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
       daybook build --from 2025-11-03
       daybook build --from 2025-11-03 --to 2025-11-07
     """
-    from daybook.cli.books import built_days, exit_code, publish_if_behind, statuses
     from pipelines.books.build import build as build_books
+    from pipelines.books.days import built_days, exit_code, statuses
     from pipelines.settings import Settings
+    from pipelines.warehouse.published import publish_if_behind
     from pipelines.warehouse.session import evening
 
     _check(start, end)
     settings = Settings.from_env()
     with console.progress("building") as tell, evening(settings, wait=wait, tell=console.notice) as con:
         first, last = _landed(con, start, end)
-        built = build_books(con, settings, from_date=first, to_date=last)
+        built = build_books(con, settings, CATALOG, from_date=first, to_date=last)
         tell("publishing")
         published = publish_if_behind(con, settings)
         known = statuses(con)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assets.catalog import CATALOG
 from daybook.cli import console
 from daybook.cli.options import Wait
 
@@ -54,8 +55,8 @@ def demo(
       daybook demo
       daybook demo --days 5
     """
-    from daybook.cli.books import exit_code
     from daybook.demo import run_demo
+    from pipelines.books.days import exit_code
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
     from pipelines.warehouse.connect import open_published
@@ -64,7 +65,7 @@ def demo(
         done = run_demo(Settings.from_env(), days, wait=wait, tell=tell, on_day=on_day)
     with open_published(done.settings.published) as con:
         _print_day(con, done.days[-1])
-    console.say(f"Report: {write_report(done.settings, formats=('html',)).files[0]}")
+    console.say(f"Report: {write_report(done.settings, CATALOG, formats=('html',)).files[0]}")
     _print_end(done)
     return exit_code(day.status for day in done.days)
 

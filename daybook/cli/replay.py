@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assets.catalog import CATALOG
 from daybook.cli import console
 from daybook.cli.options import AsJson, FromDay, Wait
 from pipelines.errors import INCOMPLETE, ConfigurationError, NotPublished
@@ -38,7 +39,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
       daybook replay --from 2025-11-03
       DAYBOOK_HOME=/tmp/proof daybook replay --archive ~/.daybook/archive
     """
-    from daybook.cli.books import exit_code, statuses
+    from pipelines.books.days import exit_code, statuses
     from pipelines.settings import Settings
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
     from pipelines.warehouse.published import check_published
@@ -68,7 +69,7 @@ def _replay(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, st
     from pipelines.ingest.replay import replay as replay_runs
 
     def after(_: object) -> None:
-        build(con, settings)
+        build(con, settings, CATALOG)
 
     done = replay_runs(con, settings, archive=folder, from_date=start, after=after, tell=tell)
     if not done.landed and not done.damaged:
@@ -77,7 +78,7 @@ def _replay(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, st
     days = sorted(snapshot.trading_date for snapshot in done.landed if snapshot.run_id in done.replaced)
     if days:
         tell("building")
-        build(con, settings, from_date=days[0], to_date=days[-1])
+        build(con, settings, CATALOG, from_date=days[0], to_date=days[-1])
     return done
 
 

@@ -58,12 +58,13 @@ def report(
       daybook report --date 2005-03-10 --as-known-at 2005-03-10T22:00:00Z --account 20517
     """
     formats = _formats(form)
+    from assets.catalog import CATALOG
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
 
     with console.progress("reading the published books") as tell:
         written = write_report(
-            Settings.from_env(), of, known_at=as_known_at, accounts=account or (), formats=formats, tell=tell
+            Settings.from_env(), CATALOG, of, known_at=as_known_at, accounts=account or (), formats=formats, tell=tell
         )
     _say(written, json=json)
     return 0 if written.report.status == "COMPLETE" else INCOMPLETE

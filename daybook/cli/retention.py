@@ -15,7 +15,7 @@ from daybook.cli.status import size
 from pipelines.errors import USAGE, ConfigurationError, NotPublished
 
 if TYPE_CHECKING:
-    from pipelines.archive.retention import Pruned
+    from pipelines.ingest.retention import Pruned
     from pipelines.settings import Settings
 
 
@@ -37,8 +37,8 @@ def compact(*, dry_run: DryRun = False, wait: Wait = 60.0, json: AsJson = False)
       daybook compact --dry-run
       daybook compact
     """
-    from pipelines.archive.retention import compact as rewrite
     from pipelines.settings import Settings
+    from pipelines.warehouse.compact import compact as rewrite
 
     with console.progress("compacting") as tell:
         done = rewrite(Settings.from_env(), dry_run=dry_run, wait=wait, tell=tell)
@@ -82,7 +82,7 @@ def prune(
 
 
 def _prune(settings: Settings, before: date, wait: float, *, dry_run: bool) -> Pruned:
-    from pipelines.archive.retention import prune as delete
+    from pipelines.ingest.retention import prune as delete
     from pipelines.warehouse.session import evening
 
     with evening(settings, wait=wait, tell=console.notice) as con:

@@ -27,23 +27,25 @@ def sync(*, wait: Wait = 60.0, json: AsJson = False) -> int:
     """
     from pipelines.ingest.snapshot import take_snapshot
     from pipelines.settings import Settings
+    from pipelines.trading.settle import settle
     from pipelines.warehouse.session import evening  # --help need not pay for it
 
     settings = Settings.from_env()
     settings.reading_key()  # before anything is made or waited for
     with console.progress("reading") as tell, evening(settings, wait=wait, tell=console.notice) as con:
         snapshot = take_snapshot(con, settings, tell=tell)
-    _report(snapshot, json)
+        settled = settle(con, settings)
+    _report(snapshot, settled, json)
     return 0 if snapshot.is_complete or not snapshot.is_end_of_day else INCOMPLETE
 
 
-def _report(snapshot: Snapshot, json: bool) -> None:  # noqa: FBT001
+def _report(snapshot: Snapshot, settled: list[str], json: bool) -> None:  # noqa: FBT001
     for alert in snapshot.alerts:
         console.notice(f"ALERT: {alert}")
-    for sentence in snapshot.trades:
+    for sentence in settled:
         console.notice(sentence)
     if json:
-        console.show_json(as_json(snapshot))
+        console.show_json({**as_json(snapshot), "trades": settled})
         return
     state = "COMPLETE" if snapshot.is_complete else "INCOMPLETE"
     console.say(

@@ -1,7 +1,7 @@
 """Alerts: what somebody has to hear of who isn't looking. Each is one sentence, the day it is about, and what to do.
 
-They are written down here every time, and sent out (pipelines/alerts/delivery.py) once per incident: what goes wrong at four
-in the afternoon and again at eight is one thing to hear of. Nothing here ever stops the run that had something to say.
+They are written down here every time, and sent out (delivery.py) once per incident: what goes wrong at four in the
+afternoon and again at eight is one thing to hear of. Nothing here ever stops the run that had something to say.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +18,6 @@ import zstandard
 from pipelines.archive.files import read_file
 from pipelines.archive.write import FORMAT, HEAD, PAGES, RUN, SKIPPED, Entry, listing_of, seal_of
 from pipelines.errors import DaybookError
-from pipelines.ingest.run_context import Circumstances, Ending, circumstances_from, ending_from
 
 
 class Damaged(DaybookError):
@@ -75,15 +75,20 @@ class ArchivedRun:
         pages = self.folder / PAGES
         return not (self.folder / RUN).exists() and not (pages.exists() and pages.stat().st_size)
 
-    @cached_property
-    def began(self) -> Circumstances:
-        """How it began."""
-        return circumstances_from(self._said["began"])
+    @property
+    def began(self) -> Entry:
+        """How it began, as it was written (pipelines/ingest/run_context.py)."""
+        return dict(self._said["began"])
 
-    @cached_property
-    def ended(self) -> Ending:
-        """How it ended; only of a sealed run."""
-        return ending_from(self._said["ended"])
+    @property
+    def ended(self) -> Entry:
+        """How it ended, as it was written; only of a sealed run."""
+        return dict(self._said["ended"])
+
+    @property
+    def trading_date(self) -> date:
+        """The trading day that it read; only of a sealed run."""
+        return date.fromisoformat(self._said["ended"]["trading_date"])
 
     @property
     def records(self) -> list[Record]:

@@ -12,70 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from assets.catalog import TABLES, VALUE_OF
+from pipelines.books.catalog import Catalog, Table, select_of
+from pipelines.books.comments import SCHEMAS
+from pipelines.books.inputs import load_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
-from pipelines.warehouse.tables import run
+from pipelines.warehouse.tables import OPEN_END, run
 
 HERE = Path(__file__).parent
 #: So many sessions before the day are compared with the broker again, to show breaks that have lasted.
 SESSIONS_BACK = 20
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 ACCOUNTS_NAMED = 10
-
-#: Facts of a run: those of runs that were over by then, of the accounts asked for where they are of an account.
-_FACTS = (
-    "accounts",
-    "balances",
-    "corporate_events",
-    "executions",
-    "extract_manifest",
-    "extract_run",
-    "option_contracts",
-    "orders",
-    "portfolio_history",
-    "position_instructions",
-    "positions",
-)
-#: The selects of known/, which take the place of those that build the table.
-_FIRST = ("core.calendar", "core.run")
-_KNOWN = (
-    "core.period_lock",
-    "core.snapshot_grade",
-    "core.position_adjustment",
-    "pnl.account_daily_version",
-    "pnl.position_daily_version",
-    "pnl.account_daily",
-    "pnl.position_daily",
-    "main.new_account_daily",
-    "main.new_position_daily",
-)
-#: Made by their own selects: of the whole window, as views of all days, and of what the day is made from.
-_WINDOW = ("core.account_eod", "core.broker_day", "core.expected_day", "quality.comparison")
-_VIEWS = (
-    "core.instruction_history",
-    "pnl.prior_period_adjustment",
-    "pnl.period",
-    "pnl.exposure_daily",
-    "pnl.group_daily",
-    "quality.gap",
-    "quality.reconciliation",
-)
-_DAY = (
-    "core.trade_flow",
-    "position_change",
-    "core.lifecycle_event",
-    "core.trade_request",
-    "row_check",
-    "invariant",
-    "quality.finding",
-)
-_SELECTS = {table.bare if table.kind == "working" else table.name: table.select for table in TABLES}
 
 
 @dataclass(frozen=True)
@@ -90,7 +42,7 @@ class KnownBooks:
 
 @contextmanager
 def open_known(
-    path: Path, day: date | None, known_at: datetime | None, accounts: Sequence[str]
+    catalog: Catalog, path: Path, day: date | None, known_at: datetime | None, accounts: Sequence[str]
 ) -> Iterator[KnownBooks]:
     """The books of `day` (the last one, where None) as known at an instant (now, where None).
 
@@ -102,7 +54,7 @@ def open_known(
             chosen = day or _last_day(con, known_at)
             _check_accounts(con, accounts)
             books = KnownBooks(con, chosen, tuple(sorted(set(accounts))), _knowledge(con, chosen, known_at))
-            _derive(books)
+            _derive(books, catalog)
         except duckdb.CatalogException as error:
             raise DaybookError(
                 f"{path} was published by another daybook than this one ({first_line(error)}): "
@@ -120,12 +72,6 @@ def days_to_report(path: Path, first: date, last: date) -> list[date]:
             [first, last],
         )
         return [day for (day,) in found.fetchall()]
-
-
-def select(name: str) -> str:
-    """The select of a file of this folder, such as sql/accounts, without the comment on top."""
-    lines = (HERE / f"{name}.sql").read_text(encoding="utf-8").splitlines()
-    return "\n".join(line for line in lines if not line.startswith("--"))
 
 
 def _last_day(con: duckdb.DuckDBPyConnection, known_at: datetime | None) -> date:
@@ -168,7 +114,7 @@ def _check_accounts(con: duckdb.DuckDBPyConnection, accounts: Sequence[str]) -> 
 def _knowledge(con: duckdb.DuckDBPyConnection, day: date, known_at: datetime | None) -> datetime:
     """When the books of the day became what they are: the same for every instant between two things learnt."""
     _check_session(con, day)
-    row = con.execute(select("sql/knowledge"), {"day": day, "known_at": known_at or FOREVER}).fetchone()
+    row = con.execute(select_of(HERE / "knowledge.sql"), {"day": day, "known_at": known_at or FOREVER}).fetchone()
     last_run, first_run, *versions = row or (None, None)
     if last_run is not None:
         newest: datetime = max(each for each in (last_run, *versions) if each is not None)
@@ -202,54 +148,96 @@ def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     return f"There is no end of day of {day} in these books: they begin on {first} and end on {last}."
 
 
-def _derive(books: KnownBooks) -> None:
-    """Make the second set of tables. Names are of the catalog and of our files; values are bound."""
+def _derive(books: KnownBooks, catalog: Catalog) -> None:
+    """Make the second set of tables. Names are those of the catalogue and of raw; values are bound, or variables."""
     con = books.con
+    raw = _raw_tables(con)
     con.execute("use memory")
-    con.execute(VALUE_OF)  # the selects of a build are run here, with what they call
-    for schema in ("raw", "core", "pnl", "quality"):
+    con.execute(catalog.functions)  # the selects of a build are run here, with what they call
+    for schema in SCHEMAS:
         con.execute(f"create schema {schema}")
-    window = _ask(books)
-    for name in _FIRST:
-        con.execute(f"create view {name} as {select(f'known/{name}')}")
-    for name in _FACTS:
-        con.execute(f"create view raw.{name} as {_fact(con, name)}")
-    for name in _KNOWN:
-        con.execute(f"create view {name} as {select(f'known/{name}')}")
-    for name in ("input_earlier_eod", "input_earlier_roster"):
-        con.execute(f"create table main.{name} as {select(f'known/{name}')}")
-    con.execute(f"create view core.position_eod as {select('known/core.position_eod')}")
-    for name in _WINDOW:
-        run(con, f"create table {name} as {_SELECTS[name]}", window)
-    _derive_day(books, window)
+    from_date = _ask(books)
+    for table in catalog.tables:
+        if table.is_copied:
+            con.execute(f"create view {table.name} as {_copied(con, table)}")
+    for name in raw:
+        con.execute(f"create view {name} as {_of_accounts(con, name, 'run_id in (select run_id from core.run)')}")
+    for table in catalog.of_kind("versions"):
+        _make_versions(con, table)
+    load_earlier(con, from_date, known_days="pnl.account_daily", expected="main.earlier_expected")
+    for table in catalog.tables:
+        _derive_table(books, table, from_date)
 
 
-def _derive_day(books: KnownBooks, window: dict[str, Any]) -> None:
-    """What the checks of the day look at, position by position: the day itself and the one before it alone."""
-    con, day = books.con, {**window, "from_date": books.day}
-    row = con.execute(
-        "select min(prev_trading_date) from core.account_eod where trading_date = ?", [books.day]
-    ).fetchone()
-    before = (row and row[0]) or books.day
-    con.execute("drop view core.position_eod")
-    run(con, f"create table core.position_eod as {_SELECTS['core.position_eod']}", {**window, "from_date": before})
-    for name in _VIEWS:
-        con.execute(f"create view {name} as {_SELECTS[name]}")
-    for name in _DAY:
-        run(con, f"create table {name} as {_SELECTS[name]}", day)
-    con.execute(f"create view quality.day as {_SELECTS['quality.day']}")
+def _raw_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The published tables whose rows are facts of a run."""
+    found = con.execute(
+        """
+        select schema_name || '.' || table_name from duckdb_columns()
+        where database_name = 'daybook' and schema_name = 'raw' and column_name = 'run_id' order by all
+        """
+    )
+    return [name for (name,) in found.fetchall()]
 
 
-def _fact(con: duckdb.DuckDBPyConnection, name: str) -> str:
-    columns = {column[0] for column in con.execute(f"select * from daybook.raw.{name} limit 0").description or ()}  # noqa: S608
-    text = f"select * from daybook.raw.{name} where run_id in (select run_id from core.run)"  # noqa: S608
+def _copied(con: duckdb.DuckDBPyConnection, table: Table) -> str:
+    known = f"{table.known_by} <= getvariable('known_at')" if table.known_by else "true"
+    return _of_accounts(con, table.name, known)
+
+
+def _of_accounts(con: duckdb.DuckDBPyConnection, name: str, condition: str) -> str:
+    """A select of the published rows that meet a condition, of the accounts asked for where they are of an account."""
+    columns = {column[0] for column in con.execute(f"select * from daybook.{name} limit 0").description or ()}
+    text = f"select * from daybook.{name} where {condition}"
     # what is asked for no account in particular, such as events, is everybody's
     mine = " and (coalesce(account_id, '') = '' or account_id in (select account_id from main.asked_account))"
     return text + mine if "account_id" in columns else text
 
 
-def _ask(books: KnownBooks) -> dict[str, Any]:
-    """Say in tables what is asked, for the selects to read; the days that are derived again."""
+def _make_versions(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Every version that existed by then (the one that was current had no end yet), the current ones, and those of the
+    window under the name that a build gives what it has just derived."""
+    until = f"case when known_to > getvariable('known_at') then timestamptz '{OPEN_END}' else known_to end"
+    mine = (
+        "account_id in (select account_id from main.asked_account) and trading_date <= getvariable('trading_date')"
+        " and known_from <= getvariable('known_at')"
+    )
+    con.execute(
+        f"create view {table.versions} as "
+        f"select * replace ({until} as known_to) from daybook.{table.versions} where {mine}"
+    )
+    con.execute(
+        f"create view {table.name} as select * exclude (known_to) from daybook.{table.versions} "
+        f"where {mine} and known_to > getvariable('known_at')"
+    )
+    window = "trading_date between getvariable('from_date') and getvariable('trading_date')"
+    con.execute(f"create view main.{table.working} as select * from {table.name} where {window}")
+
+
+def _derive_table(books: KnownBooks, table: Table, from_date: date) -> None:
+    """A table by its own select, for the days that its entry names; a view as a view."""
+    if table.is_copied or table.kind == "versions":
+        return
+    if table.kind == "view":
+        books.con.execute(f"create view {table.name} as {table.select}")
+        return
+    first = from_date if table.as_known == "window" else books.day
+    if table.as_known == "day_and_before":
+        first = _day_before(books)
+    name = table.working if table.kind == "working" else table.name
+    run(books.con, f"create table {name} as {table.select}", {"from_date": first, "to_date": books.day})
+
+
+def _day_before(books: KnownBooks) -> date:
+    """The known day before that of the report, of the account for which it is furthest back."""
+    row = books.con.execute(
+        "select min(prev_trading_date) from core.account_eod where trading_date = ?", [books.day]
+    ).fetchone()
+    return (row and row[0]) or books.day
+
+
+def _ask(books: KnownBooks) -> date:
+    """Say in tables what is asked, for the selects to read; the first of the days that are derived again."""
     con = books.con
     row = con.execute(
         """
@@ -272,4 +260,11 @@ def _ask(books: KnownBooks) -> dict[str, Any]:
     con.execute("create table main.asked_account as select distinct account_id from daybook.core.expected_day")
     if books.accounts:
         con.execute("delete from main.asked_account where not list_contains($1, account_id)", [list(books.accounts)])
-    return {"from_date": from_date, "to_date": books.day}
+    con.execute(
+        """
+        create view main.earlier_expected as select * from daybook.core.expected_day
+        where account_id in (select account_id from main.asked_account)
+        """
+    )
+    first: date = from_date
+    return first

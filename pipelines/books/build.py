@@ -13,9 +13,9 @@ from typing import Any
 
 import duckdb
 
-from assets.catalog import SELECTS, TABLES, VALUE_OF, Table
+from pipelines.books.catalog import Catalog, Table
 from pipelines.books.changes import changed_days, landed_days, pieces, spans
-from pipelines.books.dictionary import comment
+from pipelines.books.comments import comment
 from pipelines.books.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
@@ -75,14 +75,10 @@ _REASONS = {
         end
     """,
 }
-KEYS = {
-    "pnl.position_daily": ("account_id", "instrument_id", "trading_date"),
-    "pnl.account_daily": ("account_id", "trading_date"),
-}
 #: How many positions a build takes at once: days are built together as far as that goes, so that a rebuild of years
 #: needs no more memory than one of a week.
 ROWS_AT_ONCE = 250_000
-RUNS = next(table for table in TABLES if table.name == "core.run")
+RUNS = "core.run"
 
 
 @dataclass
@@ -101,6 +97,7 @@ class Built:
 def build(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
+    catalog: Catalog,
     *,
     from_date: date | None = None,
     to_date: date | None = None,
@@ -112,7 +109,7 @@ def build(
     adjustments.csv that can't be read or dates in the wrong order.
     """
     with _folder(settings.working):
-        return _build(con, settings, from_date, to_date, built_at)
+        return _build(con, settings, catalog, from_date, to_date, built_at)
 
 
 @contextmanager
@@ -138,6 +135,7 @@ def _folder(working: Path) -> Iterator[None]:
 def _build(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
+    catalog: Catalog,
     from_date: date | None,
     to_date: date | None,
     built_at: datetime | None,
@@ -147,17 +145,16 @@ def _build(
     con.execute("begin")
     try:
         asked = _asked(calendar, from_date, to_date)
-        if make_tables(con, settings.working, values):
+        if make_tables(con, catalog, settings.working, values):
             asked += landed_days(con)
-        for table in TABLES:
-            if table.kind == "whole":
-                replace_whole(con, table.name, table.select, values)
+        for table in catalog.of_kind("whole"):
+            replace_whole(con, table.name, table.select, values)
         built = Built(spans(con, sorted({*changed_days(con), *asked}), calendar))
         for start, end in built.spans:  # all of them first: a run tells of earlier days too
-            replace_days(con, RUNS.name, RUNS.select, {"from_date": start, "to_date": end})
+            replace_days(con, RUNS, catalog[RUNS].select, {"from_date": start, "to_date": end})
         for start, end in built.spans:
             for first, last in pieces(con, start, end, calendar, ROWS_AT_ONCE):
-                _build_days(con, settings.working, values | {"from_date": first, "to_date": last}, built)
+                _build_days(con, catalog, settings.working, values | {"from_date": first, "to_date": last}, built)
         con.execute("commit")
     except duckdb.Error as error:
         with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
@@ -180,22 +177,22 @@ def _asked(calendar: TradingCalendar, start: date | None, end: date | None) -> l
     return [session.date for session in calendar.sessions(first, last)]
 
 
-def make_tables(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[str, Any]) -> bool:
+def make_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path, values: Mapping[str, Any]) -> bool:
     """Every table and view, empty where it is new; whether a derived table had to be made anew, with other columns.
 
     Selects read each other, and some their own past, so all exist before any is filled. Where the same selects made
     them last time there is nothing to do.
     """
     no_earlier(con)
-    con.execute(VALUE_OF)
-    if remembered(con, "selects") == SELECTS:
+    con.execute(catalog.functions)
+    if remembered(con, "selects") == catalog.fingerprint:
         return False
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
-    for view in [table for table in TABLES if table.kind == "view"]:
+    for view in catalog.of_kind("view"):
         con.execute(f"drop view if exists {view.name}")
-    renewed = [_make(con, working, table, nothing) for table in TABLES]
-    comment(con)
-    remember(con, "selects", SELECTS)
+    renewed = [_make(con, working, table, nothing) for table in catalog.tables]
+    comment(con, catalog)
+    remember(con, "selects", catalog.fingerprint)
     return any(renewed)
 
 
@@ -228,13 +225,15 @@ def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     )
 
 
-def _build_days(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[str, Any], built: Built) -> None:
+def _build_days(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path, values: Mapping[str, Any], built: Built
+) -> None:
     load_earlier(con, values["from_date"])
-    for table in TABLES:
-        if table.kind == "days" and table is not RUNS:
+    for table in catalog.tables:
+        if table.kind == "days" and table.name != RUNS:
             replace_days(con, table.name, table.select, values)
         elif table.kind in ("working", "versions"):
             make_working(con, table.working, working, table.select, values)
         if table.kind == "versions":
-            added = add_versions(con, table.versions, table.working, KEYS[table.name], _REASONS[table.name], values)
+            added = add_versions(con, table.versions, table.working, table.key, _REASONS[table.name], values)
             built.versions[table.name] = built.versions.get(table.name, 0) + added

@@ -52,21 +52,30 @@ def _new_york(day: date, at: time) -> datetime:
     return datetime.combine(day, at, NEW_YORK)
 
 
-def load_earlier(con: duckdb.DuckDBPyConnection, from_date: date) -> None:
-    """Make the input tables that tell a build what its own tables say of the days before `from_date`."""
+def load_earlier(
+    con: duckdb.DuckDBPyConnection,
+    from_date: date,
+    *,
+    known_days: str = "core.account_eod",
+    expected: str = "core.expected_day",
+) -> None:
+    """Make the input tables that tell a build what its own tables say of the days before `from_date`.
+
+    `known_days` and `expected` are the relations that have each account's known days, and the accounts of each day.
+    """
     con.execute(
-        """
+        f"""
         create or replace temporary table input_earlier_eod as
-        select account_id, max(trading_date) as trading_date from core.account_eod
+        select account_id, max(trading_date) as trading_date from {known_days}
         where trading_date < $1 group by account_id
         """,
         [from_date],
     )
     con.execute(
-        """
+        f"""
         create or replace temporary table input_earlier_roster as
-        select account_id, trading_date from core.expected_day
-        where trading_date = (select max(trading_date) from core.expected_day where trading_date < $1)
+        select account_id, trading_date from {expected}
+        where trading_date = (select max(trading_date) from {expected} where trading_date < $1)
         """,
         [from_date],
     )

@@ -27,14 +27,16 @@ from pipelines.broker.listing import Request
 from pipelines.broker.read import Keep, KeepColumns, Read
 from pipelines.broker.redaction import Redaction
 from pipelines.errors import DaybookError, WrongWarehouse
-from pipelines.ingest.landing import finish_pending, land, open_pipeline
+from pipelines.ingest.landing import land
 from pipelines.ingest.reading import Asked, read_evening
+from pipelines.ingest.run_context import ending_from, run_context_from
 from pipelines.ingest.snapshot import Run, Snapshot, snapshot_of, tables_of
 from pipelines.ingest.source import TABLES
 from pipelines.ingest.warehouse_state import landed_runs
 from pipelines.progress import Tell
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import forget, remember, remember_broker, remembered
+from pipelines.warehouse.dlt_pipeline import finish_pending, open_pipeline
 from pipelines.warehouse.missing import REPLAYING
 
 if TYPE_CHECKING:
@@ -121,9 +123,9 @@ def _replay(
         if not run.is_sealed:
             replayed.unfinished.append(run.run_id)
             return None
-        if from_date and run.ended.trading_date < from_date:
+        if from_date and run.trading_date < from_date:
             return None
-        tell(f"{run.ended.trading_date}: run {run.run_id}")
+        tell(f"{run.trading_date}: run {run.run_id}")
         return _land(con, settings, pipeline, run)
     except WrongWarehouse:
         raise
@@ -136,9 +138,9 @@ def _replay(
 
 def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:
     archived.prove()
-    remember_broker(con, archived.began.broker_host)
     run = Run()
-    run.began, run.ended, run.files = archived.began, archived.ended, archived.files()
+    run.began, run.ended, run.files = run_context_from(archived.began), ending_from(archived.ended), archived.files()
+    remember_broker(con, run.began.broker_host)
     with archived.bodies() as bodies:
         recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
         with ReplayClient(recorded, run.keep, run.keep_columns) as client:

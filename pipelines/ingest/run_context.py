@@ -21,7 +21,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class RunContext:
     """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
     which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then."""
 
@@ -59,9 +59,9 @@ class Ending:
         return {"finished": _clock_said(self.finished), "trading_date": self.trading_date.isoformat()}
 
 
-def circumstances(settings: Settings, run_id: str, trigger: str, started: ClockReading, known: Known) -> Circumstances:
+def run_context(settings: Settings, run_id: str, trigger: str, started: ClockReading, known: Known) -> RunContext:
     """The circumstances of a run that begins now."""
-    return Circumstances(
+    return RunContext(
         run_id=run_id,
         trigger=trigger,
         code_version=_code_version(),
@@ -74,14 +74,14 @@ def circumstances(settings: Settings, run_id: str, trigger: str, started: ClockR
     )
 
 
-def circumstances_from(said: Json) -> Circumstances:
+def run_context_from(said: Json) -> RunContext:
     """Those that an archive tells of. Raises KeyError, ValueError or TypeError where it can't be one."""
     overrides = (
         Override(date.fromisoformat(day), _moment(open_), _moment(close))
         for day, open_, close in said["known"]["overrides"]
     )
     last = {account: date.fromisoformat(day) for account, day in said["known"]["last_complete"].items()}
-    return Circumstances(
+    return RunContext(
         **said
         | {
             "accounts": tuple(said["accounts"]),
@@ -92,7 +92,7 @@ def circumstances_from(said: Json) -> Circumstances:
 
 
 def ending_from(said: Json) -> Ending:
-    """The ending that an archive tells of. Raises as `circumstances_from`."""
+    """The ending that an archive tells of. Raises as `run_context_from`."""
     return Ending(_clock(said["finished"]), date.fromisoformat(said["trading_date"]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -19,22 +19,22 @@ from pipelines.broker.columns import to_batch, with_run
 from pipelines.broker.read import ClockReading, Finding, Read
 from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
 from pipelines.errors import ConfigurationError
-from pipelines.ingest.landing import finish_pending, import_dlt_meanwhile, land, open_pipeline
+from pipelines.ingest.landing import land
 from pipelines.ingest.manifest import as_json, quarantined
 from pipelines.ingest.reading import Asked, Evening, read_evening
-from pipelines.ingest.run_context import Circumstances, Ending, circumstances
+from pipelines.ingest.run_context import Ending, RunContext, run_context
 from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.ingest.warehouse_state import Known, read_known
 from pipelines.progress import Tell
 from pipelines.settings import Settings
-from pipelines.trading.settle import settle
 from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.dlt_pipeline import finish_pending, import_dlt_meanwhile, open_pipeline
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """What a run read and landed. `alerts` are sentences for whoever minds the machine, `problems` for who
-    reads the day, `trades` for who has sent a request whose outcome was unknown."""
+    reads the day."""
 
     run_id: str
     trading_date: date
@@ -44,7 +44,6 @@ class Snapshot:
     accounts_complete: int
     problems: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
-    trades: list[str] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -95,22 +94,21 @@ def take_snapshot(
         archive.close(run.ended.as_json())
         run.files = archive.files
     land(open_pipeline(con, settings.dlt), tables_of(run, evening))
-    alerts = [alert] if alert else []
-    return replace(snapshot_of(run, evening, alerts + run.doubts), trades=settle(con, settings))
+    return snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
 
 
 class Run:
     """One run: how it began and ended, and its files in the archive. Its id sorts by the time when it began."""
 
     def __init__(self) -> None:
-        self.began: Circumstances
+        self.began: RunContext
         self.ended: Ending
         self.files: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def begin(self, settings: Settings, trigger: str, clock: ClockReading, known: Known) -> None:
         """Give it an id, and circumstances: those of now."""
         run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
-        self.began = circumstances(settings, run_id, trigger, clock, known)
+        self.began = run_context(settings, run_id, trigger, clock, known)
 
     @property
     def doubts(self) -> list[str]:

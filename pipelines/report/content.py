@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from pipelines.books.as_known import KnownBooks, select
+from pipelines.books.as_known import KnownBooks
+from pipelines.books.catalog import select_of
 from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
 from pipelines.warehouse.tables import run
 
+#: The questions of the report, a file a section.
+QUESTIONS = Path(__file__).parent / "sql"
 CONTRIBUTORS = 10
 _PERCENT = Decimal("0.00000001")
 
@@ -95,7 +99,7 @@ def read(books: KnownBooks) -> Report:
 
 def _asker(books: KnownBooks) -> Callable[..., list[dict[str, Any]]]:
     def ask(name: str, **values: Any) -> list[dict[str, Any]]:
-        answer = run(books.con, select(f"sql/{name}"), {"day": books.day, **values})
+        answer = run(books.con, select_of(QUESTIONS / f"{name}.sql"), {"day": books.day, **values})
         names = [column[0] for column in answer.description]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 

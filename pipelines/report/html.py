@@ -6,18 +6,18 @@ import base64
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.books.as_known import HERE
 from pipelines.report.charts import calendar, charts, cumulative, drawdowns
 from pipelines.report.content import Report
 from pipelines.report.formatting import shown
 from pipelines.report.view import cells, view
 
-TEMPLATES = HERE / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 #: So many positions are in the interactive page, the largest P&L first; it stays a file that opens at once.
 MOST_POSITIONS = 4_000
 

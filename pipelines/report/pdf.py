@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 
 import typst
 
-from pipelines.books.as_known import HERE
 from pipelines.report.charts import charts
 from pipelines.report.content import Report
 from pipelines.report.view import view
@@ -19,7 +19,7 @@ def paper(report: Report) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", typst.TypstWarning)  # of letters that no font of its own has
         made = typst.compile(
-            (HERE / "templates" / "report.typ").read_bytes(),
+            (Path(__file__).parent / "templates" / "report.typ").read_bytes(),
             format="pdf",
             sys_inputs={"data": data},
             ignore_system_fonts=True,

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pipelines.books.as_known import open_known
+from pipelines.books.catalog import Catalog
 from pipelines.errors import DaybookError
 from pipelines.progress import Tell
 from pipelines.report.content import Report, read
@@ -29,6 +30,7 @@ class Written:
 
 def write_report(
     settings: Settings,
+    catalog: Catalog,
     day: date | None = None,
     *,
     known_at: datetime | None = None,
@@ -40,7 +42,7 @@ def write_report(
 
     Raises as `open_known` does, and DaybookError where a file can't be written.
     """
-    with open_known(settings.published, day, known_at, accounts) as books:
+    with open_known(catalog, settings.published, day, known_at, accounts) as books:
         report = read(books)
     name = _name(report, known_at)
     files: list[Path] = []

@@ -18,7 +18,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from models.trading import Answer, Operation, read_answer
@@ -29,6 +28,7 @@ from pipelines.broker.transport import Reply
 from pipelines.errors import DaybookError, LockedOut
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
+from pipelines.warehouse.lock import journal_lock
 from pipelines.warehouse.restoring import JOURNAL as RESTORING
 from pipelines.warehouse.restoring import finish_if_killed
 
@@ -145,29 +145,16 @@ class Journal:
         self.folder = settings.home / "trading"
 
     @contextmanager
-    def alone(self, *, wait: float = 0.0, restoring: bool = False) -> Iterator[None]:
+    def alone(self, *, wait: float = 0.0) -> Iterator[None]:
         """Hold the journal for the block. Raises LockedOut where another process still has it after `wait` seconds: of
         two that trade at a time, each would act on a preview that the other has made stale. And while a restore is
-        about to move it, but for the restore itself."""
-        if not restoring:
-            finish_if_killed(self.folder.parent)
-            self._refuse_restore()
+        about to move it."""
+        finish_if_killed(self.folder.parent)
+        self._refuse_restore()
         self._make()
-        lock = FileLock(self.folder / "trading.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=wait)
-        except Timeout:
-            raise LockedOut(
-                "Another daybook is trading from these books just now: try again when it is done."
-            ) from None
-        except OSError as error:
-            raise DaybookError(f"The journal {self.folder} can't be locked ({error.strerror}).") from error
-        try:
-            if not restoring:
-                self._refuse_restore()
+        with journal_lock(self.folder, wait=wait):
+            self._refuse_restore()
             yield
-        finally:
-            lock.release()
 
     def run_ids(self) -> list[str]:
         """Every record's, in the order of their time."""

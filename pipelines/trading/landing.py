@@ -18,13 +18,14 @@ from models.trading import NIL, Answer, Rejection
 from pipelines.broker.columns import to_batch
 from pipelines.broker.read import Finding
 from pipelines.calendar import TRADING_DATE_RULE, TradingCalendar
-from pipelines.ingest.landing import finish_pending, land, open_pipeline
+from pipelines.ingest.landing import land
 from pipelines.ingest.manifest import as_json, quarantined
 from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.ingest.warehouse_state import read_known
 from pipelines.settings import Settings
 from pipelines.trading.journal import Record
 from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.dlt_pipeline import finish_pending, open_pipeline
 from pipelines.warehouse.tables import exists
 
 TRIGGER = "trading"

@@ -28,7 +28,7 @@ from pipelines.progress import Tell
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse, remembered
 from pipelines.warehouse.contents import contents, differences, row_counts
-from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.lock import journal_lock, run_lock
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, copy_at_rest, publish
 from pipelines.warehouse.restoring import (
     DRAFT,
@@ -166,10 +166,8 @@ def restore(
 @contextmanager
 def _nobody_trades(settings: Settings, wait: float) -> Iterator[None]:
     """Holds the journal of trading, where there is one: it is about to be moved."""
-    from pipelines.trading.journal import Journal  # what it imports is not needed to make a backup
-
-    journal = Journal(settings)
-    with journal.alone(wait=wait, restoring=True) if journal.folder.is_dir() else nullcontext():
+    folder = settings.home / "trading"
+    with journal_lock(folder, wait=wait) if folder.is_dir() else nullcontext():
         yield
 
 

@@ -100,3 +100,20 @@ def _holder(path: Path) -> str:
         return f"process {note['pid']} ({note['command']}, since {note['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"  # it has the lock and has not signed yet
+
+
+@contextmanager
+def journal_lock(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
+    """Holds the journal of trading, in `folder`, for the block. Raises LockedOut where another process still has it
+    after `wait` seconds, DaybookError where it can't be locked."""
+    lock = FileLock(folder / "trading.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=wait)
+    except Timeout:
+        raise LockedOut("Another daybook is trading from these books just now: try again when it is done.") from None
+    except OSError as error:
+        raise DaybookError(f"The journal {folder} can't be locked ({error.strerror}).") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -16,11 +16,11 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import DaybookError, WrongWarehouse, first_line
-from pipelines.ingest.landing import finish_pending, open_pipeline
 from pipelines.progress import Tell
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.connect import remember, remembered
+from pipelines.warehouse.dlt_pipeline import finish_pending, open_pipeline
 
 KEY = "schema_version"
 

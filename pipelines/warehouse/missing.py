@@ -109,7 +109,7 @@ def _has_runs(con: duckdb.DuckDBPyConnection) -> bool:
 
 def _tells(run: ArchivedRun, *, first_run_too: bool) -> bool:
     try:
-        return run.is_sealed and (first_run_too or bool(run.began.known.last_complete))
+        return run.is_sealed and (first_run_too or bool(run.began["known"]["last_complete"]))
     except Damaged:
         return True
     except (KeyError, ValueError, TypeError):

@@ -9,6 +9,7 @@ from pipelines.errors import BuildFailed, DaybookError, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.identity import check_not_replaced
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 
 #: Every run, version and column that a copy holds, how its days stand, and all rows of the newest of them, in one row:
 #: two files that differ in it are not the same books.
@@ -67,3 +68,18 @@ def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             f"{settings.published} is not the copy that this run published: somebody has put another one in its place. "
             "The warehouse has the day; run `daybook build`, which publishes again."
         )
+
+
+def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Publish unless the published copy says the same already; whether it was done. The copy is read again before
+    anybody hears of it. Raises BuildFailed, WarehouseReplaced.
+
+    Compared by what the two files hold, not by what this run did: a run that was killed between build and publish is
+    made good by the next one.
+    """
+    check_not_replaced(settings.warehouse)
+    if is_published(con, settings):
+        return False
+    publish(con, settings.published, PUBLISHED_SCHEMAS)
+    check_published(con, settings)
+    return True

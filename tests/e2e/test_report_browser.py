@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from assets.catalog import CATALOG
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
@@ -28,7 +29,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     symbols = [*HOSTILE, *(f"SYM{number:04}" for number in range(3_000 - len(HOSTILE)))]
     history = {100: [segment("2025-10-31", "500000.00", "500029.97", "29.97")]}
     with two_evenings(tmp_path_factory.mktemp("books"), symbols, history=history) as made:
-        write_report(made.settings, formats=["html"])
+        write_report(made.settings, CATALOG, formats=["html"])
         return made.settings
 
 
@@ -89,7 +90,7 @@ def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, set
 def test_three_positions_make_a_page_as_well(tab: Page, tmp_path: Path, suffix: str) -> None:
     history = {100: [segment("2025-10-31", "160802240000.00", "160802240029.97", "29.97")]}  # a figure that needs room
     with two_evenings(tmp_path, ("AAPL", "MSFT", "IBM"), history=history) as made:
-        write_report(made.settings, formats=["html"])
+        write_report(made.settings, CATALOG, formats=["html"])
         path = file(made.settings, suffix)
         look_everywhere(tab, path, f"report_of_three{suffix}")
         found = (

@@ -12,11 +12,12 @@ from typing import Any
 
 import duckdb
 
-from daybook.cli.books import publish_if_behind
+from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer, position
 from tests.desk import AAPL, FRIDAY, THURSDAY, fill, shares
@@ -110,7 +111,7 @@ def close_day(settings: Settings, *, wait: float = 60.0) -> Snapshot:
     """One whole evening in this process: sync, build, publish."""
     with evening(settings, wait=wait) as con:
         snapshot = take_snapshot(con, settings)
-        build(con, settings)
+        build(con, settings, CATALOG)
         publish_if_behind(con, settings)
     return snapshot
 

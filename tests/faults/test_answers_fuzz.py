@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assets.catalog import CATALOG
 from pipelines.archive.write import Archive
 from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
@@ -138,7 +139,7 @@ class Soak:
         whole = sum(read.rows for read in reads.values() if read.endpoint == "positions" and read.complete)
         with self.archive, evening(self.settings) as con:
             land(open_pipeline(con, self.settings.dlt), tables_of(self.run, self.evening))
-            build(con, self.settings)
+            build(con, self.settings, CATALOG)
             run = self.run.began.run_id
             query = "select count(*) from raw.extract_manifest where run_id = ?"
             assert con.execute(query, [run]).fetchall() == [(len(reads),)]

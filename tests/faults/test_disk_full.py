@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from daybook.cli.books import publish_if_behind
+from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.errors import BuildFailed, DiskFull
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
+from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.broker_server import Fault
 from tests.e2e.command_line import Ended, daybook
@@ -124,7 +125,7 @@ def test_a_disk_that_fills_up_before_the_build_leaves_the_books_as_they_were(roo
             take_snapshot(con, settings)
             fill(disk, but=room)
             with pytest.raises((BuildFailed, DiskFull)):  # noqa: PT012  (whichever of the two meets the full disk)
-                build(con, settings)
+                build(con, settings, CATALOG)
                 publish_if_behind(con, settings)
         assert published(settings) == before
         (disk / "ballast").unlink()
@@ -137,7 +138,7 @@ def test_a_disk_without_room_for_the_copy_leaves_the_former_one(disk: Path) -> N
         before = published(settings)
         with evening(settings) as con:
             take_snapshot(con, settings)
-            build(con, settings)
+            build(con, settings, CATALOG)
             con.execute("checkpoint")
             for room in (0, settings.warehouse.stat().st_size - 4096):
                 fill(disk, but=room)

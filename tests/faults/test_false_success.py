@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import daybook.cli.books as cli_books
 import duckdb
 import pytest
 
-import daybook.cli.books as cli_books
 from assets import build as building
 from daybook.cli.app import main
 from pipelines.errors import BuildFailed, WarehouseReplaced
@@ -172,7 +172,8 @@ def test_nothing_is_published_from_a_file_that_is_not_the_one_that_was_opened(se
 
 
 @pytest.mark.parametrize(("module", "name", "hurt"), [("assets.orchestration.books", "build", swap_warehouse),
-    ("assets.orchestration.published", "publish", swap_copy), ("assets.orchestration.report", "write_report", swap_copy),
+    ("assets.orchestration.published", "publish", swap_copy),
+    ("assets.orchestration.report", "write_report", swap_copy),
     ("assets.orchestration.report", "write_report", swap_warehouse)])  # fmt: skip
 def test_an_end_of_day_whose_files_were_swapped_fails_with_a_sentence(
     module: str, name: str, hurt: Hurt, settings: Settings, monkeypatch: pytest.MonkeyPatch,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.catalog import CATALOG
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.session import evening
@@ -85,7 +86,7 @@ def test_a_report_that_was_killed_is_written_again_to_the_byte(point: str, templ
     with friday(template, tmp_path / "home") as (_, settings):
         kill(point, settings)
         there = {path.name: path.read_bytes() for path in written(settings)}
-        write_report(settings)
+        write_report(settings, CATALOG)
         whole = {path.name: path.read_bytes() for path in written(settings)}
         assert len(whole) > len(there)
         assert there == {name: whole[name] for name in there}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from pipelines.archive.retention import prune
 
 from daybook.cli.app import main
-from pipelines.archive.retention import prune
 from pipelines.errors import BooksMissing
 from pipelines.ingest.replay import replay
 from pipelines.settings import Settings

@@ -21,6 +21,7 @@ from pipelines.sandbox.orders import Order
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.trading.journal import Journal, Record
+from pipelines.trading.settle import settle
 from pipelines.warehouse.session import evening
 from tests.e2e.command_line import DAYBOOK, KEY, daybook, environment
 from tests.trading_server import Recorder
@@ -94,7 +95,8 @@ def next_sync(sandbox: Sandbox, settings: Settings) -> list[str]:
     sandbox.clock.set(sandbox.clock.now + timedelta(minutes=10))
     with evening(settings) as con:
         snapshot = take_snapshot(con, settings)
-    return snapshot.alerts + snapshot.trades
+        settled = settle(con, settings)
+    return snapshot.alerts + settled
 
 
 def orders_of_the_trade(settings: Settings) -> int:

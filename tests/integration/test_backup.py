@@ -17,10 +17,11 @@ import duckdb
 import pytest
 
 from pipelines.archive.read import archived_runs
-from pipelines.archive.retention import compact, growth, prune
 from pipelines.errors import ConfigurationError, DaybookError, NotPublished
+from pipelines.ingest.retention import growth, prune
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup, make_backup, read_backup, restore, verify_backup
+from pipelines.warehouse.compact import compact
 from pipelines.warehouse.contents import contents, differences
 from pipelines.warehouse.session import evening
 from pipelines.warehouse.verify import verify_home

@@ -19,6 +19,7 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.catalog import CATALOG
 from assets.orchestration.freshness import last_evening
 from assets.orchestration.report import _preview
 from dagster_project.definitions import defs
@@ -159,7 +160,7 @@ def test_of_many_accounts_as_many_are_previewed_as_are_seen_at_once(tmp_path: Pa
     with desk(tmp_path, accounts=ids, positions=held, instructions={}) as d:
         d.evening(FRIDAY)
         published(d)
-        written = write_report(d.settings, formats=[])
+        written = write_report(d.settings, CATALOG, formats=[])
         preview = _preview(written)
     assert shown_at_once(preview)
     *_, total, _, more = preview.splitlines()

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.catalog import CATALOG
 from assets.orchestration.open_books import OpenBooks
 from dagster_project.definitions import defs
 from dagster_project.end_of_day import run_end_of_day
@@ -100,7 +101,9 @@ def test_the_dictionary_knows_every_column_of_a_real_warehouse_and_its_type(sett
         if not table.startswith("_dlt")
     }
     types = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
-    assert real == {(name, c.name, types.get(c.type, c.type)) for name in entries() for c in columns(name)}
+    assert real == {
+        (name, c.name, types.get(c.type, c.type)) for name in entries(CATALOG) for c in columns(CATALOG, name)
+    }
 
 
 def test_the_same_evening_twice_changes_nothing(settings: Settings) -> None:

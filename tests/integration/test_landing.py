@@ -16,9 +16,9 @@ import zstandard
 from models.shapes import POSITIONS
 from pipelines.broker.columns import to_batch
 from pipelines.errors import ConfigurationError, NoAccountList, WrongWarehouse
-from pipelines.ingest.landing import open_pipeline
 from pipelines.ingest.source import broker_source
 from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.dlt_pipeline import open_pipeline
 from tests.broker_server import Fault, position
 from tests.desk import AAPL, FRIDAY, THURSDAY, Desk, desk, shares
 

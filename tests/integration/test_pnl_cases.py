@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
 from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position
@@ -77,7 +78,7 @@ def _measures(con: duckdb.DuckDBPyConnection, book: Book, home: Path, day: date)
     """Each row of the day, realized, change and total, as the tables have it and as the oracle says too."""
     for evening in book.evenings:
         land(con, evening)
-        build(con, settings_of(book, home), built_at=evening.at)
+        build(con, settings_of(book, home), CATALOG, built_at=evening.at)
     assert con.execute("select * from quality.finding where severity = 'FAIL'").fetchall() == []
     query = """
         select instrument_id, realized_pnl, case when total_pnl is not null then unrealized_change end, total_pnl
@@ -192,7 +193,7 @@ def test_a_spread_in_the_money_on_both_legs_is_worth_the_difference_of_its_strik
     book = Book(tuple(replace(each, answers={**each.answers, "200": other}) for each in evenings))
     for evening in book.evenings:
         land(con, evening)
-        build(con, settings_of(book, tmp_path), built_at=evening.at)
+        build(con, settings_of(book, tmp_path), CATALOG, built_at=evening.at)
     query = (
         "select instrument_id, status, total_pnl from pnl.position_daily where trading_date = ? and account_id = '100'"
     )

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.ingest.snapshot import take_snapshot
 from tests.books import books
@@ -74,7 +75,7 @@ def test_the_tables_say_what_the_definitions_say(con: duckdb.DuckDBPyConnection,
     _in_one_go(con, book, tmp_path)
     _check_against_oracle(con, book)
     _check_identities(con)
-    again = build(con, settings_of(book, tmp_path), **_whole_range(book))
+    again = build(con, settings_of(book, tmp_path), CATALOG, **_whole_range(book))
     assert not again.changed, "building again changed the books"
 
 
@@ -107,7 +108,7 @@ def test_landing_over_http_gives_the_same_books_as_landing_directly(
         for evening in book.evenings:
             _serve(broker, book, evening)
             take_snapshot(real, prepared)
-            build(real, prepared, built_at=evening.at)
+            build(real, prepared, CATALOG, built_at=evening.at)
         columns = f"account_id, trading_date, instrument_id, symbol, flags, {', '.join(ROW)}"
         query = f"select {columns} from pnl.position_daily order by all"
         assert real.execute(query).fetchall() == con.execute(query).fetchall()
@@ -131,7 +132,7 @@ def _in_one_go(con: duckdb.DuckDBPyConnection, book: Book, home: Path) -> None:
     forget(con)
     for evening in book.evenings:
         land(con, evening)
-    build(con, settings_of(book, home), built_at=book.evenings[-1].at)
+    build(con, settings_of(book, home), CATALOG, built_at=book.evenings[-1].at)
 
 
 def _day_by_day(con: duckdb.DuckDBPyConnection, book: Book, home: Path) -> None:
@@ -139,7 +140,7 @@ def _day_by_day(con: duckdb.DuckDBPyConnection, book: Book, home: Path) -> None:
     prepared = settings_of(book, home)
     for evening in book.evenings:
         land(con, evening)
-        build(con, prepared, built_at=evening.at)
+        build(con, prepared, CATALOG, built_at=evening.at)
 
 
 def _whole_range(book: Book) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from assets.catalog import CATALOG
 from pipelines.archive.read import archived_runs
 from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
@@ -122,7 +123,7 @@ def again(archive: Path, home: Path, *, built: bool = True, **arguments: Any) ->
 
         def after(_: object) -> None:
             if built:
-                build(con, settings)
+                build(con, settings, CATALOG)
 
         return replay(con, settings, archive=archive, after=after, **arguments)
 
@@ -182,7 +183,7 @@ def test_a_replay_over_the_same_books_changes_nothing(home: Path, tmp_path: Path
     assert len(done.replaced) == 4
     settings = Settings(base_url="http://127.0.0.1:1", home=copy)
     with evening(settings) as con:
-        built = build(con, settings, from_date=date(2025, 10, 30), to_date=date(2025, 11, 3))
+        built = build(con, settings, CATALOG, from_date=date(2025, 10, 30), to_date=date(2025, 11, 3))
     assert not built.changed
     assert contents(copy) == before
 

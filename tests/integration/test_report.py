@@ -24,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from assets.catalog import CATALOG
 from dagster_project.end_of_day import run_end_of_day
 from daybook.cli.app import main
 from pipelines.books.as_known import open_known
@@ -84,7 +85,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """A report of symbols that mean harm."""
     with two_evenings(tmp_path_factory.mktemp("hostile"), HOSTILE, history=HISTORY) as made:
-        return write_report(made.settings)
+        return write_report(made.settings, CATALOG)
 
 
 def sql(settings: Settings, query: str) -> list[tuple[Any, ...]]:
@@ -102,7 +103,7 @@ def bodies(written: Written) -> list[bytes]:
 
 
 def report_of(settings: Settings, day: date | None = None, known_at: datetime | None = None) -> Report:
-    with open_known(settings.published, day, known_at, ()) as books:
+    with open_known(CATALOG, settings.published, day, known_at, ()) as books:
         return read(books)
 
 
@@ -137,7 +138,7 @@ class TestNumbers:
         ]
 
     def test_every_position_is_in_the_extract_with_every_digit(self, small: Settings) -> None:
-        lines = csv_of(write_report(small, formats=["csv"]), "positions")
+        lines = csv_of(write_report(small, CATALOG, formats=["csv"]), "positions")
         found = sql(
             small,
             "select instrument_id, quantity::varchar, market_value::varchar, total_pnl::varchar "
@@ -147,7 +148,7 @@ class TestNumbers:
         assert sorted(tuple(line[name] for name in names) for line in lines) == found
 
     def test_the_workbook_has_a_sheet_a_section_with_numbers_as_numbers(self, small: Settings) -> None:
-        written = write_report(small, formats=["xlsx"])
+        written = write_report(small, CATALOG, formats=["xlsx"])
         book = openpyxl.load_workbook(written.files[0])
         assert book.sheetnames == ["report", *written.report.sections, "days"]
         sheet = book["positions"]
@@ -171,7 +172,7 @@ class TestNumbers:
         assert f"<title>unexplained: {row['unexplained']:,.2f}</title>" in page
 
     def test_what_is_derived_again_in_memory_is_what_the_books_say(self, small: Settings) -> None:
-        with open_known(small.published, None, None, ()) as books:
+        with open_known(CATALOG, small.published, None, None, ()) as books:
             for name in (
                 "core.account_eod",
                 "core.broker_day",
@@ -215,22 +216,22 @@ class TestNumbers:
 
 class TestAgain:
     def test_a_report_made_again_is_the_same_byte_for_byte(self, small: Settings) -> None:
-        first = contents(write_report(small))
+        first = contents(write_report(small, CATALOG))
         assert len(first) == 4 + 15
-        assert contents(write_report(small)) == first
+        assert contents(write_report(small, CATALOG)) == first
 
     def test_as_known_at_its_own_knowledge_time_it_is_the_same(self, small: Settings) -> None:
-        current = write_report(small)
-        known = write_report(small, known_at=current.report.known_at)
+        current = write_report(small, CATALOG)
+        known = write_report(small, CATALOG, known_at=current.report.known_at)
         assert bodies(known) == bodies(current)
         assert [path.name for path in known.files[:1]] == ["report_2025-10-31_as-known-at_20251031T203000Z.html"]
 
     def test_a_later_evening_that_changes_nothing_earlier_changes_no_earlier_report(self, tmp_path: Path) -> None:
         with two_evenings(tmp_path, SYMBOLS) as d:
-            before = contents(write_report(d.settings, DAY))
+            before = contents(write_report(d.settings, CATALOG, DAY))
             d.evening(MONDAY)
             published(d)
-            assert contents(write_report(d.settings, DAY)) == before
+            assert contents(write_report(d.settings, CATALOG, DAY)) == before
 
     def test_a_restatement_shows_old_new_and_reason_and_the_past_can_still_be_reported(self, tmp_path: Path) -> None:
         held = {100: [shares("100", "150.00", cost="14500.00", day="2025-10-30")]}
@@ -240,7 +241,7 @@ class TestAgain:
             d.evening(FRIDAY)
             published(d)
             known_at = datetime.fromisoformat(FRIDAY) + timedelta(hours=1)
-            then = bodies(write_report(d.settings, DAY, known_at=known_at))
+            then = bodies(write_report(d.settings, CATALOG, DAY, known_at=known_at))
             assert report_of(d.settings).totals["day"] is None
             book = d.broker.books["executions"]
             assert book is not None
@@ -255,7 +256,7 @@ class TestAgain:
             assert changed["AAPL", "total P&L"]["new"] == 150
             assert report_of(d.settings, DAY).totals["day"] == 150
             assert report_of(d.settings, DAY, known_at).totals["day"] is None
-            assert bodies(write_report(d.settings, DAY, known_at=known_at)) == then
+            assert bodies(write_report(d.settings, CATALOG, DAY, known_at=known_at)) == then
 
 
 class TestDoubt:
@@ -596,7 +597,7 @@ def test_a_gap_is_said_to_be_one(tmp_path: Path) -> None:
         d.evening(MONDAY)
         published(d)
         with pytest.raises(ConfigurationError, match="2025-10-31 is a gap: nobody took its end of day"):
-            write_report(d.settings, DAY)
+            write_report(d.settings, CATALOG, DAY)
 
 
 def test_before_anything_is_published_the_command_says_so(tmp_path: Path) -> None:
@@ -669,7 +670,7 @@ def test_a_wheel_has_the_templates_and_the_questions(tmp_path: Path) -> None:
     (wheel,) = WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as file:
         inside = set(file.namelist())
-    report = root / "assets" / "report"
+    report = root / "pipelines" / "report"
     needed = {path.relative_to(root).as_posix() for path in report.rglob("*.*") if "__pycache__" not in path.parts}
     assert {Path(name).suffix for name in needed} == {".py", ".sql", ".j2", ".css", ".js", ".typ"}
     assert needed <= inside

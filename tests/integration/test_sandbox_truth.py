@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.sandbox.server import Sandbox
@@ -28,7 +29,7 @@ def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             for day in sandbox.days:
                 sandbox.clock.set(sandbox.evening(day))
                 take_snapshot(con, settings)
-                build(con, settings)
+                build(con, settings, CATALOG)
             tables = {}
             for name in (
                 "pnl.position_daily",

@@ -12,12 +12,14 @@ from typing import Any
 import orjson
 import pytest
 
-from daybook.cli.books import exit_code, publish_if_behind, statuses
+from assets.catalog import CATALOG
 from pipelines.books.build import build
+from pipelines.books.days import exit_code, statuses
 from pipelines.errors import NoAccountList, Unauthorized
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer, Fault, position
 
@@ -63,7 +65,7 @@ class Desk:
         self.server.faults = list(faults)
         with evening(settings) as con:
             snapshot = take_snapshot(con, settings)
-            build(con, settings)
+            build(con, settings, CATALOG)
             publish_if_behind(con, settings)
             return snapshot, exit_code([statuses(con)[day]])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daybook.cli.books import publish_if_behind
+from assets.catalog import CATALOG
 from models.trading import NIL, InstructionRow
 from pipelines.books.as_known import open_known
 from pipelines.books.build import build
@@ -22,6 +22,7 @@ from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.trading.requests import submit_instructions
 from pipelines.trading.send import trade
+from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.desk import AAPL
 from tests.trading_desk import (
@@ -62,7 +63,7 @@ def fill(order_id: str, quantity: str = "100") -> dict[str, Any]:
 
 def built(desk: Desk, query: str) -> list[tuple[Any, ...]]:
     with evening(desk.settings) as con:
-        build(con, desk.settings)
+        build(con, desk.settings, CATALOG)
         return con.execute(query).fetchall()
 
 
@@ -127,7 +128,7 @@ def test_an_exercise_is_tied_to_its_event_and_the_report_shows_it_with_the_day_s
             sandbox.clock.set(datetime(2005, 2, day, 21, 20, tzinfo=UTC))
             with evening(settings) as con:
                 take_snapshot(con, settings)
-                build(con, settings)
+                build(con, settings, CATALOG)
                 publish_if_behind(con, settings)
 
         night(2)
@@ -139,7 +140,7 @@ def test_an_exercise_is_tied_to_its_event_and_the_report_shows_it_with_the_day_s
             night(day)
     shown = []
     for day in (3, 4):
-        with open_known(settings.published, date(2005, 2, day), None, ()) as books:
+        with open_known(CATALOG, settings.published, date(2005, 2, day), None, ()) as books:
             shown += [(day, each) for each in read(books).sections["requests"].rows]
     assert [(day, each["run_id"], each["what"], each["status"]) for day, each in shown] == [
         (3, done.record.run_id, "EXERCISE", "SENT"),

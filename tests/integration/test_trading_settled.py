@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.trading.journal import Journal
 from pipelines.trading.requests import TradeRequest, submit_instructions
@@ -166,7 +167,7 @@ def test_a_damaged_record_is_told_and_stops_nothing(desk: Desk) -> None:
 
 def books(desk: Desk) -> dict[str, Any]:
     with evening(desk.settings) as con:
-        build(con, desk.settings)
+        build(con, desk.settings, CATALOG)
         return derived(con)
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from daybook.cli.books import publish_if_behind
 from pipelines.ingest.snapshot import Snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import restore, verify_backup
 from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.migrations import KEY, STEPS
+from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.broker_server import BrokerServer
 from tests.care import NOBODY, two_evenings

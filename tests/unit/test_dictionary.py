@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 
 import duckdb
 import pytest
 
-from pipelines.books import dictionary
-from pipelines.books.dictionary import columns, comment, describe_column, describe_table, entries
-from pipelines.books.dictionary_page import PAGE, page
+from assets.catalog import CATALOG
+from assets.dictionary_page import PAGE, page
+from pipelines.books.comments import comment, describe_column, describe_table
+from pipelines.books.dictionary import columns, entries, make_empty_books
 
 
 def test_no_table_and_no_column_lacks_a_description() -> None:
-    assert [name for name, entry in entries().items() if not entry.description] == []
-    assert [f"{name}.{c.name}" for name, entry in entries().items() for c in entry.columns if not c.description] == []
+    assert [name for name, entry in entries(CATALOG).items() if not entry.description] == []
+    assert [
+        f"{name}.{c.name}" for name, entry in entries(CATALOG).items() for c in entry.columns if not c.description
+    ] == []
 
 
 def test_no_description_lacks_its_column() -> None:
-    said = tomllib.loads(Path(dictionary.__file__).with_name("columns.toml").read_text(encoding="utf-8"))
+    said = tomllib.loads(CATALOG.columns.read_text(encoding="utf-8"))
     general, tables = said.pop("columns"), said.pop("tables")
-    there = {name: {column.name for column in entry.columns} for name, entry in entries().items()}
+    there = {name: {column.name for column in entry.columns} for name, entry in entries(CATALOG).items()}
     assert set(tables) <= set(there)
     for table, described in said.items():
         assert set(described) <= there[table] | there.get(f"{table}_version", set()), table
@@ -29,20 +31,18 @@ def test_no_description_lacks_its_column() -> None:
         column
         for table, names in there.items()
         for column in names
-        if describe_column(table, column) == general.get(column)
+        if describe_column(CATALOG, table, column) == general.get(column)
     }
     assert set(general) == used
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), (
-        "run `python -m pipelines.books.dictionary_page` and commit the page"
-    )
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m assets.dictionary_page` and commit the page"
 
 
 def test_the_page_has_a_section_for_every_table_and_a_line_for_every_column() -> None:
     lines = page().splitlines()
-    for name, entry in entries().items():
+    for name, entry in entries(CATALOG).items():
         start = lines.index(f"### {name}")
         section = "\n".join(lines[start : start + 12 + len(entry.columns)])
         for column in entry.columns:
@@ -50,21 +50,23 @@ def test_the_page_has_a_section_for_every_table_and_a_line_for_every_column() ->
 
 
 def test_a_column_has_its_type_and_its_table_wins_over_its_name() -> None:
-    found = {column.name: column for column in columns("pnl.position_daily")}
+    found = {column.name: column for column in columns(CATALOG, "pnl.position_daily")}
     assert found["total_pnl"].type == "DECIMAL(28,10)"
     assert found["known_from"].type == "TIMESTAMPTZ"
-    assert describe_column("pnl.firm_daily", "total_pnl") != describe_column("pnl.position_daily", "total_pnl")
-    assert describe_column("raw.accounts", "account_id") != ""
-    assert describe_column("raw.executions", "transaction_time_text").startswith("The broker's own text of")
-    assert describe_column("pnl.position_daily", "no_such_column") == ""
+    assert describe_column(CATALOG, "pnl.firm_daily", "total_pnl") != describe_column(
+        CATALOG, CATALOG, "pnl.position_daily", "total_pnl"
+    )
+    assert describe_column(CATALOG, "raw.accounts", "account_id") != ""
+    assert describe_column(CATALOG, "raw.executions", "transaction_time_text").startswith("The broker's own text of")
+    assert describe_column(CATALOG, "pnl.position_daily", "no_such_column") == ""
     with pytest.raises(KeyError):
-        describe_table("pnl.no_such_table")
+        describe_table(CATALOG, "pnl.no_such_table")
 
 
 @pytest.fixture
 def books() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    dictionary._make_empty_books(con)
+    make_empty_books(con, CATALOG)
     return con
 
 
@@ -75,9 +77,9 @@ def test_a_build_leaves_the_dictionary_in_the_file(books: duckdb.DuckDBPyConnect
     assert books.execute(f"{missing} and table_name not like '\\_dlt%' escape '\\'").fetchall() == []
     query = "select comment from duckdb_columns() where table_name = ? and column_name = ?"
     said = books.execute(query, ["position_daily", "total_pnl"]).fetchone()
-    assert said == (describe_column("pnl.position_daily", "total_pnl"),)
+    assert said == (describe_column(CATALOG, "pnl.position_daily", "total_pnl"),)
     said = books.execute("select comment from duckdb_views() where view_name = 'day'").fetchone()
-    assert said == (describe_table("quality.day"),)
+    assert said == (describe_table(CATALOG, "quality.day"),)
     said = books.execute(
         "select comment from duckdb_functions() where function_name = 'position_daily_as_known'"
     ).fetchone()
@@ -85,16 +87,16 @@ def test_a_build_leaves_the_dictionary_in_the_file(books: duckdb.DuckDBPyConnect
 
 
 def test_comments_are_written_once_and_again_where_they_differ(books: duckdb.DuckDBPyConnection) -> None:
-    assert comment(books) == 0  # the build has written them
+    assert comment(books, CATALOG) == 0  # the build has written them
     books.execute("comment on column core.calendar.market is 'something else'")
     books.execute("comment on table core.calendar is null")
-    assert comment(books) == 2
-    assert comment(books) == 0
+    assert comment(books, CATALOG) == 2
+    assert comment(books, CATALOG) == 0
 
 
 def test_a_warehouse_with_less_in_it_is_commented_as_far_as_it_goes() -> None:
     con = duckdb.connect()
-    assert comment(con) == 0
+    assert comment(con, CATALOG) == 0
     con.execute("create schema core; create table core.calendar (market varchar, of_a_newer_daybook integer)")
     con.execute("create schema other; create table other.calendar (market varchar)")
-    assert comment(con) == 3  # the table and both columns; what nobody described is said to be nothing
+    assert comment(con, CATALOG) == 3  # the table and both columns; what nobody described is said to be nothing

@@ -34,7 +34,7 @@ def test_every_command_exists_with_its_options(line: str) -> None:
 def test_every_schedule_and_every_kind_of_incident_is_named() -> None:
     for schedule in defs().schedules or []:
         assert f"| `{schedule.name}` |" in PAGE
-    sources = [*(ROOT / "dagster_project").glob("*.py"), ROOT / "assets" / "raw" / "assets.py"]
+    sources = [*(ROOT / "dagster_project").glob("*.py"), ROOT / "assets" / "orchestration" / "raw.py"]
     kinds = {kind for path in sources for kind in re.findall(r'kind="([A-Z_]+)"', path.read_text(encoding="utf-8"))}
     assert len(kinds) >= 5
     for kind in kinds:

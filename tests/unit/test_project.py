@@ -14,7 +14,7 @@ import pytest
 from assets.catalog import TABLES
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("dagster_project", "assets", "pipelines", "models")
+PACKAGES = ("daybook", "dagster_project", "assets", "pipelines", "models")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 SELECTS = sorted((ROOT / "assets").rglob("*.sql"))
 #: Schemas that have tables; `report` asks questions of them.

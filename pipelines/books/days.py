@@ -1,4 +1,4 @@
-"""What the commands that build have in common: how the days stand, and whether the published copy is behind."""
+"""The days of the books, and how each of them stands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipelines.books.build import Built
-    from pipelines.settings import Settings
 
 COMPLETE = "COMPLETE"
 
@@ -33,22 +32,3 @@ def built_days(built: Built, known: Iterable[date]) -> list[date]:
 def exit_code(states: Iterable[str]) -> int:
     """0 where every day is complete, else 3: of several days the worst."""
     return 0 if all(state == COMPLETE for state in states) else INCOMPLETE
-
-
-def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
-    """Publish unless the published copy says the same already; whether it was done. The copy is read again before
-    anybody hears of it. Raises BuildFailed, WarehouseReplaced.
-
-    Compared by what the two files hold, not by what this run did: a run that was killed between build and publish is
-    made good by the next one.
-    """
-    from pipelines.warehouse.identity import check_not_replaced
-    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-    from pipelines.warehouse.published import check_published, is_published
-
-    check_not_replaced(settings.warehouse)
-    if is_published(con, settings):
-        return False
-    publish(con, settings.published, PUBLISHED_SCHEMAS)
-    check_published(con, settings)
-    return True

@@ -1,7 +1,4 @@
-"""Growth, and what may be done about it: the warehouse without its free blocks, the archive without its oldest runs.
-
-Nothing here happens by itself.
-"""
+"""How much the archive grows, and the deletion of its oldest runs, when somebody asks for it and never otherwise."""
 
 from __future__ import annotations
 
@@ -9,21 +6,14 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from pipelines.archive.durable_files import fsync
 from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
-from pipelines.errors import DaybookError, NotPublished, first_line
 from pipelines.ingest.warehouse_state import landed_runs
-from pipelines.progress import Tell
 from pipelines.settings import Settings
-from pipelines.warehouse.connect import PRUNED, open_warehouse, remember, remembered
-from pipelines.warehouse.contents import Contents, contents, differences, literal
-from pipelines.warehouse.lock import run_lock
-from pipelines.warehouse.publish import check_space
-from pipelines.warehouse.restoring import finish_if_killed
+from pipelines.warehouse.connect import PRUNED, remember, remembered
 
 #: Growth is told over so many of the last evenings.
 EVENINGS = 20
@@ -37,15 +27,6 @@ class Growth:
     runs: int
     archive_per_evening: int | None
     warehouse_per_evening: int | None
-
-
-@dataclass(frozen=True)
-class Compacted:
-    """The warehouse file before and after, in bytes. Of a dry run `after` is what it would be, about."""
-
-    before: int
-    after: int
-    done: bool
 
 
 @dataclass
@@ -66,9 +47,9 @@ def growth(settings: Settings) -> Growth:
     for run in recent:
         try:
             if run.is_sealed:
-                day = run.ended.trading_date
+                day = run.trading_date
                 evenings[day] = evenings.get(day, 0) + size_of(run.folder)
-                sizes.append((day, run.began.warehouse_bytes))
+                sizes.append((day, run.began["warehouse_bytes"]))
         except (Damaged, KeyError, ValueError, TypeError):
             continue  # status tells sizes; `daybook verify` tells damage
     days = len({day for day, _ in sizes}) - 1
@@ -79,35 +60,6 @@ def growth(settings: Settings) -> Growth:
         archive_per_evening=sum(evenings.values()) // len(evenings) if evenings else None,
         warehouse_per_evening=grown,
     )
-
-
-def compact(settings: Settings, *, dry_run: bool = False, wait: float = 60.0, tell: Tell = lambda _: None) -> Compacted:
-    """Write the warehouse anew without the blocks that nothing uses, prove that it is the same, and put it in place.
-
-    Takes the run lock. Raises NotPublished where there is no warehouse, DaybookError, with the warehouse as it was,
-    where it can't be done.
-    """
-    path = settings.warehouse
-    finish_if_killed(settings.home)
-    if not path.exists():
-        raise NotPublished(f"There is no warehouse at {path}: nothing to compact.")
-    draft = path.with_name(f"{path.name}.compacting")
-    with run_lock(settings.run_lock, wait=wait, on_wait=tell):
-        _remove(draft)
-        try:
-            with open_warehouse(path, wait=wait, on_wait=tell) as con:
-                before, free = _blocks(con)
-                if dry_run:
-                    return Compacted(before, before - free, done=False)
-                check_space(path, path.parent)
-                expected = _rewrite(con, draft, tell)
-            _check_same(draft, expected, tell)
-            _swap(draft, path)
-        except (OSError, duckdb.Error) as error:
-            raise DaybookError(f"The warehouse was not compacted ({first_line(error)}); it is as it was.") from error
-        finally:
-            _remove(draft)
-    return Compacted(before, path.stat().st_size, done=True)
 
 
 def prune(settings: Settings, con: duckdb.DuckDBPyConnection, before: date, *, dry_run: bool = False) -> Pruned:
@@ -124,7 +76,7 @@ def prune(settings: Settings, con: duckdb.DuckDBPyConnection, before: date, *, d
             pruned.runs.append(run.run_id)
             pruned.bytes += size_of(run.folder)
             if not dry_run:
-                _remember_pruned(con, run.ended.trading_date)  # first: whoever misses the run is told why
+                _remember_pruned(con, run.trading_date)  # first: whoever misses the run is told why
                 _delete(run.folder)
         elif why is not None:
             pruned.kept.append(f"Run {run.run_id} is kept: {why}.")
@@ -142,7 +94,7 @@ def _why_kept(run: ArchivedRun, before: date, landed: set[str]) -> str | None:
         if not run.is_sealed:
             old = run.run_id < f"{before:%Y%m%d}"  # ids begin with the day
             return "its reading never ended, so nothing of it is in the books" if old else None
-        if run.ended.trading_date >= before:
+        if run.trading_date >= before:
             return None
     except Damaged as damage:
         return str(damage).rstrip(".")
@@ -162,41 +114,3 @@ def _delete(folder: Path) -> None:
     fsync(folder.parent)
     if not any(folder.parent.iterdir()):
         folder.parent.rmdir()
-
-
-def _blocks(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """The file's size and how much of it nothing uses."""
-    con.execute("checkpoint")
-    row: Any = con.execute("select block_size, total_blocks, free_blocks from pragma_database_size()").fetchone()
-    return row[0] * row[1], row[0] * row[2]
-
-
-def _rewrite(con: duckdb.DuckDBPyConnection, draft: Path, tell: Tell) -> Contents:
-    """Writes the copy; what the original holds."""
-    tell("writing the warehouse anew")
-    name = str((con.execute("select current_database()").fetchone() or ("",))[0])
-    con.execute(f"attach {literal(draft)} as compacted")
-    con.execute(f'copy from database "{name}" to compacted')
-    con.execute("detach compacted")
-    tell("reading the original")
-    return contents(con)
-
-
-def _check_same(draft: Path, expected: Contents, tell: Tell) -> None:
-    tell("reading what was written")
-    with duckdb.connect(draft, read_only=True) as con:
-        wrong = differences(expected, contents(con))
-    if wrong:
-        raise OSError(f"the copy differs in {', '.join(wrong[:3])}")
-
-
-def _swap(draft: Path, path: Path) -> None:
-    draft.chmod(0o600)
-    fsync(draft)
-    draft.replace(path)
-    fsync(path.parent)
-
-
-def _remove(draft: Path) -> None:
-    for left in (draft, draft.with_name(f"{draft.name}.wal")):
-        left.unlink(missing_ok=True)

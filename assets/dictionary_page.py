@@ -1,17 +1,19 @@
-"""docs/data-dictionary.md, written from the data dictionary: `python -m pipelines.books.dictionary_page`."""
+"""docs/data-dictionary.md, written from the data dictionary: `python -m assets.dictionary_page`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.books.dictionary import SCHEMAS, Column, Entry, entries
+from assets.catalog import CATALOG
+from pipelines.books.comments import SCHEMAS
+from pipelines.books.dictionary import Column, Entry, entries
 
 PAGE = Path(__file__).parents[1] / "docs" / "data-dictionary.md"
 
 _PREFACE = """\
 # Data dictionary
 
-Every table of the published copy (`daybook.duckdb`), column by column. `python -m pipelines.books.dictionary_page` writes this
+Every table of the published copy (`daybook.duckdb`), column by column. `python -m assets.dictionary_page` writes this
 page from the models, the `.sql` files and `assets/columns.toml`; change it there. The same words are inside the file
 itself (`select table_name, column_name, comment from duckdb_columns()`) and beside every asset in Dagster.
 
@@ -32,13 +34,13 @@ def page() -> str:
     parts = [_PREFACE]
     for schema in SCHEMAS:
         parts.append(f"## {schema}\n\n{_SCHEMAS[schema]}\n")
-        parts += [_section(entry) for entry in entries().values() if entry.name.startswith(f"{schema}.")]
+        parts += [_section(entry) for entry in entries(CATALOG).values() if entry.name.startswith(f"{schema}.")]
     return "\n".join(parts)
 
 
 def _section(entry: Entry) -> str:
     about = f"A view. {entry.description}" if entry.kind == "view" else entry.description
-    if f"{entry.name}_version" in entries():
+    if f"{entry.name}_version" in entries(CATALOG):
         about += f"\n\n`{entry.name}_as_known(ts)` gives these rows as they were known at the instant `ts`."
     rows = "\n".join(_row(column) for column in entry.columns)
     return f"### {entry.name}\n\n{about}\n\n| column | type | meaning |\n|---|---|---|\n{rows}\n"

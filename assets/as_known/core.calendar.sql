@@ -1,2 +1,0 @@
--- The sessions, as they are.
-select * from daybook.core.calendar
