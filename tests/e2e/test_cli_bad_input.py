@@ -16,8 +16,8 @@ import duckdb
 import pytest
 
 from pipelines.warehouse.connect import remember_broker
-from tests.broker_server import BrokerServer, Fault, position
-from tests.e2e.command_line import DAYBOOK, EVENING, KEY, NEXT_EVENING, ask, daybook, environment
+from tests.support.broker_server import BrokerServer, Fault, position
+from tests.support.command_line import DAYBOOK, EVENING, KEY, NEXT_EVENING, ask, daybook, environment
 
 HOLD_RUN_LOCK = """
 import sys

@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.broker_server import BrokerServer, position
-from tests.e2e.command_line import DAYBOOK, EVENING, NEXT_EVENING, ask, daybook, environment
+from tests.support.broker_server import BrokerServer, position
+from tests.support.command_line import DAYBOOK, EVENING, NEXT_EVENING, ask, daybook, environment
 
 MIDDAY = datetime(2025, 10, 31, 16, 0, tzinfo=UTC)
 HOSTILE = "\x1b[2J[bold]x[/bold]"

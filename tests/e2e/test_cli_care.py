@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.archive.read import archived_runs
-from tests.care import days_in, two_evenings
-from tests.e2e.command_line import ask, daybook
+from tests.support.care import days_in, two_evenings
+from tests.support.command_line import ask, daybook
 
 COMMANDS = ("replay", "backup", "restore", "verify", "doctor", "compact", "prune")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker_server import BrokerServer
-from tests.desk import FRIDAY, MONDAY, shares
-from tests.e2e.command_line import DAYBOOK, ask, daybook, environment
+from tests.support.broker_server import BrokerServer
+from tests.support.command_line import DAYBOOK, ask, daybook, environment
+from tests.support.desk import FRIDAY, MONDAY, shares
 
 HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-31")], 200: []}
 

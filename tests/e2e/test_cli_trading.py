@@ -16,8 +16,8 @@ import orjson
 import pytest
 
 from pipelines.sandbox.server import Sandbox
-from tests.e2e.command_line import DAYBOOK, KEY, Ended, ask, daybook, environment
-from tests.trading_server import Recorder
+from tests.support.command_line import DAYBOOK, KEY, Ended, ask, daybook, environment
+from tests.support.trading_server import Recorder
 
 ACCOUNT, OPTIONS = "20517", "20518"
 READ_ONLY = "a-key-that-may-only-read"

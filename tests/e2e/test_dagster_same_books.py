@@ -18,7 +18,7 @@ from dagster_project.instance import prepare_instance
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
-from tests.e2e.dagster_ui import Dev, daybook_dev, wait_for
+from tests.support.dagster_ui import Dev, daybook_dev, wait_for
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 

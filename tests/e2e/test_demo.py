@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.broker_server import BrokerServer
-from tests.e2e.command_line import KEY, ask, daybook
+from tests.support.broker_server import BrokerServer
+from tests.support.command_line import KEY, ask, daybook
 
 README = Path(__file__).parents[2] / "README.md"
 

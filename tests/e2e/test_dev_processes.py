@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command_line import environment
-from tests.e2e.dagster_ui import daybook_dev, wait_for
 from tests.faults.test_loopback import family_of
+from tests.support.command_line import environment
+from tests.support.dagster_ui import daybook_dev, wait_for
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 

@@ -18,9 +18,9 @@ import pytest
 from daybook.explore.questions import NOW, Scope, instant, shown
 from daybook.explore.questions import Books as Questions
 from pipelines.errors import ConfigurationError
-from tests.e2e.browser import Page, needs_chromium, page
-from tests.e2e.command_line import DAYBOOK, daybook, environment
-from tests.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books, example_books
+from tests.support.browser import Page, needs_chromium, page
+from tests.support.command_line import DAYBOOK, daybook, environment
+from tests.support.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books, example_books
 
 #: Marimo's parts keep their text in shadow roots: everything that can be read on the page.
 _TEXT = """

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command_line import ask, daybook
+from tests.support.command_line import ask, daybook
 
 SPECIFICATION = Path(__file__).parents[3] / "shared" / "openapi" / "clear-street-v0.7.0.json"
 STEADY = (

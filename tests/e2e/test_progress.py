@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker_server import BrokerServer, position
-from tests.e2e.command_line import DAYBOOK, EVENING, KEY, Ended, daybook, environment
+from tests.support.broker_server import BrokerServer, position
+from tests.support.command_line import DAYBOOK, EVENING, KEY, Ended, daybook, environment
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

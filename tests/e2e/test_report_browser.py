@@ -15,8 +15,8 @@ from assets.catalog import CATALOG
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
-from tests.e2e.browser import Page, needs_chromium, page
-from tests.report_books import HOSTILE, segment, two_evenings
+from tests.support.browser import Page, needs_chromium, page
+from tests.support.report_books import HOSTILE, segment, two_evenings
 
 pytestmark = [needs_chromium, pytest.mark.heavy]
 DAY = date(2025, 10, 31)

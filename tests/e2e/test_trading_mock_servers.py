@@ -19,10 +19,10 @@ from pipelines.broker.read import ClockReading
 from pipelines.settings import Settings
 from pipelines.trading.requests import cancel_instruction, close_position, close_positions, submit_instructions
 from pipelines.trading.send import Trade, trade
-from tests.e2e.command_line import KEY, ask, daybook
 from tests.e2e.test_mock_servers import PRISM, SPECIFICATION, STEADY, mock_server
-from tests.trading_desk import unchanging
-from tests.trading_server import Recorder
+from tests.support.command_line import KEY, ask, daybook
+from tests.support.trading_desk import unchanging
+from tests.support.trading_server import Recorder
 
 ACCOUNT = "122503"
 GOOG = "c3c4c5c6-d3d4-e3e4-f3f4-f5f6f7f8f9fa"

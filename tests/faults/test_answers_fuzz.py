@@ -26,17 +26,18 @@ from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.read import ClockReading, Read
 from pipelines.calendar import Assignment, TradingCalendar
-from pipelines.ingest.landing import land, open_pipeline
+from pipelines.ingest.landing import land
 from pipelines.ingest.reading import Asked, Evening
 from pipelines.ingest.reading import _said as said_of
 from pipelines.ingest.run_context import Ending
 from pipelines.ingest.snapshot import Run, tables_of
 from pipelines.ingest.warehouse_state import Known
 from pipelines.settings import Settings
+from pipelines.warehouse.dlt_pipeline import open_pipeline
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer, Fault, account, position
-from tests.desk import fill
-from tests.faults.answers import PIECES, VALUES, put, swapped
+from tests.support.answers import PIECES, VALUES, put, swapped
+from tests.support.broker_server import BrokerServer, Fault, account, position
+from tests.support.desk import fill
 
 #: How many cases in all. The share of CI is fixed; `make soak` sets another number.
 CASES = int(os.environ.get("DAYBOOK_FUZZ_CASES", "1000"))

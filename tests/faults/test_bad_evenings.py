@@ -15,8 +15,8 @@ import pytest
 
 from pipelines.errors import NoAccountList, Unauthorized
 from pipelines.settings import Settings
-from tests.broker_server import BrokerServer, Fault
-from tests.faults.books import BIG, PER_RUN, SMALL, Books, close_day, friday, published, thursday
+from tests.support.broker_server import BrokerServer, Fault
+from tests.support.fault_books import BIG, PER_RUN, SMALL, Books, close_day, friday, published, thursday
 
 Row = dict[str, Any]
 #: Tables that keep what went wrong, also once it is over.

@@ -31,10 +31,10 @@ from pipelines.errors import ConfigurationError
 from pipelines.trading.http import NotSent, TradingHttp, Unanswered
 from pipelines.trading.journal import Journal
 from pipelines.trading.send import trade
-from tests.broker_server import BrokerServer, position
-from tests.desk import FRIDAY, desk
-from tests.raw_server import RawServer, Talk, dripping, flooding, head_of, saying
-from tests.trading_desk import CLOSE, FRIDAY_NOON, trading_desk
+from tests.support.broker_server import BrokerServer, position
+from tests.support.desk import FRIDAY, desk
+from tests.support.raw_server import RawServer, Talk, dripping, flooding, head_of, saying
+from tests.support.trading_desk import CLOSE, FRIDAY_NOON, trading_desk
 
 HOST = "api.broker.test"
 SECONDS = 0.6

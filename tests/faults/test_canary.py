@@ -16,11 +16,11 @@ from pipelines.errors import DaybookError
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
 from pipelines.trading.send import trade
-from tests.broker_server import Fault
-from tests.escapes import ESCAPES, has_key
-from tests.faults.books import BIG, OPTION, SMALL, broker
-from tests.raw_server import RawServer, saying
-from tests.trading_desk import CANCEL, CLOSE, CLOSE_ALL, DONE, FRIDAY_NOON, SUBMIT, TAKEN, instruction
+from tests.support.broker_server import Fault
+from tests.support.escapes import ESCAPES, has_key
+from tests.support.fault_books import BIG, OPTION, SMALL, broker
+from tests.support.raw_server import RawServer, saying
+from tests.support.trading_desk import CANCEL, CLOSE, CLOSE_ALL, DONE, FRIDAY_NOON, SUBMIT, TAKEN, instruction
 
 READING, TRADING = "sk-4711/QXNrTm90+VGhlS2V5-never-to-be-seen", "tk-0815/VHJhZGluZ0tleQ-never-to-be-seen"
 KEYS = (READING, TRADING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from tests.desk import THURSDAY, desk, shares
+from tests.support.desk import THURSDAY, desk, shares
 
 HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from dagster_project.isolation import isolate_children
-from tests.e2e.browser import needs_chromium, page
-from tests.e2e.command_line import DAYBOOK, environment
-from tests.e2e.dagster_ui import daybook_dev
 from tests.e2e.test_explorer import explorer, wait_for
-from tests.faults.books import broker, thursday
+from tests.support.browser import needs_chromium, page
+from tests.support.command_line import DAYBOOK, environment
+from tests.support.dagster_ui import daybook_dev
+from tests.support.fault_books import broker, thursday
 
 #: What a process of daybook, of Dagster or of marimo imports after its first line.
 MODULES = [

@@ -17,9 +17,9 @@ from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
-from tests.broker_server import Fault
-from tests.e2e.command_line import Ended, daybook
-from tests.faults.books import BIG, broker, close_day, published, thursday
+from tests.support.broker_server import Fault
+from tests.support.command_line import Ended, daybook
+from tests.support.fault_books import BIG, broker, close_day, published, thursday
 
 MIB = 2**20
 DISK = 96 * MIB

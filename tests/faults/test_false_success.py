@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import daybook.cli.books as cli_books
 import duckdb
 import pytest
 
@@ -20,10 +19,10 @@ from pipelines.errors import BuildFailed, WarehouseReplaced
 from pipelines.ingest import snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse import publish as publishing
-from pipelines.warehouse.published import check_published
+from pipelines.warehouse.published import check_published, publish_if_behind
 from pipelines.warehouse.session import evening
-from tests.faults.books import broker, thursday
-from tests.faults.kill import kill
+from tests.support.fault_books import broker, thursday
+from tests.support.kill import kill
 
 Hurt = Callable[[Settings], None]
 
@@ -194,4 +193,4 @@ def test_what_is_undisturbed_is_complete_and_published_once(settings: Settings) 
     assert main(["build"]) == 0
     with evening(settings) as con:
         check_published(con, settings)
-        assert not cli_books.publish_if_behind(con, settings)
+        assert not publish_if_behind(con, settings)

@@ -12,9 +12,9 @@ import pytest
 
 from pipelines.archive.read import archived_runs
 from pipelines.ingest.replay import replay
-from tests.broker_server import Fault, position
-from tests.desk import FRIDAY, Desk, desk, fill
-from tests.faults.answers import KEPT, UNBELIEVABLE, Spoil, field, of
+from tests.support.answers import KEPT, UNBELIEVABLE, Spoil, field, of
+from tests.support.broker_server import Fault, position
+from tests.support.desk import FRIDAY, Desk, desk, fill
 
 Row = dict[str, Any]
 HONEST = 900001

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.broker_server import Fault, account
-from tests.desk import FRIDAY, shares
-from tests.e2e.command_line import ask, daybook
-from tests.faults.books import SMALL, broker
+from tests.support.broker_server import Fault, account
+from tests.support.command_line import ask, daybook
+from tests.support.desk import FRIDAY, shares
+from tests.support.fault_books import SMALL, broker
 
 HOSTILE = [
     "'; DROP TABLE raw.positions; --",

@@ -11,9 +11,9 @@ from assets.catalog import CATALOG
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.session import evening
-from tests.faults.books import Books, close_day, derived, friday, published, raw_runs, thursday
-from tests.faults.kill import kill
-from tests.faults.killer import LANDED, POINTS
+from tests.support.fault_books import Books, close_day, derived, friday, published, raw_runs, thursday
+from tests.support.kill import kill
+from tests.support.killer import LANDED, POINTS
 
 State = tuple[Books, list[Books]]
 

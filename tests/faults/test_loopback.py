@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.sandbox.server import Sandbox
-from tests.e2e.command_line import environment
-from tests.e2e.dagster_ui import daybook_dev
+from tests.support.command_line import environment
+from tests.support.dagster_ui import daybook_dev
 
 LISTENING = "0A"
 pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this machine doesn't list its sockets")

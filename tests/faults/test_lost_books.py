@@ -8,19 +8,19 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from pipelines.archive.retention import prune
 
 from daybook.cli.app import main
 from pipelines.errors import BooksMissing
 from pipelines.ingest.replay import replay
+from pipelines.ingest.retention import prune
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup, restore
 from pipelines.warehouse.connect import open_warehouse, remember_broker
 from pipelines.warehouse.doctor import examine
 from pipelines.warehouse.session import evening
-from tests.care import NOBODY, days_in, two_evenings
-from tests.faults.books import broker, close_day, published
-from tests.faults.kill import kill
+from tests.support.care import NOBODY, days_in, two_evenings
+from tests.support.fault_books import broker, close_day, published
+from tests.support.kill import kill
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.command_line import environment
-from tests.faults.books import broker
+from tests.support.command_line import environment
+from tests.support.fault_books import broker
 
 #: An audit hook can't be taken off again, by anybody.
 WATCHED = """

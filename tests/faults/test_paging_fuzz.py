@@ -21,7 +21,7 @@ from models.shapes import POSITIONS, Shape
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import to_batch
 from pipelines.broker.read import Read
-from tests.broker_server import BrokerServer, Fault, Request, position
+from tests.support.broker_server import BrokerServer, Fault, Request, position
 
 ACCOUNT = "100001"
 Holdings = dict[str, str]

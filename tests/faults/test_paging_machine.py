@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.broker_server import BrokerServer, Fault, position
 from tests.faults.test_paging_fuzz import ACCOUNT, LIES, Moving, read
+from tests.support.broker_server import BrokerServer, Fault, position
 
 #: What a broker may answer instead of a page.
 REFUSALS: list[dict[str, Any]] = [

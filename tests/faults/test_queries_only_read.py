@@ -28,9 +28,9 @@ from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.passing_name import BESIDE
 from pipelines.warehouse.publish import ABANDONED, PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.question import ask
-from tests.e2e.command_line import DAYBOOK, KEY, daybook, environment
-from tests.faults.books import thursday
 from tests.faults.test_disk_full import small_disk
+from tests.support.command_line import DAYBOOK, KEY, daybook, environment
+from tests.support.fault_books import thursday
 
 LONG_SCALAR = "select levenshtein(repeat('a', 400000), repeat('b', 400000))"
 LONG_JOIN = "select sum(a.range * b.range) from range(100000000) a, range(100000) b"

@@ -27,7 +27,7 @@ from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.restoring import finish_if_killed
 from pipelines.warehouse.session import evening
-from tests.care import NOBODY, two_evenings
+from tests.support.care import NOBODY, two_evenings
 
 ROOT = Path(__file__).parents[2]
 FORMER, RESTORED = "former", "restored"
@@ -98,7 +98,7 @@ def states(home: Path) -> set[str]:
 def killed(settings: Settings, step: str, what: str | None = None) -> None:
     """A restore, or with "-" whoever finishes one, killed at a step."""
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.faults.restorer", step, what or backup_of(settings), settings.home],
+        [sys.executable, "-m", "tests.support.restorer", step, what or backup_of(settings), settings.home],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == -signal.SIGKILL, f"{step} was never reached: {ended.stdout}{ended.stderr}"
@@ -135,7 +135,7 @@ def test_a_restore_killed_there_is_finished_or_undone_by_the_next_command_and_re
 
 def test_every_step_of_a_restore_has_its_kill_point(settings: Settings) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.faults.restorer", "count", backup_of(settings), settings.home],
+        [sys.executable, "-m", "tests.support.restorer", "count", backup_of(settings), settings.home],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     called = dict(pair.split("=") for pair in ended.stdout.split())

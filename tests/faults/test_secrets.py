@@ -14,10 +14,10 @@ import orjson
 import pytest
 import zstandard
 
-from tests.broker_server import Fault
-from tests.e2e.command_line import DAYBOOK, Ended, environment
-from tests.escapes import ESCAPES, has_key
-from tests.faults.books import BIG, FLAT, SMALL, broker
+from tests.support.broker_server import Fault
+from tests.support.command_line import DAYBOOK, Ended, environment
+from tests.support.escapes import ESCAPES, has_key
+from tests.support.fault_books import BIG, FLAT, SMALL, broker
 
 KEY = "sk-4711-QXNrTm90VGhlS2V5-never-to-be-seen"
 TRADING = "tk-0815-VHJhZGluZ0tleQ-never-to-be-seen"

@@ -10,10 +10,10 @@ import pytest
 
 from dagster_project.instance import prepare_instance
 from pipelines.warehouse.doctor import examine
-from tests.e2e.command_line import environment
-from tests.e2e.dagster_ui import daybook_dev
-from tests.faults.books import close_day, friday, published, thursday
-from tests.faults.kill import kill
+from tests.support.command_line import environment
+from tests.support.dagster_ui import daybook_dev
+from tests.support.fault_books import close_day, friday, published, thursday
+from tests.support.kill import kill
 
 LONGEST = 30  # seconds; two hours as shipped
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.errors import NoAccountList
 from pipelines.settings import Settings
-from tests.broker_server import Fault
-from tests.faults.books import BIG, broker, close_day, friday, published, thursday
+from tests.support.broker_server import Fault
+from tests.support.fault_books import BIG, broker, close_day, friday, published, thursday
 
 BUDGET = 2.0
 

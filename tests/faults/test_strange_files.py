@@ -26,8 +26,8 @@ from pipelines.books.adjustments import COLUMNS, MOST_BYTES, read_adjustments
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 from pipelines.warehouse.doctor import examine
-from tests.care import NOBODY, two_evenings
-from tests.e2e.command_line import DAYBOOK, environment
+from tests.support.care import NOBODY, two_evenings
+from tests.support.command_line import DAYBOOK, environment
 
 HEAD = ",".join(COLUMNS) + "\n"
 GOOD = "2025-10-30,100,CASH_IN_LIEU,abc,,,1.50,,,me,{note}\n"

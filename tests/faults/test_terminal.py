@@ -22,10 +22,10 @@ from dagster_project.log import Printable
 from dagster_project.log import console as run_logger
 from daybook.cli import console
 from models.printable import printable, printable_json, printable_lines
-from tests.broker_server import Fault, account
-from tests.e2e.command_line import environment
-from tests.faults.books import SMALL, broker
 from tests.faults.test_hostile_text import book
+from tests.support.broker_server import Fault, account
+from tests.support.command_line import environment
+from tests.support.fault_books import SMALL, broker
 
 #: A letter of each kind that a terminal may obey, or that makes a line look like another one.
 TELLING = [

@@ -18,7 +18,7 @@ import trustme
 
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.read import Read
-from tests.broker_server import BrokerServer, position
+from tests.support.broker_server import BrokerServer, position
 
 HOST = "api.broker.test"
 KEY = "key-that-must-never-be-seen-4711"

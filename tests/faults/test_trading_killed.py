@@ -23,8 +23,8 @@ from pipelines.settings import Settings
 from pipelines.trading.journal import Journal, Record
 from pipelines.trading.settle import settle
 from pipelines.warehouse.session import evening
-from tests.e2e.command_line import DAYBOOK, KEY, daybook, environment
-from tests.trading_server import Recorder
+from tests.support.command_line import DAYBOOK, KEY, daybook, environment
+from tests.support.trading_server import Recorder
 
 ACCOUNT = "20517"
 NOON = datetime(2005, 2, 3, 18, tzinfo=UTC)
@@ -37,7 +37,7 @@ SUBMIT = (
 CLOSE_ALL = ("positions", "close-all", "--account", ACCOUNT, "--yes")
 DEADLY = """
 import sys
-from tests.faults.killer import Point, arm
+from tests.support.killer import Point, arm
 module, name, when, nth, *arguments = sys.argv[1:]
 arm(Point(module, name, when, int(nth)))
 from daybook.cli.app import main

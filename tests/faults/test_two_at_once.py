@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command_line import DAYBOOK, daybook, environment
-from tests.faults.books import close_day, friday, published, thursday
+from tests.support.command_line import DAYBOOK, daybook, environment
+from tests.support.fault_books import close_day, friday, published, thursday
 
 HOLD = """
 import duckdb, sys

@@ -21,12 +21,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from pipelines.sandbox.server import Sandbox
-from tests.e2e.browser import Page, needs_chromium, page
-from tests.e2e.command_line import KEY, daybook, environment
-from tests.e2e.dagster_ui import LAUNCH, Dev, daybook_dev, to_launch, wait_for
-from tests.faults.evil_page import EvilPage
 from tests.faults.test_loopback import family_of
-from tests.trading_server import Recorder
+from tests.support.browser import Page, needs_chromium, page
+from tests.support.command_line import KEY, daybook, environment
+from tests.support.dagster_ui import LAUNCH, Dev, daybook_dev, to_launch, wait_for
+from tests.support.evil_page import EvilPage
+from tests.support.trading_server import Recorder
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 

@@ -24,10 +24,10 @@ from pipelines.broker.client import BrokerClient
 from pipelines.trading.changes import Changed, refuse_changed
 from pipelines.trading.journal import Journal
 from pipelines.trading.proposals import propose_closing, propose_closing_all
-from tests.broker_server import BrokerServer, Fault, position
-from tests.desk import AAPL, shares
-from tests.e2e.command_line import DAYBOOK, KEY, Ended, environment
-from tests.trading_desk import CONTRACT, FRIDAY_NOON, SMALL, TAKEN, Desk, instruction, order, trading_desk
+from tests.support.broker_server import BrokerServer, Fault, position
+from tests.support.command_line import DAYBOOK, KEY, Ended, environment
+from tests.support.desk import AAPL, shares
+from tests.support.trading_desk import CONTRACT, FRIDAY_NOON, SMALL, TAKEN, Desk, instruction, order, trading_desk
 
 MSFT = "b1b2b3b4-c1c2-d1d2-e1e2-e3e4e5e6e7e8"
 CALL = "AAPL  251219C00140000"

@@ -21,7 +21,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from pipelines.alerts.alert import Alert, ping, send
 from pipelines.settings import Settings
-from tests.web_server import WebServer
+from tests.support.web_server import WebServer
 
 LINK = "http://127.0.0.1:3000/runs/4711"
 FRIDAY = date(2025, 10, 31)

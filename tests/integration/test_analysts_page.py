@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.example_books import ACCOUNTS, LAST, Books, example_books
+from tests.support.example_books import ACCOUNTS, LAST, Books, example_books
 
 PAGE = Path(__file__).parents[2] / "docs" / "analysts.md"
 SHELL = Path(sys.executable).with_name("duckdb")

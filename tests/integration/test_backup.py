@@ -25,7 +25,7 @@ from pipelines.warehouse.compact import compact
 from pipelines.warehouse.contents import contents, differences
 from pipelines.warehouse.session import evening
 from pipelines.warehouse.verify import verify_home
-from tests.care import NOBODY, days_in, two_evenings
+from tests.support.care import NOBODY, days_in, two_evenings
 
 ROOT = Path(__file__).parents[2]
 ADJUSTMENTS = "trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note\n"

@@ -14,7 +14,7 @@ from assets.catalog import TABLES
 from pipelines.books.locks import lock_period
 from pipelines.errors import BuildFailed, ConfigurationError, NotPublished
 from pipelines.warehouse.tables import make_empty, replace_days
-from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
+from tests.support.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
 
 ABSURD = "0190c5a2-7e00-7000-8000-00000000abcd"
 HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}

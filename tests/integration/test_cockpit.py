@@ -29,10 +29,10 @@ from pipelines.calendar import TradingCalendar
 from pipelines.report.markdown_chart import SPARK, day_of_pnl, spark
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
-from tests.broker_server import BrokerServer
-from tests.desk import FRIDAY, MONDAY, THURSDAY, desk, shares
-from tests.report_books import published
-from tests.web_server import WebServer
+from tests.support.broker_server import BrokerServer
+from tests.support.desk import FRIDAY, MONDAY, THURSDAY, desk, shares
+from tests.support.report_books import published
+from tests.support.web_server import WebServer
 
 HELD = {
     100: [shares("100", "150.50", cost="14500.00", day="2025-10-31")],

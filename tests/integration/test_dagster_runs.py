@@ -21,8 +21,8 @@ from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer
-from tests.desk import FRIDAY, MONDAY, THURSDAY, shares
+from tests.support.broker_server import BrokerServer
+from tests.support.desk import FRIDAY, MONDAY, THURSDAY, shares
 
 MID_SESSION = "2025-10-31T15:00:00+00:00"
 HELD = {

@@ -21,7 +21,7 @@ from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.doctor import Diagnosis, examine
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.session import evening
-from tests.care import NOBODY, two_evenings
+from tests.support.care import NOBODY, two_evenings
 
 ROOT = Path(__file__).parents[2]
 #: Commits, and dies before any checkpoint: what was committed is in the write-ahead log alone.

@@ -19,8 +19,8 @@ from pipelines.errors import ConfigurationError, NoAccountList, WrongWarehouse
 from pipelines.ingest.source import broker_source
 from pipelines.warehouse.connect import remember_broker
 from pipelines.warehouse.dlt_pipeline import open_pipeline
-from tests.broker_server import Fault, position
-from tests.desk import AAPL, FRIDAY, THURSDAY, Desk, desk, shares
+from tests.support.broker_server import Fault, position
+from tests.support.desk import AAPL, FRIDAY, THURSDAY, Desk, desk, shares
 
 HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
 

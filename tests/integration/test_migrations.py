@@ -19,10 +19,10 @@ from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.dlt_pipeline import open_pipeline
 from pipelines.warehouse.migrations import KEY, Step, migrate
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer
-from tests.care import NOBODY, days_in, two_evenings
-from tests.desk import FRIDAY, shares
-from tests.faults.books import close_day
+from tests.support.broker_server import BrokerServer
+from tests.support.care import NOBODY, days_in, two_evenings
+from tests.support.desk import FRIDAY, shares
+from tests.support.fault_books import close_day
 
 NEXT = SCHEMA_VERSION + 1
 #: What a later daybook may bring: a field of the broker's, and a column of the versions.

@@ -18,7 +18,7 @@ from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import to_batch, with_run
 from pipelines.broker.page_table import read_rest, read_table
 from pipelines.broker.read import Read
-from tests.broker_server import BrokerServer, Fault, position
+from tests.support.broker_server import BrokerServer, Fault, position
 
 ACCOUNT, RUN = "7", "run"
 OPTION = {"instrument_type": "OPTION", "position_type": "SHORT", "quantity": "-3", "underlying_instrument_id": "u"}

@@ -15,9 +15,9 @@ import pytest
 from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
-from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position
-from tests.landing import forget, land, open_raw, settings_of
-from tests.oracle import consult
+from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position
+from tests.support.landing import forget, land, open_raw, settings_of
+from tests.support.oracle import consult
 
 THURSDAY, FRIDAY, MONDAY, TUESDAY = date(2025, 10, 30), date(2025, 10, 31), date(2025, 11, 3), date(2025, 11, 4)
 STOCK, OPTION, OTHER = (f"b0000000-0000-4000-8000-00000000000{number}" for number in (1, 5, 6))

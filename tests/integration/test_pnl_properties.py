@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.ingest.snapshot import take_snapshot
-from tests.books import books
-from tests.broker_server import BrokerServer, Fault
-from tests.facts import Book, Evening
-from tests.landing import (
+from tests.support.books import books
+from tests.support.broker_server import BrokerServer, Fault
+from tests.support.facts import Book, Evening
+from tests.support.landing import (
     forget,
     land,
     open_raw,
@@ -31,7 +31,7 @@ from tests.landing import (
     wire_position,
     wire_segment,
 )
-from tests.oracle import Row, consult
+from tests.support.oracle import Row, consult
 
 pytestmark = pytest.mark.heavy
 

@@ -21,7 +21,7 @@ from pipelines.broker import http
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.read import Read, Received
 from pipelines.errors import ConfigurationError, Unauthorized
-from tests.broker_server import BrokerServer, Fault, position
+from tests.support.broker_server import BrokerServer, Fault, position
 
 KEY = "sk-live-0123456789abcdef"
 NOON = datetime(2025, 10, 31, 20, 30, tzinfo=UTC)

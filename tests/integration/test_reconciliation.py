@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from pipelines.calendar import TradingCalendar
-from tests.broker_server import Fault
-from tests.desk import FRIDAY, MONDAY, THURSDAY, Desk, desk, shares
-from tests.scenarios import scenarios
+from tests.support.broker_server import Fault
+from tests.support.desk import FRIDAY, MONDAY, THURSDAY, Desk, desk, shares
+from tests.support.scenarios import scenarios
 
 SPEC = Path(__file__).parents[3] / "shared" / "openapi" / "clear-street-v0.7.0.json"
 

@@ -26,9 +26,9 @@ from pipelines.ingest.replay import Replayed, replay
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember_broker
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer, Fault, position
-from tests.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
-from tests.e2e.command_line import DAYBOOK, EVENING, KEY, daybook, environment
+from tests.support.broker_server import BrokerServer, Fault, position
+from tests.support.command_line import DAYBOOK, EVENING, KEY, daybook, environment
+from tests.support.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
 
 BIG = 25
 CLOSES = {"2025-10-30": "150.50", "2025-10-31": "152.25", "2025-11-03": "149.75"}

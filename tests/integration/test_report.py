@@ -37,10 +37,10 @@ from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
-from tests.broker_server import BrokerServer
-from tests.desk import AAPL, FRIDAY, MONDAY, THURSDAY, desk, fill, shares
-from tests.e2e.command_line import daybook
-from tests.report_books import HOSTILE, published, segment, two_evenings
+from tests.support.broker_server import BrokerServer
+from tests.support.command_line import daybook
+from tests.support.desk import AAPL, FRIDAY, MONDAY, THURSDAY, desk, fill, shares
+from tests.support.report_books import HOSTILE, published, segment, two_evenings
 
 DAY = date(2025, 10, 31)
 SYMBOLS = ("AAPL", "MSFT", "IBM", "GOOG", "ORCL")

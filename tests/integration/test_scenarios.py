@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.scenarios import Replay, scenarios
+from tests.support.scenarios import Replay, scenarios
 
 MEASURES = {
     "realized": "realized_pnl",

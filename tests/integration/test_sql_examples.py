@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from daybook.cli.sql import ask
 from pipelines.warehouse.connect import open_published
-from tests.e2e.command_line import daybook
-from tests.example_books import (
+from pipelines.warehouse.question import ask
+from tests.support.command_line import daybook
+from tests.support.example_books import (
     AAPL,
     ACCOUNTS,
     CASH_IN_LIEU,

@@ -21,7 +21,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer, Fault, position
+from tests.support.broker_server import BrokerServer, Fault, position
 
 FRIDAY, MONDAY = date(2025, 10, 31), date(2025, 11, 3)
 CLOSED = {FRIDAY: datetime(2025, 10, 31, 20, 20, tzinfo=UTC), MONDAY: datetime(2025, 11, 3, 21, 20, tzinfo=UTC)}

@@ -24,8 +24,8 @@ from pipelines.trading.requests import submit_instructions
 from pipelines.trading.send import trade
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
-from tests.desk import AAPL
-from tests.trading_desk import (
+from tests.support.desk import AAPL
+from tests.support.trading_desk import (
     CLOSE_ALL,
     FRIDAY,
     SMALL,

@@ -12,10 +12,10 @@ import orjson
 import pytest
 
 from daybook.cli.app import main
-from tests.broker_server import BrokerServer, Fault, position
-from tests.e2e.command_line import KEY, ask
-from tests.trading_desk import FRIDAY, FRIDAY_NOON, TAKEN
-from tests.trading_server import Recorder
+from tests.support.broker_server import BrokerServer, Fault, position
+from tests.support.command_line import KEY, ask
+from tests.support.trading_desk import FRIDAY, FRIDAY_NOON, TAKEN
+from tests.support.trading_server import Recorder
 from tests.unit.test_trading_answers import METHODS, OUTCOMES, SPECIFICATIONS
 
 OF_ACCOUNT = "/v1/accounts/{account_id}"

@@ -18,8 +18,8 @@ from pipelines.sandbox.instruments import stock
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.trading.held import read_positions
-from tests.e2e.command_line import KEY
-from tests.trading_server import Recorder
+from tests.support.command_line import KEY
+from tests.support.trading_server import Recorder
 
 EQUITIES, OPTIONS = "20517", "20518"
 NAMES = ["close_position", "close_positions", "submit_instructions", "cancel_instruction"]

@@ -22,8 +22,8 @@ from pipelines.trading.send import trade
 from pipelines.trading.settle import settle
 from pipelines.warehouse.connect import open_warehouse, remember_broker
 from pipelines.warehouse.session import evening
-from tests.desk import AAPL
-from tests.trading_desk import (
+from tests.support.desk import AAPL
+from tests.support.trading_desk import (
     CANCEL,
     CLOSE,
     CLOSE_ALL,
@@ -40,7 +40,7 @@ from tests.trading_desk import (
     trading_desk,
     unchanging,
 )
-from tests.trading_server import Then
+from tests.support.trading_server import Then
 from tests.unit.test_trading_answers import EXAMPLES
 
 

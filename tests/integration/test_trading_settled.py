@@ -16,9 +16,9 @@ from pipelines.books.build import build
 from pipelines.trading.journal import Journal
 from pipelines.trading.requests import TradeRequest, submit_instructions
 from pipelines.warehouse.session import evening
-from tests.desk import AAPL
-from tests.faults.books import derived
-from tests.trading_desk import (
+from tests.support.desk import AAPL
+from tests.support.fault_books import derived
+from tests.support.trading_desk import (
     CANCEL,
     CLOSE,
     CLOSE_ALL,

@@ -15,8 +15,8 @@ from clearstreet import APIStatusError, ClearStreet
 
 from pipelines.sandbox.instruments import CALL, option
 from pipelines.sandbox.server import Sandbox
-from tests.e2e.command_line import KEY, daybook
-from tests.trading_server import Recorder
+from tests.support.command_line import KEY, daybook
+from tests.support.trading_server import Recorder
 
 EQUITIES, OPTIONS = 20517, 20518
 GOOG_CALL = option("GOOG", date(2005, 3, 19), CALL, "200")

@@ -20,10 +20,10 @@ from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.migrations import KEY, STEPS
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer
-from tests.care import NOBODY, two_evenings
-from tests.desk import FRIDAY, shares
-from tests.faults.books import close_day, published
+from tests.support.broker_server import BrokerServer
+from tests.support.care import NOBODY, two_evenings
+from tests.support.desk import FRIDAY, shares
+from tests.support.fault_books import close_day, published
 
 ROOT = Path(__file__).parents[2]
 #: Warehouses as earlier versions left them, by their version.

@@ -18,7 +18,7 @@ from models.shapes import BALANCES, EVENTS_BY_DATE, EXECUTIONS, POSITIONS
 from models.text import DEEPEST, escaped, storable
 from pipelines.broker.clock import believed
 from pipelines.broker.ids import LONGEST_LIST, can_be_asked, in_batches
-from tests.broker_server import position
+from tests.support.broker_server import position
 
 SPACES = st.text(" \t\r\n", max_size=2)
 NAMES = st.sampled_from(["quantity", "symbol", "note", "no\\u0074e", 'a\\":b', "x "])

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
-from tests.oracle import Result, consult
-from tests.scenarios import REALIZED, SAID_BY_PEOPLE, scenarios
+from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
+from tests.support.oracle import Result, consult
+from tests.support.scenarios import REALIZED, SAID_BY_PEOPLE, scenarios
 
 MEASURES = {
     "realized": "realized_pnl",

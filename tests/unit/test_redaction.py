@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.broker.redaction import MARK, Redaction
-from tests.escapes import ESCAPES, has_key
+from tests.support.escapes import ESCAPES, has_key
 
 KEY = "sk-4711/QXNrTm90+GhlS2V5=never-to.be_seen"
 OTHER = "tk-0815/VHJhZGluZ0tleQ-never-to-be-seen"

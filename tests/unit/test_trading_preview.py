@@ -18,7 +18,7 @@ from pipelines.trading.held import find_position, instrument_id_of, read_positio
 from pipelines.trading.preview import preview_closing, preview_instructions
 from pipelines.trading.prices import Quoted, quoted
 from pipelines.trading.requests import close_position, close_positions, submit_instructions
-from tests.broker_server import BrokerServer, Fault, position
+from tests.support.broker_server import BrokerServer, Fault, position
 
 STOCK, CALL, PUT = (f"a1a2a3a4-b1b2-c1c2-d1d2-d3d4d5d6d7d{each}" for each in "789")
 

@@ -15,9 +15,9 @@ from assets.catalog import CATALOG
 from pipelines.books.build import Built, build
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
-from tests.broker_server import BrokerServer, Fault
+from tests.support.broker_server import BrokerServer, Fault
 
-SCENARIOS = Path(__file__).parents[2] / "shared" / "scenarios" / "scenarios.json"
+SCENARIOS = Path(__file__).parents[3] / "shared" / "scenarios" / "scenarios.json"
 REALIZED = {"reported_since_cost": "since_cost", "reported_since_prior_close": "since_prior_close"}
 SAID_BY_PEOPLE = ("TRANSFER", "ID_CHANGE", "CASH_IN_LIEU", "CASH_SETTLEMENT")
 

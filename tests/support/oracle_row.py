@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tests.facts import Fill, Position
-from tests.oracle_evidence import ONE, ZERO, Evidence, Span, cost_of, unrealized_of
-from tests.oracle_lifecycle import Move
+from tests.support.facts import Fill, Position
+from tests.support.oracle_evidence import ONE, ZERO, Evidence, Span, cost_of, unrealized_of
+from tests.support.oracle_lifecycle import Move
 
 
 @dataclass

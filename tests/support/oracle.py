@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from tests.facts import Book
-from tests.oracle_evidence import CENT, ZERO, Evidence, Span, quantity_of
-from tests.oracle_lifecycle import Lifecycle
-from tests.oracle_row import Known, Row, daily_of
+from tests.support.facts import Book
+from tests.support.oracle_evidence import CENT, ZERO, Evidence, Span, quantity_of
+from tests.support.oracle_lifecycle import Lifecycle
+from tests.support.oracle_row import Known, Row, daily_of
 
 __all__ = ["AccountDay", "Result", "Row", "consult"]
 

@@ -27,9 +27,9 @@ from pipelines.trading.requests import (
 from pipelines.trading.send import Trade, trade
 from pipelines.trading.settle import settle
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer
-from tests.desk import AAPL, shares
-from tests.trading_server import Recorder
+from tests.support.broker_server import BrokerServer
+from tests.support.desk import AAPL, shares
+from tests.support.trading_server import Recorder
 
 SMALL, CONTRACT = 100, "e5e6e7e8-f5f6-a5a6-b5b6-b7b8b9babcbe"
 FRIDAY_NOON = datetime(2025, 10, 31, 16, tzinfo=UTC)

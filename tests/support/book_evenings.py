@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pipelines.calendar import NEW_YORK, Session, TradingCalendar
-from tests.facts import Answer, Evening, Position
-from tests.ledger import CENT, ZERO, Account, fills_seen, instructions_seen
+from tests.support.facts import Answer, Evening, Position
+from tests.support.ledger import CENT, ZERO, Account, fills_seen, instructions_seen
 
 CALENDAR = TradingCalendar.load()
 HOLES = (

@@ -32,7 +32,7 @@ from pipelines.broker.columns import to_batch
 from pipelines.calendar import TradingCalendar
 from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.settings import Realized, Settings
-from tests.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
+from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
 
 _CALENDAR = TradingCalendar.load()
 _PER_ACCOUNT = ("positions", "position_instructions", "executions", "orders", "balances", "portfolio_history")

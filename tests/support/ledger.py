@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from pipelines.calendar import Session
-from tests.facts import Adjustment, Contract, Event, Fill, Instruction, Position, Segment
+from tests.support.facts import Adjustment, Contract, Event, Fill, Instruction, Position, Segment
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 
-from tests.facts import Adjustment, Contract, Fill
-from tests.oracle_evidence import CENT, ONE, ZERO, Evidence, Held, Span, cost_of, quantity_of
+from tests.support.facts import Adjustment, Contract, Fill
+from tests.support.oracle_evidence import CENT, ONE, ZERO, Evidence, Held, Span, cost_of, quantity_of
 
 SHARE_OF_MONEY = Decimal("1e-10")
 Fills = Mapping[str, list[Fill]]

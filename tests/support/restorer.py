@@ -1,4 +1,4 @@
-"""A process that restores a backup and dies by SIGKILL at a step: `python -m tests.faults.restorer STEP BACKUP HOME`.
+"""A process that restores a backup and dies by SIGKILL at a step: `python -m tests.support.restorer STEP BACKUP HOME`.
 
 A step is `before` or `after` the nth call of a function of the restore. Without one (`-`) it goes to its end; `count`
 prints how often each function is called.

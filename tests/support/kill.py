@@ -1,4 +1,4 @@
-"""Has a process of daybook killed at a named point (tests/faults/killer.py)."""
+"""Has a process of daybook killed at a named point (tests/support/killer.py)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from pipelines.settings import Settings
-from tests.e2e.command_line import environment
+from tests.support.command_line import environment
 
 
 def kill(point: str, settings: Settings, *commands: str) -> None:
     """Run commands (by default those that close the day and report it) in a process that is killed at the point."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.faults.killer", point, *(commands or ("sync", "build", "report"))],
+        [sys.executable, "-m", "tests.support.killer", point, *(commands or ("sync", "build", "report"))],
         env=environment(settings.home, settings.base_url),
         cwd=Path(__file__).parents[2],
         capture_output=True,

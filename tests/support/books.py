@@ -1,6 +1,6 @@
 """Random books: what a broker would answer, evening by evening, of accounts that trade, split, exercise and fail.
 
-A small true ledger (`tests.ledger`) moves first; what the broker shows of it comes after, with holes, gaps and late
+A small true ledger (ledger.py) moves first; what the broker shows of it comes after, with holes, gaps and late
 marks. Values are consistent (value is quantity by price by multiplier): what isn't is another test's concern.
 """
 
@@ -14,9 +14,9 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from pipelines.calendar import NEW_YORK, Session, TradingCalendar
-from tests.book_evenings import Draw, evenings_of, rarely
-from tests.facts import Adjustment, Book, Contract, Event, Fill, Instruction
-from tests.ledger import (
+from tests.support.book_evenings import Draw, evenings_of, rarely
+from tests.support.facts import Adjustment, Book, Contract, Event, Fill, Instruction
+from tests.support.ledger import (
     CENT,
     ZERO,
     Account,

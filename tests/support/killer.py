@@ -1,4 +1,4 @@
-"""A `daybook` process that dies by SIGKILL at a named point: `python -m tests.faults.killer POINT sync build`.
+"""A `daybook` process that dies by SIGKILL at a named point: `python -m tests.support.killer POINT sync build`.
 
 The product knows nothing of it: in this process alone, the function of a point is put in a wrapper that kills before
 or after calling the real one. Names of points are for the tests that take them as parameters.

@@ -19,8 +19,8 @@ from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer, position
-from tests.desk import AAPL, FRIDAY, THURSDAY, fill, shares
+from tests.support.broker_server import BrokerServer, position
+from tests.support.desk import AAPL, FRIDAY, THURSDAY, fill, shares
 
 BIG, SMALL, FLAT = 100001, 100002, 100003
 ACCOUNTS = (BIG, SMALL, FLAT)

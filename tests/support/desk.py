@@ -16,7 +16,7 @@ from pipelines.books.build import Built, build
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.session import evening
-from tests.broker_server import BrokerServer
+from tests.support.broker_server import BrokerServer
 
 THURSDAY = "2025-10-30T20:30:00+00:00"
 FRIDAY = "2025-10-31T20:30:00+00:00"

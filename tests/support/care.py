@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.settings import Settings
-from tests.desk import FRIDAY, THURSDAY, desk, shares
+from tests.support.desk import FRIDAY, THURSDAY, desk, shares
 
 #: Where no broker is: nothing that these tests run may ask one.
 NOBODY = "http://127.0.0.1:1"

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from pipelines.calendar import NEW_YORK, TradingCalendar
-from tests.facts import Adjustment, Answer, Book, Contract, Evening, Fill, Position
+from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Fill, Position
 
 ZERO = Decimal(0)
 ONE = Decimal(1)

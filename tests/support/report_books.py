@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-from tests.desk import FRIDAY, THURSDAY, Desk, desk, shares
+from tests.support.desk import FRIDAY, THURSDAY, Desk, desk, shares
 
 HOSTILE = (
     "<script>alert(1)</script>",
