@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from assets import build as building
 from daybook.cli.app import main
+from pipelines.books import build as building
 from pipelines.errors import BuildFailed, WarehouseReplaced
 from pipelines.ingest import snapshot
 from pipelines.settings import Settings
