@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from assets.catalog import SELECTS, TABLES, VALUE_OF, Table
+from assets.catalog import SELECTS, TABLES, FUNCTIONS, Table
 from assets.changes import changed_days, landed_days, pieces, spans
 from assets.dictionary import comment
 from assets.inputs import load_earlier, load_inputs, no_earlier
@@ -178,13 +178,13 @@ def make_tables(con: duckdb.DuckDBPyConnection, working: Path, values: Mapping[s
     them last time there is nothing to do.
     """
     no_earlier(con)
-    con.execute(VALUE_OF)
+    con.execute(FUNCTIONS)
     if remembered(con, "selects") == SELECTS:
         return False
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
     for view in [table for table in TABLES if table.kind == "view"]:
         con.execute(f"drop view if exists {view.name}")
-    renewed = [_make(con, working, table, nothing) for table in TABLES]
+    renewed = [_make(con, working, table, nothing) for table in TABLES if table.kind != "ephemeral"]
     comment(con)
     remember(con, "selects", SELECTS)
     return any(renewed)
@@ -201,7 +201,7 @@ def _make(con: duckdb.DuckDBPyConnection, working: Path, table: Table, nothing: 
         _make_current(con, table)
     elif table.kind == "kept":
         make_kept(con, table.name, table.select)
-    elif table.kind != "working":
+    elif table.lasts:
         return make_empty(con, table.name, table.select, nothing)
     return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Literal
 
 HERE = Path(__file__).parent
 
-Kind = Literal["kept", "whole", "days", "working", "versions", "view"]
+Kind = Literal["kept", "whole", "days", "working", "ephemeral", "versions", "view"]
+
+_COMMENT = re.compile(r"--[^\n]*")
+_SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a-z_]*)\b(?!\.)")
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Table:
     """A table and its select. Folder = schema, file = table.
 
     Kinds: `kept` is written by a command and only ever made, `whole` is small and made anew; `days` has its
-    trading dates replaced; `working` is there for a build alone;
+    trading dates replaced; `working` is there for a build alone; `ephemeral` is a part of the selects that read it,
+    where it stands as a CTE of its bare name, and is stored nowhere;
     `versions` gains a version of each row that changed (the name is the view of current ones); `view` is
     computed when asked.
     """
@@ -37,6 +42,11 @@ class Table:
         return self.name.partition(".")[2]
 
     @property
+    def lasts(self) -> bool:
+        """Whether it is there when a build is done, and so published."""
+        return self.kind not in ("working", "ephemeral")
+
+    @property
     def working(self) -> str:
         """Where a build has its rows: those of a working table, and those that versions are compared with."""
         return self.bare if self.kind == "working" else f"new_{self.bare}"
@@ -52,11 +62,23 @@ class Table:
         return HERE / f"{self.name.replace('.', '/')}.sql"
 
     @cached_property
-    def select(self) -> str:
+    def text(self) -> str:
         """The one select of the file, without the comment on top."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        first = next(number for number, line in enumerate(lines) if not line.startswith("--"))
-        return "\n".join(lines[first:])
+        return _below_comment(self.path)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The names after `from` and `join` in its file: tables, and CTEs of its own."""
+        return frozenset(_SOURCE.findall(_COMMENT.sub("", self.text)))
+
+    @cached_property
+    def select(self) -> str:
+        """The select of the file as it is run: after the ephemeral ones that it reads, which become its CTEs."""
+        parts = [f"{part.bare} as (\n{part.text}\n)" for part in _ephemeral(self)]
+        if not parts:
+            return self.text
+        own = self.text.removeprefix("with ")
+        return "with " + ",\n\n".join(parts) + ("\n\n" if own == self.text else ",\n\n") + own
 
     @cached_property
     def description(self) -> str:
@@ -66,12 +88,29 @@ class Table:
         return " ".join(line.removeprefix("--").strip() for line in lines[:first])
 
 
+def _below_comment(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = next(number for number, line in enumerate(lines) if not line.startswith("--"))
+    return "\n".join(lines[first:])
+
+
+def _ephemeral(table: Table) -> list[Table]:
+    """The ephemeral tables that a select needs, each after those that it reads itself."""
+    found: dict[str, Table] = {}
+    for part in (each for each in TABLES if each.kind == "ephemeral" and each.bare in table.reads):
+        found |= {each.name: each for each in [*_ephemeral(part), part]}
+    return list(found.values())
+
+
 TABLES = (
     Table("core.period_lock", "kept"),
     Table("core.calendar", "whole"),
     Table("core.run", "days"),
     Table("core.snapshot_grade", "days"),
     Table("core.account_eod", "days"),
+    Table("core.option_contract", "ephemeral"),
+    Table("core.position_held", "ephemeral"),
+    Table("core.position_priced", "ephemeral"),
     Table("core.position_eod", "days"),
     Table("core.trade_flow", "days"),
     Table("core.position_adjustment", "days"),
@@ -98,23 +137,10 @@ TABLES = (
     Table("pnl.group_daily", "view"),
 )
 
-#: What selects call: what a quantity is worth at a price, rounded once. To round 128 bits takes a microsecond, so what
-#: has no more than four places is guessed in floating point, and the guess proven by the exact product. What no column
-#: could hold is unknown, for one absurd row of a broker's must not keep the rest of the book from being built.
-VALUE_OF = """
-    create or replace temporary macro value_guess(quantity, price, multiplier) as
-    try_cast(cast(quantity as double) * cast(price as double) * cast(multiplier as double) as decimal(18, 4));
-
-    create or replace temporary macro value_of(quantity, price, multiplier) as
-    case
-        when value_guess(quantity, price, multiplier) = try(quantity * price * multiplier)
-            then cast(value_guess(quantity, price, multiplier) as decimal(28, 10))
-        -- in another order: DuckDB takes a common part of two expressions out of the try() that guards it
-        else try(cast(round(multiplier * price * quantity, 10) as decimal(28, 10)))
-    end
-"""
+#: What the selects call: rules that are one expression, as temporary macros of DuckDB.
+FUNCTIONS = _below_comment(HERE / "functions.sql")
 
 #: All selects as one fingerprint: what a warehouse remembers to know whether its tables are of this daybook.
 SELECTS = hashlib.sha256(
-    "\n".join([VALUE_OF, *(f"{table.name} {table.kind} {table.select}" for table in TABLES)]).encode()
+    "\n".join([FUNCTIONS, *(f"{table.name} {table.kind} {table.select}" for table in TABLES)]).encode()
 ).hexdigest()

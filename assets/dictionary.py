@@ -165,7 +165,7 @@ def _said() -> dict[str, dict[str, str]]:
 
 @cache
 def _table_descriptions() -> dict[str, str]:
-    derived = {table.name: table.description for table in TABLES if table.kind != "working"}
+    derived = {table.name: table.description for table in TABLES if table.lasts}
     versions = {table.versions: _VERSIONS.format(table.name) for table in TABLES if table.kind == "versions"}
     landed = {f"raw.{shape.name}": " ".join((inspect.getdoc(shape.model) or "").split()) for shape in LANDED}
     return landed | _said()["tables"] | derived | versions

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from assets.catalog import TABLES, VALUE_OF
+from assets.catalog import TABLES, FUNCTIONS
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
@@ -206,7 +206,7 @@ def _derive(books: KnownBooks) -> None:
     """Make the second set of tables. Names are of the catalog and of our files; values are bound."""
     con = books.con
     con.execute("use memory")
-    con.execute(VALUE_OF)  # the selects of a build are run here, with what they call
+    con.execute(FUNCTIONS)  # the selects of a build are run here, with what they call
     for schema in ("raw", "core", "pnl", "quality"):
         con.execute(f"create schema {schema}")
     window = _ask(books)
