@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from assets.catalog import SELECTS, TABLES, FUNCTIONS, Table
+from assets.catalog import FUNCTIONS, SELECTS, TABLES, Table
 from assets.changes import changed_days, landed_days, pieces, spans
 from assets.dictionary import comment
 from assets.inputs import load_earlier, load_inputs, no_earlier

@@ -17,8 +17,8 @@ _FRESH = {table.working: table for table in TABLES if table.kind == "versions"}
 def sources(table: Table) -> frozenset[str]:
     """The tables that a table's select reads, by name, without itself and dlt's own.
 
-    A working table is gone when the build is done and an ephemeral one never is, so what they read counts in their place. The new rows of a versioned
-    table count as that table.
+    A working table is gone when the build is done, and an ephemeral one never was there, so what they read counts in
+    their place. The new rows of a versioned table count as that table.
     """
     found: set[str] = set()
     for name in table.reads:

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from assets.catalog import TABLES, FUNCTIONS
+from assets.catalog import FUNCTIONS, TABLES
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
