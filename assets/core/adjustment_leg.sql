@@ -26,7 +26,7 @@ sides as (
     from said
     where kind = 'ID_CHANGE'
     union all
-    select account_id, trading_date, instrument_id, to_instrument_id, 1
+    select account_id, trading_date, instrument_id as held_id, to_instrument_id as instrument_id, 1 as direction
     from said
     where kind = 'ID_CHANGE'
 )
@@ -47,11 +47,11 @@ select
     sides.account_id,
     sides.trading_date,
     sides.instrument_id,
-    'ID_CHANGE',
-    sides.direction * position_before.quantity,
-    0,
-    sides.direction * position_before.market_value,
-    sides.direction * position_before.cost_basis
+    'ID_CHANGE' as kind,
+    sides.direction * position_before.quantity as quantity,
+    0 as cash,
+    sides.direction * position_before.market_value as value,
+    sides.direction * position_before.cost_basis as cost_basis
 from sides
 inner join position_before
     on

@@ -12,11 +12,15 @@ with reads as (
 ),
 
 unknown as (
-    select trading_date, run_id, endpoint, 'UNKNOWN_FIELD' as kind, item.key as name, cast(item.value as bigint) as row_count
+    select
+        trading_date, run_id, endpoint, 'UNKNOWN_FIELD' as kind, item.key as name,
+        cast(item.value as bigint) as row_count
     from reads
     cross join json_each(fields_seen, '$.unknown_fields') as item
     union all
-    select trading_date, run_id, endpoint, 'UNKNOWN_VALUE', item.key, cast(item.value as bigint)
+    select
+        trading_date, run_id, endpoint, 'UNKNOWN_VALUE' as kind, item.key as name,
+        cast(item.value as bigint) as row_count
     from reads
     cross join json_each(fields_seen, '$.unknown_enums') as item
 ),
@@ -34,7 +38,10 @@ seen as (
 
 compared as (
     select
-        *,
+        trading_date,
+        run_id,
+        endpoint,
+        fields,
         lag(fields) over (partition by endpoint order by finished_at, run_id) as fields_before
     from seen
 ),
@@ -44,7 +51,7 @@ changed as (
     from compared
     where fields_before is not null
     union all
-    select trading_date, run_id, endpoint, 'FIELD_VANISHED', unnest(fields_before), fields
+    select trading_date, run_id, endpoint, 'FIELD_VANISHED' as kind, unnest(fields_before) as name, fields as others
     from compared
     where fields_before is not null
 )
@@ -53,6 +60,6 @@ select trading_date, run_id, endpoint, kind, name, cast(sum(row_count) as bigint
 from unknown
 group by trading_date, run_id, endpoint, kind, name
 union all
-select trading_date, run_id, endpoint, kind, name, null
+select trading_date, run_id, endpoint, kind, name, null as row_count
 from changed
 where not list_contains(others, name)

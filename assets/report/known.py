@@ -98,6 +98,7 @@ def open_known(
     nothing is known and an account that nobody has; NotPublished and DaybookError as `open_published` does.
     """
     with open_published(path) as con:
+        con.execute(FUNCTIONS)  # the selects of a build are run here, with what they call
         try:
             chosen = day or _last_day(con, known_at)
             _check_accounts(con, accounts)
@@ -114,9 +115,10 @@ def open_known(
 def days_to_report(path: Path, first: date, last: date) -> list[date]:
     """The days between two whose end was looked at, in order: those that there is a report of."""
     with open_published(path) as con:
+        con.execute(FUNCTIONS)
         found = con.execute(
             "select distinct trading_date from core.run "
-            "where trading_date between $1 and $2 and grade in ('POST_CLOSE', 'LATE') order by all",
+            "where trading_date between $1 and $2 and is_end_of_day(grade) order by all",
             [first, last],
         )
         return [day for (day,) in found.fetchall()]
@@ -192,7 +194,7 @@ def _check_session(con: duckdb.DuckDBPyConnection, day: date) -> None:
 
 def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     row = con.execute(
-        "select min(trading_date), max(trading_date) from core.snapshot_grade where grade in ('POST_CLOSE', 'LATE')"
+        "select min(trading_date), max(trading_date) from core.snapshot_grade where is_end_of_day(grade)"
     ).fetchone()
     first, last = row or (None, None)
     if first is None:
@@ -206,7 +208,6 @@ def _derive(books: KnownBooks) -> None:
     """Make the second set of tables. Names are of the catalog and of our files; values are bound."""
     con = books.con
     con.execute("use memory")
-    con.execute(FUNCTIONS)  # the selects of a build are run here, with what they call
     for schema in ("raw", "core", "pnl", "quality"):
         con.execute(f"create schema {schema}")
     window = _ask(books)
