@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 Kind = Literal["kept", "whole", "days", "working", "ephemeral", "versions", "view"]
 
 _COMMENT = re.compile(r"--[^\n]*")
+_REASON = re.compile(r"select\n(.*) as reason\nfrom ", re.DOTALL)
 _SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a-z_]*)\b(?!\.)")
 
 
@@ -64,7 +65,7 @@ class Table:
     @cached_property
     def text(self) -> str:
         """The one select of the file, without the comment on top."""
-        return _below_comment(self.path)
+        return select_of(self.path)
 
     @cached_property
     def reads(self) -> frozenset[str]:
@@ -81,6 +82,14 @@ class Table:
         return "with " + ",\n\n".join(parts) + ("\n\n" if own == self.text else ",\n\n") + own
 
     @cached_property
+    def reason(self) -> str:
+        """Why a row has a new version: the one expression that reason/NAME.sql selects, over `fresh` and
+        `current_version`."""
+        found = _REASON.match(select_of(self.path.parent / "reason" / self.path.name))
+        assert found, f"{self.name}: its reason is not `select ... as reason`"  # noqa: S101
+        return found[1]
+
+    @cached_property
     def description(self) -> str:
         """The comment on top of the file, as one paragraph."""
         lines = self.path.read_text(encoding="utf-8").splitlines()
@@ -88,7 +97,8 @@ class Table:
         return " ".join(line.removeprefix("--").strip() for line in lines[:first])
 
 
-def _below_comment(path: Path) -> str:
+def select_of(path: Path) -> str:
+    """What a .sql file says below the comment on top of it."""
     lines = path.read_text(encoding="utf-8").splitlines()
     first = next(number for number, line in enumerate(lines) if not line.startswith("--"))
     return "\n".join(lines[first:])
@@ -181,7 +191,7 @@ TABLES = (
 )
 
 #: What the selects call: rules that are one expression, as temporary macros of DuckDB.
-FUNCTIONS = _below_comment(HERE / "functions.sql")
+FUNCTIONS = select_of(HERE / "functions.sql")
 
 #: All selects as one fingerprint: what a warehouse remembers to know whether its tables are of this daybook.
 SELECTS = hashlib.sha256(

@@ -100,3 +100,21 @@ def test_an_ephemeral_table_becomes_a_part_of_the_selects_that_read_it() -> None
     parts = [part.alias for part in _with(sqlglot.parse_one(change.select, dialect="duckdb"))]
     assert parts.index("account_day") < parts.index("position_before") < parts.index("position_pair")
     assert len(parts) == len(set(parts))
+
+
+def test_the_rows_that_have_versions_and_no_others_have_reasons_of_them() -> None:
+    versioned = {table.path.parent / "reason" / table.path.name for table in TABLES if table.kind == "versions"}
+    assert versioned == set(HERE.glob("*/reason/*.sql"))
+    for table in TABLES:
+        if table.kind == "versions":
+            (reason,) = parsed(table.path.parent / "reason" / table.path.name).selects
+            assert reason.alias == "reason"
+            assert table.reason.split()[0] == "case"
+            assert table.reason.split()[-1] == "end"
+
+
+def test_what_makes_a_build_look_at_a_day_again_is_one_column_of_dates_each() -> None:
+    files = [path for path in (HERE / "changed").glob("*.sql") if path.stem != "new_run"]
+    assert len(files) >= 5
+    for path in files:
+        assert len(parsed(path).named_selects) == 1
