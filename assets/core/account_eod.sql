@@ -2,12 +2,32 @@
 -- (else from the last later one), broker's daily figures from the last of those that had not rolled, marks from the one with the official
 -- closes. A flat account has a row too: a day without a row is a day that nobody knows.
 with eligible as (
-    select * from core.snapshot_grade
+    select
+        account_id,
+        trading_date,
+        run_id,
+        grade,
+        finality,
+        rolled,
+        captured_at,
+        finished_at,
+        instructions_complete,
+        position_count
+    from core.snapshot_grade
     where trading_date between $from_date and $to_date and eligible
 ),
 
 quantities as (
-    select * from eligible
+    select
+        account_id,
+        trading_date,
+        run_id,
+        grade,
+        captured_at,
+        finished_at,
+        instructions_complete,
+        position_count
+    from eligible
     qualify row_number() over (
         partition by account_id, trading_date
         order by case when grade = 'POST_CLOSE' then 0 else 1 end, captured_at desc, run_id desc
@@ -15,13 +35,15 @@ quantities as (
 ),
 
 daily_fields as (
-    select * from eligible
+    select account_id, trading_date, run_id
+    from eligible
     where grade = 'POST_CLOSE' and not rolled
     qualify row_number() over (partition by account_id, trading_date order by captured_at desc, run_id desc) = 1
 ),
 
 marks as (
-    select * from eligible
+    select account_id, trading_date, run_id, finality, finished_at
+    from eligible
     qualify row_number() over (
         partition by account_id, trading_date
         order by case when finality = 'FINAL' then 0 else 1 end, captured_at desc, run_id desc
@@ -50,7 +72,17 @@ chosen as (
 
 ordered as (
     select
-        chosen.*,
+        chosen.account_id,
+        chosen.trading_date,
+        chosen.run_id,
+        chosen.marks_run_id,
+        chosen.daily_fields_run_id,
+        chosen.grade,
+        chosen.finality,
+        chosen.captured_at,
+        chosen.instructions_loaded,
+        chosen.position_count,
+        chosen.known_at,
         coalesce(
             lag(chosen.trading_date) over (partition by chosen.account_id order by chosen.trading_date),
             input_earlier_eod.trading_date

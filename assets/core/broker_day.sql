@@ -1,7 +1,9 @@
 -- What the broker itself says of an account's day: the portfolio-history segment in its latest form, and the balances of the snapshot that
 -- speaks for the day. A day that follows a gap also carries the broker's P&L over the whole gap, where every day of it is known.
 with days as (
-    select * from core.account_eod where trading_date between $from_date and $to_date
+    select account_id, trading_date, prev_trading_date, days_covered, daily_fields_run_id
+    from core.account_eod
+    where trading_date between $from_date and $to_date
 ),
 
 observed as (
@@ -34,7 +36,18 @@ observed as (
 ),
 
 history as (
-    select * from observed
+    select
+        account_id,
+        trading_date,
+        realized_pnl,
+        unrealized_pnl,
+        net_pnl,
+        day_pnl,
+        position_pnl,
+        sod_equity,
+        eod_equity,
+        known_at
+    from observed
     qualify row_number() over (partition by account_id, trading_date order by last_observed_at desc, known_at desc) = 1
 ),
 

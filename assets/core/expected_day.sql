@@ -8,14 +8,14 @@ with asked as (
         captured_at,
         http_status
     from core.snapshot_grade
-    where trading_date between $from_date and $to_date and grade in ('POST_CLOSE', 'LATE')
+    where trading_date between $from_date and $to_date and is_end_of_day(grade)
     qualify row_number() over (partition by account_id, trading_date order by captured_at desc, run_id desc) = 1
 ),
 
 latest as (
     select max(trading_date) as trading_date
     from core.snapshot_grade
-    where grade in ('POST_CLOSE', 'LATE')
+    where is_end_of_day(grade)
 ),
 
 rosters as (

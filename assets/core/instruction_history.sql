@@ -32,7 +32,20 @@ lists as (
 
 stated as (
     select
-        observed.*,
+        observed.account_id,
+        observed.id,
+        observed.client_instruction_id,
+        observed.instrument_id,
+        observed.symbol,
+        observed.instruction_type,
+        observed.status,
+        observed.quantity,
+        observed.accepted_quantity,
+        observed.rejection_reason,
+        observed.created_at,
+        observed.updated_at,
+        observed.first_observed_at,
+        observed.last_observed_at,
         coalesce(observed.updated_at, observed.created_at, observed.first_observed_at) as valid_from,
         max(observed.last_observed_at) over (partition by observed.account_id, observed.id) as last_listed_at
     from observed
@@ -40,7 +53,22 @@ stated as (
 
 followed as (
     select
-        *,
+        account_id,
+        id,
+        client_instruction_id,
+        instrument_id,
+        symbol,
+        instruction_type,
+        status,
+        quantity,
+        accepted_quantity,
+        rejection_reason,
+        created_at,
+        updated_at,
+        first_observed_at,
+        last_observed_at,
+        valid_from,
+        last_listed_at,
         lead(valid_from) over states as valid_to,
         row_number() over states = count(*) over (partition by account_id, id) as is_current
     from stated

@@ -1,7 +1,9 @@
 -- What each snapshot of an account is worth: when it was taken, whether it is whole, whether it may be an end of day,
 -- how many of its prices are the day's official closes, and whether the broker had already rolled its daily figures to the next day.
 with runs as (
-    select * from core.run where trading_date between $from_date and $to_date
+    select run_id, trading_date, grade, finished_at
+    from core.run
+    where trading_date between $from_date and $to_date
 ),
 
 landed as (
@@ -24,7 +26,10 @@ landed as (
 
 reads as (
     select
-        runs.*,
+        runs.run_id,
+        runs.trading_date,
+        runs.grade,
+        runs.finished_at,
         manifest.account_id,
         manifest.captured_at,
         manifest.complete,
@@ -78,7 +83,7 @@ select
             then cast(cast(official_rows as double) / priced_rows as decimal(9, 8))
     end as official_price_share,
     not has_daily_fields and coalesce(max(has_daily_fields) over earlier_that_day, false) as rolled,
-    complete and grade in ('POST_CLOSE', 'LATE') as eligible,
+    complete and is_end_of_day(grade) as eligible,
     case when official_rows = priced_rows then 'FINAL' else 'FLASH' end as finality,
     http_status,
     error

@@ -1,7 +1,7 @@
 -- What was traded: fills of each account and instrument summed by trading date, per share before the multiplier. A fill seen in several
 -- runs counts once, in its latest form; one without a price (a multileg) or with a side nobody knows is counted apart, never guessed.
 with runs as (
-    select * from core.run where trading_date >= $from_date
+    select run_id, finished_at from core.run where trading_date >= $from_date
 ),
 
 owned as (
@@ -34,7 +34,14 @@ observed as (
 
 fills as (
     select
-        *,
+        account_id,
+        instrument_id,
+        symbol,
+        underlying_instrument_id,
+        quantity,
+        price,
+        transaction_time,
+        known_at,
         case
             when side = 'BUY' then quantity
             when side in ('SELL', 'SELL_SHORT') then -quantity

@@ -1,48 +1,20 @@
 -- Every request to trade, and what came of it: a row per order or instruction that the answer named, or that a later list showed where no answer
 -- came, and one without either where there is none (refused whole, or nobody knows yet). Each stands as it was last seen, with its fills and the
 -- lifecycle event that it led to; account_id, instrument_id and happened_on lead to the P&L of that position and day.
-with requests as (
-    select
-        run.run_id,
-        run.trading_date,
-        run.started_at as requested_at,
-        manifest.account_id,
-        manifest.endpoint as operation,
-        manifest.endpoint like 'close%' as is_order,
-        coalesce(resolved.status, manifest.status) as outcome,
-        manifest.http_status,
-        manifest.error,
-        resolved.findings
-    from raw.extract_run as landed
-    inner join core.run on landed.run_id = run.run_id
-    inner join raw.extract_manifest as manifest on landed.run_id = manifest.run_id
-    left join core.run as later on landed.run_id || '-resolved' = later.run_id
-    left join raw.extract_manifest as resolved on later.run_id = resolved.run_id
-    where landed.trigger = 'trading' and landed.run_id not like '%-resolved'
-),
-
-named as (
-    select requests.run_id, requests.account_id, orders.id
-    from requests
-    inner join raw.orders on requests.run_id = orders.run_id
-    union
-    select requests.run_id, requests.account_id, instructions.id
-    from requests
-    inner join raw.position_instructions as instructions on requests.run_id = instructions.run_id
-    union
-    select noticed.run_id, noticed.account_id, noticed.item ->> 'value'
-    from (
-        select run_id, account_id, unnest(cast(findings as json[])) as item from requests where findings is not null
-    ) as noticed
-    where (noticed.item ->> 'check_name') = 'trade_found'
-),
-
-ids as (
-    select distinct account_id, id from named
+with ids as (
+    select distinct account_id, id from request_named
 ),
 
 last_orders as (
-    select orders.*
+    select
+        orders.account_id,
+        orders.id,
+        orders.instrument_id,
+        orders.symbol,
+        orders.side,
+        orders.quantity,
+        orders.status,
+        orders.average_fill_price
     from raw.orders
     inner join ids on orders.account_id = ids.account_id and orders.id = ids.id
     inner join core.run on orders.run_id = run.run_id
@@ -52,7 +24,16 @@ last_orders as (
 ),
 
 last_instructions as (
-    select instructions.*
+    select
+        instructions.account_id,
+        instructions.id,
+        instructions.client_instruction_id,
+        instructions.instrument_id,
+        instructions.symbol,
+        instructions.instruction_type,
+        instructions.quantity,
+        instructions.status,
+        instructions.rejection_reason
     from raw.position_instructions as instructions
     inner join ids on instructions.account_id = ids.account_id and instructions.id = ids.id
     inner join core.run on instructions.run_id = run.run_id
@@ -128,8 +109,8 @@ select
     events.kind as event_kind,
     events.contracts as event_contracts,
     coalesce(fills.filled_on, events.trading_date) as happened_on
-from requests
-left join named on requests.run_id = named.run_id
+from request_sent as requests
+left join request_named as named on requests.run_id = named.run_id
 left join last_orders as orders
     on requests.is_order and named.account_id = orders.account_id and named.id = orders.id
 left join last_instructions as instructions

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
+from assets.catalog import CATALOG
 from assets.orchestration.published import published
 from pipelines.calendar import NEW_YORK, TradingCalendar
 from pipelines.errors import DaybookError
@@ -20,7 +21,7 @@ from pipelines.warehouse.connect import open_published
 EVENING_OVER = time(21)
 MISSING = "MISSING"
 _STATUS = "select status from quality.day where trading_date = ? and finished_at is not null"
-_FIRST = "select min(trading_date) from core.run where grade in ('POST_CLOSE', 'LATE')"
+_FIRST = "select min(trading_date) from core.run where is_end_of_day(grade)"
 _REPLAYED = "select is_loopback from raw.extract_run order by run_id desc limit 1"
 
 
@@ -65,6 +66,7 @@ def standing(path: Path, day: date) -> str:
 def watched(path: Path, day: date) -> str | None:
     """As `standing`; None where nobody expects the day: it is before the books, or they are a stand-in's replay."""
     with open_published(path) as con:
+        con.execute(CATALOG.functions)
         replayed, first = con.execute(_REPLAYED).fetchone(), con.execute(_FIRST).fetchone()
         if replayed is None or replayed[0] or first is None or first[0] is None or day < first[0]:
             return None

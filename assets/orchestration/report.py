@@ -37,7 +37,7 @@ def report(
     """The end-of-day report as HTML, PDF, Excel and CSV in DAYBOOK_HOME/reports, from the published copy alone."""
     first, last = days_of(context)
     with said_plainly():
-        written = [_write(books, day) for day in days_to_report(books.settings.published, first, last)]
+        written = [_write(books, day) for day in days_to_report(CATALOG, books.settings.published, first, last)]
     if written:
         yield dg.MaterializeResult(metadata=_metadata(written[-1]))
 

@@ -39,7 +39,7 @@ def _derived() -> Iterator[tuple[str, list[str]]]:
         if table.kind == "versions":
             yield table.versions, sorted(sources(CATALOG, table))
             yield table.name, [table.versions]
-        elif table.kind != "working":
+        elif table.lasts:
             yield table.name, sorted(sources(CATALOG, table))
 
 

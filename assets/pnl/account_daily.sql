@@ -1,10 +1,6 @@
 -- Daily P&L of every account whose day is known: the sum of its positions, beside the broker's own figures for the day. Where positions are
 -- unknown the account's total is the broker's, and what the known positions leave of it is unattributed; without either it is null. So is what no column could hold.
-with days as (
-    select * from core.account_eod where trading_date between $from_date and $to_date
-),
-
-positions as (
+with positions as (
     select
         account_id,
         trading_date,
@@ -17,9 +13,7 @@ positions as (
         sum(transferred_value) as transferred_value,
         case when bool_and(bought_notional is not null) then sum(bought_notional) end as bought_notional,
         case when bool_and(sold_notional is not null) then sum(sold_notional) end as sold_notional,
-        max(case quality
-            when 'EXACT' then 1 when 'REPORTED' then 2 when 'ASSUMED' then 3 when 'IMPLIED' then 4 else 5
-        end) as worst_quality,
+        max(quality_rank(quality)) as worst_quality,
         max(pnl_semantics) as pnl_semantics,
         max(semantics_source) as semantics_source,
         max(inputs_known_at) as inputs_known_at
@@ -27,13 +21,15 @@ positions as (
     group by account_id, trading_date
 ),
 
-broker as (
-    select * from core.broker_day where trading_date between $from_date and $to_date
-),
-
 summed as (
     select
-        days.*,
+        days.account_id,
+        days.trading_date,
+        days.prev_trading_date,
+        days.days_covered,
+        days.grade,
+        days.finality,
+        days.run_id,
         coalesce(positions.positions_known, 0) as positions_known,
         coalesce(positions.positions_unknown, 0) as positions_unknown,
         -- a flat account's first day says nothing of what it traded
@@ -48,7 +44,7 @@ summed as (
         case when positions.account_id is null and days.executions_loaded then 0 else positions.sold_notional end
             as sold_notional,
         coalesce(positions.transferred_value, 0) as transferred_value,
-        coalesce(positions.worst_quality, 1) as worst_quality,
+        coalesce(positions.worst_quality, quality_rank('EXACT')) as worst_quality,
         positions.pnl_semantics,
         positions.semantics_source,
         broker.realized_pnl as broker_realized,
@@ -59,28 +55,23 @@ summed as (
         broker.sod_equity,
         broker.eod_equity,
         before.eod_equity as eod_equity_prev,
+        case
+            when broker.eod_equity is not null and broker.sod_equity is not null and broker.net_pnl is not null
+                then broker.eod_equity - broker.sod_equity - broker.net_pnl
+            when positions.transferred_value <> 0 then positions.transferred_value
+        end as flow,
         greatest(days.known_at, positions.inputs_known_at, broker.known_at) as inputs_known_at
-    from days
+    from core.account_eod as days
     left join positions
         on days.account_id = positions.account_id and days.trading_date = positions.trading_date
-    left join broker
+    left join core.broker_day as broker
         on days.account_id = broker.account_id and days.trading_date = broker.trading_date
     left join core.broker_day as before
         on
             days.account_id = before.account_id
             and days.prev_trading_date = before.trading_date
             and days.days_covered = 1
-),
-
-flows as (
-    select
-        *,
-        case
-            when eod_equity is not null and sod_equity is not null and broker_net is not null
-                then eod_equity - sod_equity - broker_net
-            when transferred_value <> 0 then transferred_value
-        end as flow
-    from summed
+    where days.trading_date between $from_date and $to_date
 )
 
 select
@@ -120,12 +111,8 @@ select
     case
         when not all_known and covered_pnl is not null then 'IMPLIED'
         when not all_known then 'UNKNOWN'
-        when worst_quality = 1 then 'EXACT'
-        when worst_quality = 2 then 'REPORTED'
-        when worst_quality = 3 then 'ASSUMED'
-        when worst_quality = 4 then 'IMPLIED'
-        else 'UNKNOWN'
+        else quality_of(worst_quality)
     end as quality,
     run_id,
     inputs_known_at
-from flows
+from summed

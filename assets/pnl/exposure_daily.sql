@@ -6,10 +6,12 @@ with parts as (
     from core.position_eod
     where instrument_type <> 'CASH' and quantity <> 0
     union all
-    select account_id, trading_date, run_id, null, null, null
+    select account_id, trading_date, run_id, null as market_value, null as instrument_id, null as equity
     from core.account_eod
     union all
-    select account_id, trading_date, null, null, null, coalesce(equity, eod_equity)
+    select
+        account_id, trading_date, null as run_id, null as market_value, null as instrument_id,
+        coalesce(equity, eod_equity) as equity
     from core.broker_day
 ),
 

@@ -19,7 +19,14 @@ with closed as (
 
 changed as (
     select
-        closed.*,
+        closed.account_id,
+        closed.trading_date,
+        closed.version,
+        closed.total_pnl,
+        closed.known_from,
+        closed.reason,
+        closed.locked_at,
+        closed.locked_through,
         former.total_pnl as total_pnl_before
     from closed
     inner join pnl.account_daily_version as former

@@ -27,9 +27,9 @@ unknown as (
         trading_date,
         run_id,
         endpoint,
-        'UNKNOWN_VALUE',
-        unnest(json_keys(fields_seen, '$.unknown_enums')),
-        unnest(cast(json_extract(fields_seen, '$.unknown_enums.*') as bigint[]))
+        'UNKNOWN_VALUE' as kind,
+        unnest(json_keys(fields_seen, '$.unknown_enums')) as name,
+        unnest(cast(json_extract(fields_seen, '$.unknown_enums.*') as bigint[])) as row_count
     from reads
 ),
 
@@ -59,7 +59,7 @@ changed as (
         on compared.run_before = before.run_id and compared.endpoint = before.endpoint and now_seen.name = before.name
     where compared.run_before is not null and before.name is null
     union all
-    select compared.trading_date, compared.run_id, compared.endpoint, 'FIELD_VANISHED', before.name
+    select compared.trading_date, compared.run_id, compared.endpoint, 'FIELD_VANISHED' as kind, before.name
     from compared
     inner join field_seen as before on compared.run_before = before.run_id and compared.endpoint = before.endpoint
     left join field_seen as now_seen
@@ -71,5 +71,5 @@ select trading_date, run_id, endpoint, kind, name, cast(sum(row_count) as bigint
 from unknown
 group by trading_date, run_id, endpoint, kind, name
 union all
-select trading_date, run_id, endpoint, kind, name, null
+select trading_date, run_id, endpoint, kind, name, null as row_count
 from changed

@@ -44,10 +44,17 @@ select trading_date, account_id, instrument_id, check_name, severity, value, exp
 from row_check
 union all
 select
-    trading_date, null, null, 'clock_skew', 'WARN', cast(clock_skew_ms as varchar), '120000',
-    'this machine''s clock and the broker''s differ by more than two minutes', run_id
+    trading_date,
+    null as account_id,
+    null as instrument_id,
+    'clock_skew' as check_name,
+    'WARN' as severity,
+    cast(clock_skew_ms as varchar) as value,
+    '120000' as expected,
+    'this machine''s clock and the broker''s differ by more than two minutes' as message,
+    run_id
 from run_checks
 where abs(clock_skew_ms) > 120000
 union all
-select trading_date, account_id, instrument_id, check_name, 'FAIL', value, expected, message, run_id
+select trading_date, account_id, instrument_id, check_name, 'FAIL' as severity, value, expected, message, run_id
 from invariant

@@ -50,6 +50,7 @@ def open_known(
     nothing is known and an account that nobody has; NotPublished and DaybookError as `open_published` does.
     """
     with open_published(path) as con:
+        con.execute(catalog.functions)  # the selects of a build are run here, with what they call
         try:
             chosen = day or _last_day(con, known_at)
             _check_accounts(con, accounts)
@@ -63,12 +64,13 @@ def open_known(
         yield books
 
 
-def days_to_report(path: Path, first: date, last: date) -> list[date]:
+def days_to_report(catalog: Catalog, path: Path, first: date, last: date) -> list[date]:
     """The days between two whose end was looked at, in order: those that there is a report of."""
     with open_published(path) as con:
+        con.execute(catalog.functions)
         found = con.execute(
             "select distinct trading_date from core.run "
-            "where trading_date between $1 and $2 and grade in ('POST_CLOSE', 'LATE') order by all",
+            "where trading_date between $1 and $2 and is_end_of_day(grade) order by all",
             [first, last],
         )
         return [day for (day,) in found.fetchall()]
@@ -138,7 +140,7 @@ def _check_session(con: duckdb.DuckDBPyConnection, day: date) -> None:
 
 def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     row = con.execute(
-        "select min(trading_date), max(trading_date) from core.snapshot_grade where grade in ('POST_CLOSE', 'LATE')"
+        "select min(trading_date), max(trading_date) from core.snapshot_grade where is_end_of_day(grade)"
     ).fetchone()
     first, last = row or (None, None)
     if first is None:
@@ -153,7 +155,6 @@ def _derive(books: KnownBooks, catalog: Catalog) -> None:
     con = books.con
     raw = _raw_tables(con)
     con.execute("use memory")
-    con.execute(catalog.functions)  # the selects of a build are run here, with what they call
     for schema in SCHEMAS:
         con.execute(f"create schema {schema}")
     from_date = _ask(books)
@@ -216,7 +217,7 @@ def _make_versions(con: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def _derive_table(books: KnownBooks, table: Table, from_date: date) -> None:
     """A table by its own select, for the days that its entry names; a view as a view."""
-    if table.is_copied or table.kind == "versions":
+    if table.is_copied or table.kind in ("versions", "ephemeral"):
         return
     if table.kind == "view":
         books.con.execute(f"create view {table.name} as {table.select}")

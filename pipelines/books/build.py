@@ -33,48 +33,6 @@ from pipelines.warehouse.tables import (
     replace_whole,
 )
 
-#: Why a new version of a row exists, from what differs between it and the version before.
-_REASONS = {
-    "pnl.position_daily": """
-        case
-            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
-                then case when fresh.flags is distinct from current_version.flags then 'CLASSIFICATION' else 'CODE' end
-            when fresh.quantity is distinct from current_version.quantity
-                or fresh.cost_basis is distinct from current_version.cost_basis then 'LATE_SNAPSHOT'
-            when fresh.bought_quantity is distinct from current_version.bought_quantity
-                or fresh.sold_quantity is distinct from current_version.sold_quantity then 'EXECUTION_LATE'
-            when fresh.market_value is distinct from current_version.market_value
-                or fresh.unrealized_change is distinct from current_version.unrealized_change then 'PRICE_CORRECTION'
-            when fresh.realized_pnl is distinct from current_version.realized_pnl then 'EXECUTION_LATE'
-            else 'LATE_SNAPSHOT'
-        end
-    """,
-    "pnl.account_daily": """
-        case
-            when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
-                then case
-                    when fresh.transferred_value is distinct from current_version.transferred_value
-                        or fresh.positions_unknown is distinct from current_version.positions_unknown
-                        then 'CLASSIFICATION'
-                    -- as the positions of which the account's row is the sum
-                    else coalesce((
-                        select min(moved.reason) from pnl.position_daily_version as moved
-                        where moved.account_id = fresh.account_id and moved.trading_date = fresh.trading_date
-                            and moved.trading_date between $from_date and $to_date
-                            and moved.known_from > current_version.known_from
-                    ), 'CODE')
-                end
-            when fresh.total_pnl is not distinct from current_version.total_pnl
-                and fresh.positions_unknown is not distinct from current_version.positions_unknown
-                then 'BROKER_HISTORY_CHANGED'
-            when fresh.bought_notional is distinct from current_version.bought_notional
-                or fresh.sold_notional is distinct from current_version.sold_notional then 'EXECUTION_LATE'
-            when fresh.unrealized_change is distinct from current_version.unrealized_change
-                and fresh.realized_pnl is not distinct from current_version.realized_pnl then 'PRICE_CORRECTION'
-            else 'LATE_SNAPSHOT'
-        end
-    """,
-}
 #: How many positions a build takes at once: days are built together as far as that goes, so that a rebuild of years
 #: needs no more memory than one of a week.
 ROWS_AT_ONCE = 250_000
@@ -149,7 +107,7 @@ def _build(
             asked += landed_days(con)
         for table in catalog.of_kind("whole"):
             replace_whole(con, table.name, table.select, values)
-        built = Built(spans(con, sorted({*changed_days(con), *asked}), calendar))
+        built = Built(spans(con, sorted({*changed_days(con, catalog), *asked}), calendar))
         for start, end in built.spans:  # all of them first: a run tells of earlier days too
             replace_days(con, RUNS, catalog[RUNS].select, {"from_date": start, "to_date": end})
         for start, end in built.spans:
@@ -190,7 +148,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path,
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
     for view in catalog.of_kind("view"):
         con.execute(f"drop view if exists {view.name}")
-    renewed = [_make(con, working, table, nothing) for table in catalog.tables]
+    renewed = [_make(con, working, table, nothing) for table in catalog.tables if table.kind != "ephemeral"]
     comment(con, catalog)
     remember(con, "selects", catalog.fingerprint)
     return any(renewed)
@@ -207,7 +165,7 @@ def _make(con: duckdb.DuckDBPyConnection, working: Path, table: Table, nothing: 
         _make_current(con, table)
     elif table.kind == "kept":
         make_kept(con, table.name, table.select)
-    elif table.kind != "working":
+    elif table.lasts:
         return make_empty(con, table.name, table.select, nothing)
     return False
 
@@ -235,5 +193,5 @@ def _build_days(
         elif table.kind in ("working", "versions"):
             make_working(con, table.working, working, table.select, values)
         if table.kind == "versions":
-            added = add_versions(con, table.versions, table.working, table.key, _REASONS[table.name], values)
+            added = add_versions(con, table.versions, table.working, table.key, table.reason, values)
             built.versions[table.name] = built.versions.get(table.name, 0) + added

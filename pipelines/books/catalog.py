@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["kept", "whole", "days", "working", "versions", "view"]
+Kind = Literal["kept", "whole", "days", "working", "ephemeral", "versions", "view"]
 AsKnown = Literal["copied", "window", "day", "day_and_before"]
+
+_COMMENT = re.compile(r"--[^\n]*")
+_REASON = re.compile(r"select\n(.*) as reason\nfrom ", re.DOTALL)
+_SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a-z_]*)\b(?!\.)")
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,8 @@ class Table:
     """A table and the file of its select. Folder = schema, file = table.
 
     Kinds: `kept` is written by a command and only ever made, `whole` is small and made anew; `days` has its
-    trading dates replaced; `working` is there for a build alone;
+    trading dates replaced; `working` is there for a build alone; `ephemeral` is a part of the selects that read it,
+    where it stands as a CTE of its bare name, and is stored nowhere;
     `versions` gains a version of each row that changed (the name is the view of current ones); `view` is
     computed when asked. `key` is what identifies a row of one with versions.
 
@@ -33,6 +40,8 @@ class Table:
     key: tuple[str, ...] = ()
     as_known: AsKnown = "day"
     known_by: str | None = None
+    #: The ephemeral tables that its select needs, each after those that it reads itself (`catalog_of` finds them).
+    parts: tuple[Table, ...] = ()
 
     @property
     def schema(self) -> str:
@@ -43,6 +52,11 @@ class Table:
     def bare(self) -> str:
         """Its name without the schema."""
         return self.name.partition(".")[2]
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is there when a build is done, and so published."""
+        return self.kind not in ("working", "ephemeral")
 
     @property
     def working(self) -> str:
@@ -60,9 +74,32 @@ class Table:
         return self.kind in ("kept", "whole") or self.as_known == "copied"
 
     @cached_property
-    def select(self) -> str:
+    def text(self) -> str:
         """The one select of the file, without the comment on top."""
         return select_of(self.path)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The names after `from` and `join` in its file: tables, and CTEs of its own."""
+        return frozenset(_SOURCE.findall(_COMMENT.sub("", self.text)))
+
+    @cached_property
+    def select(self) -> str:
+        """The select of the file as it is run: after the ephemeral ones that it reads, which become its CTEs."""
+        parts = [f"{part.bare} as (\n{part.text}\n)" for part in self.parts]
+        if not parts:
+            return self.text
+        own = self.text.removeprefix("with ")
+        return "with " + ",\n\n".join(parts) + ("\n\n" if own == self.text else ",\n\n") + own
+
+    @cached_property
+    def reason(self) -> str:
+        """Why a row has a new version: the one expression that reason/NAME.sql selects, over `fresh` and
+        `current_version`. Raises ValueError where the file selects something else."""
+        found = _REASON.match(select_of(self.path.parent / "reason" / self.path.name))
+        if found is None:
+            raise ValueError(f"{self.name}: its reason is not `select ... as reason`")
+        return found[1]
 
     @cached_property
     def description(self) -> str:
@@ -72,11 +109,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every derived table, in the order of its making; the functions that selects call, as statements; and where the
-    columns are described (TOML: a section a table, and `columns` for names that mean the same everywhere)."""
+    """Every derived table, in the order of its making; the functions that selects call, as statements; the selects that
+    find days of which something new was said, and the one that finds new runs; and where the columns are described
+    (TOML: a section a table, and `columns` for names that mean the same everywhere)."""
 
     tables: tuple[Table, ...]
     functions: str
+    new_run: str
+    changed: tuple[str, ...]
     columns: Path
 
     @cached_property
@@ -95,6 +135,23 @@ class Catalog:
         if found is None:
             raise KeyError(name)
         return found
+
+
+def catalog_of(*tables: Table, functions: Path, changed: Path, columns: Path) -> Catalog:
+    """A catalogue of entries and files. `changed` is the folder of the selects that find days to look at again, with
+    new_run.sql among them."""
+    ephemeral = [table for table in tables if table.kind == "ephemeral"]
+    whole = tuple(replace(table, parts=tuple(_parts(table, ephemeral).values())) for table in tables)
+    others = [select_of(path) for path in sorted(changed.glob("*.sql")) if path.stem != "new_run"]
+    return Catalog(whole, select_of(functions), select_of(changed / "new_run.sql"), tuple(others), columns)
+
+
+def _parts(table: Table, ephemeral: Sequence[Table]) -> dict[str, Table]:
+    found: dict[str, Table] = {}
+    for part in ephemeral:
+        if part.bare in table.reads:
+            found |= {**_parts(part, ephemeral), part.name: part}
+    return found
 
 
 def select_of(path: Path) -> str:

@@ -111,7 +111,7 @@ def _described(path: Path) -> dict[str, dict[str, str]]:
 @cache
 def table_descriptions(catalog: Catalog) -> dict[str, str]:
     """What every published table is, by its name."""
-    derived = {table.name: table.description for table in catalog.tables if table.kind != "working"}
+    derived = {table.name: table.description for table in catalog.tables if table.lasts}
     versions = {table.versions: _VERSIONS.format(table.name) for table in catalog.of_kind("versions")}
     landed = {f"raw.{shape.name}": " ".join((inspect.getdoc(shape.model) or "").split()) for shape in LANDED}
     return landed | _described(catalog.columns)["tables"] | derived | versions

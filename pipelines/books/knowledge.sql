@@ -2,9 +2,9 @@
 select
     (
         select max(finished_at) from core.run
-        where trading_date = $day and grade in ('POST_CLOSE', 'LATE') and finished_at <= $known_at
+        where trading_date = $day and is_end_of_day(grade) and finished_at <= $known_at
     ) as last_run,
-    (select min(finished_at) from core.run where trading_date = $day and grade in ('POST_CLOSE', 'LATE')) as first_run,
+    (select min(finished_at) from core.run where trading_date = $day and is_end_of_day(grade)) as first_run,
     (
         select max(known_from) from pnl.account_daily_version
         where trading_date <= $day and known_from <= $known_at

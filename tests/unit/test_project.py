@@ -16,7 +16,7 @@ from assets.catalog import TABLES
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("daybook", "dagster_project", "assets", "pipelines", "models")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-SELECTS = sorted((ROOT / "assets").rglob("*.sql"))
+SELECTS = sorted(path for folder in ("assets", "pipelines") for path in (ROOT / folder).rglob("*.sql"))
 #: Schemas that have tables; `report` asks questions of them.
 SCHEMAS = ("core", "pnl", "quality")
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))

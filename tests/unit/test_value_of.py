@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.catalog import VALUE_OF
+from assets.catalog import CATALOG
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 LARGEST = Decimal(10) ** 18
@@ -23,7 +23,7 @@ multipliers = st.sampled_from([Decimal(1), Decimal(100), Decimal("0.5"), Decimal
 @pytest.fixture(scope="module")
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
-        con.execute(VALUE_OF)
+        con.execute(CATALOG.functions)
         yield con
 
 

@@ -4,7 +4,7 @@ with named as (
         coalesce(underlying_instrument_id, instrument_id) as underlying_id,
         case when underlying_instrument_id is null or underlying_instrument_id = instrument_id then symbol end as own_symbol,
         -- the root of an OSI symbol, where the stock itself is not held
-        nullif(trim(regexp_extract(symbol, '^(.{1,6})\d{6}[CP]\d{8}$', 1)), '') as root,
+        osi_root(symbol) as root,
         symbol,
         quantity,
         market_value,

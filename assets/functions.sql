@@ -1,0 +1,44 @@
+-- Rules that are one expression, each once: DuckDB's form of the functions that the selects call. A build and a report make them for their own
+-- connection, so no view of the published copy may call them.
+
+-- What a quantity is worth at a price, rounded once. To round 128 bits takes a microsecond, so what has no more than four places is guessed
+-- in floating point, and the guess proven by the exact product. What no column could hold is unknown, for one absurd row of a broker's must
+-- not keep the rest of the book from being built.
+create or replace temporary macro value_guess(quantity, price, multiplier) as
+try_cast(cast(quantity as double) * cast(price as double) * cast(multiplier as double) as decimal(18, 4));
+
+create or replace temporary macro value_of(quantity, price, multiplier) as
+case
+    when value_guess(quantity, price, multiplier) = try(quantity * price * multiplier)
+        then cast(value_guess(quantity, price, multiplier) as decimal(28, 10))
+    -- in another order: DuckDB takes a common part of two expressions out of the try() that guards it
+    else try(cast(round(multiplier * price * quantity, 10) as decimal(28, 10)))
+end;
+
+-- How far an account's figure may be from the broker's: every position may be off by a cent.
+create or replace temporary macro tolerance(positions) as greatest(0.05, 0.01 * positions);
+
+-- How far one reported figure may be from another.
+create or replace temporary macro cent() as 0.01;
+
+-- How far figures of our own may be from each other: where a cost is shared out it is rounded to the millionth.
+create or replace temporary macro differs(one, other) as abs(one - other) > 0.000001;
+
+-- Whether a snapshot of that grade may be an end of day.
+create or replace temporary macro is_end_of_day(grade) as grade in ('POST_CLOSE', 'LATE');
+
+-- The qualities of a figure from the best to the worst, and their ranks: a sum is as good as the worst of its parts.
+create or replace temporary macro qualities() as ['EXACT', 'REPORTED', 'ASSUMED', 'IMPLIED', 'UNKNOWN'];
+create or replace temporary macro quality_rank(quality) as list_position(qualities(), quality);
+create or replace temporary macro quality_of(rank) as list_extract(qualities(), rank);
+
+-- An option's symbol in the form of the OSI: its underlying's, the expiry as YYMMDD, C or P, and the strike in thousandths. Its terms are the
+-- last fifteen characters; null where the symbol has another form.
+create or replace temporary macro osi_pattern() as '^([A-Z0-9./]{1,6}) *([0-9]{6})([CP])([0-9]{8})$';
+create or replace temporary macro osi_root(symbol) as nullif(regexp_extract(symbol, osi_pattern(), 1), '');
+create or replace temporary macro osi_terms(symbol) as case when regexp_matches(symbol, osi_pattern()) then right(symbol, 15) end;
+create or replace temporary macro osi_expiry(terms) as
+try_cast('20' || substr(terms, 1, 2) || '-' || substr(terms, 3, 2) || '-' || substr(terms, 5, 2) as date);
+create or replace temporary macro osi_right(terms) as case substr(terms, 7, 1) when 'C' then 'CALL' when 'P' then 'PUT' end;
+create or replace temporary macro osi_strike(terms) as
+cast(cast(substr(terms, 8, 8) as decimal(24, 8)) * cast(0.001 as decimal(4, 3)) as decimal(24, 8));

@@ -1,0 +1,15 @@
+-- What the options' events of a day come to for each instrument of an account: quantity, cash, value and cost that they moved.
+select
+    account_id,
+    trading_date,
+    instrument_id,
+    cast(sum(quantity_moved) as decimal(24, 8)) as quantity,
+    cast(sum(cash) as decimal(28, 10)) as cash,
+    cast(sum(value_moved) as decimal(28, 10)) as value_moved,
+    -- a cost that is unknown on one leg is unknown in the sum
+    cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
+    max(flag) as flag,
+    bool_and(kind = 'EXPIRY') as only_expiry,
+    max(evidence_known_at) as known_at
+from event_leg
+group by account_id, trading_date, instrument_id

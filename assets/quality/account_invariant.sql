@@ -1,0 +1,62 @@
+-- What has to hold of each account's day and does not: it is the sum of its positions, its equity rolls forward, and periods sum its days.
+select
+    account.trading_date,
+    account.account_id,
+    account.run_id,
+    'positions_sum_to_account' as check_name,
+    cast(account.total_pnl as varchar) as value,
+    cast(sum(daily.total_pnl) + account.unattributed_pnl as varchar) as expected,
+    'the positions do not add up to the account' as message
+from new_account_daily as account
+inner join new_position_daily as daily
+    on account.account_id = daily.account_id and account.trading_date = daily.trading_date
+group by account.trading_date, account.account_id, account.run_id, account.total_pnl, account.unattributed_pnl
+having differs(account.total_pnl, sum(daily.total_pnl) + account.unattributed_pnl)
+union all
+select
+    trading_date,
+    account_id,
+    run_id,
+    'equity_rolls_forward' as check_name,
+    cast(eod_equity - sod_equity - flow as varchar) as value,
+    cast(broker_net as varchar) as expected,
+    'equity at the end less equity at the start less flow is not the net P&L' as message
+from new_account_daily
+where sod_equity is not null and differs(eod_equity - sod_equity - flow, broker_net)
+union all
+select
+    exposure.trading_date,
+    exposure.account_id,
+    null as run_id,
+    'exposure_adds_up' as check_name,
+    cast(exposure.net as varchar) as value,
+    cast(exposure.long_market_value + exposure.short_market_value as varchar) as expected,
+    'net exposure is not long plus short' as message
+from pnl.exposure_daily as exposure
+where
+    exposure.trading_date between $from_date and $to_date
+    and (
+        exposure.net <> exposure.long_market_value + exposure.short_market_value
+        or exposure.gross <> exposure.long_market_value - exposure.short_market_value
+    )
+union all
+select
+    period.trading_date,
+    period.account_id,
+    null as run_id,
+    'period_sums_days' as check_name,
+    cast(period.itd as varchar) as value,
+    cast(period_before.itd + daily.total_pnl as varchar) as expected,
+    'inception to date is not that of the day before plus the day' as message
+from pnl.period
+inner join new_account_daily as daily
+    on period.account_id = daily.account_id and period.trading_date = daily.trading_date
+inner join pnl.period as period_before
+    on daily.account_id = period_before.account_id and daily.prev_trading_date = period_before.trading_date
+where
+    period.trading_date between $from_date and $to_date
+    and period.itd <> period_before.itd + daily.total_pnl + period.prior_period_adjustment
+    and not exists (
+        select 1 from core.period_lock
+        where daily.trading_date <= period_lock.locked_through
+    )

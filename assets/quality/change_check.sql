@@ -1,0 +1,38 @@
+-- What deserves a look in a position's change from one end of day to the next: quantities and prices that moved without a reason.
+select
+    trading_date, account_id, instrument_id, run_id,
+    'unexplained_quantity' as check_name, 'WARN' as severity,
+    cast(quantity as varchar) as value,
+    cast(quantity_prev as varchar) as expected,
+    'the quantity changed without a fill, an event or an adjustment: see adjustments.csv' as message
+from new_position_daily
+where list_contains(flags, 'UNEXPLAINED_QUANTITY') or list_contains(flags, 'SPLIT_SUSPECT')
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
+    'daily_unrealized_vs_change' as check_name, 'WARN' as severity,
+    cast(daily_unrealized_pnl as varchar) as value,
+    cast(unrealized_pnl - unrealized_pnl_prev as varchar) as expected,
+    'nothing was traded, and the reported daily unrealized P&L is not the change of unrealized P&L' as message
+from position_change
+where
+    quantity = quantity_prev and fills = 0 and days_covered = 1 and coalesce(daily_realized_pnl, 0) = 0
+    and split_numerator = split_denominator and adjustment_kind is null
+    and abs(daily_unrealized_pnl - (unrealized_pnl - unrealized_pnl_prev)) > cent()
+union all
+select
+    daily.trading_date, daily.account_id, daily.instrument_id, daily.run_id,
+    'price_move' as check_name, 'WARN' as severity,
+    cast(daily.eod_price as varchar) as value,
+    cast(daily.sod_price as varchar) as expected,
+    'the price moved by more than a quarter without a corporate event' as message
+from new_position_daily as daily
+inner join position_change as change
+    on
+        daily.account_id = change.account_id
+        and daily.trading_date = change.trading_date
+        and daily.instrument_id = change.instrument_id
+where
+    daily.instrument_type <> 'OPTION' and change.split_numerator = change.split_denominator
+    and daily.sod_price > 0 and daily.eod_price > 0
+    and abs(daily.eod_price - daily.sod_price) > 0.25 * daily.sod_price

@@ -1,0 +1,68 @@
+-- What has to hold of each position's day and does not.
+select
+    trading_date,
+    account_id,
+    instrument_id,
+    run_id,
+    'total_is_realized_plus_unrealized' as check_name,
+    cast(total_pnl as varchar) as value,
+    cast(realized_pnl + unrealized_change as varchar) as expected,
+    'total P&L is not realized + change of unrealized' as message
+from new_position_daily
+where differs(total_pnl, realized_pnl + unrealized_change)
+union all
+select
+    trading_date,
+    account_id,
+    instrument_id,
+    run_id,
+    'total_is_position_plus_day' as check_name,
+    cast(total_pnl as varchar) as value,
+    cast(position_pnl + day_pnl as varchar) as expected,
+    'total P&L is not carried position + day''s trading' as message
+from exact_position
+-- cash in lieu is neither carried nor traded
+where differs(total_pnl, position_pnl + day_pnl) and price_consistent and cost_consistent and adjusted_cash = 0
+union all
+select
+    trading_date,
+    account_id,
+    instrument_id,
+    run_id,
+    'total_telescopes' as check_name,
+    cast(total_pnl as varchar) as value,
+    cast(value_and_cash as varchar) as expected,
+    'total P&L is not the change of value plus the cash received less the value moved' as message
+from exact_position
+where differs(total_pnl, value_and_cash) and cost_consistent
+union all
+select
+    event.trading_date,
+    event.account_id,
+    event.instrument_id,
+    null as run_id,
+    'event_moves_what_is_held' as check_name,
+    cast(event.contracts as varchar) as value,
+    null as expected,
+    'an event moves more contracts than were held' as message
+from core.lifecycle_event as event
+inner join position_change as change
+    on
+        event.account_id = change.account_id
+        and event.trading_date = change.trading_date
+        and event.instrument_id = change.instrument_id
+where
+    event.kind in ('EXERCISE', 'ASSIGNMENT', 'EXPIRY') and event.trading_date between $from_date and $to_date
+    and event.contracts > abs(change.quantity_prev)
+union all
+select
+    trading_date,
+    account_id,
+    instrument_id,
+    run_id,
+    'restated_mark_makes_no_pnl' as check_name,
+    cast(here as varchar) as value,
+    cast(-there as varchar) as expected,
+    'a corrected mark changed the sum of two days' as message
+from restated_mark
+where differs(here, -there)
