@@ -54,7 +54,7 @@ def test_a_column_has_its_type_and_its_table_wins_over_its_name() -> None:
     assert found["total_pnl"].type == "DECIMAL(28,10)"
     assert found["known_from"].type == "TIMESTAMPTZ"
     assert describe_column(CATALOG, "pnl.firm_daily", "total_pnl") != describe_column(
-        CATALOG, CATALOG, "pnl.position_daily", "total_pnl"
+        CATALOG, "pnl.position_daily", "total_pnl"
     )
     assert describe_column(CATALOG, "raw.accounts", "account_id") != ""
     assert describe_column(CATALOG, "raw.executions", "transaction_time_text").startswith("The broker's own text of")

@@ -83,7 +83,11 @@ def test_functions_have_each_rule_once(rule: str) -> None:
 
 
 def test_no_python_module_repeats_a_rule_of_the_selects() -> None:
-    texts = {path: path.read_text(encoding="utf-8") for each in (HERE, PIPELINES / "books", PIPELINES / "report") for path in each.rglob("*.py")}
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for each in (HERE, PIPELINES / "books", PIPELINES / "report")
+        for path in each.rglob("*.py")
+    }
     again = [
         (name(path), rule) for path, text in texts.items() for rule, (form, _) in RULES.items() if re.search(form, text)
     ]
