@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dagster_project.cli.sql import ask
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.question import ask
 from tests.e2e.command_line import daybook
 from tests.example_books import (
     AAPL,
