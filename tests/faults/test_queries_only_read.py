@@ -285,10 +285,14 @@ class TestHowTheFileIsOpened:
     def try_all(self, home: Path) -> None:
         before = everything(home)
         for statement in WRITING:
-            with open_published(home / "daybook.duckdb") as con:
-                for wrapper in ("{}", "explain analyze {}"):
-                    with suppress(duckdb.Error):
-                        con.execute(wrapper.format(filled(statement, home))).fetchall()
+            plain, explained = "{}", "explain analyze {}"
+            # DuckDB ends the process at the statement after one that sends its log where it may not write
+            apart = "enable_logging" in statement
+            for wrappers in [[plain], [explained]] if apart else [[plain, explained]]:
+                with open_published(home / "daybook.duckdb") as con:
+                    for wrapper in wrappers:
+                        with suppress(duckdb.Error):
+                            con.execute(wrapper.format(filled(statement, home))).fetchall()
             assert everything(home) == before, statement
 
     @pytest.mark.usefixtures("untouched")
