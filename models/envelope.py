@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from models.exact import dumps_exact
 from models.fields import as_sent
+from models.text import escaped
 
 DataT = TypeVar("DataT")
 
@@ -95,7 +96,7 @@ def _token(sent: Any) -> str | None:
 
 def _id(sent: Any) -> str | None:
     """A request id as it is shown and kept. What is not text is none, and a longer one is a broker's joke."""
-    return str(sent)[:LONGEST_ID] if isinstance(sent, str | int) and sent != "" else None
+    return escaped(str(sent)[:LONGEST_ID]) if isinstance(sent, str | int) and sent != "" else None
 
 
 def _words(sent: Any) -> str:

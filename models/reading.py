@@ -101,14 +101,15 @@ def _row_by_row(shape: Shape, body: bytes) -> Page:
 def _envelope(body: bytes) -> tuple[dict[str, Any], Metadata, list[Problem]]:
     """The reply as it can be stored, its metadata, and what had to be changed for that."""
     try:
-        whole, noticed = storable(loads_exact(body))
+        sent = loads_exact(body)
+        whole, noticed = storable(sent)
     except ValueError as why:
         deep = "nested too deeply" in str(why)
         raise NotUnderstood(f"the reply is not JSON ({why if deep else _glimpse(body)})") from None
     if not isinstance(whole, dict):
         raise NotUnderstood("the reply is not a JSON object")
     try:
-        return whole, metadata_of(whole.get("metadata")), noticed
+        return whole, metadata_of(sent.get("metadata")), noticed  # a token that was changed is not the broker's
     except ValueError as why:
         raise NotUnderstood(f"the reply can't be read: {why}") from None
 

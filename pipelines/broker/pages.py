@@ -49,7 +49,9 @@ class Guards:
         return token
 
     def _new_token(self, token: str, rows: int) -> None:
-        if (length := len(quote(token, safe=""))) > LONGEST_TOKEN:
+        if (length := _length(token)) is None:
+            raise Broken("page_token_is_no_text", f"page {self.pages} names a next page by a token that is no text")
+        if length > LONGEST_TOKEN:
             raise Broken(
                 "page_token_too_long",
                 f"page {self.pages} names a next page by a token of {length} letters: no address"
@@ -72,6 +74,14 @@ class Guards:
         # an empty page at the very end is a way to say "that was all"
         if self._total_pages is not None and self.pages > max(self._total_pages, 1) and (rows or token):
             raise Broken("too_many_pages", f"page {self.pages} came of a listing of {self._total_pages} pages")
+
+
+def _length(token: str) -> int | None:
+    """How long a token is in an address; None where no address can have it."""
+    try:
+        return len(quote(token, safe=""))
+    except UnicodeEncodeError:
+        return None
 
 
 def _unchanged(name: str, before: int | None, now: int | None) -> int | None:

@@ -16,8 +16,6 @@ from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.question import ask
 from tests.support.command_line import daybook
 from tests.support.example_books import (
-from tests.e2e.command_line import daybook
-from tests.example_books import (
     AAPL,
     ACCOUNTS,
     CASH_IN_LIEU,

@@ -89,6 +89,9 @@ UNBELIEVABLE: dict[str, Spoil] = {
     "a token of a megabyte": lambda body: body.replace(
         b'"metadata":{', b'"metadata":{"next_page_token":' + MEGABYTE + b",", 1
     ).replace(b',"next_page_token":null', b""),
+    "a token of half a letter": lambda body: body.replace(
+        b'"metadata":{', b'"metadata":{"next_page_token":"\\ud800",', 1
+    ).replace(b',"next_page_token":null', b""),
     "a count that is endless": lambda body: body.replace(b'"metadata":{', b'"metadata":{"total_items":1e999,', 1),
     "an error hidden by null": lambda body: body[:-1] + b',"error":{"code":7,"message":"partial"},"error":null}',
     "an error with an endless code": lambda body: body.replace(b'"error":null', b'"error":{"code":1e999}', 1),
