@@ -45,6 +45,7 @@ def refusal_of_request(method: str, path: str, headers: Headers, origins: Mappin
     """Why a request is refused; None where it may go on to the token."""
     return (
         _by_host(headers, origins)
+        or _by_path(path)
         or _by_method(method, path)
         or _by_origin(headers, origins)
         or _by_page(headers, is_page=_is_page(method, headers))
@@ -72,6 +73,13 @@ def _by_host(headers: Headers, origins: Mapping[str, str]) -> Refusal | None:
             421,
             "This is not a name of daybook's: open 127.0.0.1, or set DAYBOOK_DAGSTER_URL to the address of the proxy.",
         )
+    return None
+
+
+def _by_path(path: str) -> Refusal | None:
+    """No address of the UI has a control character, and to Starlette's routes a newline at the end is nothing."""
+    if any(letter < " " or letter == "\x7f" for letter in path):
+        return Refusal(400, "There is no such page.")
     return None
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BATCH = 10_000
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "FLOAT", "DOUBLE")
+_ALL = 2**62  # as many as DuckDB counts
 _AS_THEY_ARE = {"BOOLEAN", *_NUMBERS}  # in JSON; everything else is text there, for only text is exact
 _NESTED = ("[", "STRUCT", "MAP", "UNION")
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
@@ -31,6 +32,7 @@ def write(answer: duckdb.DuckDBPyRelation, form: str, most: int) -> bool:
     """Write an answer's rows to standard output, at most `most` of them (0: all); whether there were more."""
     if form in ("json", "parquet") and len(set(answer.columns)) < len(answer.columns):
         raise ConfigurationError(f"Two columns have the same name, which {form} can't hold: name them apart with AS.")
+    most = 0 if most >= _ALL else most
     asked = answer.limit(most + 1) if most else answer
     return _WRITERS[form](asked, sys.stdout.buffer if form == "parquet" else sys.stdout, most)
 

@@ -19,6 +19,9 @@ from typing import Any
 
 import httpcore
 
+#: Seconds. The system takes no wait of any length.
+_LONGEST = 1e8
+
 
 class _Clock(threading.local):
     """When the request of this thread has to be over, in monotonic seconds."""
@@ -30,7 +33,7 @@ class _Clock(threading.local):
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise error("the time for the whole request is up")
-        return min(left, threading.TIMEOUT_MAX if timeout is None else timeout)
+        return min(left, _LONGEST if timeout is None else timeout, _LONGEST)
 
 
 class TimedBackend(httpcore.SyncBackend):

@@ -65,6 +65,9 @@ class Transport:
     that can't be used.
     """
 
+    #: How many connections are kept for the next request.
+    _KEPT = 32
+
     def __init__(self, base_url: str, api_key: str | None, *, secrets: Iterable[str] = ()) -> None:
         url, self.host, self.is_local = checked_base_url(base_url)
         key = checked_key(api_key)
@@ -79,7 +82,7 @@ class Transport:
             ssl_context=_authorities(local=self.is_local) if self._base.scheme == "https" else None,
             proxy=None if self.is_local else _proxy(self._base.scheme, self._base.host),
             max_connections=32,
-            max_keepalive_connections=32,
+            max_keepalive_connections=self._KEPT,
             keepalive_expiry=5.0,
             network_backend=self._network,
         )
@@ -160,6 +163,8 @@ class Transport:
                 if time.monotonic() > deadline:
                     raise NoReply("the reply did not end in time", status=response.status)
             body = content.whole()
+            if _has_more(response):
+                response.extensions["network_stream"].close()  # the next request would get it for its answer
         except Unusable as why:
             raise NoReply(self.clean(str(why)), status=response.status, final=why.final) from None
         kept = {name: named[name][0] for name in ("x-request-id", "date", "retry-after") if name in named}
@@ -187,6 +192,12 @@ def http_date(text: str | None) -> datetime | None:
         return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _has_more(response: httpcore.Response) -> bool:
+    """Whether bytes came after the end of an answer. httpcore, which says it nowhere, keeps them for the next one."""
+    connection = response.stream._stream._connection  # type: ignore[union-attr]  # noqa: SLF001
+    return bool(connection._h11_state.trailing_data[0])  # noqa: SLF001
 
 
 def _authorities(*, local: bool) -> ssl.SSLContext:

@@ -9,13 +9,19 @@ import duckdb
 
 from pipelines.errors import ConfigurationError
 
-_WORD = re.compile(rb"[A-Za-z_]+|(?s:.)")
+_WORD = re.compile(rb"[\w$\x80-\xff]+|(?s:.)")
+#: What DuckDB's parser takes for spaces beyond ASCII's, and its tokenizer for letters.
+_SPACES = re.compile("[\u00a0\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff]+")
 _SELECT, _EXPLAIN = duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN
 
 
 def ask(con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
     """The answer to one question, not computed yet. Raises ConfigurationError for anything else, duckdb.Error for what
     DuckDB doesn't understand."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError("The query is not UTF-8 text.") from None
     statements = con.extract_statements(text)
     if not statements:
         raise ConfigurationError("The query is empty: give one SELECT.")
@@ -57,7 +63,7 @@ def _is_select(text: str, statements: Sequence[duckdb.Statement]) -> bool:
 
 def _is_rewritten(text: str) -> bool:
     """A PRAGMA is handed out as the SELECT that DuckDB makes of it."""
-    return next((word for word in _words(text) if word != ";"), "") == "pragma"
+    return next((word for word in _words(text) if word not in ("", ";")), "") == "pragma"
 
 
 def _explained(text: str) -> str:
@@ -74,7 +80,8 @@ def _explained(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """The tokens of a statement in lower case, without its comments: a word, or else a single character."""
+    """The first word of each token of a statement in lower case, without its comments: or else a single character, and
+    nothing of a token that is all spaces."""
     raw = text.encode()
-    found = (_WORD.match(raw[offset:]) for offset, _ in duckdb.tokenize(text))  # offsets are of bytes
-    return [word[0].decode().lower() for word in found if word]
+    found = (_WORD.match(raw, offset) for offset, _ in duckdb.tokenize(text))  # offsets are of bytes
+    return [_SPACES.sub(" ", word[0].decode()).strip().partition(" ")[0].lower() for word in found if word]

@@ -27,6 +27,7 @@ from pipelines.broker.client import BrokerClient
 from pipelines.broker.content import MOST_BYTES, Content, Unusable
 from pipelines.broker.deadline import TimedBackend
 from pipelines.broker.read import ClockReading, Read
+from pipelines.broker.transport import Transport
 from pipelines.errors import ConfigurationError
 from pipelines.trading.http import NotSent, TradingHttp, Unanswered
 from pipelines.trading.journal import Journal
@@ -104,6 +105,63 @@ def test_a_trade_whose_answer_never_ends_lets_go_of_the_journal(tmp_path: Path) 
         assert done.outcome == "UNKNOWN"
         with Journal(here).alone(wait=0):
             pass
+
+
+def _twice(more: bytes) -> Talk:
+    """Answers each request with its number, and the first one with something more."""
+
+    def talk(connection: socket.socket) -> None:
+        for number in count():
+            connection.sendall(more.replace(b"{}", b'{"n":%d}' % number) if number == 0 else _numbered(number))
+            if not head_of(connection):
+                break
+
+    return talk
+
+
+def _numbered(number: int) -> bytes:
+    return OK + b"Content-Length: 7\r\n\r\n" + b'{"n":%d}' % number
+
+
+MORE = {
+    "a second answer": _numbered(0) + _numbered(9),
+    "a second answer to no content": b"HTTP/1.1 204 No Content\r\n\r\n" + _numbered(9),
+    "a second answer to chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n7\r\n{}\r\n0\r\n\r\n" + _numbered(9),
+    "a length that is too short": OK + b"Content-Length: 7\r\n\r\n{}" + b" " * 9 + _numbered(9),
+    "the head of a second answer": _numbered(0) + OK + b"Content-Length: 7\r\n",
+}
+
+
+@pytest.mark.parametrize("what", MORE)
+@pytest.mark.parametrize("trades", [False, True])
+def test_what_comes_after_an_answer_is_never_the_answer_to_the_next_request(what: str, trades: bool) -> None:
+    with (
+        RawServer(_twice(MORE[what])) as server,
+        TradingHttp(server.url, "a-key-of-no-broker", timeout=AT_MOST) as http,
+    ):
+        kept = Transport(server.url, "a-key-of-no-broker")
+        for _ in range(3):
+            if trades:
+                reply = http.send("POST", "/v1/any", b"{}")
+            else:
+                reply = kept.get("/v1/any", {}, time.monotonic() + AT_MOST)
+            assert reply.body in (b'{"n":0}', b"")
+        kept.close()
+        assert server.connections == 3
+
+
+def test_a_connection_whose_answer_ended_well_is_used_again_to_read_and_not_to_trade() -> None:
+    with RawServer(_twice(_numbered(0))) as server, Transport(server.url, None) as http:
+        assert [http.get("/", {}, time.monotonic() + AT_MOST).body[-2:-1] for _ in range(3)] == [b"0", b"1", b"2"]
+        assert server.connections == 1
+    with RawServer(_twice(_numbered(0))) as server, TradingHttp(server.url, None, timeout=AT_MOST) as trading:
+        assert [trading.send("POST", "/", b"{}").body[-2:-1] for _ in range(3)] == [b"0"] * 3
+
+
+@pytest.mark.parametrize("timeout", [3e6, 1e10, 1e300, float("inf")])
+def test_a_timeout_of_any_length_is_one_that_the_system_takes(timeout: float) -> None:
+    with RawServer(saying(_numbered(0))) as server, TradingHttp(server.url, None, timeout=timeout) as http:
+        assert http.send("POST", "/v1/any", b"{}").body == b'{"n":0}'
 
 
 def test_a_request_that_is_not_taken_ends_with_its_timeout() -> None:

@@ -229,6 +229,33 @@ class TestWhatIsAsked:
         with open_published(home / "daybook.duckdb") as con:
             assert ask(con, "pivot core.run on grade using count(*)").fetchall()
 
+    @pytest.mark.parametrize(
+        "space", [*"\u00a0\u2000\u2003\u200b\u200d\u202f\u205f\u2060\u3000\ufeff", "\u00a0/**/", "\u3000;"]
+    )
+    @pytest.mark.parametrize("wrapper", ["{}", "explain {}", "explain analyze {}"])
+    @pytest.mark.usefixtures("untouched")
+    def test_spaces_beyond_ascii_hide_nothing_that_writes(self, home: Path, wrapper: str, space: str) -> None:
+        with open_published(home / "daybook.duckdb") as con:
+            for statement in ("pragma version", "pragma enable_profiling", *WRITING):
+                text = space + wrapper.format(space + filled(statement, home)).replace(" ", space.strip("/*;"))
+                with pytest.raises((ConfigurationError, duckdb.Error)):
+                    ask(con, text).fetchall()
+
+    @pytest.mark.parametrize("wrapper", ["{}", "explain {}", "explain analyze {}"])
+    @pytest.mark.parametrize("name", ["é", "été", "数量", "Σ", "\U0001f600", "x\u0301", "_é"])
+    def test_a_name_of_any_letters_is_as_good_as_another(self, home: Path, wrapper: str, name: str) -> None:
+        query = wrapper.format(f"with {name} as (select 'é' as {name}) select {name} from {name} /* {name} */")
+        with open_published(home / "daybook.duckdb") as con:
+            assert ask(con, query).fetchall()
+            assert ask(con, f"\ufeff{query}\u2003").fetchall()
+
+    def test_what_is_no_text_is_one_sentence(self, home: Path) -> None:
+        ended = subprocess.run(
+            [DAYBOOK, "sql", b"select '\xff'"], env=environment(home), capture_output=True, check=False
+        )
+        assert ended.returncode == 2
+        assert ended.stderr == b"daybook: The query is not UTF-8 text.\n"
+
     _blank = st.sampled_from(
         [" ", "\n", "\t", "  ", "/* select */", "/* /* nested */ */ ", " -- from x\n", "\u00a0", "\r\n"]
     )

@@ -172,6 +172,7 @@ def test_a_cookie_that_another_user_got_hold_of_gives_them_nothing(stage: Stage)
     [
         "GET {link} HTTP/1.0\r\nCookie: {cookie}\r\n",
         "GET {link} HTTP/1.1\r\nCookie: {cookie}\r\nHost: {host}\r\nHost: evil.example\r\n",
+        "GET {newline} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n",
         "GET http://{host}{link} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n",
         "POST http://evil.example/graphql HTTP/1.1\r\nHost: evil.example\r\nCookie: {cookie}\r\n{json}",
         "POST /graphql HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Type: text/plain\r\n{json}",
@@ -183,7 +184,7 @@ def test_a_cookie_that_another_user_got_hold_of_gives_them_nothing(stage: Stage)
 def test_what_no_library_would_send_is_refused(stage: Stage, head: str) -> None:
     host = stage.dev.url.removeprefix("http://")
     said = f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n"
-    text = head.format(link=LINK, cookie=stage.dev.cookie, host=host, json=said)
+    text = head.format(link=LINK, newline=LINK.replace("?", "%0A?", 1), cookie=stage.dev.cookie, host=host, json=said)
     with stage.nothing_happens(), socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2]))) as raw:
         raw.settimeout(30)
         raw.sendall(text.encode() + b"Connection: close\r\n\r\n" + (BODY if "{json}" in head else b""))
