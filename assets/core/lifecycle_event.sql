@@ -123,7 +123,7 @@ instructed as (
         case accepted.instruction_type when 'CONTRARY_EXERCISE' then 'EXERCISE' else accepted.instruction_type end
             as instruction_type,
         max(accepted.client_instruction_id) as instruction_id,
-        cast(sum(accepted.accepted_quantity) as decimal(24, 8)) as accepted_quantity,
+        try_cast(sum(accepted.accepted_quantity) as decimal(24, 8)) as accepted_quantity,
         max(accepted.known_at) as known_at
     from gone
     inner join accepted
@@ -227,9 +227,9 @@ remaining as (
     select
         *,
         contracts - instructed_contracts as rest,
-        cast(direction * instructed_contracts * multiplier as decimal(24, 8)) as instructed_move,
+        try_cast(direction * instructed_contracts * multiplier as decimal(24, 8)) as instructed_move,
         -- a long option that is gone before its expiry may have been sold, where nobody knows the fills
-        cast(
+        try_cast(
             case when contracts < 0 or expired or executions_loaded then direction else 0 end
             * (contracts - instructed_contracts) * multiplier as decimal(24, 8)
         ) as rest_move
@@ -327,13 +327,13 @@ valued as (
         *,
         case
             when quantity = 0 and traded_quantity = 0 and event_contracts = quantity_prev then market_value_prev
-            else cast(round(
+            else try_cast(round(
                 cast(market_value_prev as double) * cast(event_contracts as double) / cast(quantity_prev as double), 6
             ) as decimal(28, 10))
         end as value_gone,
         case
             when traded_quantity = 0 and event_contracts = quantity_prev - quantity then cost_basis_prev - cost_basis
-            else cast(round(
+            else try_cast(round(
                 cast(cost_basis_prev as double) * cast(event_contracts as double) / cast(quantity_prev as double), 6
             ) as decimal(28, 10))
         end as basis_gone,
@@ -390,7 +390,7 @@ select
     option_strike as strike,
     cast(multiplier as decimal(12, 4)) as multiplier,
     cast(-event_contracts as decimal(24, 8)) as quantity_moved,
-    cast(case when kind = 'EXPIRY' then 0 else direction * event_contracts * multiplier end as decimal(24, 8))
+    try_cast(case when kind = 'EXPIRY' then 0 else direction * event_contracts * multiplier end as decimal(24, 8))
         as underlying_quantity_moved,
     case when kind = 'EXPIRY' then 0 else strike_cash end as cash,
     cast(case when premium_treatment = 'ROLL' then value_gone else 0 end as decimal(28, 10)) as value_moved,
@@ -415,7 +415,7 @@ select
     cast(abs(quantity_prev) as decimal(24, 8)),
     null,
     multiplier,
-    cast(quantity_prev_split - quantity_prev as decimal(24, 8)),
+    try_cast(quantity_prev_split - quantity_prev as decimal(24, 8)),
     0,
     0,
     0,

@@ -110,16 +110,25 @@ trades as (
         max(trade_flow.underlying_instrument_id) as underlying_instrument_id,
         sum(trade_flow.fills) as fills,
         sum(trade_flow.unpriced_fills) as unpriced_fills,
-        cast(sum(
-            case
-                when later_splits.ratio is null then trade_flow.net_quantity
-                else cast(round(cast(trade_flow.net_quantity as double) * later_splits.ratio, 8) as decimal(24, 8))
-            end
-        ) as decimal(24, 8)) as net_quantity,
-        cast(sum(trade_flow.bought_quantity) as decimal(24, 8)) as bought_quantity,
-        cast(sum(trade_flow.sold_quantity) as decimal(24, 8)) as sold_quantity,
-        cast(sum(trade_flow.bought_per_share) as decimal(28, 10)) as bought_per_share,
-        cast(sum(trade_flow.sold_per_share) as decimal(28, 10)) as sold_per_share,
+        -- a day whose fills no column could hold makes the sum unknown, not smaller
+        case
+            when bool_and(
+                trade_flow.net_quantity is not null
+                and coalesce(abs(cast(trade_flow.net_quantity as double) * later_splits.ratio) < 1e15, true)
+            )
+                then try_cast(sum(
+                    case
+                        when later_splits.ratio is null then trade_flow.net_quantity
+                        else try_cast(
+                            round(cast(trade_flow.net_quantity as double) * later_splits.ratio, 8) as decimal(24, 8)
+                        )
+                    end
+                ) as decimal(24, 8))
+        end as net_quantity,
+        try_cast(sum(trade_flow.bought_quantity) as decimal(24, 8)) as bought_quantity,
+        try_cast(sum(trade_flow.sold_quantity) as decimal(24, 8)) as sold_quantity,
+        try_cast(sum(trade_flow.bought_per_share) as decimal(28, 10)) as bought_per_share,
+        try_cast(sum(trade_flow.sold_per_share) as decimal(28, 10)) as sold_per_share,
         max(trade_flow.known_at) as known_at
     from core.trade_flow
     inner join days
@@ -211,8 +220,8 @@ splits as (
         before.account_id,
         before.day,
         before.instrument_id,
-        cast(round(exp(sum(ln(cast(splits_observed.numerator as double)))), 6) as decimal(12, 6)) as numerator,
-        cast(round(exp(sum(ln(cast(splits_observed.denominator as double)))), 6) as decimal(12, 6)) as denominator
+        try_cast(round(exp(sum(ln(cast(splits_observed.numerator as double)))), 6) as decimal(12, 6)) as numerator,
+        try_cast(round(exp(sum(ln(cast(splits_observed.denominator as double)))), 6) as decimal(12, 6)) as denominator
     from before
     inner join splits_observed
         on
@@ -281,7 +290,7 @@ paired as (
             case when today.quantity <> 0 then today.multiplier end,
             before.multiplier,
             today.multiplier,
-            cast(contracts.multiplier as decimal(12, 4)),
+            try_cast(contracts.multiplier as decimal(12, 4)),
             case
                 when
                     trades.underlying_instrument_id is not null
@@ -310,11 +319,11 @@ paired as (
         coalesce(splits.denominator, 1) as split_denominator,
         coalesce(trades.fills, 0) as fills,
         coalesce(trades.unpriced_fills, 0) as unpriced_fills,
-        coalesce(trades.net_quantity, 0) as traded_quantity,
-        coalesce(trades.bought_quantity, 0) as bought_quantity,
-        coalesce(trades.sold_quantity, 0) as sold_quantity,
-        coalesce(trades.bought_per_share, 0) as bought_per_share,
-        coalesce(trades.sold_per_share, 0) as sold_per_share,
+        case when trades.instrument_id is null then 0 else trades.net_quantity end as traded_quantity,
+        case when trades.instrument_id is null then 0 else trades.bought_quantity end as bought_quantity,
+        case when trades.instrument_id is null then 0 else trades.sold_quantity end as sold_quantity,
+        case when trades.instrument_id is null then 0 else trades.bought_per_share end as bought_per_share,
+        case when trades.instrument_id is null then 0 else trades.sold_per_share end as sold_per_share,
         coalesce(adjustments.quantity, 0) as said_quantity,
         coalesce(adjustments.pays_a_fraction, false) as pays_a_fraction,
         coalesce(adjustments.cash, 0) as adjusted_cash,
@@ -391,7 +400,7 @@ select
             pays_a_fraction
             and abs(quantity - quantity_prev_split - traded_quantity - said_quantity) < 1
             and sign(quantity - quantity_prev_split - traded_quantity - said_quantity) = -sign(quantity_prev)
-            then cast(quantity - quantity_prev_split - traded_quantity as decimal(24, 8))
+            then try_cast(quantity - quantity_prev_split - traded_quantity as decimal(24, 8))
         else said_quantity
     end as adjusted_quantity
 from resized

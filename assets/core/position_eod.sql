@@ -84,7 +84,7 @@ marked as (
                 and regexp_matches(held.symbol, '^[A-Z0-9./]{1,6} *([0-9]{6})([CP])([0-9]{8})$')
                 then right(held.symbol, 15)
         end as osi,
-        contracts.multiplier as contract_multiplier,
+        try_cast(contracts.multiplier as decimal(12, 4)) as contract_multiplier,
         contracts.expiry as contract_expiry,
         contracts.strike_price as contract_strike,
         contracts.contract_type as contract_right
@@ -128,9 +128,11 @@ multiplied as (
         *,
         case
             when instrument_type <> 'OPTION' then cast(1 as decimal(12, 4))
-            when contract_multiplier is not null then cast(contract_multiplier as decimal(12, 4))
+            when contract_multiplier is not null then contract_multiplier
             -- average prices are rounded by the broker, so 99.98 means 100
-            when abs(implied_ratio - round(implied_ratio)) <= 0.005 * implied_ratio and round(implied_ratio) > 0
+            when
+                abs(implied_ratio - round(implied_ratio)) <= 0.005 * implied_ratio and round(implied_ratio) > 0
+                and implied_ratio < 1000000
                 then cast(round(implied_ratio) as decimal(12, 4))
             when implied_ratio > 0 and implied_ratio < 1000000 then cast(round(implied_ratio, 4) as decimal(12, 4))
             else cast(100 as decimal(12, 4))
@@ -163,13 +165,13 @@ priced as (
         *,
         case
             when quantity = 0 then cast(0 as decimal(28, 10))
-            else cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10))
+            else try_cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10))
         end as unrealized_pnl,
         case
             when closing_price_date = trading_date and closing_price is not null then closing_price
             when instrument_price is not null then instrument_price
             when quantity <> 0 and market_value is not null
-                then cast(round(
+                then try_cast(round(
                     cast(market_value as double) / (cast(quantity as double) * cast(multiplier as double)), 8
                 ) as decimal(24, 8))
             else closing_price
@@ -239,7 +241,7 @@ select
     daily_unrealized_pnl,
     unrealized_pnl_pct,
     value_recalc,
-    cast(value_recalc - cost_basis as decimal(28, 10)) as unrealized_recalc,
+    try_cast(value_recalc - cost_basis as decimal(28, 10)) as unrealized_recalc,
     -- which price the broker's market value is made of: undocumented, so it is found out row by row
     case
         when fits_close and fits_current then 'BOTH'

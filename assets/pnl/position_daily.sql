@@ -36,11 +36,11 @@ legs as (
 lifecycle as (
     select
         account_id, trading_date, instrument_id,
-        cast(sum(quantity_moved) as decimal(24, 8)) as quantity,
-        cast(sum(cash) as decimal(28, 10)) as cash,
-        cast(sum(value_moved) as decimal(28, 10)) as value_moved,
+        try_cast(sum(quantity_moved) as decimal(24, 8)) as quantity,
+        try_cast(sum(cash) as decimal(28, 10)) as cash,
+        try_cast(sum(value_moved) as decimal(28, 10)) as value_moved,
         -- a cost that is unknown on one leg is unknown in the sum
-        cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
+        try_cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
         max(flag) as flag,
         bool_and(kind = 'EXPIRY') as only_expiry,
         max(evidence_known_at) as known_at
@@ -60,9 +60,9 @@ dividends as (
     select
         changes.account_id, changes.trading_date, changes.instrument_id,
         -- what was held when the first snapshot was taken says nothing of the evening before
-        cast(sum(cast(
+        try_cast(sum(try(
             case when changes.prev_trading_date is not null then changes.quantity_prev end
-            * dividends_observed.dividend_amount as decimal(38, 10)
+            * dividends_observed.dividend_amount
         )) as decimal(28, 10)) as income_estimate
     from position_change as changes
     inner join dividends_observed
@@ -91,9 +91,12 @@ moved as (
     select
         changes.*,
         changes.prev_trading_date is null as is_opening,
-        coalesce(lifecycle.quantity, 0) + changes.adjusted_quantity as moved_quantity,
-        coalesce(lifecycle.cash, 0) + changes.adjusted_cash as moved_cash,
-        coalesce(lifecycle.value_moved, 0) + changes.adjusted_value as moved_value,
+        -- nothing happened, or what no column could hold: the one is zero, the other unknown
+        case when lifecycle.instrument_id is null then 0 else lifecycle.quantity end + changes.adjusted_quantity
+            as moved_quantity,
+        case when lifecycle.instrument_id is null then 0 else lifecycle.cash end + changes.adjusted_cash as moved_cash,
+        case when lifecycle.instrument_id is null then 0 else lifecycle.value_moved end + changes.adjusted_value
+            as moved_value,
         case when lifecycle.instrument_id is null then 0 else lifecycle.basis_moved end + changes.adjusted_cost_basis
             as moved_basis,
         lifecycle.flag as lifecycle_flag,
@@ -230,7 +233,7 @@ sourced as (
         case
             when
                 not is_opening and executions_loaded and quantities_agree and unpriced_fills = 0
-                and unrealized_step is not null and basis_step is not null
+                and unrealized_step is not null and basis_step is not null and trade_cash is not null
                 then 'EXECUTIONS'
             when
                 reported_realized is not null and reported_unrealized is not null
@@ -243,7 +246,7 @@ sourced as (
                 then 'REPORTED'
             when is_opening or unrealized_step is null then null
             -- fills are known and do not add up: nothing may be assumed
-            when executions_loaded and not quantities_agree and not split_suspected then null
+            when executions_loaded and quantities_agree is not true and split_suspected is not true then null
             when split_suspected then 'SNAPSHOT'
             -- a fill that closed something realized something, and what is not known
             when (quantity >= 0 and sold_quantity > 0) or (quantity <= 0 and bought_quantity > 0) then null
@@ -351,15 +354,15 @@ select
         when sign(quantity) <> sign(quantity_prev) then 'FLIPPED'
         else 'HELD'
     end as status,
-    cast(case when is_opening then null else quantity_prev end as decimal(24, 8)) as quantity_prev,
-    cast(quantity as decimal(24, 8)) as quantity,
+    try_cast(case when is_opening then null else quantity_prev end as decimal(24, 8)) as quantity_prev,
+    try_cast(quantity as decimal(24, 8)) as quantity,
     sod_price,
     eod_price,
     price_grade,
-    cast(multiplier as decimal(12, 4)) as multiplier,
-    cast(market_value as decimal(28, 10)) as market_value,
-    cast(cost_basis as decimal(28, 10)) as cost_basis,
-    cast(unrealized_pnl as decimal(28, 10)) as unrealized_pnl,
+    try_cast(multiplier as decimal(12, 4)) as multiplier,
+    try_cast(market_value as decimal(28, 10)) as market_value,
+    try_cast(cost_basis as decimal(28, 10)) as cost_basis,
+    try_cast(unrealized_pnl as decimal(28, 10)) as unrealized_pnl,
     case when executions_loaded then bought_quantity end as bought_quantity,
     case
         when executions_loaded and unpriced_fills = 0
@@ -370,21 +373,21 @@ select
         when executions_loaded and unpriced_fills = 0
             then value_of(1, sold_per_share, multiplier)
     end as sold_notional,
-    cast(final_realized as decimal(28, 10)) as realized_pnl,
-    cast(final_unrealized as decimal(28, 10)) as unrealized_change,
-    cast(final_total as decimal(28, 10)) as total_pnl,
-    cast(position_pnl as decimal(28, 10)) as position_pnl,
-    cast(day_pnl as decimal(28, 10)) as day_pnl,
-    cast(income_estimate as decimal(28, 10)) as income_estimate,
-    cast(transferred_value as decimal(28, 10)) as transferred_value,
+    try_cast(final_realized as decimal(28, 10)) as realized_pnl,
+    try_cast(final_unrealized as decimal(28, 10)) as unrealized_change,
+    try_cast(final_total as decimal(28, 10)) as total_pnl,
+    try_cast(position_pnl as decimal(28, 10)) as position_pnl,
+    try_cast(day_pnl as decimal(28, 10)) as day_pnl,
+    try_cast(income_estimate as decimal(28, 10)) as income_estimate,
+    try_cast(transferred_value as decimal(28, 10)) as transferred_value,
     case
-        when pnl_semantics = 'since_prior_close' then cast(reported_realized as decimal(28, 10))
+        when pnl_semantics = 'since_prior_close' then try_cast(reported_realized as decimal(28, 10))
     end as realized_since_close,
-    cast(reported_realized + reported_unrealized as decimal(28, 10)) as reported_total,
-    cast(
+    try_cast(reported_realized + reported_unrealized as decimal(28, 10)) as reported_total,
+    try_cast(
         case when source in ('EXECUTIONS', 'SNAPSHOT') then final_total end as decimal(28, 10)
     ) as derived_total,
-    cast(reported_realized + reported_unrealized - final_total as decimal(28, 10)) as recon_diff,
+    try_cast(reported_realized + reported_unrealized - final_total as decimal(28, 10)) as recon_diff,
     pnl_semantics,
     semantics_source,
     source as total_source,
