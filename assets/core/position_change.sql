@@ -112,10 +112,11 @@ trades as (
         sum(trade_flow.unpriced_fills) as unpriced_fills,
         -- a day whose fills no column could hold makes the sum unknown, not smaller
         case
-            when bool_and(
-                trade_flow.net_quantity is not null
-                and coalesce(abs(cast(trade_flow.net_quantity as double) * later_splits.ratio) < 1e15, true)
-            )
+            when
+                bool_and(
+                    trade_flow.net_quantity is not null
+                    and coalesce(abs(cast(trade_flow.net_quantity as double) * later_splits.ratio) < 1e15, true)
+                )
                 then try_cast(sum(
                     case
                         when later_splits.ratio is null then trade_flow.net_quantity

@@ -23,7 +23,7 @@ OF_A_POSITION = {
 }
 SIGNED = [name for name in OF_A_POSITION if name.endswith(("pnl", "pct", "value", "basis"))]
 #: Every figure of every kind of row, one at a time, and all of them at once.
-ONE_BY_ONE = [{name: value} for name, values in OF_A_POSITION.items() for value in values]
+ONE_BY_ONE: list[dict[str, Any]] = [{name: value} for name, values in OF_A_POSITION.items() for value in values]
 ONE_BY_ONE += [{name: f"-{value}"} for name in SIGNED for value in OF_A_POSITION[name][:2]]
 ALL = {name: values[0] for name, values in OF_A_POSITION.items()}
 ROWS = [
@@ -34,7 +34,7 @@ ROWS = [
 ]
 ROWS += [{"closing_price": None, "instrument_price": None, "quantity": QUANTITY[1], "market_value": MONEY[0]}]
 ROWS += [{"cost_basis": None, "avg_price": QUANTITY[0]}, {"closing_price_date": DATES[1]}]
-CONTRACTS = [{"multiplier": each} for each in RATIO] + [{"expiry": each} for each in DATES]
+CONTRACTS: list[dict[str, Any]] = [{"multiplier": each} for each in RATIO] + [{"expiry": each} for each in DATES]
 CONTRACTS += [{"strike_price": each, "expiry": "2025-10-31"} for each in QUANTITY]
 SYMBOLS = ["A     000000C00000000", "A     999999P99999999", "A     250230C99999999"]
 
@@ -47,9 +47,12 @@ def absurd() -> tuple[dict[int, list[dict[str, Any]]], dict[int, list[dict[str, 
     """An account for each absurd figure: positions, fills, contracts and events."""
     positions: dict[int, list[dict[str, Any]]] = {}
     fills: dict[int, list[dict[str, Any]]] = {}
-    contracts, events = [], []
-    for changes in [*ROWS, *({"instrument_type": "OPTION", "symbol": each} for each in SYMBOLS)]:
+    contracts: list[Any] = []
+    events: list[Any] = []
+    for changes in ROWS:
         _add(positions, changes)
+    for symbol in SYMBOLS:
+        _add(positions, {"instrument_type": "OPTION", "symbol": symbol})
     for contract in CONTRACTS:
         for quantity in QUANTITY:
             row = _add(positions, {"instrument_type": "OPTION", "quantity": quantity})
