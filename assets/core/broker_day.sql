@@ -71,14 +71,14 @@ select
     days.trading_date,
     history.realized_pnl,
     history.unrealized_pnl,
-    cast(history.realized_pnl + history.unrealized_pnl as decimal(28, 10)) as gross_pnl,
+    try_cast(history.realized_pnl + history.unrealized_pnl as decimal(28, 10)) as gross_pnl,
     history.net_pnl,
     history.day_pnl,
     history.position_pnl,
     history.sod_equity,
     history.eod_equity,
     case
-        when covered.covered_days = coalesce(days.days_covered, 1) then cast(covered.covered_pnl as decimal(28, 10))
+        when covered.covered_days = coalesce(days.days_covered, 1) then try_cast(covered.covered_pnl as decimal(28, 10))
     end as covered_pnl,
     balances.daily_pnl as balance_pnl,
     balances.equity,

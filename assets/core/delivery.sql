@@ -11,9 +11,9 @@ with moves as (
         expired and (executions_loaded or untradable_since) as surely_expired,
         least(exercise_quantity, contracts) * case when contracts > 0 then 1 else 0 end as instructed_contracts,
         contracts - instructed_contracts as rest,
-        cast(direction * instructed_contracts * multiplier as decimal(24, 8)) as instructed_move,
+        try_cast(direction * instructed_contracts * multiplier as decimal(24, 8)) as instructed_move,
         -- a long option that is gone before its expiry may have been sold, where nobody knows the fills
-        cast(
+        try_cast(
             case when contracts < 0 or expired or executions_loaded then direction else 0 end
             * rest * multiplier as decimal(24, 8)
         ) as rest_move

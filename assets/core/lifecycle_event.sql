@@ -37,7 +37,7 @@ select
     cast(abs(quantity_prev) as decimal(24, 8)) as contracts,
     null as strike,
     multiplier,
-    cast(quantity_prev_split - quantity_prev as decimal(24, 8)) as quantity_moved,
+    try_cast(quantity_prev_split - quantity_prev as decimal(24, 8)) as quantity_moved,
     0 as underlying_quantity_moved,
     0 as cash,
     0 as value_moved,

@@ -21,7 +21,7 @@ with valued as (
         case
             when option.quantity = 0 and option.traded_quantity = 0 and outcome.contracts = option.quantity_prev
                 then option.market_value_prev
-            else cast(round(
+            else try_cast(round(
                 cast(option.market_value_prev as double) * cast(outcome.contracts as double)
                 / cast(option.quantity_prev as double), 6
             ) as decimal(28, 10))
@@ -29,7 +29,7 @@ with valued as (
         case
             when option.traded_quantity = 0 and outcome.contracts = option.quantity_prev - option.quantity
                 then option.cost_basis_prev - option.cost_basis
-            else cast(round(
+            else try_cast(round(
                 cast(option.cost_basis_prev as double) * cast(outcome.contracts as double)
                 / cast(option.quantity_prev as double), 6
             ) as decimal(28, 10))
@@ -88,7 +88,7 @@ select
     valued.option_strike as strike,
     cast(valued.multiplier as decimal(12, 4)) as multiplier,
     cast(-valued.contracts as decimal(24, 8)) as quantity_moved,
-    cast(
+    try_cast(
         case when valued.kind = 'EXPIRY' then 0 else valued.direction * valued.contracts * valued.multiplier end
         as decimal(24, 8)
     ) as underlying_quantity_moved,

@@ -7,7 +7,7 @@ select
     case instruction.instruction_type when 'CONTRARY_EXERCISE' then 'EXERCISE' else instruction.instruction_type end
         as instruction_type,
     max(instruction.client_instruction_id) as instruction_id,
-    cast(sum(instruction.accepted_quantity) as decimal(24, 8)) as accepted_quantity,
+    try_cast(sum(instruction.accepted_quantity) as decimal(24, 8)) as accepted_quantity,
     max(instruction.known_at) as known_at
 from option_gone as gone
 inner join accepted_instruction as instruction

@@ -26,7 +26,7 @@ select
     -- its symbol)
     coalesce(
         pair.multiplier,
-        cast(option_contract.multiplier as decimal(12, 4)),
+        try_cast(option_contract.multiplier as decimal(12, 4)),
         case when trades.underlying_instrument_id is not null or osi_terms(trades.symbol) is not null then 100 else 1 end
     ) as multiplier,
     pair.quantity,
@@ -49,11 +49,11 @@ select
     coalesce(splits.denominator, 1) as split_denominator,
     coalesce(trades.fills, 0) as fills,
     coalesce(trades.unpriced_fills, 0) as unpriced_fills,
-    coalesce(trades.net_quantity, 0) as traded_quantity,
-    coalesce(trades.bought_quantity, 0) as bought_quantity,
-    coalesce(trades.sold_quantity, 0) as sold_quantity,
-    coalesce(trades.bought_per_share, 0) as bought_per_share,
-    coalesce(trades.sold_per_share, 0) as sold_per_share,
+    case when trades.instrument_id is null then 0 else trades.net_quantity end as traded_quantity,
+    case when trades.instrument_id is null then 0 else trades.bought_quantity end as bought_quantity,
+    case when trades.instrument_id is null then 0 else trades.sold_quantity end as sold_quantity,
+    case when trades.instrument_id is null then 0 else trades.bought_per_share end as bought_per_share,
+    case when trades.instrument_id is null then 0 else trades.sold_per_share end as sold_per_share,
     coalesce(adjustments.quantity, 0) as said_quantity,
     coalesce(adjustments.pays_a_fraction, false) as pays_a_fraction,
     coalesce(adjustments.cash, 0) as adjusted_cash,
@@ -74,7 +74,7 @@ select
             pays_a_fraction
             and abs(untraded_quantity - said_quantity) < 1
             and sign(untraded_quantity - said_quantity) = -sign(pair.quantity_prev)
-            then cast(untraded_quantity as decimal(24, 8))
+            then try_cast(untraded_quantity as decimal(24, 8))
         else said_quantity
     end as adjusted_quantity,
     -- what left or arrived unexplained, after splits, fills and adjustments; signed like a quantity

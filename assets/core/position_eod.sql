@@ -28,7 +28,7 @@ select
     daily_unrealized_pnl,
     unrealized_pnl_pct,
     value_of(quantity, eod_price, multiplier) as value_recalc,
-    cast(value_recalc - cost_basis as decimal(28, 10)) as unrealized_recalc,
+    try_cast(value_recalc - cost_basis as decimal(28, 10)) as unrealized_recalc,
     -- which price the broker's market value is made of: undocumented, so it is found out row by row
     case
         when fits_close and fits_current then 'BOTH'

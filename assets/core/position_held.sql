@@ -68,7 +68,7 @@ select
     end as daily_unrealized_pnl,
     -- the multiplier that the row itself implies: cost / (quantity x average price), else value / (quantity x price)
     case
-        when held.instrument_type = 'OPTION' and option_contract.multiplier is null then coalesce(
+        when held.instrument_type = 'OPTION' and try_cast(option_contract.multiplier as decimal(12, 4)) is null then coalesce(
             abs(
                 cast(held.cost_basis as double)
                 / nullif(cast(held.quantity as double) * cast(held.avg_price as double), 0)
@@ -89,11 +89,12 @@ select
     end as implied_multiplier,
     case
         when held.instrument_type <> 'OPTION' then cast(1 as decimal(12, 4))
-        when option_contract.multiplier is not null then cast(option_contract.multiplier as decimal(12, 4))
+        when try_cast(option_contract.multiplier as decimal(12, 4)) is not null
+            then try_cast(option_contract.multiplier as decimal(12, 4))
         -- average prices are rounded by the broker, so 99.98 means 100
         when
             abs(implied_multiplier - round(implied_multiplier)) <= 0.005 * implied_multiplier
-            and round(implied_multiplier) > 0
+            and round(implied_multiplier) > 0 and implied_multiplier < 1000000
             then cast(round(implied_multiplier) as decimal(12, 4))
         when implied_multiplier > 0 and implied_multiplier < 1000000
             then cast(round(implied_multiplier, 4) as decimal(12, 4))
@@ -101,7 +102,7 @@ select
     end as multiplier,
     case
         when held.instrument_type <> 'OPTION' then 'UNIT'
-        when option_contract.multiplier is not null then 'CONTRACT'
+        when try_cast(option_contract.multiplier as decimal(12, 4)) is not null then 'CONTRACT'
         when implied_multiplier > 0 and implied_multiplier < 1000000 then 'IMPLIED'
         else 'ASSUMED'
     end as multiplier_source,

@@ -30,13 +30,13 @@ select
     end as cost_basis,
     case
         when quantity = 0 then cast(0 as decimal(28, 10))
-        else cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10))
+        else try_cast(coalesce(reported_unrealized_pnl, market_value - cost_basis) as decimal(28, 10))
     end as unrealized_pnl,
     case
         when closing_price_date = trading_date and closing_price is not null then closing_price
         when instrument_price is not null then instrument_price
         when quantity <> 0 and market_value is not null
-            then cast(round(
+            then try_cast(round(
                 cast(market_value as double) / (cast(quantity as double) * cast(multiplier as double)), 8
             ) as decimal(24, 8))
         else closing_price

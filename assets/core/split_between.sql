@@ -3,8 +3,8 @@ select
     position_before.account_id,
     position_before.day as trading_date,
     position_before.instrument_id,
-    cast(round(exp(sum(ln(cast(split_observed.numerator as double)))), 6) as decimal(12, 6)) as numerator,
-    cast(round(exp(sum(ln(cast(split_observed.denominator as double)))), 6) as decimal(12, 6)) as denominator
+    try_cast(round(exp(sum(ln(cast(split_observed.numerator as double)))), 6) as decimal(12, 6)) as numerator,
+    try_cast(round(exp(sum(ln(cast(split_observed.denominator as double)))), 6) as decimal(12, 6)) as denominator
 from position_before
 inner join split_observed
     on

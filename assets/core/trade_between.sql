@@ -51,16 +51,24 @@ select
     max(traded.underlying_instrument_id) as underlying_instrument_id,
     sum(traded.fills) as fills,
     sum(traded.unpriced_fills) as unpriced_fills,
-    cast(sum(
-        case
-            when later_splits.ratio is null then traded.net_quantity
-            else cast(round(cast(traded.net_quantity as double) * later_splits.ratio, 8) as decimal(24, 8))
-        end
-    ) as decimal(24, 8)) as net_quantity,
-    cast(sum(traded.bought_quantity) as decimal(24, 8)) as bought_quantity,
-    cast(sum(traded.sold_quantity) as decimal(24, 8)) as sold_quantity,
-    cast(sum(traded.bought_per_share) as decimal(28, 10)) as bought_per_share,
-    cast(sum(traded.sold_per_share) as decimal(28, 10)) as sold_per_share,
+    -- a day whose fills no column could hold makes the sum unknown, not smaller
+    case
+        when
+            bool_and(
+                traded.net_quantity is not null
+                and coalesce(abs(cast(traded.net_quantity as double) * later_splits.ratio) < 1e15, true)
+            )
+            then try_cast(sum(
+                case
+                    when later_splits.ratio is null then traded.net_quantity
+                    else try_cast(round(cast(traded.net_quantity as double) * later_splits.ratio, 8) as decimal(24, 8))
+                end
+            ) as decimal(24, 8))
+    end as net_quantity,
+    try_cast(sum(traded.bought_quantity) as decimal(24, 8)) as bought_quantity,
+    try_cast(sum(traded.sold_quantity) as decimal(24, 8)) as sold_quantity,
+    try_cast(sum(traded.bought_per_share) as decimal(28, 10)) as bought_per_share,
+    try_cast(sum(traded.sold_per_share) as decimal(28, 10)) as sold_per_share,
     max(traded.known_at) as known_at
 from traded
 left join later_splits

@@ -61,15 +61,15 @@ select
     max(fills.underlying_instrument_id) as underlying_instrument_id,
     count(*) as fills,
     count(*) filter (where value_of(fills.signed_quantity, fills.price, 1) is null) as unpriced_fills,
-    cast(coalesce(sum(fills.signed_quantity), 0) as decimal(24, 8)) as net_quantity,
-    cast(coalesce(sum(fills.quantity) filter (where fills.signed_quantity > 0), 0) as decimal(24, 8))
+    try_cast(coalesce(sum(fills.signed_quantity), 0) as decimal(24, 8)) as net_quantity,
+    try_cast(coalesce(sum(fills.quantity) filter (where fills.signed_quantity > 0), 0) as decimal(24, 8))
         as bought_quantity,
-    cast(coalesce(sum(fills.quantity) filter (where fills.signed_quantity < 0), 0) as decimal(24, 8))
+    try_cast(coalesce(sum(fills.quantity) filter (where fills.signed_quantity < 0), 0) as decimal(24, 8))
         as sold_quantity,
-    cast(coalesce(
+    try_cast(coalesce(
         sum(value_of(fills.quantity, fills.price, 1)) filter (where fills.signed_quantity > 0), 0
     ) as decimal(28, 10)) as bought_per_share,
-    cast(coalesce(
+    try_cast(coalesce(
         sum(value_of(fills.quantity, fills.price, 1)) filter (where fills.signed_quantity < 0), 0
     ) as decimal(28, 10)) as sold_per_share,
     max(fills.known_at) as known_at

@@ -62,7 +62,7 @@ fills as (
         observed.account_id,
         observed.order_id,
         count(*) as fills,
-        cast(sum(observed.quantity) as decimal(24, 8)) as filled_quantity,
+        try_cast(sum(observed.quantity) as decimal(24, 8)) as filled_quantity,
         max(calendar.trading_date) as filled_on
     from fills_observed as observed
     left join core.calendar
@@ -78,7 +78,7 @@ events as (
         instrument_id,
         instruction_id,
         max(kind) as kind,
-        cast(sum(contracts) as decimal(24, 8)) as contracts,
+        try_cast(sum(contracts) as decimal(24, 8)) as contracts,
         max(trading_date) as trading_date
     from core.lifecycle_event
     where instruction_id is not null

@@ -14,9 +14,9 @@ select
     change.trading_date,
     change.instrument_id,
     -- what was held when the first snapshot was taken says nothing of the evening before
-    cast(sum(cast(
+    try_cast(sum(try(
         case when change.prev_trading_date is not null then change.quantity_prev end
-        * dividends_observed.dividend_amount as decimal(38, 10)
+        * dividends_observed.dividend_amount
     )) as decimal(28, 10)) as income_estimate
 from position_change as change
 inner join dividends_observed

@@ -3,11 +3,11 @@ select
     account_id,
     trading_date,
     instrument_id,
-    cast(sum(quantity_moved) as decimal(24, 8)) as quantity,
-    cast(sum(cash) as decimal(28, 10)) as cash,
-    cast(sum(value_moved) as decimal(28, 10)) as value_moved,
+    try_cast(sum(quantity_moved) as decimal(24, 8)) as quantity,
+    try_cast(sum(cash) as decimal(28, 10)) as cash,
+    try_cast(sum(value_moved) as decimal(28, 10)) as value_moved,
     -- a cost that is unknown on one leg is unknown in the sum
-    cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
+    try_cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
     max(flag) as flag,
     bool_and(kind = 'EXPIRY') as only_expiry,
     max(evidence_known_at) as known_at

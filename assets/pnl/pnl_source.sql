@@ -19,7 +19,7 @@ with sourced as (
         case
             when
                 not step.is_opening and step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
-                and step.unrealized_step is not null and step.basis_step is not null
+                and step.unrealized_step is not null and step.basis_step is not null and step.trade_cash is not null
                 then 'EXECUTIONS'
             when
                 step.reported_realized is not null and step.reported_unrealized is not null
@@ -32,7 +32,7 @@ with sourced as (
                 then 'REPORTED'
             when step.is_opening or step.unrealized_step is null then null
             -- fills are known and do not add up: nothing may be assumed
-            when step.executions_loaded and not step.quantities_agree and not step.split_suspected then null
+            when step.executions_loaded and step.quantities_agree is not true and step.split_suspected is not true then null
             when step.split_suspected then 'SNAPSHOT'
             -- a fill that closed something realized something, and what is not known
             when

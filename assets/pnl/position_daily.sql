@@ -17,24 +17,24 @@ select
         when sign(step.quantity) <> sign(step.quantity_prev) then 'FLIPPED'
         else 'HELD'
     end as status,
-    cast(case when step.is_opening then null else step.quantity_prev end as decimal(24, 8)) as quantity_prev,
-    cast(step.quantity as decimal(24, 8)) as quantity,
+    try_cast(case when step.is_opening then null else step.quantity_prev end as decimal(24, 8)) as quantity_prev,
+    try_cast(step.quantity as decimal(24, 8)) as quantity,
     step.sod_price,
     step.eod_price,
     step.price_grade,
-    cast(step.multiplier as decimal(12, 4)) as multiplier,
-    cast(step.market_value as decimal(28, 10)) as market_value,
-    cast(step.cost_basis as decimal(28, 10)) as cost_basis,
-    cast(step.unrealized_pnl as decimal(28, 10)) as unrealized_pnl,
+    try_cast(step.multiplier as decimal(12, 4)) as multiplier,
+    try_cast(step.market_value as decimal(28, 10)) as market_value,
+    try_cast(step.cost_basis as decimal(28, 10)) as cost_basis,
+    try_cast(step.unrealized_pnl as decimal(28, 10)) as unrealized_pnl,
     case when step.executions_loaded then step.bought_quantity end as bought_quantity,
     case when step.executions_loaded and step.unpriced_fills = 0 then step.bought_notional end as bought_notional,
     case when step.executions_loaded then step.sold_quantity end as sold_quantity,
     case when step.executions_loaded and step.unpriced_fills = 0 then step.sold_notional end as sold_notional,
-    cast(total.realized_pnl as decimal(28, 10)) as realized_pnl,
-    cast(total.unrealized_change as decimal(28, 10)) as unrealized_change,
-    cast(total.total_pnl as decimal(28, 10)) as total_pnl,
+    try_cast(total.realized_pnl as decimal(28, 10)) as realized_pnl,
+    try_cast(total.unrealized_change as decimal(28, 10)) as unrealized_change,
+    try_cast(total.total_pnl as decimal(28, 10)) as total_pnl,
     -- carried: yesterday's (split-adjusted) quantity at today's price against its value at yesterday's
-    cast(
+    try_cast(
         case
             when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
             when step.quantity_prev = 0 then 0
@@ -43,7 +43,7 @@ select
                 - value_of(step.quantity_prev, step.sod_price, step.multiplier)
         end as decimal(28, 10)
     ) as position_pnl,
-    cast(
+    try_cast(
         case
             when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
             when step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
@@ -54,16 +54,16 @@ select
             when not step.executions_loaded and step.implied_trade = 0 and step.fills = 0 then 0
         end as decimal(28, 10)
     ) as day_pnl,
-    cast(step.income_estimate as decimal(28, 10)) as income_estimate,
-    cast(step.transferred_value as decimal(28, 10)) as transferred_value,
+    try_cast(step.income_estimate as decimal(28, 10)) as income_estimate,
+    try_cast(step.transferred_value as decimal(28, 10)) as transferred_value,
     case
-        when total.pnl_semantics = 'since_prior_close' then cast(step.reported_realized as decimal(28, 10))
+        when total.pnl_semantics = 'since_prior_close' then try_cast(step.reported_realized as decimal(28, 10))
     end as realized_since_close,
-    cast(step.reported_realized + step.reported_unrealized as decimal(28, 10)) as reported_total,
-    cast(
+    try_cast(step.reported_realized + step.reported_unrealized as decimal(28, 10)) as reported_total,
+    try_cast(
         case when total.total_source in ('EXECUTIONS', 'SNAPSHOT') then total.total_pnl end as decimal(28, 10)
     ) as derived_total,
-    cast(step.reported_realized + step.reported_unrealized - total.total_pnl as decimal(28, 10)) as recon_diff,
+    try_cast(step.reported_realized + step.reported_unrealized - total.total_pnl as decimal(28, 10)) as recon_diff,
     total.pnl_semantics,
     total.semantics_source,
     total.total_source,

@@ -36,9 +36,10 @@ select
     change.adjustment_kind,
     change.transferred_value,
     change.seen_flat,
-    coalesce(events.quantity, 0) + change.adjusted_quantity as moved_quantity,
-    coalesce(events.cash, 0) + change.adjusted_cash as moved_cash,
-    coalesce(events.value_moved, 0) + change.adjusted_value as moved_value,
+    -- nothing happened, or what no column could hold: the one is zero, the other unknown
+    case when events.instrument_id is null then 0 else events.quantity end + change.adjusted_quantity as moved_quantity,
+    case when events.instrument_id is null then 0 else events.cash end + change.adjusted_cash as moved_cash,
+    case when events.instrument_id is null then 0 else events.value_moved end + change.adjusted_value as moved_value,
     case when events.instrument_id is null then 0 else events.basis_moved end + change.adjusted_cost_basis as moved_basis,
     events.flag as event_flag,
     coalesce(events.only_expiry, false) as only_expiry,

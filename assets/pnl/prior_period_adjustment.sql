@@ -44,7 +44,7 @@ select
         where calendar.post_close >= changed.known_from and calendar.trading_date > changed.locked_through
     ) as trading_date,
     changed.trading_date as for_trading_date,
-    cast(coalesce(changed.total_pnl, 0) - coalesce(changed.total_pnl_before, 0) as decimal(28, 10)) as amount,
+    try_cast(coalesce(changed.total_pnl, 0) - coalesce(changed.total_pnl_before, 0) as decimal(28, 10)) as amount,
     changed.reason,
     changed.version,
     changed.known_from,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from models.printable import shortened
 from pipelines.errors import USAGE, ConfigurationError, DaybookError
 from pipelines.trading.effects import Effect
 from pipelines.trading.held import find_position
@@ -16,6 +18,8 @@ from pipelines.trading.proposals import Proposal
 PRICES = frozenset({"market_value", "price", "price_source", "moneyness", "worth"})
 #: Names of what is compared, where the table's differ from ours.
 LABELS = {"available": "free", "side": "order", "standing": "instructed before"}
+#: What is held, as a person writes it down.
+_QUANTITY = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,8})?")
 #: How many changes a sentence names.
 MOST_NAMED = 5
 
@@ -118,9 +122,7 @@ def _joined(found: Sequence[str]) -> str:
 
 
 def _number(name: str, quantity: str) -> Decimal:
-    try:
-        return Decimal(quantity)
-    except InvalidOperation:
-        raise ConfigurationError(
-            f"Nothing was sent: the quantity of {name}, {quantity!r}, is not a number such as -50."
-        ) from None
+    if not _QUANTITY.fullmatch(quantity):  # Decimal also reads "sNaN", which nothing can be compared with, and 1e999999
+        what = f"the quantity of {shortened(name)}, {shortened(quantity)!r}"
+        raise ConfigurationError(f"Nothing was sent: {what}, is not a number such as -50.")
+    return Decimal(quantity)

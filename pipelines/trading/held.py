@@ -75,5 +75,10 @@ def _is_uuid(name: str) -> bool:
 
 
 def _same(symbol: str, name: str) -> bool:
-    """Whether two spellings are one name: options are written padded and compact, ids in capitals and not."""
-    return symbol.replace(" ", "").upper() == name.replace(" ", "").upper()
+    """Whether two spellings are one name: options are written padded and compact, ids in capitals and not. Capitals are
+    those of ASCII: in Unicode letters that only look like it become an S or a K, and one may become two."""
+    return _spelt(symbol) == _spelt(name)
+
+
+def _spelt(name: str) -> bytes:
+    return name.replace(" ", "").encode("utf-8", "surrogatepass").upper()

@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 from dagster_project.trading_jobs import trading_jobs
 from daybook.cli.app import main
 from pipelines.broker.client import BrokerClient
-from pipelines.trading.changes import Changed, refuse_changed
+from pipelines.errors import ConfigurationError
+from pipelines.trading.changes import Changed, refuse_changed, refuse_unexpected
+from pipelines.trading.held import find_position
 from pipelines.trading.journal import Journal
 from pipelines.trading.proposals import propose_closing, propose_closing_all
 from tests.support.broker_server import BrokerServer, Fault, position
@@ -383,7 +385,10 @@ STATED: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {
 
 
 @EACH
-def test_a_job_sends_what_it_read_twice_and_nothing_else(desk: Desk, command: tuple[str, ...]) -> None:
+def test_a_job_sends_what_it_read_twice_and_nothing_else(
+    desk: Desk, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYBOOK_TRADING_JOBS", "on")
     name, config = STATED[command]
     job = next(each for each in trading_jobs if each.name == name)
     confirmed = {"account": str(SMALL), "confirm": str(SMALL), **config}
@@ -400,6 +405,45 @@ def test_a_job_sends_what_it_read_twice_and_nothing_else(desk: Desk, command: tu
             job.execute_in_process(run_config=run_config, instance=instance)
     assert caught.value.allow_retries is False
     assert len(wires(desk)) == 1
+
+
+STRANGE = [
+    "sNaN",
+    "NaN",
+    "Infinity",
+    "1e999999999",
+    "-1E+999999",
+    "\u0661\u0660\u0660",
+    "1_00",
+    "",
+    "9" * 5000,
+    "100\n",
+]
+
+
+@pytest.mark.parametrize("quantity", STRANGE, ids=lambda each: ascii(each)[:20])
+def test_a_stated_quantity_that_is_no_plain_number_is_a_sentence_and_sends_nothing(desk: Desk, quantity: str) -> None:
+    answers(desk, CLOSE)
+    with (
+        BrokerClient(desk.recorder.url, KEY, requests_per_second=None) as client,
+        pytest.raises(ConfigurationError, match="is not a number such as") as caught,
+    ):
+        refuse_unexpected(propose_closing(client, str(SMALL), "AAPL"), {"AAPL": quantity})
+    assert len(str(caught.value)) < 500
+
+
+#: A long s, a Kelvin sign, a sharp s, a ligature, a Cyrillic M, a dotless i, a wide A, each with what it is taken for.
+LOOKALIKES = [
+    *(("M\u017fFT", "MSFT"), ("K", "\u212a"), ("\u00df", "SS"), ("\ufb01", "FI")),
+    *(("MSFT", "\u041cSFT"), ("I", "\u0131"), ("A", "\uff21")),
+]
+
+
+@pytest.mark.parametrize(("held", "typed"), LOOKALIKES, ids=map(ascii, LOOKALIKES))
+def test_letters_that_only_look_or_become_alike_are_another_name(held: str, typed: str) -> None:
+    for symbol, name in ((held, typed), (typed, held)):
+        with pytest.raises(ConfigurationError, match="holds no position"):
+            find_position([stock(symbol=symbol)], name)
 
 
 # Books of any kind.
