@@ -17,7 +17,9 @@ from pipelines.settings import Settings
 def unexpected(error: Exception) -> str:
     """The sentence about an error that is a defect of ours. Its traceback goes to DAYBOOK_HOME/logs."""
     settings = _settings()
-    details = Redaction(settings.keys).text("".join(traceback.format_exception(error)))
+    # from the environment: where another setting can't be used, there are no settings
+    keys = [os.environ.get(name) for name in ("CLEAR_STREET_API_KEY", "CLEAR_STREET_TRADING_API_KEY")]
+    details = Redaction(keys).text("".join(traceback.format_exception(error)))
     what = f"this should not have happened ({type(error).__name__})"
     for folder in (settings.home / "logs", Path(tempfile.gettempdir())):
         try:

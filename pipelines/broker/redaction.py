@@ -32,6 +32,7 @@ _ZEROS = re.compile(rb"\0++")  # of UTF-16: a layer of their own, for what they 
 _NAMED = {
     name[:-1].lower().encode(): text.encode() for name, text in html5.items() if name[-1] == ";" and "!" <= text <= "~"
 }
+_BACKSLASH = ord("\\")
 #: No escape is without one of these.
 _SIGNS = (b"\\", b"%", b"&", b"\0")
 
@@ -193,8 +194,10 @@ def _joined(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def _before_escape(body: bytes, start: int) -> int:
     """The start, or a backslash earlier where that makes an escape of what begins there: `\\n` with a key of n..."""
-    run = start - len(body[:start].rstrip(b"\\"))
-    return start - run % 2
+    before = start
+    while before and body[before - 1] == _BACKSLASH:
+        before -= 1
+    return start - (start - before) % 2
 
 
 def one_line(text: str, longest: int = 300) -> str:

@@ -14,6 +14,8 @@ import orjson
 import pytest
 import zstandard
 
+from daybook.cli import failure
+from pipelines.settings import Settings
 from tests.support.broker_server import Fault
 from tests.support.command_line import DAYBOOK, Ended, environment
 from tests.support.escapes import ESCAPES, has_key
@@ -162,3 +164,15 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
     (tmp_path / "e.json").write_text("".join(f"\\u{ord(letter):04X}" for letter in TRADING))
     found = sorted(path.name for path in leaks(tmp_path))
     assert found == ["a.json.zst", "b.json.gz", "c.log", "d.duckdb", "e.json"]
+
+
+def test_the_details_of_a_defect_have_no_key_where_another_setting_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"CLEAR_STREET_API_KEY": KEY, "CLEAR_STREET_TRADING_API_KEY": TRADING}.items():
+        monkeypatch.setenv(name, value)
+    without = Settings(home=tmp_path)  # what is left where the environment's can't be used
+    monkeypatch.setattr(failure, "_settings", lambda: without)
+    failure.unexpected(RuntimeError(f"a defect with {KEY} and {TRADING}"))
+    (log,) = (tmp_path / "logs").iterdir()
+    assert "a defect with [key] and [key]" in log.read_text()

@@ -79,3 +79,9 @@ def test_a_short_key_is_a_toys_and_taken_out_of_messages_alone() -> None:
 @pytest.mark.parametrize("filling", [b"%41", b"\\", b"&#65;", b"%25", b"\0"])
 def test_what_has_more_escapes_than_any_answer_is_not_kept(filling: bytes) -> None:
     assert BOTH.body(filling.ljust(9, b"_") * 1_100_000) == b"[key]"
+
+
+def test_an_answer_that_is_nothing_but_keys_is_cleaned_in_a_time_that_grows_with_its_length() -> None:
+    many = 300_000  # 13 MB: hours, where each key costs a look at all that is before it
+    assert Redaction([KEY]).body(KEY.encode() * many) == b"[key]" * many
+    assert Redaction([KEY]).body((b"\\\\" + KEY.encode()) * 1000) == b"\\\\[key]" * 1000
