@@ -10,14 +10,14 @@ from typing import Any, get_args
 import duckdb
 import pytest
 
-from assets.catalog import FUNCTIONS
+from assets.catalog import CATALOG
 from pipelines.calendar import Assignment, Grade
 
 
 @pytest.fixture(scope="module")
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
-        con.execute(FUNCTIONS)
+        con.execute(CATALOG.functions)
         yield con
 
 
