@@ -19,6 +19,7 @@ from pipelines.errors import BuildFailed, WarehouseReplaced
 from pipelines.ingest import snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse import publish as publishing
+from pipelines.warehouse import published
 from pipelines.warehouse.published import check_published, publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.support.fault_books import broker, thursday
@@ -122,7 +123,7 @@ def test_a_copy_that_is_replaced_right_after_it_was_published_is_never_called_co
 ) -> None:
     assert main(["sync"]) == 0
     told(capfd)
-    after(monkeypatch, publishing, "publish", hurt, settings)
+    after(monkeypatch, published, "publish", hurt, settings)
     assert main(["build"]) == 1
     out, err = told(capfd)
     assert "COMPLETE" not in out
