@@ -88,7 +88,7 @@ def unfold_events_by_date(data: Any) -> list[Any]:
                 (event[name] for name in _DATA_OF if isinstance(event.get(name), Mapping)), {}
             )
             day = body.get("ex_date") or body.get("date") or group.get("date")
-            key = (event.get("instrument_id"), event.get("type"), str(day))
+            key = (str(event.get("instrument_id")), str(event.get("type")), str(day))  # any of them may be a list
             sequence = seen[key] = seen.get(key, -1) + 1
             shared = {name: event[name] for name in ("instrument_id", "reporting_currency") if name in event}
             rows.append(_row(body, str(event.get("type")), day, sequence) | shared)

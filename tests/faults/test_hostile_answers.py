@@ -165,6 +165,20 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield d
 
 
+@pytest.mark.parametrize("name", ["instrument_id", "type", "ex_date"])
+@pytest.mark.parametrize("value", [[], [[1]], {}, {"a": 1}, True, None])
+def test_an_event_with_a_list_for_a_name_is_one_refused_row(name: str, value: Any, market: Desk) -> None:
+    dividend = {"ex_date": "2025-10-30", "dividend_amount": "0.26"}
+    happened: dict[str, Any] = {"instrument_id": "i", "type": "DIVIDEND", "dividend_event_data": dividend}
+    (dividend if name == "ex_date" else happened)[name] = value
+    events = {"event_dates": [{"date": "2025-10-30", "events": [happened]}]}
+    market.broker.faults = [Fault("events", times=None, edit=lambda whole: whole.update(data=events))]
+    run = market.sync(FRIDAY).run_id
+    query = "select error from raw.extract_manifest where run_id = ? and endpoint = 'corporate_events'"
+    ((error,),) = market.ask(query, run)
+    assert "could not be read" not in (error or "")
+
+
 TODAY = datetime.now(UTC).isoformat()
 HOURS = [
     {"regular": "all day"},
@@ -271,7 +285,7 @@ def test_twenty_thousand_fields_cost_what_they_weigh(tmp_path: Path) -> None:
     with desk(tmp_path / "home", **books([100001, HONEST])) as d:
         d.sync("2025-10-30T20:30:00+00:00")
         d.broker.positions["100001"] = [position(100001, n) | many for n in range(2)]
-        assert d.evening(FRIDAY)
+        d.evening(FRIDAY)
         kinds = d.ask("select kind, count(*) from quality.drift group by kind order by kind")
         assert kinds == [("FIELD_APPEARED", 20_000), ("UNKNOWN_FIELD", 20_000)]
         assert d.ask("select count(*) from quality.finding where check_name = 'unknown_field'") == [(101,)]
@@ -284,7 +298,7 @@ def test_ten_thousand_rows_that_are_findings_each_cost_what_they_weigh(tmp_path:
     with desk(tmp_path / "home", **books([100001, HONEST])) as d:
         d.broker.positions["100001"] = rows
         d.broker.most_rows = 1000
-        assert d.evening(FRIDAY)
+        d.evening(FRIDAY)
         assert d.ask("select count(*) from quality.finding where check_name = 'inexact_decimal'") == [(10_000,)]
 
 
