@@ -35,7 +35,7 @@ from pipelines.trading.send import trade
 from tests.support.broker_server import BrokerServer, position
 from tests.support.desk import FRIDAY, desk
 from tests.support.raw_server import RawServer, Talk, dripping, flooding, head_of, saying
-from tests.support.trading_desk import CLOSE, FRIDAY_NOON, trading_desk
+from tests.support.trading_desk import CLOSE, FRIDAY_NOON, trading_desk, unchanging
 
 HOST = "api.broker.test"
 SECONDS = 0.6
@@ -101,7 +101,7 @@ def test_a_trade_whose_answer_never_ends_lets_go_of_the_journal(tmp_path: Path) 
     with trading_desk(tmp_path / "home") as made, RawServer(SLOW["header"]) as server:
         here = made.settings.model_copy(update={"base_url": server.url})
         with within():
-            done = trade(here, CLOSE, ClockReading(FRIDAY_NOON, "API", timedelta()), timeout=SECONDS)
+            done = trade(here, unchanging(CLOSE), ClockReading(FRIDAY_NOON, "API", timedelta()), timeout=SECONDS)
         assert done.outcome == "UNKNOWN"
         with Journal(here).alone(wait=0):
             pass
