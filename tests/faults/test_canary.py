@@ -20,7 +20,17 @@ from tests.support.broker_server import Fault
 from tests.support.escapes import ESCAPES, has_key
 from tests.support.fault_books import BIG, OPTION, SMALL, broker
 from tests.support.raw_server import RawServer, saying
-from tests.support.trading_desk import CANCEL, CLOSE, CLOSE_ALL, DONE, FRIDAY_NOON, SUBMIT, TAKEN, instruction
+from tests.support.trading_desk import (
+    CANCEL,
+    CLOSE,
+    CLOSE_ALL,
+    DONE,
+    FRIDAY_NOON,
+    SUBMIT,
+    TAKEN,
+    instruction,
+    unchanging,
+)
 
 READING, TRADING = "sk-4711/QXNrTm90+VGhlS2V5-never-to-be-seen", "tk-0815/VHJhZGluZ0tleQ-never-to-be-seen"
 KEYS = (READING, TRADING)
@@ -185,7 +195,7 @@ def _trade(home: Path, request: TradeRequest, status: int, body: bytes) -> bytes
     head = f"HTTP/1.1 {status} {CANARY}\r\nX-Request-Id: {CANARY}\r\nContent-Length: {len(body)}\r\n\r\n"
     with RawServer(saying(head.encode(), body)) as server:
         clock = ClockReading(FRIDAY_NOON, "API", timedelta())
-        done = trade(settings_of(server.url, home), request, clock, timeout=5.0)
+        done = trade(settings_of(server.url, home), unchanging(request), clock, timeout=5.0)
     assert any("had an API key in it" in note for note in done.notes), done.sentence
     return f"{done!r} {done.sentence} {done.instructions}".encode()
 
