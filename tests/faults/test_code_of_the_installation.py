@@ -141,7 +141,7 @@ def test_an_empty_or_relative_entry_of_pythonpath_is_no_door(template: Path, tmp
 
 def test_the_module_started_by_name_leaves_the_working_folder_too(template: Path, tmp_path: Path) -> None:
     folder = hostile(tmp_path / "working", MODULES)
-    ended = run([sys.executable, "-m", "daybook.cli", "sql", "select 1"], folder, environment(template))
+    ended = run([sys.executable, "-m", "daybook", "sql", "select 1"], folder, environment(template))
     assert ended.returncode == 0, ended
     assert ran(folder) == []
 
