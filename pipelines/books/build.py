@@ -136,7 +136,7 @@ def _asked(calendar: TradingCalendar, start: date | None, end: date | None) -> l
 
 
 def make_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path, values: Mapping[str, Any]) -> bool:
-    """Every table and view, empty where it is new; whether a derived table had to be made anew, with other columns.
+    """Every table and view, empty where it is new; whether a derived table is new, or was made anew with other columns.
 
     Selects read each other, and some their own past, so all exist before any is filled. Where the same selects made
     them last time there is nothing to do.

@@ -64,7 +64,8 @@ def make_view(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
 
 
 def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> bool:
-    """A table with a select's columns and no rows, where there is none, or one with other columns: whether it was so.
+    """A table with a select's columns and no rows, where there is none, or one with other columns: whether it was so,
+    and its rows have to be derived.
 
     What is derived can be derived again, so a table of an earlier daybook gives way to one with today's columns.
     """
@@ -74,7 +75,7 @@ def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: M
         # "with no data": DuckDB 1.5.5 loses rows put into a table that an empty select made in the same transaction
         con.execute(f"create or replace table {name} as (select * from shape) with no data")
     con.execute("drop table shape")
-    return found is not None and wanted != found
+    return wanted != found
 
 
 def make_kept(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
