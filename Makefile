@@ -37,7 +37,7 @@ endif
 # starts a second faster
 environment = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(1) && \
 	$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(1) $(2)
-# our own four packages, in place
+# our own packages, in place
 ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolation -e .
 
 .venv/ready: requirements/runtime.txt pyproject.toml | $(UV_READY)
@@ -96,12 +96,12 @@ check: .venv-test/ready  ## ruff, mypy, import-linter, sqlfluff
 	$(TEST)/ruff format --check .
 	$(TEST)/mypy
 	$(TEST)/lint-imports
-	$(TEST)/sqlfluff lint --processes 2 --disable-progress-bar assets docs/sql
+	$(TEST)/sqlfluff lint --processes 2 --disable-progress-bar assets pipelines docs/sql
 
 format: .venv-test/ready  ## let ruff and sqlfluff put the files in order (layout only, in SQL)
 	$(TEST)/ruff format .
 	$(TEST)/ruff check --fix .
-	$(TEST)/sqlfluff format --processes 2 --disable-progress-bar assets docs/sql
+	$(TEST)/sqlfluff format --processes 2 --disable-progress-bar assets pipelines docs/sql
 
 explore: .venv-explore/ready  ## look through the published books in a browser; HOME_OF=.daybook/demo for the demo's
 	$(if $(HOME_OF),DAYBOOK_HOME=$(HOME_OF)) .venv-explore/bin/daybook explore
