@@ -49,6 +49,7 @@ def sql(
     """
     from daybook.cli.query_process import Query, run_query
     from pipelines.settings import Settings
+    from pipelines.warehouse.restoring import finish_if_killed
 
     text = _from_stdin() if query == "-" else query
     most = (ROWS_SHOWN if form is Format.TABLE else 0) if limit is None else limit
@@ -59,6 +60,7 @@ def sql(
     if isnan(timeout):
         raise ConfigurationError("--timeout needs a number of seconds.")
     settings = Settings.from_env()
+    finish_if_killed(settings.home)  # here, where it can be said: the process that asks has no home of its own
     with whole_file(output, settings.home) as target:
         cut = run_query(Query(text, str(settings.published), form.value, most, timeout, output is not None), target)
     if cut:

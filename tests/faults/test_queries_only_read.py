@@ -395,6 +395,8 @@ def asking(query: str, home: Path, temporary: Path) -> Iterator[subprocess.Popen
         [DAYBOOK, "sql", query, "--timeout", "3600"],
         env=environment(home, "http://127.0.0.1:9", TMPDIR=str(temporary)),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        # what a script runs in its background is deaf to SIGINT, and this process would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         eventually(lambda: any(temporary.glob("daybook-*/daybook-*")))  # the copy is open
