@@ -113,7 +113,7 @@ def test_a_file_or_a_program_gets_every_text_to_the_letter(home: Path, tmp_path:
     query = "select symbol from raw.positions"
     output = tmp_path / "out.json"
     done = subprocess.run(
-        [sys.executable, "-m", "daybook.cli", "sql", query, "--format", "json", "--output", output],
+        [sys.executable, "-m", "daybook", "sql", query, "--format", "json", "--output", output],
         env=environment(home), capture_output=True, check=True,
     )  # fmt: skip
     assert done.stdout == b""
