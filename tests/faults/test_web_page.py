@@ -32,7 +32,9 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 
 ACCOUNT = "20517"
 TRADING = "trading-key-that-must-never-be-seen-4711"
-CONFIG = {"ops": {"close_positions_op": {"config": {"account": ACCOUNT, "confirm": ACCOUNT}}}}
+#: What the stand-in's account holds at the time of these tests: the job trades only where that is stated.
+HELD = {"AAPL": "2400", "GOOG": "200", "IBM": "500", "MSFT": "-2000"}
+CONFIG = {"ops": {"close_positions_op": {"config": {"account": ACCOUNT, "confirm": ACCOUNT, "positions": HELD}}}}
 MUTATION = {"query": LAUNCH, "variables": {"run": to_launch("close_positions", [], CONFIG)}}
 JSON = {"Content-Type": "application/json"}
 EVIL = "evil.example"
