@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import smtplib
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from functools import wraps
+from typing import ParamSpec
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pipelines.settings import Settings, is_loopback_host
 
-SECONDS = 10.0  # that a server may take: an alert must not hold up an evening
+#: That a server may take for an answer, and that a delivery may take as a whole: an alert must not hold up an evening.
+SECONDS, LONGEST = 10.0, 30.0
 _SUBJECT = 150  # characters
 
 
@@ -40,6 +44,32 @@ class Message:
 
 
 Route = Callable[[Message], None]
+_P = ParamSpec("_P")
+
+
+def _bounded(deliver: Callable[_P, None]) -> Callable[_P, None]:
+    """A delivery that raises TimeoutError when it takes too long: the standard library's own limits are for one wait
+    each, and a server that sends a byte every few seconds keeps within them for ever."""
+
+    @wraps(deliver)
+    def bounded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        raised: list[Exception] = []
+
+        def delivering() -> None:
+            try:
+                deliver(*args, **kwargs)
+            except Exception as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=delivering, daemon=True)
+        thread.start()
+        thread.join(LONGEST)
+        if thread.is_alive():
+            raise TimeoutError(f"it took longer than {LONGEST:g} s")
+        if raised:
+            raise raised.pop()  # out of the list: an error that its own frames hold would keep its socket open
+
+    return bounded
 
 
 def routes(settings: Settings) -> dict[str, Route]:
@@ -75,6 +105,7 @@ def email(message: Message, settings: Settings) -> EmailMessage:
     return mail_of
 
 
+@_bounded
 def mail(server: str, message: EmailMessage) -> None:
     """Send by a server given as a URL: smtps:// is TLS, smtp:// is STARTTLS, which only loopback may go without.
 
@@ -106,6 +137,7 @@ class _NoRedirect(HTTPRedirectHandler):
 _opener = build_opener(_NoRedirect)
 
 
+@_bounded
 def post(url: str, body: dict[str, str]) -> None:
     """POST a JSON document. Raises OSError for any answer but 2xx, and for none."""
     request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310  (settings.py)
@@ -113,6 +145,7 @@ def post(url: str, body: dict[str, str]) -> None:
         pass
 
 
+@_bounded
 def get(url: str) -> None:
     """GET a URL for the sake of being heard. Raises OSError for any answer but 2xx, and for none."""
     with _opener.open(url, timeout=SECONDS):

@@ -19,8 +19,10 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from pipelines.alerts import delivery
 from pipelines.alerts.alert import Alert, ping, send
 from pipelines.settings import Settings
+from tests.support.raw_server import RawServer, dripping
 from tests.support.web_server import WebServer
 
 LINK = "http://127.0.0.1:3000/runs/4711"
@@ -241,3 +243,32 @@ def test_a_ping_is_one_get_and_one_that_is_not_heard_hurts_nobody(
     web.status = 503
     ping(mine)
     assert caplog.messages == ["the ping of a complete evening was not heard (HTTPError)"]
+
+
+DRIPS = {
+    "webhook": {
+        "head": dripping(b"HTTP/1.1 200 OK\r\nX: ", [b"x"]),
+        "informational": dripping(b"", [b"HTTP/1.1 100 Continue\r\n\r\n"]),
+    },
+    "e-mail": {
+        "greeting": dripping(b"", [b"220-hello\r\n"]),
+        "letters": dripping(b"", [b"2"]),
+    },
+}
+
+
+@pytest.mark.parametrize(("way", "what"), [(way, what) for way, drips in DRIPS.items() for what in drips])
+def test_a_server_that_never_ends_its_answer_does_not_hold_up_an_evening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, what: str
+) -> None:
+    monkeypatch.setattr(delivery, "LONGEST", 0.5)
+    with RawServer(DRIPS[way][what], at_once=way == "e-mail") as server:
+        url = server.url.replace("http", "smtp") if way == "e-mail" else server.url
+        names = {
+            "webhook": {"DAYBOOK_ALERT_WEBHOOK": url},
+            "e-mail": {"DAYBOOK_ALERT_SMTP": url, "DAYBOOK_ALERT_TO": "a@example.com"},
+        }
+        send(Settings.from_env({"DAYBOOK_HOME": str(tmp_path), **names[way]}), alert())
+    (undelivered,) = [line for line in (tmp_path / "alerts.log").read_text().splitlines() if "undelivered" in line]
+    assert f"by {way}: " in undelivered
+    assert "TimeoutError" in undelivered
