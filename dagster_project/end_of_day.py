@@ -1,6 +1,7 @@
 """`daybook eod`: the end_of_day job, in this process and on the same instance that the schedules use."""
 
 import os
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line
 from pipelines.ingest.warehouse_state import read_known
-from pipelines.progress import Tell
+from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.published import check_published
 from pipelines.warehouse.session import evening
@@ -27,25 +28,46 @@ from pipelines.warehouse.session import evening
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_end_of_day(settings: Settings, tell: Tell = print, *, wait: float = 60.0) -> int:
-    """Close the broker clock's trading day; 0 where it stands COMPLETE, 3 where not, or where it is not over yet.
+@dataclass(frozen=True)
+class DayStatus:
+    """How a trading day stands when its run is over. `status` is that of quality.day (COMPLETE, INCOMPLETE or BROKEN),
+    None where the market has not closed yet; accounts are counted."""
+
+    day: date
+    status: str | None
+    accounts_complete: int = 0
+    accounts_expected: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the day is COMPLETE, 3 where it is not, or not over yet."""
+        return 0 if self.status == "COMPLETE" else INCOMPLETE
+
+    def __str__(self) -> str:
+        if self.status is None:
+            return f"{self.day} has not closed yet: what was read is kept, but it is not the end of the day."
+        return f"{self.day} is {self.status}: {self.accounts_complete} of {self.accounts_expected} accounts whole."
+
+
+def run_end_of_day(settings: Settings, on_progress: OnProgress = ignore_progress, *, wait: float = 60.0) -> DayStatus:
+    """Close the trading day of the broker's clock: run the end_of_day job of that day, and say how the day stands.
 
     Waits up to `wait` seconds for another run. Raises DaybookError (ConfigurationError, LockedOut, Unauthorized, ...)
     with one sentence where it fails; once it has the books, a failure is also an alert.
     """
     settings.reading_key()
-    with evening(settings, wait=wait, tell=tell) as con:
+    with evening(settings, wait=wait, on_progress=on_progress) as con:
         day = None
         try:
             clock = _clock(settings)
             day = _trading_day(con, clock)
-            _execute(OpenBooks(settings, lambda: con, tell, partial(send, settings), clock), day)
+            _execute(OpenBooks(settings, lambda: con, on_progress, partial(send, settings), clock), day)
             check_published(con, settings)  # once more: the report takes a while, and this is what people are told
         except Exception as error:
             todo = "Run it again before 04:00 New York."
             send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))
             raise
-        return _report(con, settings, day, tell)
+        return _status(con, settings, day)
 
 
 def _clock(settings: Settings) -> ClockReading:
@@ -99,16 +121,15 @@ def _plain(failure: dg.Failure) -> DaybookError:
     return cause if isinstance(cause, DaybookError) else DaybookError(failure.description or "The run failed.")
 
 
-def _report(con: duckdb.DuckDBPyConnection, settings: Settings, day: date, tell: Tell) -> int:
+def _status(con: duckdb.DuckDBPyConnection, settings: Settings, day: date) -> DayStatus:
+    """How the day stands in the books. A BROKEN one is alerted; an INCOMPLETE one was, by the run itself."""
     row = con.execute(
         "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?", [day]
     ).fetchone()
     if row is None:
-        tell(f"{day} has not closed yet: what was read is kept, but it is not the end of the day.")
-        return INCOMPLETE
-    status, complete, expected = row
-    if status == "BROKEN":  # an INCOMPLETE one has been alerted by the run itself
+        return DayStatus(day, None)
+    closed = DayStatus(day, *row)
+    if closed.status == "BROKEN":
         todo = "Read quality.finding of the day; it is published, and marked."
         send(settings, Alert("The day is BROKEN: an invariant of the books does not hold.", todo, day, kind="BROKEN"))
-    tell(f"{day} is {status}: {complete} of {expected} accounts whole.")
-    return 0 if status == "COMPLETE" else INCOMPLETE
+    return closed

@@ -9,6 +9,7 @@ import duckdb
 
 from assets.orchestration.open_books import OpenBooks
 from pipelines.alerts.alert import send
+from pipelines.progress import as_lines
 from pipelines.settings import Settings
 from pipelines.warehouse.session import evening
 
@@ -27,10 +28,10 @@ class Books(dg.ConfigurableResource[OpenBooks]):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[OpenBooks]:
         """The books of one run. Raises ConfigurationError for an environment that can't be used."""
         settings = Settings.from_env()
-        tell = context.log.info if context.log else print
+        on_progress = as_lines(context.log.info if context.log else print)
         with ExitStack() as held:
 
             def take() -> duckdb.DuckDBPyConnection:
-                return held.enter_context(evening(settings, wait=self.wait_seconds, tell=tell))
+                return held.enter_context(evening(settings, wait=self.wait_seconds, on_progress=on_progress))
 
-            yield OpenBooks(settings, take, tell, partial(send, settings))
+            yield OpenBooks(settings, take, on_progress, partial(send, settings))

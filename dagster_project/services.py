@@ -33,8 +33,8 @@ load_from:
 """
 
 
-def dev(settings: Settings, port: int, tell: Callable[[str], None]) -> int:
-    """Run Dagster's UI and daemon on loopback until they are stopped (Ctrl-C or SIGTERM); `tell` is told the link.
+def dev(settings: Settings, port: int, show_line: Callable[[str], None]) -> int:
+    """Run Dagster's UI and daemon on loopback until they are stopped (Ctrl-C or SIGTERM); its link goes to `show_line`.
 
     Gives 0. Raises ConfigurationError where the home can't be written, the port is taken or the settings of the jobs
     that trade can't be used, and DaybookError when a process ends by itself; the others are ended then.
@@ -58,8 +58,8 @@ def dev(settings: Settings, port: int, tell: Callable[[str], None]) -> int:
             web = ("dagster_project.web.server", str(workspace), str(listener.fileno()))
             services.start("web pages", web, _without_secrets(), listener.fileno())
             listener.close()
-            tell(f"Dagster's UI is at {url}/?token={token}")
-            tell("The link logs a browser in; keep it to yourself. Ctrl-C ends it.")
+            show_line(f"Dagster's UI is at {url}/?token={token}")
+            show_line("The link logs a browser in; keep it to yourself. Ctrl-C ends it.")
         while not stopped:
             services.refuse_ended()
             time.sleep(_LOOK)

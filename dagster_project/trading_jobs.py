@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from pipelines.broker.client import BrokerClient
 from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.progress import as_lines
 from pipelines.settings import Settings
 from pipelines.trading.batch import Wanted
 from pipelines.trading.changes import refuse_unexpected
@@ -230,5 +231,5 @@ def _trade(context: dg.OpExecutionContext, account: str, propose: Propose) -> Tr
             run_id=run_id,
             caller=f"Dagster run {context.run_id}",
             wait=WAIT,
-            tell=context.log.info,
+            on_progress=as_lines(context.log.info),
         )

@@ -14,7 +14,7 @@ from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.books.days import COMPLETE, statuses
 from pipelines.ingest.snapshot import take_snapshot
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.trading.settle import settle
@@ -51,7 +51,9 @@ class Demo:
         return [day for day in self.days if day.replayed]
 
 
-def run_demo(settings: Settings, days: int, *, wait: float, tell: Tell, on_day: Callable[[Day], None]) -> Demo:
+def run_demo(
+    settings: Settings, days: int, *, wait: float, on_progress: OnProgress, on_day: Callable[[Day], None]
+) -> Demo:
     """Replay `days` trading days into DAYBOOK_HOME/demo, those that are COMPLETE there already left alone.
 
     Nothing of the real environment but the home is used: neither its key nor its accounts. Raises ConfigurationError
@@ -60,13 +62,13 @@ def run_demo(settings: Settings, days: int, *, wait: float, tell: Tell, on_day: 
     started = time.perf_counter()
     with Sandbox(days=days) as sandbox:
         mine = _settings(settings, sandbox)
-        with evening(mine, wait=wait, tell=tell) as con:
+        with evening(mine, wait=wait, on_progress=on_progress) as con:
             done = []
             known = statuses(con)
             for day in sandbox.days:
-                done.append(_replay(con, mine, sandbox, day, known.get(day), tell))
+                done.append(_replay(con, mine, sandbox, day, known.get(day), on_progress))
                 on_day(done[-1])
-            tell("publishing")
+            on_progress(Activity("publishing"))
             published = publish_if_behind(con, mine)
     return Demo(mine, done, published, time.perf_counter() - started)
 
@@ -77,13 +79,18 @@ def _settings(settings: Settings, sandbox: Sandbox) -> Settings:
 
 
 def _replay(
-    con: duckdb.DuckDBPyConnection, settings: Settings, sandbox: Sandbox, day: date, status: str | None, tell: Tell
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    sandbox: Sandbox,
+    day: date,
+    status: str | None,
+    on_progress: OnProgress,
 ) -> Day:
     if status == COMPLETE:
         return Day(day, replayed=False, status=status)
     sandbox.clock.set(sandbox.evening(day))
     began = time.perf_counter()
-    take_snapshot(con, settings, trigger="demo", partition=day, tell=tell)
+    take_snapshot(con, settings, trigger="demo", partition=day, on_progress=on_progress)
     settle(con, settings)
     read = time.perf_counter()
     build(con, settings, CATALOG)

@@ -15,6 +15,7 @@ from assets.orchestration.partitions import days_of, one_run, trading_days
 from assets.orchestration.specs import WRITER, book_specs
 from pipelines.books.build import Built, build
 from pipelines.books.dictionary import columns, entries
+from pipelines.progress import Activity
 from pipelines.report.markdown_chart import pnl_chart
 
 _PNL = """
@@ -38,7 +39,7 @@ def books(
     first, last = days_of(context)
     with said_plainly():
         built = build(books.con, books.settings, CATALOG, from_date=first, to_date=last)
-    books.tell(_summary(built))
+    books.on_progress(Activity(_summary(built)))
     for spec in book_specs():
         metadata = _counted(books.con, ".".join(spec.key.path), first, last)
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)

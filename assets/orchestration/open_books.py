@@ -8,16 +8,17 @@ import duckdb
 
 from pipelines.alerts.alert import Alert
 from pipelines.broker.read import ClockReading
+from pipelines.progress import OnProgress
 from pipelines.settings import Settings
 
 
 @dataclass
 class OpenBooks:
-    """Whose books; how they are taken; whom to tell how it goes; and how somebody is alerted."""
+    """Whose books; how they are taken; who is told of progress; and how somebody is alerted."""
 
     settings: Settings
     take: Callable[[], duckdb.DuckDBPyConnection]
-    tell: Callable[[str], None]
+    on_progress: OnProgress
     alert: Callable[[Alert], None]
     #: What the broker's clock said, where it had to be asked before the run: to the minute, the day depends on it.
     clock: ClockReading | None = None

@@ -9,6 +9,7 @@ from assets.orchestration.open_books import OpenBooks
 from assets.orchestration.partitions import days_of, one_run, trading_days
 from assets.orchestration.specs import WRITER, leaves
 from pipelines.alerts.alert import ping
+from pipelines.progress import Activity
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.published import check_published
 
@@ -27,7 +28,7 @@ def published(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBoo
     with said_plainly():
         publish(books.con, path, PUBLISHED_SCHEMAS)
         check_published(books.con, books.settings)
-    books.tell(f"published {path}")
+    books.on_progress(Activity(f"published {path}"))
     if context.run.job_name == "end_of_day" and _is_complete(books, *days_of(context)):
         ping(books.settings)
     return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": path.stat().st_size})

@@ -12,6 +12,7 @@ from assets.orchestration.partitions import days_of, one_run, trading_days
 from assets.orchestration.specs import WRITER, raw_specs
 from pipelines.alerts.alert import Alert, run_link
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
+from pipelines.progress import Activity
 from pipelines.trading.settle import settle
 
 #: The tag of a run that says what started it.
@@ -34,11 +35,11 @@ def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -
     trigger = context.run.tags.get(TRIGGER, "dagster")
     with said_plainly():
         snapshot = take_snapshot(
-            books.con, books.settings, trigger=trigger, partition=day, clock=books.clock, tell=books.tell
+            books.con, books.settings, trigger=trigger, partition=day, clock=books.clock, on_progress=books.on_progress
         )
         settled = settle(books.con, books.settings)
     for sentence in settled:
-        books.tell(sentence)
+        books.on_progress(Activity(sentence))
     _speak_up(books, snapshot, run_link(books.settings, context.run.run_id))
     _refuse_closed_day(snapshot, day)
     for spec in raw_specs():

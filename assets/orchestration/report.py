@@ -15,6 +15,7 @@ from assets.orchestration.published import published
 from assets.orchestration.specs import WRITER
 from pipelines.books.as_known import days_to_report
 from pipelines.errors import DaybookError
+from pipelines.progress import ReportWritten
 from pipelines.report.markdown_chart import INLINE, spark
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
@@ -52,7 +53,7 @@ def _write(books: OpenBooks, day: date) -> Written:
             f"The books of {day} are published, but their report could not be made ({reason.rstrip('.')}): "
             f"`daybook report --date {day}` tries again."
         ) from error
-    books.tell(f"report {written.files[0]}")
+    books.on_progress(ReportWritten(written.files[0]))
     return written
 
 

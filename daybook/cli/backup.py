@@ -39,8 +39,11 @@ def backup(*, with_archive: WithArchive = False, wait: Wait = 600.0, json: AsJso
 
     settings = Settings.from_env()
     _require_warehouse(settings)
-    with console.progress("backing up") as tell, evening(settings, wait=wait, tell=console.notice) as con:
-        folder = make_backup(con, settings, with_archive=with_archive, tell=tell)
+    with (
+        console.progress("backing up") as on_progress,
+        evening(settings, wait=wait, on_progress=console.show_event) as con,
+    ):
+        folder = make_backup(con, settings, with_archive=with_archive, on_progress=on_progress)
     made = read_backup(folder)
     if json:
         console.show_json({"folder": str(folder), **asdict(made)})
@@ -67,8 +70,8 @@ def restore(folder: Folder, *, force: Force = False, wait: Wait = 60.0) -> int:
     from pipelines.warehouse.backup import restore as put_back
 
     settings = Settings.from_env()
-    with console.progress("restoring") as tell:
-        restored, aside = put_back(folder, settings, force=force, wait=wait, tell=tell)
+    with console.progress("restoring") as on_progress:
+        restored, aside = put_back(folder, settings, force=force, wait=wait, on_progress=on_progress)
     console.say(f"Restored to {settings.home} and published: the books as of {restored.made_at}.")
     if aside:
         console.say(f"What was there before is in {aside}.")
@@ -96,8 +99,8 @@ def verify(folder: Maybe = None, *, wait: Wait = 600.0, json: AsJson = False) ->
     from pipelines.warehouse.backup import verify_backup
 
     if folder is not None:
-        with console.progress("verifying") as tell:
-            proven = verify_backup(folder, tell)
+        with console.progress("verifying") as on_progress:
+            proven = verify_backup(folder, on_progress)
         if json:
             console.show_json({"folder": str(folder), **asdict(proven)})
         else:
@@ -117,8 +120,11 @@ def _verify_books(settings: Settings, wait: float) -> Verified:
     from pipelines.warehouse.verify import verify_home
 
     _require_warehouse(settings)
-    with console.progress("verifying") as tell, evening(settings, wait=wait, tell=console.notice) as con:
-        return verify_home(con, settings.archive, tell)
+    with (
+        console.progress("verifying") as on_progress,
+        evening(settings, wait=wait, on_progress=console.show_event) as con,
+    ):
+        return verify_home(con, settings.archive, on_progress)
 
 
 def _report(found: Verified) -> None:

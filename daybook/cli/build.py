@@ -9,6 +9,7 @@ from assets.catalog import CATALOG
 from daybook.cli import console
 from daybook.cli.options import AsJson, FromDay, ToDay, Wait
 from pipelines.errors import ConfigurationError
+from pipelines.progress import Activity
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,10 +37,13 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
 
     _check(start, end)
     settings = Settings.from_env()
-    with console.progress("building") as tell, evening(settings, wait=wait, tell=console.notice) as con:
+    with (
+        console.progress("building") as on_progress,
+        evening(settings, wait=wait, on_progress=console.show_event) as con,
+    ):
         first, last = _landed(con, start, end)
         built = build_books(con, settings, CATALOG, from_date=first, to_date=last)
-        tell("publishing")
+        on_progress(Activity("publishing"))
         published = publish_if_behind(con, settings)
         known = statuses(con)
     states = {day: known[day] for day in built_days(built, known)}

@@ -25,7 +25,7 @@ from rich.text import Text
 
 from models.printable import printable as printable  # the commands have it from here
 from models.printable import printable_json, printable_lines
-from pipelines.progress import Tell
+from pipelines.progress import OnProgress, ProgressEvent, Waiting
 
 #: Without a terminal, progress is plain lines, at most one in so many seconds.
 QUIET = 2.0
@@ -69,6 +69,11 @@ def notice(text: str) -> None:
     _err().print(Text(printable(text)), soft_wrap=True)
 
 
+def show_event(event: ProgressEvent) -> None:
+    """Progress as a line of its own, however much there is of it."""
+    notice(str(event))
+
+
 def complain(sentence: str) -> None:
     """The one sentence of an error, on one line."""
     line = re.sub(r"\s*\n\s*", " ", sentence.strip())
@@ -94,29 +99,28 @@ def log_shown() -> Iterator[None]:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Tell]:
-    """Gives the function to tell of progress with: a bar on a terminal, plain lines now and then otherwise."""
+def progress(what: str) -> Iterator[OnProgress]:
+    """Gives the function that shows progress: on a bar on a terminal, in plain lines now and then otherwise."""
     err = _err()
     if not err.is_terminal:
-        yield _Lines().tell
+        yield _ProgressLines().show
         return
     from daybook.cli.bar import Work, bar
 
     with bar(err) as shown:
-        work = Work(shown, what)
-        yield lambda text: work.tell(printable(text))
+        yield Work(shown, what).show
 
 
-class _Lines:
+class _ProgressLines:
     """Progress without a terminal: what comes thick and fast is left out, whom we wait for never is."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
-    def tell(self, text: str) -> None:
-        if text.startswith("waiting") or time.monotonic() - self._last >= QUIET:
+    def show(self, event: ProgressEvent) -> None:
+        if isinstance(event, Waiting) or time.monotonic() - self._last >= QUIET:
             self._last = time.monotonic()
-            notice(text)
+            show_event(event)
 
 
 def table(title: str, *columns: str, numbers: tuple[str, ...] = (), wrap: str = "") -> Table:

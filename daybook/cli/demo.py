@@ -14,6 +14,7 @@ import typer
 from assets.catalog import CATALOG
 from daybook.cli import console
 from daybook.cli.options import Wait
+from pipelines.progress import Activity, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from daybook.demo import Day, Demo
+    from pipelines.progress import OnProgress
 
 _ACCOUNTS = """
     select account_daily.account_id, accounts.short_name, realized_pnl, unrealized_change, total_pnl, quality
@@ -61,8 +63,8 @@ def demo(
     from pipelines.settings import Settings
     from pipelines.warehouse.connect import open_published
 
-    with _days(days) as (tell, on_day):
-        done = run_demo(Settings.from_env(), days, wait=wait, tell=tell, on_day=on_day)
+    with _progress(days) as (on_progress, on_day):
+        done = run_demo(Settings.from_env(), days, wait=wait, on_progress=on_progress, on_day=on_day)
     with open_published(done.settings.published) as con:
         _print_day(con, done.days[-1])
     console.say(f"Report: {write_report(done.settings, CATALOG, formats=('html',)).files[0]}")
@@ -71,26 +73,28 @@ def demo(
 
 
 @contextmanager
-def _days(count: int) -> Iterator[tuple[Callable[[str], None], Callable[[Day], None]]]:
-    """What tells of progress and of a day that is done: a bar on a terminal, plain lines otherwise."""
+def _progress(days: int) -> Iterator[tuple[OnProgress, Callable[[Day], None]]]:
+    """The functions that show progress and a day that is done: on a bar on a terminal, in plain lines otherwise. Of the
+    progress within a day only whom it waits for is shown."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     screen = console.screen(stderr=True)
     if not screen.is_terminal:
-        with console.progress("replaying") as tell:
+        with console.progress("replaying") as show:
             done = count_from(1)
-            yield (
-                lambda text: tell(text) if text.startswith("waiting") else None,
-                lambda day: tell(f"{next(done)}/{count} {day.date} {day.status}"),
-            )
+            yield _only_waiting(show), lambda day: show(Activity(f"{next(done)}/{days} {day.date} {day.status}"))
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task("starting", total=count)
+        task = bar.add_task("starting", total=days)
         yield (
-            lambda text: bar.update(task, description=console.printable(text)) if text.startswith("waiting") else None,
+            _only_waiting(lambda event: bar.update(task, description=console.printable(str(event)))),
             lambda day: bar.update(task, advance=1, description=str(day.date)),
         )
+
+
+def _only_waiting(show: OnProgress) -> OnProgress:
+    return lambda event: show(event) if isinstance(event, Waiting) else None
 
 
 def _print_day(con: duckdb.DuckDBPyConnection, day: Day) -> None:

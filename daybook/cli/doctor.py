@@ -9,6 +9,7 @@ import typer
 
 from daybook.cli import console
 from daybook.cli.options import AsJson
+from pipelines.progress import Activity
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Move nothing.")]
 _STYLES = {"OK": "green", "NOTE": "", "WARN": "yellow", "FAIL": "bold red"}
@@ -30,8 +31,8 @@ def doctor(*, dry_run: DryRun = False, json: AsJson = False) -> int:
     from pipelines.warehouse.doctor import examine
 
     settings = Settings.from_env()
-    with console.progress("looking") as tell:
-        tell(f"looking at {settings.home}")
+    with console.progress("looking") as on_progress:
+        on_progress(Activity(f"looking at {settings.home}"))
         found = examine(settings, dry_run=dry_run)
     if json:
         console.show_json([asdict(each) for each in found])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daybook.cli import console
 from daybook.cli.options import AsJson, Wait
+from pipelines.progress import ProgressEvent, ReportWritten
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -14,7 +16,6 @@ _LAST_DAY = """
     select trading_date, status, finality, accounts_complete, accounts_expected from quality.day
     order by trading_date desc limit 1
 """
-_REPORT = "report "  # what the report's step says before the path
 
 
 def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
@@ -34,23 +35,23 @@ def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
     settings.reading_key()  # said before the second that it takes to import what follows
     from dagster_project.end_of_day import run_end_of_day
 
-    said = [""]
-    with console.progress("closing the day") as tell:
+    reports: list[Path] = []
+    with console.progress("closing the day") as show_event:
 
-        def listen(text: str) -> None:
-            said.append(text)
-            tell(text)
+        def on_progress(event: ProgressEvent) -> None:
+            if isinstance(event, ReportWritten):
+                reports.append(event.path)
+            show_event(event)
 
-        code = run_end_of_day(settings, listen, wait=wait)
-    reports = [text.removeprefix(_REPORT) for text in said if text.startswith(_REPORT)]
+        closed = run_end_of_day(settings, on_progress, wait=wait)
     if json:
-        standing = {"is_complete": code == 0, "summary": said[-1], "last_day": _last_day(settings)}
+        standing = {"is_complete": closed.exit_code == 0, "summary": str(closed), "last_day": _last_day(settings)}
         console.show_json(standing | {"report": reports[-1] if reports else None})
     else:
-        console.say(console.printable(said[-1]))  # the last word is how the day stands
+        console.say(str(closed))
         for path in reports:
             console.say(f"The report is {console.printable(path)}")
-    return code
+    return closed.exit_code
 
 
 def _last_day(settings: Settings) -> dict[str, Any] | None:

@@ -46,7 +46,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
     if not yes and not _agreed():
         console.say("Nothing was closed.")
         return USAGE
-    with evening(settings, wait=wait, tell=console.notice) as con:
+    with evening(settings, wait=wait, on_progress=console.show_event) as con:
         lock_period(con, through, account)
         publish(con, settings.published, PUBLISHED_SCHEMAS)
         check_published(con, settings)

@@ -12,7 +12,7 @@ from assets.catalog import CATALOG
 from daybook.cli import console
 from daybook.cli.options import AsJson, FromDay, Wait
 from pipelines.errors import INCOMPLETE, ConfigurationError, NotPublished
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,12 +50,12 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     if archive is not None and not archive.is_dir():
         raise ConfigurationError(f"--archive {archive} is not a folder.")
     with (
-        console.progress("replaying") as tell,
-        evening(settings, wait=wait, tell=console.notice, rebuilding=True) as con,
+        console.progress("replaying") as on_progress,
+        evening(settings, wait=wait, on_progress=console.show_event, rebuilding=True) as con,
     ):
-        done = _replay(con, settings, folder, start, tell)
+        done = _replay(con, settings, folder, start, on_progress)
         if done.landed:
-            tell("publishing")
+            on_progress(Activity("publishing"))
             publish(con, settings.published, PUBLISHED_SCHEMAS)
             check_published(con, settings)
         known = statuses(con)
@@ -64,20 +64,22 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     return INCOMPLETE if done.damaged else exit_code(state for day, state in known.items() if day in days)
 
 
-def _replay(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, start: FromDay, tell: Tell) -> Replayed:
+def _replay(
+    con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, start: FromDay, on_progress: OnProgress
+) -> Replayed:
     from pipelines.books.build import build
     from pipelines.ingest.replay import replay as replay_runs
 
     def after(_: object) -> None:
         build(con, settings, CATALOG)
 
-    done = replay_runs(con, settings, archive=folder, from_date=start, after=after, tell=tell)
+    done = replay_runs(con, settings, archive=folder, from_date=start, after=after, on_progress=on_progress)
     if not done.landed and not done.damaged:
         since = f" from {start} on" if start else ""
         raise NotPublished(f"{folder} has no run{since} that could be landed.")
     days = sorted(snapshot.trading_date for snapshot in done.landed if snapshot.run_id in done.replaced)
     if days:
-        tell("building")
+        on_progress(Activity("building"))
         build(con, settings, CATALOG, from_date=days[0], to_date=days[-1])
     return done
 

@@ -62,9 +62,15 @@ def report(
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
 
-    with console.progress("reading the published books") as tell:
+    with console.progress("reading the published books") as on_progress:
         written = write_report(
-            Settings.from_env(), CATALOG, of, known_at=as_known_at, accounts=account or (), formats=formats, tell=tell
+            Settings.from_env(),
+            CATALOG,
+            of,
+            known_at=as_known_at,
+            accounts=account or (),
+            formats=formats,
+            on_progress=on_progress,
         )
     _say(written, json=json)
     return 0 if written.report.status == "COMPLETE" else INCOMPLETE

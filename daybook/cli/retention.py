@@ -40,8 +40,8 @@ def compact(*, dry_run: DryRun = False, wait: Wait = 60.0, json: AsJson = False)
     from pipelines.settings import Settings
     from pipelines.warehouse.compact import compact as rewrite
 
-    with console.progress("compacting") as tell:
-        done = rewrite(Settings.from_env(), dry_run=dry_run, wait=wait, tell=tell)
+    with console.progress("compacting") as on_progress:
+        done = rewrite(Settings.from_env(), dry_run=dry_run, wait=wait, on_progress=on_progress)
     if json:
         console.show_json(asdict(done))
     elif done.done:
@@ -85,7 +85,7 @@ def _prune(settings: Settings, before: date, wait: float, *, dry_run: bool) -> P
     from pipelines.ingest.retention import prune as delete
     from pipelines.warehouse.session import evening
 
-    with evening(settings, wait=wait, tell=console.notice) as con:
+    with evening(settings, wait=wait, on_progress=console.show_event) as con:
         return delete(settings, con, before, dry_run=dry_run)
 
 

@@ -32,8 +32,11 @@ def sync(*, wait: Wait = 60.0, json: AsJson = False) -> int:
 
     settings = Settings.from_env()
     settings.reading_key()  # before anything is made or waited for
-    with console.progress("reading") as tell, evening(settings, wait=wait, tell=console.notice) as con:
-        snapshot = take_snapshot(con, settings, tell=tell)
+    with (
+        console.progress("reading") as on_progress,
+        evening(settings, wait=wait, on_progress=console.show_event) as con,
+    ):
+        snapshot = take_snapshot(con, settings, on_progress=on_progress)
         settled = settle(con, settings)
     _report(snapshot, settled, json)
     return 0 if snapshot.is_complete or not snapshot.is_end_of_day else INCOMPLETE

@@ -98,7 +98,13 @@ def carry_out(
     clock = client.clock()  # again: somebody may have thought for a while
     try:
         done = trade(
-            settings, shown, clock, run_id=run_id, timeout=manner.timeout, wait=manner.wait, tell=console.notice
+            settings,
+            shown,
+            clock,
+            run_id=run_id,
+            timeout=manner.timeout,
+            wait=manner.wait,
+            on_progress=console.show_event,
         )
     except Changed as changed:
         if manner.yes or questions == 1:

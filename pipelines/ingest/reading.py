@@ -18,7 +18,7 @@ from pipelines.broker.read import Finding, Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.ingest.warehouse_state import Known, override_of
-from pipelines.progress import Tell
+from pipelines.progress import AccountRead, AccountsExpected, OnProgress, ignore_progress
 
 ACCOUNTS_AT_ONCE = 4
 HISTORY_SESSIONS = 10
@@ -66,7 +66,13 @@ class Evening:
         ]
 
 
-def read_evening(client: BrokerClient, now: datetime, known: Known, only: tuple[str, ...], tell: Tell) -> Evening:
+def read_evening(
+    client: BrokerClient,
+    now: datetime,
+    known: Known,
+    only: tuple[str, ...],
+    on_progress: OnProgress = ignore_progress,
+) -> Evening:
     """Read everything that belongs to the trading day of `now`. Raises NoAccountList, Unauthorized,
     ConfigurationError."""
     hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
@@ -75,13 +81,13 @@ def read_evening(client: BrokerClient, now: datetime, known: Known, only: tuple[
     evening.reads.append(Asked(hours))
     evening.reads.append(Asked(client.accounts()))
     evening.expected = _expected(evening.reads[-1].read, known, only, evening.day.trading_date)
-    tell(f"{len(evening.expected)} accounts to read")
+    on_progress(AccountsExpected(len(evening.expected)))
     with _pool() as pool:
         for reads in pool.map(lambda account: _account(client, account, now, known, evening), evening.expected):
             evening.reads += reads
             positions = reads[0].read
-            state = "" if positions.complete else f" - NOT WHOLE: {positions.error}"
-            tell(f"account {positions.account_id}: {positions.rows} positions on {positions.pages} pages{state}")
+            error = None if positions.complete else str(positions.error)
+            on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
     evening.reads += _instruments(client, evening, known)
     return evening
 

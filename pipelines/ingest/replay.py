@@ -33,7 +33,7 @@ from pipelines.ingest.run_context import ending_from, run_context_from
 from pipelines.ingest.snapshot import Run, Snapshot, snapshot_of, tables_of
 from pipelines.ingest.source import TABLES
 from pipelines.ingest.warehouse_state import landed_runs
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import forget, remember, remember_broker, remembered
 from pipelines.warehouse.dlt_pipeline import finish_pending, open_pipeline
@@ -64,7 +64,7 @@ def replay(
     archive: Path | None = None,
     from_date: date | None = None,
     after: Callable[[Snapshot], None] = lambda _: None,
-    tell: Tell = lambda _: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Replayed:
     """Land every archived run of the trading days from `from_date` on. The caller holds the run lock.
 
@@ -78,7 +78,7 @@ def replay(
     there = landed_runs(con)
     with _to_its_end(con, replayed, from_date, had_books=bool(there)):
         for run in archived_runs(archive or settings.archive):
-            if snapshot := _replay(con, settings, pipeline, run, from_date, replayed, tell):
+            if snapshot := _replay(con, settings, pipeline, run, from_date, replayed, on_progress):
                 replayed.landed.append(snapshot)
                 if run.run_id in there:
                     replayed.replaced.add(run.run_id)
@@ -116,7 +116,7 @@ def _replay(
     run: ArchivedRun,
     from_date: date | None,
     replayed: Replayed,
-    tell: Tell,
+    on_progress: OnProgress,
 ) -> Snapshot | None:
     """One run landed again; None where it is of an earlier day, or is not landed, and why is in `replayed`."""
     try:
@@ -125,7 +125,7 @@ def _replay(
             return None
         if from_date and run.trading_date < from_date:
             return None
-        tell(f"{run.trading_date}: run {run.run_id}")
+        on_progress(Activity(f"{run.trading_date}: run {run.run_id}"))
         return _land(con, settings, pipeline, run)
     except WrongWarehouse:
         raise
@@ -144,7 +144,7 @@ def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline
     with archived.bodies() as bodies:
         recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
         with ReplayClient(recorded, run.keep, run.keep_columns) as client:
-            evening = read_evening(client, run.began.started.now, run.began.known, run.began.accounts, lambda _: None)
+            evening = read_evening(client, run.began.started.now, run.began.known, run.began.accounts)
     evening.reads = [recorded.with_window(asked) for asked in evening.reads]
     _forget_others(con, run.began.run_id, land(pipeline, tables_of(run, evening)))
     return snapshot_of(run, evening, [])

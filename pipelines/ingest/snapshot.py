@@ -25,7 +25,7 @@ from pipelines.ingest.reading import Asked, Evening, read_evening
 from pipelines.ingest.run_context import Ending, RunContext, run_context
 from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.ingest.warehouse_state import Known, read_known
-from pipelines.progress import Tell
+from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember_broker
 from pipelines.warehouse.dlt_pipeline import finish_pending, import_dlt_meanwhile, open_pipeline
@@ -64,7 +64,7 @@ def take_snapshot(
     partition: date | None = None,
     clock: ClockReading | None = None,
     budgets: Budgets = SHIPPED,
-    tell: Tell = lambda _: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Snapshot:
     """Read the current trading day from the broker and land it. The caller holds the run lock.
 
@@ -89,7 +89,7 @@ def take_snapshot(
         run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
         archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())
         _refuse_other_days(run.began.started, known, partition)
-        evening = read_evening(client, run.began.started.now, known, settings.accounts, tell)
+        evening = read_evening(client, run.began.started.now, known, settings.accounts, on_progress)
         run.ended = Ending(client.clock(), evening.day.trading_date)
         archive.close(run.ended.as_json())
         run.files = archive.files

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.books.as_known import open_known
 from pipelines.books.catalog import Catalog
 from pipelines.errors import DaybookError
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.report.content import Report, read
 from pipelines.settings import Settings
 
@@ -36,7 +36,7 @@ def write_report(
     known_at: datetime | None = None,
     accounts: Sequence[str] = (),
     formats: Iterable[str] = FORMATS,
-    tell: Tell = lambda _: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Written:
     """Write the report of a day (the last one, where None) from the published copy, as known at an instant.
 
@@ -48,7 +48,7 @@ def write_report(
     files: list[Path] = []
     for form in FORMATS:
         if form in set(formats):
-            tell(f"writing {form}")
+            on_progress(Activity(f"writing {form}"))
             files += _write_all(settings.reports, _MAKERS[form](report, name))
     return Written(report, tuple(files))
 

@@ -15,7 +15,7 @@ from pipelines.broker.read import ClockReading
 from pipelines.broker.redaction import one_line
 from pipelines.broker.transport import Reply
 from pipelines.errors import FAILED, INCOMPLETE, ConfigurationError, DaybookError, LockedOut
-from pipelines.progress import Tell
+from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.trading.changes import refuse_changed
 from pipelines.trading.http import NotSent, TradingHttp, Unanswered
@@ -96,7 +96,7 @@ def trade(
     caller: str = "command line",
     timeout: float = 60.0,
     wait: float = 10.0,
-    tell: Tell | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Trade:
     """Send a request that somebody has confirmed: once, and only if what was shown is still so when it is read again,
     as the last thing before. What comes of it is in the journal, then landed, then returned.
@@ -118,7 +118,7 @@ def trade(
                 _check_books(settings)
                 refuse_changed(shown)
             done = _send(http, journal, record, request)
-        _land(settings, done, wait, tell)
+        _land(settings, done, wait, on_progress)
     return done
 
 
@@ -194,10 +194,10 @@ def _never_sent(journal: Journal, record: Record, why: str) -> None:
     journal.write(record, "RESOLVED")
 
 
-def _land(settings: Settings, done: Trade, wait: float, tell: Tell | None) -> None:
+def _land(settings: Settings, done: Trade, wait: float, on_progress: OnProgress) -> None:
     """Into the books, or a note why not yet: the answer is shown all the same."""
     try:
-        with evening(settings, wait=wait, tell=tell) as con:
+        with evening(settings, wait=wait, on_progress=on_progress) as con:
             done.notes += land_records(con, settings, [done.record])
         done.landed = True
     except DaybookError as error:

@@ -24,7 +24,7 @@ import orjson
 from pipelines.archive.durable_files import fsync, write_durably
 from pipelines.archive.files import read_file
 from pipelines.errors import ConfigurationError, DaybookError
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse, remembered
 from pipelines.warehouse.contents import contents, differences, row_counts
@@ -36,7 +36,7 @@ from pipelines.warehouse.restoring import (
     PUBLISHED,
     SWAPPED,
     Swap,
-    finish_swap,
+    finish_and_log,
     names_in,
     remove,
     swap,
@@ -66,7 +66,7 @@ def make_backup(
     *,
     with_archive: bool = False,
     label: str = "",
-    tell: Tell = lambda _: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Path:
     """Back up the home whose open warehouse is `con`; the new folder, named by the time and `label`. The caller holds
     the run lock.
@@ -81,8 +81,8 @@ def make_backup(
             remove(left)
         if folder.exists():
             raise DaybookError(f"{folder} is there already: two backups were asked for in one second; try again.")
-        _fill(con, settings, draft, with_archive=with_archive, tell=tell)
-        tables = _proven_equal(con, draft / WAREHOUSE, tell)
+        _fill(con, settings, draft, with_archive=with_archive, on_progress=on_progress)
+        tables = _proven_equal(con, draft / WAREHOUSE, on_progress)
         archive = None if with_archive else str(settings.archive)
         host = remembered(con, "broker_host") or settings.broker_host
         backup = Backup(now.isoformat(), host, duckdb.__version__, tables, _hashes(draft), archive)
@@ -109,17 +109,17 @@ def read_backup(folder: Path) -> Backup:
     return backup
 
 
-def verify_backup(folder: Path, tell: Tell = lambda _: None) -> Backup:
+def verify_backup(folder: Path, on_progress: OnProgress = ignore_progress) -> Backup:
     """Read a backup to the last byte, and count the rows of every table. Raises DaybookError for the first
     thing wrong."""
     backup = read_backup(folder)
     for name, digest in backup.files.items():
-        tell(f"reading {name}")
+        on_progress(Activity(f"reading {name}"))
         if not (folder / name).is_file():
             raise DaybookError(f"{folder / name} is gone: use another backup.")
         if _digest(folder / name) != digest:
             raise DaybookError(f"{folder / name} is damaged: it is not what was backed up; use another backup.")
-    tell("counting")
+    on_progress(Activity("counting"))
     found = row_counts(_contents_of(folder / WAREHOUSE))
     wrong = sorted(name for name in found.keys() | backup.tables.keys() if found.get(name) != backup.tables.get(name))
     if wrong:
@@ -128,7 +128,12 @@ def verify_backup(folder: Path, tell: Tell = lambda _: None) -> Backup:
 
 
 def restore(
-    folder: Path, settings: Settings, *, force: bool = False, wait: float = 60.0, tell: Tell = lambda _: None
+    folder: Path,
+    settings: Settings,
+    *,
+    force: bool = False,
+    wait: float = 60.0,
+    on_progress: OnProgress = ignore_progress,
 ) -> tuple[Backup, Path | None]:
     """Put a backup in the place of the home, proven first, and publish it; the backup, and where the former files are.
 
@@ -136,10 +141,10 @@ def restore(
     deleted; the published copy stays until the restored one takes its place. Killed anywhere, it is finished or undone
     by the next command. Raises DaybookError for a backup that is damaged, LockedOut while a run or a trade goes on.
     """
-    backup = verify_backup(folder, tell)
+    backup = verify_backup(folder, on_progress)
     settings.prepare_home()
-    with run_lock(settings.run_lock, wait=wait, on_wait=tell), _nobody_trades(settings, wait):
-        finish_swap(settings.home)
+    with run_lock(settings.run_lock, wait=wait, on_progress=on_progress), _nobody_trades(settings, wait):
+        finish_and_log(settings.home)
         names = [name for name in SWAPPED if name != "archive" or backup.archive is None]
         there = names_in(settings.home, [*names, PUBLISHED])
         if there and not force:
@@ -148,11 +153,11 @@ def restore(
                 "--force, which moves them aside."
             )
         try:
-            draft = _draft(folder, settings.home / DRAFT, list(backup.files), tell)
+            draft = _draft(folder, settings.home / DRAFT, list(backup.files), on_progress)
             aside = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             moved = [name for name in there if name != PUBLISHED]
             planned = Swap(str(folder), aside, moved, names_in(draft, names), published=PUBLISHED in there)
-            tell("putting it in place")
+            on_progress(Activity("putting it in place"))
             kept = swap(settings.home, planned)
         except (OSError, duckdb.Error) as error:
             raise DaybookError(f"{folder} could not be restored ({_reason(error)}).") from error
@@ -171,12 +176,12 @@ def _nobody_trades(settings: Settings, wait: float) -> Iterator[None]:
         yield
 
 
-def _draft(folder: Path, draft: Path, files: list[str], tell: Tell) -> Path:
+def _draft(folder: Path, draft: Path, files: list[str], on_progress: OnProgress) -> Path:
     """A backup copied beside the books and published there: what is left to do after it are renames."""
-    tell("copying")
+    on_progress(Activity("copying"))
     remove(draft)
     _copy_tree(folder, draft, files)
-    tell("publishing")
+    on_progress(Activity("publishing"))
     with open_warehouse(draft / WAREHOUSE) as con:
         publish(con, draft / PUBLISHED, PUBLISHED_SCHEMAS)
         con.execute("checkpoint")
@@ -190,18 +195,20 @@ def latest_backup(backups: Path) -> Path | None:
     return max((note.parent for note in backups.glob(f"*/{NOTE}") if note.parent.name[0] != "."), default=None)
 
 
-def _fill(con: duckdb.DuckDBPyConnection, settings: Settings, draft: Path, *, with_archive: bool, tell: Tell) -> None:
+def _fill(
+    con: duckdb.DuckDBPyConnection, settings: Settings, draft: Path, *, with_archive: bool, on_progress: OnProgress
+) -> None:
     draft.mkdir(parents=True, mode=0o700)
-    tell("copying the warehouse")
+    on_progress(Activity("copying the warehouse"))
     copy_at_rest(con, draft / WAREHOUSE)
     names = [*KEPT[1:], *(["archive"] if with_archive else [])]
     paths = [path for name in names for path in _files(settings.home / name)]
     _copy_tree(settings.home, draft, [str(path.relative_to(settings.home)) for path in paths])
 
 
-def _proven_equal(con: duckdb.DuckDBPyConnection, copy: Path, tell: Tell) -> dict[str, int]:
+def _proven_equal(con: duckdb.DuckDBPyConnection, copy: Path, on_progress: OnProgress) -> dict[str, int]:
     """The rows of every table, once the copy has been read whole and is the same as the warehouse."""
-    tell("reading the copy")
+    on_progress(Activity("reading the copy"))
     found = _contents_of(copy)
     wrong = differences(contents(con), found)
     if wrong:

@@ -10,7 +10,7 @@ import duckdb
 
 from pipelines.archive.durable_files import fsync
 from pipelines.errors import DaybookError, NotPublished, first_line
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.contents import Contents, contents, differences, literal
@@ -28,7 +28,9 @@ class Compacted:
     done: bool
 
 
-def compact(settings: Settings, *, dry_run: bool = False, wait: float = 60.0, tell: Tell = lambda _: None) -> Compacted:
+def compact(
+    settings: Settings, *, dry_run: bool = False, wait: float = 60.0, on_progress: OnProgress = ignore_progress
+) -> Compacted:
     """Write the warehouse anew without the blocks that nothing uses, prove that it is the same, and put it in place.
 
     Takes the run lock. Raises NotPublished where there is no warehouse, DaybookError, with the warehouse as it was,
@@ -39,16 +41,16 @@ def compact(settings: Settings, *, dry_run: bool = False, wait: float = 60.0, te
     if not path.exists():
         raise NotPublished(f"There is no warehouse at {path}: nothing to compact.")
     draft = path.with_name(f"{path.name}.compacting")
-    with run_lock(settings.run_lock, wait=wait, on_wait=tell):
+    with run_lock(settings.run_lock, wait=wait, on_progress=on_progress):
         _remove(draft)
         try:
-            with open_warehouse(path, wait=wait, on_wait=tell) as con:
+            with open_warehouse(path, wait=wait, on_progress=on_progress) as con:
                 before, free = _blocks(con)
                 if dry_run:
                     return Compacted(before, before - free, done=False)
                 check_space(path, path.parent)
-                expected = _rewrite(con, draft, tell)
-            _check_same(draft, expected, tell)
+                expected = _rewrite(con, draft, on_progress)
+            _check_same(draft, expected, on_progress)
             _swap(draft, path)
         except (OSError, duckdb.Error) as error:
             raise DaybookError(f"The warehouse was not compacted ({first_line(error)}); it is as it was.") from error
@@ -64,19 +66,19 @@ def _blocks(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return row[0] * row[1], row[0] * row[2]
 
 
-def _rewrite(con: duckdb.DuckDBPyConnection, draft: Path, tell: Tell) -> Contents:
+def _rewrite(con: duckdb.DuckDBPyConnection, draft: Path, on_progress: OnProgress) -> Contents:
     """Writes the copy; what the original holds."""
-    tell("writing the warehouse anew")
+    on_progress(Activity("writing the warehouse anew"))
     name = str((con.execute("select current_database()").fetchone() or ("",))[0])
     con.execute(f"attach {literal(draft)} as compacted")
     con.execute(f'copy from database "{name}" to compacted')
     con.execute("detach compacted")
-    tell("reading the original")
+    on_progress(Activity("reading the original"))
     return contents(con)
 
 
-def _check_same(draft: Path, expected: Contents, tell: Tell) -> None:
-    tell("reading what was written")
+def _check_same(draft: Path, expected: Contents, on_progress: OnProgress) -> None:
+    on_progress(Activity("reading what was written"))
     with duckdb.connect(draft, read_only=True) as con:
         wrong = differences(expected, contents(con))
     if wrong:

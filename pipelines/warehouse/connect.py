@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import duckdb
 
 from pipelines.archive.files import refuse_special
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
+from pipelines.progress import OnProgress, Waiting, ignore_progress
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
@@ -33,16 +34,16 @@ _NEWER = "we can only read versions between"
 
 
 def open_warehouse(
-    path: Path, *, wait: float = 30.0, on_wait: Callable[[str], None] | None = None
+    path: Path, *, wait: float = 30.0, on_progress: OnProgress = ignore_progress
 ) -> duckdb.DuckDBPyConnection:
     """The warehouse, to read and write, in UTC; made where there is none, for this user alone (umask 077 from here on).
 
-    Waits up to `wait` seconds while another process has it open, and tells `on_wait` which. Raises LockedOut with its
-    pid after that, and DaybookError where the file can't be opened at all.
+    Waits up to `wait` seconds while another process has it open, and tells `on_progress` which. Raises LockedOut with
+    its pid after that, and DaybookError where the file can't be opened at all.
     """
     os.umask(0o077)  # DuckDB makes the WAL and its spill files later, whenever it needs them
     _refuse_special(path)
-    con = _connect(path, wait, on_wait)
+    con = _connect(path, wait, on_progress)
     note_opened(path)
     try:
         path.chmod(0o600)  # one made before, or copied here
@@ -93,7 +94,8 @@ def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:
         con.execute("SET lock_configuration = true")
     except duckdb.Error as error:
         con.close()
-        raise _locked_out(path, error) or _unreadable(path, error) from error
+        held = _held(path, error)
+        raise (LockedOut(held.reason) if held else _unreadable(path, error)) from error
     return con
 
 
@@ -157,33 +159,34 @@ def forget(con: duckdb.DuckDBPyConnection, key: str) -> None:
     con.execute("DELETE FROM main.daybook_meta WHERE key = ?", [key])
 
 
-def _connect(path: Path, wait: float, on_wait: Callable[[str], None] | None) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, wait: float, on_progress: OnProgress) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + wait
     pause, told = 0.05, None
     while True:
         try:
             return duckdb.connect(path)
         except duckdb.Error as error:
-            locked = _locked_out(path, error)
-            if locked is None:
+            waiting = _held(path, error)
+            if waiting is None:
                 raise _unreadable(path, error) from error
             if time.monotonic() >= deadline:
-                raise LockedOut(f"{locked} Waited {wait:g} s for it.") from error
-            if on_wait and str(locked) != told:
-                on_wait(f"waiting: {locked}")
-                told = str(locked)
+                raise LockedOut(f"{waiting.reason} Waited {wait:g} s for it.") from error
+            if waiting != told:
+                on_progress(waiting)
+                told = waiting
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
         pause = min(2 * pause, 1.0)
 
 
-def _locked_out(path: Path, error: duckdb.Error) -> LockedOut | None:
+def _held(path: Path, error: duckdb.Error) -> Waiting | None:
+    """Who has the file open, where that is why it can't be opened."""
     if "Could not set lock on file" not in str(error):
         return None
     held = _HELD.search(str(error))
     if held is None:
-        return LockedOut(f"Another process has {path} open: close it there.")
+        return Waiting("another process", path)
     program = f" ({held['program']})" if held["program"] else ""
-    return LockedOut(f"Process {held['pid']}{program} has {path} open: close it there.")
+    return Waiting(f"process {held['pid']}{program}", path)
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> DaybookError:

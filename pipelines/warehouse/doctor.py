@@ -91,7 +91,8 @@ def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
             if dry_run and unfinished(settings.home):
                 what = "A restore was killed in the middle: the books are looked at when it is finished."
                 return [*found, Diagnosis("FAIL", what, "The next command does that, also this one without --dry-run.")]
-            finish_swap(settings.home, lambda said: found.append(Diagnosis("NOTE", said)))
+            if done := finish_swap(settings.home):
+                found.append(Diagnosis("NOTE", done))
             found += [*_warehouse(settings, dry_run=dry_run), *_forsaken(settings.dagster)]
     except LockedOut as error:
         found.append(Diagnosis("NOTE", f"{error}", "The warehouse is looked at when nobody writes: try again later."))

@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from pipelines.archive.files import read_file, refuse_special
 from pipelines.errors import DaybookError, LockedOut
+from pipelines.progress import OnProgress, Waiting, ignore_progress
 
 MOST_BYTES = 2**16  # of the note
 POLL = 0.1  # seconds between two tries
@@ -28,19 +29,19 @@ POLL = 0.1  # seconds between two tries
 
 @contextmanager
 def run_lock(
-    path: Path, *, wait: float = 60.0, command: str | None = None, on_wait: Callable[[str], None] | None = None
+    path: Path, *, wait: float = 60.0, command: str | None = None, on_progress: OnProgress = ignore_progress
 ) -> Iterator[None]:
     """Holds the lock for the block. `command` is what others are told that we are doing: by default, our command line.
 
-    Waits up to `wait` seconds for another run, and tells `on_wait` whom for. Raises LockedOut with its pid after that,
-    and DaybookError where the lock file can't be made.
+    Waits up to `wait` seconds for another run, and tells `on_progress` whom for. Raises LockedOut with its pid after
+    that, and DaybookError where the lock file can't be made.
     """
     try:
         refuse_special(path)
     except OSError as error:
         raise DaybookError(f"The run lock {path} can't be taken ({error.strerror}).") from error
     lock = FileLock(path, mode=0o600)
-    _acquire(lock, path, wait, on_wait)
+    _acquire(lock, path, wait, on_progress)
     try:
         try:
             _note(path).unlink(missing_ok=True)  # a killed run left it
@@ -54,7 +55,7 @@ def run_lock(
         lock.release()
 
 
-def _acquire(lock: FileLock, path: Path, wait: float, on_wait: Callable[[str], None] | None) -> None:
+def _acquire(lock: FileLock, path: Path, wait: float, on_progress: OnProgress) -> None:
     deadline = time.monotonic() + wait
     told = None
     while True:
@@ -68,8 +69,8 @@ def _acquire(lock: FileLock, path: Path, wait: float, on_wait: Callable[[str], N
             return
         if time.monotonic() >= deadline:
             raise LockedOut(f"These books are in use by {holder}; waited {wait:g} s for it. Try again when it is done.")
-        if on_wait and holder != told:
-            on_wait(f"waiting for {holder} to finish")
+        if holder != told:
+            on_progress(Waiting(holder))
             told = holder
         time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import DaybookError, WrongWarehouse, first_line
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.connect import remember, remembered
@@ -53,7 +53,11 @@ STEPS = (
 
 
 def migrate(
-    con: duckdb.DuckDBPyConnection, settings: Settings, *, steps: Sequence[Step] = STEPS, tell: Tell = lambda _: None
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    steps: Sequence[Step] = STEPS,
+    on_progress: OnProgress = ignore_progress,
 ) -> Path | None:
     """Bring an open warehouse to the newest version; the backup made before, or None where nothing was due.
 
@@ -69,11 +73,13 @@ def migrate(
     due = [step for step in steps if step.version > version]
     if not due:
         return None
-    tell(f"bringing the books of an earlier daybook from version {version} to {newest}, after a backup")
-    backup = make_backup(con, settings, label=f"version-{version}", tell=tell)
+    on_progress(
+        Activity(f"bringing the books of an earlier daybook from version {version} to {newest}, after a backup")
+    )
+    backup = make_backup(con, settings, label=f"version-{version}", on_progress=on_progress)
     try:
         if any(step.changes_raw for step in due):
-            _let_dlt_forget(con, settings, tell)
+            _let_dlt_forget(con, settings, on_progress)
         for step in due:
             _take(con, step)
     except DaybookError as error:
@@ -99,11 +105,11 @@ def _take(con: duckdb.DuckDBPyConnection, step: Step) -> None:
         ) from error
 
 
-def _let_dlt_forget(con: duckdb.DuckDBPyConnection, settings: Settings, tell: Tell) -> None:
+def _let_dlt_forget(con: duckdb.DuckDBPyConnection, settings: Settings, on_progress: OnProgress) -> None:
     """Load what waits, in the tables that it was read for; then dlt learns today's from the next landing.
 
     Its own idea of the tables is frozen: a column that it has not seen would fail every landing from here on.
     """
     if alert := finish_pending(con, settings):
-        tell(alert)
+        on_progress(Activity(alert))
     open_pipeline(con, settings.dlt).drop()

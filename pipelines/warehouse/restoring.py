@@ -21,7 +21,6 @@ from models.printable import printable
 from pipelines.archive.durable_files import fsync, write_durably
 from pipelines.archive.files import read_file
 from pipelines.errors import DaybookError, LockedOut
-from pipelines.progress import Tell
 from pipelines.warehouse.lock import run_lock
 
 JOURNAL = "restoring.json"
@@ -80,29 +79,33 @@ def unfinished(home: Path) -> bool:
     return os.path.lexists(home / JOURNAL) or os.path.lexists(home / DRAFT)
 
 
-def finish_swap(home: Path, tell: Tell | None = None) -> None:
-    """Finish or undo what a killed restore has begun, and say so. The caller holds the run lock, so none is going on.
+def finish_swap(home: Path) -> str | None:
+    """Finish or undo what a killed restore has begun; the sentence that says which, None where there was nothing to do.
+    The caller holds the run lock, so no restore is going on.
 
     Raises DaybookError where it can't be done: then nothing may be done to these books.
     """
-    if not unfinished(home):
-        return
-    said = _finish(home)
-    (tell or _log)(said)
+    return _finish(home) if unfinished(home) else None
 
 
-def finish_if_killed(home: Path, tell: Tell | None = None) -> None:
+def finish_and_log(home: Path) -> None:
+    """The same, with a warning in the log where something was done."""
+    if done := finish_swap(home):
+        _log(done)
+
+
+def finish_if_killed(home: Path) -> None:
     """The same for those who only read and hold no lock. Where it can't be done they read the copy that is there, which
-    is whole: it says why, and raises nothing."""
+    is whole: it logs why, and raises nothing."""
     if not unfinished(home):
         return
     try:
         with run_lock(home / "run.lock", wait=0):
-            finish_swap(home, tell)
+            finish_and_log(home)
     except LockedOut:
         return  # the restore is going on
     except DaybookError as error:
-        (tell or _log)(str(error))
+        _log(str(error))
 
 
 def remove(path: Path) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import DiskFull
-from pipelines.progress import Tell
+from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.migrations import migrate
 from pipelines.warehouse.missing import make_room, refuse_empty_books, refuse_fresh_start
-from pipelines.warehouse.restoring import finish_swap
+from pipelines.warehouse.restoring import finish_and_log
 
 #: With less room than this nothing is begun. No more is asked for, because a day that isn't read can't be read later:
 #: what a large book needs beyond it is found out, and the publication of a large file checks for itself.
@@ -29,25 +29,25 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def evening(
-    settings: Settings, *, wait: float = 60.0, tell: Tell | None = None, rebuilding: bool = False
+    settings: Settings, *, wait: float = 60.0, on_progress: OnProgress = ignore_progress, rebuilding: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The open warehouse, with the run lock held until the block ends; one of an earlier daybook is migrated first, and
     a restore that was killed is finished.
 
-    A second run waits up to `wait` seconds and `tell`s whom it waits for. Raises LockedOut after that, naming the
-    holder's pid, ConfigurationError where the home can't be written, and DiskFull, also where it fills up meanwhile;
-    BooksMissing where the home had books and the warehouse has none, but for who is `rebuilding` them; and, when the
-    block has ended, WarehouseReplaced where somebody swapped the warehouse meanwhile.
+    A second run waits up to `wait` seconds and tells `on_progress` whom it waits for. Raises LockedOut after that,
+    naming the holder's pid; ConfigurationError where the home can't be written; DiskFull, also where it fills up
+    meanwhile; BooksMissing where the home had books and the warehouse has none, unless the caller is `rebuilding` them;
+    and, when the block has ended, WarehouseReplaced where somebody swapped the warehouse meanwhile.
     """
     settings.prepare_home()
-    with _room(settings.home), run_lock(settings.run_lock, wait=wait, on_wait=tell):
-        finish_swap(settings.home)
+    with _room(settings.home), run_lock(settings.run_lock, wait=wait, on_progress=on_progress):
+        finish_and_log(settings.home)
         (make_room if rebuilding else refuse_fresh_start)(settings)
-        con = open_warehouse(settings.warehouse, wait=wait, on_wait=tell)
+        con = open_warehouse(settings.warehouse, wait=wait, on_progress=on_progress)
         try:
             if not rebuilding:
                 refuse_empty_books(con, settings)
-            migrate(con, settings, tell=tell or (lambda _: None))
+            migrate(con, settings, on_progress=on_progress)
             yield con
             check_not_replaced(settings.warehouse)
         finally:

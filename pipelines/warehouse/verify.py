@@ -10,7 +10,7 @@ import orjson
 
 from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
 from pipelines.errors import DaybookError, first_line
-from pipelines.progress import Tell
+from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.warehouse.contents import contents, row_counts
 
 
@@ -26,10 +26,10 @@ class Verified:
     notes: list[str] = field(default_factory=list)
 
 
-def verify_home(con: duckdb.DuckDBPyConnection, archive: Path, tell: Tell = lambda _: None) -> Verified:
+def verify_home(con: duckdb.DuckDBPyConnection, archive: Path, on_progress: OnProgress = ignore_progress) -> Verified:
     """Verify the open warehouse and its archive. Raises DaybookError where a table can't be read at all."""
     found = Verified()
-    tell("reading every table")
+    on_progress(Activity("reading every table"))
     try:
         counts = row_counts(contents(con))
     except duckdb.Error as error:
@@ -40,7 +40,7 @@ def verify_home(con: duckdb.DuckDBPyConnection, archive: Path, tell: Tell = lamb
     listed = _listed(con) if "raw.extract_manifest" in counts else {}
     if listed:
         _check_manifest(con, found, counts)
-    _check_archive(archive, listed, found, tell)
+    _check_archive(archive, listed, found, on_progress)
     return found
 
 
@@ -83,10 +83,10 @@ def _listed(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     return listed
 
 
-def _check_archive(archive: Path, listed: dict[str, set[str]], found: Verified, tell: Tell) -> None:
+def _check_archive(archive: Path, listed: dict[str, set[str]], found: Verified, on_progress: OnProgress) -> None:
     runs = archived_runs(archive)
     for run in runs:
-        tell(f"reading the archive of run {run.run_id}")
+        on_progress(Activity(f"reading the archive of run {run.run_id}"))
         try:
             _check_run(run, listed, found)
         except Damaged as damage:

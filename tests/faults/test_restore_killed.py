@@ -117,20 +117,19 @@ def assert_whole(settings: Settings, state: str) -> None:
 
 @pytest.mark.parametrize(("step", "decided"), STEPS, ids=[step for step, _ in STEPS])
 def test_a_restore_killed_there_is_finished_or_undone_by_the_next_command_and_readers_never_miss_a_copy(
-    step: str, decided: bool, settings: Settings
+    step: str, decided: bool, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     killed(settings, step)
     assert state_of_file(settings.published) in (FORMER, RESTORED)
-    said: list[str] = []
-    finish_if_killed(settings.home, said.append)
+    finish_if_killed(settings.home)
     if (settings.home / "replaced").exists() or decided:
         assert_whole(settings, RESTORED)
     else:
         assert_whole(settings, FORMER)
     expected = [FINISHED if decided else UNTOUCHED] if step != "before copy 1" else []  # nothing was begun
-    assert [word for word in (FINISHED, UNTOUCHED) if word in "".join(said)] == expected
-    finish_if_killed(settings.home, said.append)
-    assert len(said) == len(expected)
+    assert [word for word in (FINISHED, UNTOUCHED) if word in caplog.text] == expected
+    finish_if_killed(settings.home)
+    assert len(caplog.messages) == len(expected)
 
 
 def test_every_step_of_a_restore_has_its_kill_point(settings: Settings) -> None:
@@ -228,15 +227,14 @@ def test_a_move_that_the_disk_refuses_undoes_the_ones_before_it(
 
 @pytest.mark.parametrize(("nth", "then"), [(6, 7), (6, 9), (11, 13), (11, 17)])
 def test_an_undoing_that_is_cut_off_is_gone_on_with_by_the_next_command(
-    nth: int, then: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    nth: int, then: int, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = pytest.raises(DaybookError, match=r"can't be finished|can't be undone")
     with failing(monkeypatch, lambda call: call == nth or call >= then), refused:
         restore(backup_of(settings), settings, force=True)
     assert state_of_file(settings.published) in (FORMER, RESTORED)
-    said: list[str] = []
-    finish_if_killed(settings.home, said.append)
-    assert "is undone: the books are those of before" in said[0]
+    finish_if_killed(settings.home)
+    assert "is undone: the books are those of before" in caplog.messages[0]
     assert_whole(settings, FORMER)
 
 
@@ -251,14 +249,15 @@ def test_what_came_into_the_way_meanwhile_is_kept_too(settings: Settings) -> Non
     assert any(FORMER in text for text in kept)
 
 
-def test_a_restore_that_is_going_on_is_left_alone_and_readers_read_on(settings: Settings) -> None:
+def test_a_restore_that_is_going_on_is_left_alone_and_readers_read_on(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     (settings.home / restoring.DRAFT).mkdir()
-    said: list[str] = []
     with run_lock(settings.run_lock):
-        finish_if_killed(settings.home, said.append)
+        finish_if_killed(settings.home)
         with open_published(settings.published) as con:
             assert con.execute("select x from pnl.later").fetchall() == [(1,)]
-    assert said == []
+    assert caplog.messages == []
     assert (settings.home / restoring.DRAFT).is_dir()
 
 
@@ -272,14 +271,15 @@ def test_nobody_trades_into_a_journal_that_is_about_to_be_moved(settings: Settin
             pytest.fail("traded")
 
 
-def test_a_journal_that_names_other_files_moves_none_and_the_copy_can_still_be_read(settings: Settings) -> None:
+def test_a_journal_that_names_other_files_moves_none_and_the_copy_can_still_be_read(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     planned = {"backup": "b", "aside": "../../elsewhere", "moved": ["backups"], "placed": [], "published": True}
     (settings.home / restoring.JOURNAL).write_text(json.dumps(planned))
     with pytest.raises(DaybookError, match=r"restoring\.json"), evening(settings, wait=0):
         pytest.fail("opened")
-    said: list[str] = []
-    finish_if_killed(settings.home, said.append)
-    assert "restoring.json" in said[0]
+    finish_if_killed(settings.home)
+    assert "restoring.json" in caplog.messages[0]
     assert backup_of(settings).is_dir()
     with open_published(settings.published) as con:
         assert con.execute("select x from pnl.later").fetchall() == [(1,)]

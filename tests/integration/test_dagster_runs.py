@@ -17,6 +17,7 @@ from dagster_project.definitions import defs
 from dagster_project.end_of_day import run_end_of_day
 from pipelines.books.dictionary import columns, entries
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, LockedOut, Unauthorized
+from pipelines.progress import ProgressEvent
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
@@ -79,9 +80,9 @@ def is_free(settings: Settings) -> bool:
 
 
 def test_an_evening_is_read_built_checked_and_published(settings: Settings) -> None:
-    said: list[str] = []
-    assert run_end_of_day(settings, said.append) == 0
-    assert said[-1] == "2025-10-31 is COMPLETE: 2 of 2 accounts whole."
+    closed = run_end_of_day(settings)
+    assert closed.exit_code == 0
+    assert str(closed) == "2025-10-31 is COMPLETE: 2 of 2 accounts whole."
     assert ask(settings, "select account_id, quantity from pnl.position_daily order by all") == [
         ("100", 100),
         ("200", -5),
@@ -110,10 +111,10 @@ def test_the_same_evening_twice_changes_nothing(settings: Settings) -> None:
     run_end_of_day(settings)
     query = "select * exclude (run_id) from pnl.position_daily_version order by all"
     before = ask(settings, query)
-    said: list[str] = []
-    assert run_end_of_day(settings, said.append) == 0
+    told: list[ProgressEvent] = []
+    assert run_end_of_day(settings, told.append).exit_code == 0
     assert ask(settings, query) == before
-    assert "built; nothing changed" in said
+    assert "built; nothing changed" in map(str, told)
 
 
 def test_a_run_is_remembered_with_row_counts_a_preview_and_its_checks(settings: Settings) -> None:
@@ -143,9 +144,9 @@ def test_a_run_is_remembered_with_row_counts_a_preview_and_its_checks(settings: 
 
 def test_a_day_with_a_missing_account_is_published_marked_and_alerted(broker: BrokerServer, settings: Settings) -> None:
     broker.forbidden = {("200", "positions")}
-    said: list[str] = []
-    assert run_end_of_day(settings, said.append) == 3
-    assert said[-1] == "2025-10-31 is INCOMPLETE: 1 of 2 accounts whole."
+    closed = run_end_of_day(settings)
+    assert closed.exit_code == 3
+    assert str(closed) == "2025-10-31 is INCOMPLETE: 1 of 2 accounts whole."
     assert ask(settings, "select status, accounts_complete from quality.day") == [("INCOMPLETE", 1)]
     (alert,) = alerts(settings)
     assert alert["sentence"].startswith("1 of 2 accounts are whole: ")
@@ -179,9 +180,9 @@ def test_findings_are_a_warning(broker: BrokerServer, settings: Settings) -> Non
 
 def test_a_run_in_mid_session_keeps_what_it_read_and_closes_no_day(broker: BrokerServer, settings: Settings) -> None:
     broker.now = datetime.fromisoformat(MID_SESSION)
-    said: list[str] = []
-    assert run_end_of_day(settings, said.append) == 3
-    assert "2025-10-31 has not closed yet" in said[-1]
+    closed = run_end_of_day(settings)
+    assert closed.exit_code == 3
+    assert "2025-10-31 has not closed yet" in str(closed)
     assert ask(settings, "select grade from raw.extract_run") == [("INTRADAY",)]
     assert alerts(settings) == []
 
@@ -273,11 +274,11 @@ def test_a_run_that_fails_half_way_is_alerted_with_its_own_sentence(broker: Brok
     assert alert["trading_date"] == "2025-10-31"
     assert not settings.published.exists()
     (settings.home / "adjustments.csv").unlink()
-    assert run_end_of_day(settings) == 0  # what was landed is not lost, and the lock is free
+    assert run_end_of_day(settings).exit_code == 0  # what was landed is not lost, and the lock is free
 
 
 def test_a_publication_that_fails_leaves_the_former_copy(settings: Settings) -> None:
-    assert run_end_of_day(settings) == 0
+    assert run_end_of_day(settings).exit_code == 0
     before = settings.published.read_bytes()
     draft = settings.home / f"{settings.published.name}.keep"
     settings.published.rename(draft)

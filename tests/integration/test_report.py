@@ -29,6 +29,7 @@ from dagster_project.end_of_day import run_end_of_day
 from daybook.cli.app import main
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.progress import ProgressEvent, ReportWritten
 from pipelines.report.content import Day, Report, read
 from pipelines.report.formatting import exact, short
 from pipelines.report.html import interactive_page, static_page
@@ -629,9 +630,9 @@ class TestEvening:
             yield Settings(base_url=server.url, home=tmp_path)
 
     def test_an_evening_ends_with_its_report_and_dagster_shows_it(self, settings: Settings) -> None:
-        said: list[str] = []
-        assert run_end_of_day(settings, said.append) == 0
-        assert f"report {settings.reports}/report_2025-10-31.html" in said
+        told: list[ProgressEvent] = []
+        assert run_end_of_day(settings, told.append).exit_code == 0
+        assert ReportWritten(settings.reports / "report_2025-10-31.html") in told
         with dg.DagsterInstance.get() as instance:
             event = instance.get_latest_materialization_event(dg.AssetKey("report"))
         assert event is not None

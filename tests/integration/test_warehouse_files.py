@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -19,6 +20,7 @@ import duckdb
 import pytest
 
 from pipelines.errors import BuildFailed, DaybookError, LockedOut, NotPublished, WrongWarehouse
+from pipelines.progress import ProgressEvent, Waiting
 from pipelines.warehouse.connect import SCHEMA_VERSION, open_published, open_warehouse, remember_broker
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import _at_rest, publish
@@ -72,27 +74,28 @@ print("ready", flush=True); sys.stdin.readline()
 
 class TestRunLock:
     def test_a_second_run_is_told_whom_it_waits_for_and_gives_up_in_time(self, tmp_path: Path) -> None:
-        said: list[str] = []
+        told: list[ProgressEvent] = []
         lock = tmp_path / "run.lock"
         with process(HOLD_LOCK, lock) as holder:
             before = time.monotonic()
             with (
                 pytest.raises(LockedOut, match=rf"process {holder.pid} \(daybook eod, since 20"),
-                run_lock(lock, wait=0.4, on_wait=said.append),
+                run_lock(lock, wait=0.4, on_progress=told.append),
             ):
                 pytest.fail("two runs at once")
             assert 0.4 <= time.monotonic() - before < 5
-        assert len(said) == 1
-        assert f"process {holder.pid}" in said[0]
+        (waiting,) = told
+        assert isinstance(waiting, Waiting)
+        assert f"waiting for process {holder.pid} (daybook eod, since 20" in str(waiting)
 
     def test_a_second_run_goes_on_when_the_first_has_finished(self, tmp_path: Path) -> None:
         lock = tmp_path / "run.lock"
         with process(HOLD_LOCK, lock) as holder:
 
-            def finish(_: str) -> None:
+            def finish(_: ProgressEvent) -> None:
                 holder.communicate("done\n")
 
-            with run_lock(lock, wait=20, on_wait=finish):
+            with run_lock(lock, wait=20, on_progress=finish):
                 assert holder.returncode == 0
 
     def test_a_killed_run_blocks_nobody(self, tmp_path: Path) -> None:
@@ -146,23 +149,25 @@ class TestWarehouse:
     def test_whoever_has_it_open_is_named_after_a_bounded_wait(self, tmp_path: Path, how: str) -> None:
         path = tmp_path / "warehouse.duckdb"
         duckdb.connect(path).close()
-        said: list[str] = []
+        told: list[ProgressEvent] = []
         with process(HOLD_WAREHOUSE, path, how) as holder:
             before = time.monotonic()
             with pytest.raises(LockedOut, match=rf"Process {holder.pid} \(.*python.*\) has .* open"):
-                open_warehouse(path, wait=0.4, on_wait=said.append)
+                open_warehouse(path, wait=0.4, on_progress=told.append)
             assert 0.4 <= time.monotonic() - before < 5
-        assert len(said) == 1
-        assert str(holder.pid) in said[0]
+        (waiting,) = told
+        assert isinstance(waiting, Waiting)
+        assert waiting.file == path
+        assert re.fullmatch(rf"waiting: Process {holder.pid} \(.*\) has {path} open: close it there\.", str(waiting))
 
     def test_the_wait_ends_as_soon_as_the_file_is_free(self, tmp_path: Path) -> None:
         path = tmp_path / "warehouse.duckdb"
         with process(HOLD_WAREHOUSE, path) as holder:
 
-            def let_go(_: str) -> None:
+            def let_go(_: ProgressEvent) -> None:
                 holder.communicate("done\n")
 
-            open_warehouse(path, wait=20, on_wait=let_go).close()
+            open_warehouse(path, wait=20, on_progress=let_go).close()
 
     def test_it_is_private_in_utc_and_shared_within_the_process(self, tmp_path: Path) -> None:
         path = tmp_path / "warehouse.duckdb"
