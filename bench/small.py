@@ -105,17 +105,6 @@ def figures(result: Result) -> list[Figure]:
 
 def text(result: Result) -> str:
     """The section of docs/performance.md."""
-    names = {"daybook": "`daybook sync`", "bare": "a bare script"}
-    rows = [
-        [
-            names[name],
-            f"{each['wall']:.2f}",
-            f"{each['cpu']:.2f}",
-            f"{result['first'][name]['wall']:.2f}",
-            str(len(result["runs"][name])),
-        ]
-        for name, each in result["medians"].items()
-    ]
     top = list(result["imports"].items())[:10]
     return "\n".join(
         [
@@ -129,7 +118,7 @@ def text(result: Result) -> str:
                 "of thing where the sync asks for ten."
             ),
             "",
-            *table(["", "wall s", "CPU s", "first evening s", "runs"], rows),
+            *table(["", "wall s", "CPU s", "first evening s", "runs"], _rows(result)),
             "",
             *prose(
                 f"Imports of the sync: {sum(result['imports'].values()):,.0f} ms in all, as Python counts them, which "
@@ -144,6 +133,21 @@ def text(result: Result) -> str:
             ),
         ]
     )
+
+
+def _rows(result: Result) -> list[list[str]]:
+    """Of each program: median seconds, seconds of its first evening, and how often it was run."""
+    names = {"daybook": "`daybook sync`", "bare": "a bare script"}
+    return [
+        [
+            names[name],
+            f"{each['wall']:.2f}",
+            f"{each['cpu']:.2f}",
+            f"{result['first'][name]['wall']:.2f}",
+            str(len(result["runs"][name])),
+        ]
+        for name, each in result["medians"].items()
+    ]
 
 
 CASE = Case("small", measure, text, figures)

@@ -15,6 +15,7 @@ from daybook.cli.trading import Account, DryRun, Manner, Timeout, Wait, Yes, car
 from pipelines.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pipelines.settings import Settings
     from pipelines.trading.batch import Wanted
 
 instructions = typer.Typer(
@@ -118,15 +119,11 @@ def submit(
       daybook instructions submit --account 19816 --file batch.csv --dry-run
     """
     from pipelines.broker.client import BrokerClient
-    from pipelines.settings import Settings
     from pipelines.trading.batch import read_batch
     from pipelines.trading.proposals import propose_submission
-    from pipelines.trading.requests import checked_account
-    from pipelines.trading.send import refuse_other_accounts
 
     wanted = _wanted(file, kind, instrument, quantity, key) or read_batch(file or Path())
-    settings = Settings.from_env()
-    refuse_other_accounts(settings, checked_account(account))
+    settings = _settings_for(account)
     manner = Manner(yes, dry_run, json, timeout, wait)
     manner.refuse_unasked()
     settings.trading_key()
@@ -172,6 +169,17 @@ def cancel(
         return carry_out(
             settings, client, lambda _: propose_cancelling(client, account, instruction_id), manner, word="cancel"
         )
+
+
+def _settings_for(account: str) -> Settings:
+    """Raises ConfigurationError for what is no account, or one that DAYBOOK_ACCOUNTS leaves out."""
+    from pipelines.settings import Settings
+    from pipelines.trading.requests import checked_account
+    from pipelines.trading.send import refuse_other_accounts
+
+    settings = Settings.from_env()
+    refuse_other_accounts(settings, checked_account(account))
+    return settings
 
 
 def _wanted(

@@ -57,20 +57,14 @@ def report(
       daybook report --date 2005-03-10 --format html,pdf
       daybook report --date 2005-03-10 --as-known-at 2005-03-10T22:00:00Z --account 20517
     """
-    formats = _formats(form)
     from assets.catalog import CATALOG
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
 
-    with console.progress("reading the published books") as on_progress:
+    settings, formats = Settings.from_env(), _formats(form)
+    with console.progress("reading the published books") as show:
         written = write_report(
-            Settings.from_env(),
-            CATALOG,
-            of,
-            known_at=as_known_at,
-            accounts=account or (),
-            formats=formats,
-            on_progress=on_progress,
+            settings, CATALOG, of, known_at=as_known_at, accounts=account or (), formats=formats, on_progress=show
         )
     _say(written, json=json)
     return 0 if written.report.status == "COMPLETE" else INCOMPLETE

@@ -95,16 +95,11 @@ def carry_out(
     if not manner.yes and not _confirmed(shown.request, word):
         console.notice("Nothing was sent.")
         return USAGE
+    on_progress = console.show_event
     clock = client.clock()  # again: somebody may have thought for a while
     try:
         done = trade(
-            settings,
-            shown,
-            clock,
-            run_id=run_id,
-            timeout=manner.timeout,
-            wait=manner.wait,
-            on_progress=console.show_event,
+            settings, shown, clock, run_id=run_id, timeout=manner.timeout, wait=manner.wait, on_progress=on_progress
         )
     except Changed as changed:
         if manner.yes or questions == 1:

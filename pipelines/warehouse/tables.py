@@ -119,11 +119,27 @@ def add_versions(
     themselves.
     """
     make_version_table(con, name, fresh)
+    count = f"select count(*) from {name} where {_CURRENT}"
+    (known,) = run(con, count, values).fetchone()
+    added = _insert_changed(con, name, fresh, key, reason, values)
+    gone = _end_former(con, name, fresh, key, values) if known else 0
+    (made,) = con.execute(f"select count(*) from {fresh}").fetchone() or (0,)
+    _all_there(name, made, *run(con, count, values).fetchone())
+    return added + gone
+
+
+def _insert_changed(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    fresh: str,
+    key: tuple[str, ...],
+    reason: str,
+    values: Mapping[str, Any],
+) -> int:
+    """Insert the rows of `fresh` that are new or differ from their current version, each as a version; how many."""
     columns = [column for column in _columns(con, fresh) if column not in _ORIGIN]
     compared = ", ".join(f"fresh.{column}" for column in columns)
     current = ", ".join(f"current_version.{column}" for column in columns)
-    count = f"select count(*) from {name} where {_CURRENT}"
-    (known,) = run(con, count, values).fetchone()
     (added,) = run(
         con,
         f"""
@@ -147,10 +163,7 @@ def add_versions(
         """,
         values,
     ).fetchone()
-    gone = _end_former(con, name, fresh, key, values) if known else 0
-    (made,) = con.execute(f"select count(*) from {fresh}").fetchone() or (0,)
-    _all_there(name, made, *run(con, count, values).fetchone())
-    return int(added) + gone
+    return int(added)
 
 
 def _end_former(
