@@ -6,7 +6,7 @@ from pathlib import Path
 
 from assets.catalog import CATALOG
 from pipelines.books.comments import SCHEMAS
-from pipelines.books.dictionary import Column, Entry, entries
+from pipelines.books.dictionary import ColumnEntry, TableEntry, entries
 
 PAGE = Path(__file__).parents[1] / "docs" / "data-dictionary.md"
 
@@ -38,7 +38,7 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _section(entry: Entry) -> str:
+def _section(entry: TableEntry) -> str:
     about = f"A view. {entry.description}" if entry.kind == "view" else entry.description
     if f"{entry.name}_version" in entries(CATALOG):
         about += f"\n\n`{entry.name}_as_known(ts)` gives these rows as they were known at the instant `ts`."
@@ -46,7 +46,7 @@ def _section(entry: Entry) -> str:
     return f"### {entry.name}\n\n{about}\n\n| column | type | meaning |\n|---|---|---|\n{rows}\n"
 
 
-def _row(column: Column) -> str:
+def _row(column: ColumnEntry) -> str:
     meaning = column.description.replace("|", "\\|")
     return f"| `{column.name}` | {column.type} | {meaning} |"
 

@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat: `make bench`. Nothing here is imported by the product."""
+"""Measurements that anyone can repeat: `make bench`. The product imports nothing of it."""

@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from bench import compare
 from bench.case import Result
 from bench.cases import CASES, case, measure
-from bench.kept import NotAResult, keep, read
 from bench.report import DOCUMENT, PICTURE, amount, document, machine
+from bench.result_files import NotAResult, keep, read
 from bench.turns import ROUNDS
 
 

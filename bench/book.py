@@ -35,7 +35,7 @@ def instrument_id(number: int) -> str:
 
 
 @cache
-def rises(day: date) -> bool:
+def prices_rise(day: date) -> bool:
     """Whether prices rise on a day. They fall back on the next session, so days are of two kinds, and any day can be
     followed by a copy of an earlier one of the other kind."""
     calendar = TradingCalendar.load()
@@ -48,7 +48,7 @@ def position(account: int, number: int, day: date = DAY) -> Row:
     quantity = (account % 97 + number % 41 + 1) * (-1 if number % 5 == 3 else 1)
     step = Decimal(number % 7) / 100
     low = Decimal(number % 9_000 + account % 13) / 100 + 1
-    price = low + step if rises(day) else low
+    price = low + step if prices_rise(day) else low
     cost = low - Decimal(number % 50) / 100
     multiplier = 100 if is_option else 1
     value, basis = quantity * price * multiplier, quantity * cost * multiplier
@@ -69,7 +69,7 @@ def position(account: int, number: int, day: date = DAY) -> Row:
         "unrealized_pnl": f"{value - basis:.2f}",
         "unrealized_pnl_pct": f"{(value - basis) / abs(basis) * 100:.4f}" if basis else None,
         "daily_realized_pnl": "0.00",
-        "daily_unrealized_pnl": f"{quantity * multiplier * (step if rises(day) else -step):.2f}",
+        "daily_unrealized_pnl": f"{quantity * multiplier * (step if prices_rise(day) else -step):.2f}",
         "daily_unrealized_pnl_pct": "0.1234",
     }
     if is_option:

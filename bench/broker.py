@@ -59,7 +59,7 @@ def market_value(ready: dict[tuple[str, str | None], bytes]) -> Decimal:
     return sum((Decimal(row["market_value"]) for rows in sent for row in rows), Decimal(0))
 
 
-class Broker(ThreadingHTTPServer):
+class PageServer(ThreadingHTTPServer):
     """Serves what is ready; what isn't there is an empty listing."""
 
     daemon_threads = True
@@ -75,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection. Head and body leave in one piece: two would wait for each other's acknowledgement."""
 
     protocol_version = "HTTP/1.1"
-    server: Broker
+    server: PageServer
 
     def setup(self) -> None:
         """Send at once, however small."""
@@ -110,7 +110,7 @@ def main() -> None:
     day = date.fromisoformat(sys.argv[3]) if len(sys.argv) > 3 else DAY
     latency = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
     ready = replies(int(sys.argv[1]), int(sys.argv[2]), day)
-    with Broker(ready, latency) as server:
+    with PageServer(ready, latency) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         print(json.dumps({"url": url, "market_value": str(market_value(ready))}), flush=True)

@@ -17,7 +17,7 @@ import duckdb
 from assets.catalog import CATALOG
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
-from bench.history import REAL, SESSIONS, fill, grown
+from bench.history import REAL, SESSIONS, fill, make_history
 from bench.landing import broker
 from bench.limit import Limit
 from bench.report import table
@@ -26,16 +26,16 @@ from bench.turns import Run, medians, rounds
 from pipelines.books.build import build
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 
 def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     """Grow one warehouse to each length of history, and add days to it there."""
     accounts, positions = (2, 1_000) if quick else (20, 10_000)
-    settings, known = grown(folder, accounts, positions, REAL), REAL
+    settings, known = make_history(folder, accounts, positions, REAL), REAL
     days: dict[str, Any] = {}
     for length in [4, 8] if quick else [25, 100, 250]:
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             fill(con, known, length)
         times = rounds(1 if quick else 3)
         days[str(length)] = _more_days(settings, (accounts, positions), range(length, length + times))
@@ -48,7 +48,7 @@ def _more_days(settings: Settings, size: tuple[int, int], numbers: range) -> dic
     runs: list[Run] = []
     for number in numbers:
         day = SESSIONS[number]
-        with broker(*size, day) as (url, _), evening(settings) as con:
+        with broker(*size, day) as (url, _), warehouse_session(settings) as con:
             reading = Settings(base_url=url, home=settings.home)
             assert take_snapshot(con, reading, partition=day).is_complete
             limit = Limit(con, SESSIONS[number - 1], day)

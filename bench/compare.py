@@ -15,15 +15,15 @@ from pathlib import Path
 
 from bench.case import Figure
 from bench.cases import CASES
-from bench.kept import RESULTS, Kept, NotAResult, parse, read
 from bench.report import ROOT, amount
+from bench.result_files import RESULTS, Kept, NotAResult, parse, read
 
 SAME_MACHINE = ("cpus", "cpu", "memory")
 SLOWER, FASTER, SAME = "slower", "faster", "same"
 Reader = Callable[[str], Kept]
 
 
-class Unusable(Exception):
+class NotComparable(Exception):
     """What was asked for can't be compared. The sentence says why."""
 
 
@@ -46,7 +46,7 @@ def verdict(then: Figure, now: Figure) -> str:
     return FASTER if worse > better * now.noise else SAME
 
 
-def compared(then: Kept, now: Kept) -> Iterator[Line]:
+def compare_case(then: Kept, now: Kept) -> Iterator[Line]:
     """Every figure of a case: those that both have, those that are new, those that vanished."""
     alike = all(then.machine.get(name) == now.machine.get(name) for name in SAME_MACHINE)
     before = {figure.name: figure for figure in then.figures}
@@ -67,11 +67,11 @@ def _line(case: str, then: Figure, now: Figure, *, alike: bool) -> Line:
 
 
 def reader(where: str, checkout: Path = ROOT) -> Reader:
-    """Reads results from a folder, else from a git revision. Raises Unusable where it is neither."""
+    """Reads results from a folder, else from a git revision. Raises NotComparable where it is neither."""
     if Path(where).is_dir():
         return lambda name: read(name, Path(where))
     if _git(checkout, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{where}^{{commit}}") is None:
-        raise Unusable(f"{where} is neither a folder of results nor a revision that git knows here.")
+        raise NotComparable(f"{where} is neither a folder of results nor a revision that git knows here.")
     return lambda name: _from_git(checkout, where, name)
 
 
@@ -88,32 +88,32 @@ def _git(checkout: Path, *words: str) -> str | None:
 
 
 def lines(then: Reader, now: Reader, names: Sequence[str] = ()) -> list[Line]:
-    """Every figure of these cases, which must be there; without any, of all that both have. Raises Unusable."""
+    """Every figure of these cases, which must be there; without any, of all that both have. Raises NotComparable."""
     found: list[Line] = []
     for name in names or CASES:
         try:
-            found += compared(then(name), now(name))
+            found += compare_case(then(name), now(name))
         except NotAResult as why:
             if names:
-                raise Unusable(str(why)) from why
+                raise NotComparable(str(why)) from why
             print(f"{name} is not compared: {why}", file=sys.stderr)
     if not found:
-        raise Unusable("There is nothing to compare: no case has a result in both.")
+        raise NotComparable("There is nothing to compare: no case has a result in both.")
     return found
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Compare and tell."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare two results and print what got slower; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=(__doc__ or "").split(":")[0])
     parser.add_argument("earlier", help="a folder of results, or a git revision")
     parser.add_argument("later", nargs="?", default=str(RESULTS), help="the same; bench/results by itself")
     parser.add_argument(
         "--only", action="append", choices=list(CASES), default=[], help="this case; may be given again"
     )
-    said = parser.parse_args(words)
+    said = parser.parse_args(arguments)
     try:
         found = lines(reader(said.earlier), reader(said.later), said.only)
-    except Unusable as why:
+    except NotComparable as why:
         print(why, file=sys.stderr)
         return 2
     wide = max(len(line.figure) for line in found)

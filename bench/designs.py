@@ -38,10 +38,10 @@ def daybook_one_read(url: str, folder: Path) -> None:
 def _daybook(url: str, folder: Path, *, reads: int) -> None:
     from pipelines.ingest.snapshot import take_snapshot
     from pipelines.settings import Settings
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
 
     settings = Settings(base_url=url, home=folder)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         snapshot = take_snapshot(con, settings)
         assert snapshot.is_complete, snapshot.problems
         found = con.execute(

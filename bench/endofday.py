@@ -23,7 +23,7 @@ from bench.case import Case, Figure, Result
 from bench.landing import BEFORE, broker
 from bench.picture import Bar, picture
 from bench.report import PICTURE, prose, table
-from bench.turns import medians, rounds, spent
+from bench.turns import medians, rounds, run_timed
 
 Steps = dict[str, float]
 #: A part that takes less than this share of the evening is told together with others like it.
@@ -37,16 +37,16 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     rows = accounts * positions
     home = folder / "home"
     with broker(accounts, positions, BEFORE) as (url, _):
-        first, _ = spent(_eod(), _env(home, url))
+        first, _ = run_timed(_eod(), _env(home, url))
     traced, whole = [], []
     with broker(accounts, positions) as (url, _):
         for _ in range(count):
             copy = _copy(home)
-            run, said = spent([sys.executable, "-m", "bench.traced", str(copy), url, str(time.time())])
+            run, said = run_timed([sys.executable, "-m", "bench.traced", str(copy), url, str(time.time())])
             traced.append(json.loads(said.splitlines()[-1]) | run)
             _check(copy, rows)
             copy = _copy(home)
-            whole.append(spent(_eod(), _env(copy, url))[0])
+            whole.append(run_timed(_eod(), _env(copy, url))[0])
             _check(copy, rows)
     return {
         "accounts": accounts,

@@ -13,7 +13,7 @@ from typing import Any
 from assets.catalog import CATALOG
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
-from bench.history import grown
+from bench.history import make_history
 from bench.report import prose, table
 from pipelines.report.write import FORMATS, write_report
 
@@ -32,7 +32,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
 
 def _of_size(home: Path, size: Size) -> dict[str, Any]:
     accounts, positions, days = size
-    settings = grown(home, accounts, positions, days, published=True)
+    settings = make_history(home, accounts, positions, days, published=True)
     write_report(settings, CATALOG, formats=("html",))  # what is imported once is not the day's
     began = time.perf_counter()
     write_report(settings, CATALOG, formats=("html",))

@@ -21,7 +21,7 @@ from pipelines.calendar import TradingCalendar
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 #: The sessions of a history, from its first on.
 SESSIONS = [session.date for session in TradingCalendar.load().sessions(date(2024, 6, 3), date(2026, 6, 1))]
@@ -40,13 +40,13 @@ def home(folder: Path) -> Settings:
     return Settings(base_url="http://127.0.0.1:9", home=folder)
 
 
-def grown(folder: Path, accounts: int, positions: int, days: int, *, published: bool = False) -> Settings:
+def make_history(folder: Path, accounts: int, positions: int, days: int, *, published: bool = False) -> Settings:
     """A home in `folder` that knows so many days of a book (at least three), built; published where asked."""
     settings = home(folder)
     for day in SESSIONS[:REAL]:
         with broker(accounts, positions, day) as (url, _):
             one_evening(Settings(base_url=url, home=folder), day)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         fill(con, REAL, days)
         if published:
             publish(con, settings.published, PUBLISHED_SCHEMAS)
@@ -55,7 +55,7 @@ def grown(folder: Path, accounts: int, positions: int, days: int, *, published: 
 
 def one_evening(settings: Settings, day: date) -> Built:
     """Land a day from the broker and build it."""
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         assert take_snapshot(con, settings, partition=day).is_complete
         return build(con, settings, CATALOG)
 

@@ -25,7 +25,7 @@ from bench.case import Case, Figure, Result
 from bench.designs import DESIGNS
 from bench.landing_text import text
 from bench.peers.run import PEERS, installed, versions
-from bench.turns import Run, medians, rounds, spent
+from bench.turns import Run, medians, rounds, run_timed
 
 BEFORE = date(2025, 10, 31)
 #: To have their first evening measured apart would change their figures by a hundredth.
@@ -106,7 +106,7 @@ class Landing:
         return copy
 
     def _land(self, name: str, url: str, value: Decimal, day: date, folder: Path) -> Run:
-        run, said = spent([sys.executable, "-m", "bench.designs", name, url, str(folder)])
+        run, said = run_timed([sys.executable, "-m", "bench.designs", name, url, str(folder)])
         run |= json.loads(said.splitlines()[-1])
         with duckdb.connect(str(folder / DESIGNS[name].file), read_only=True) as con:
             con.execute("set enable_progress_bar = false")

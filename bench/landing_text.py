@@ -1,4 +1,4 @@
-"""What is told of the landing."""
+"""The section of docs/performance.md about landing."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ from typing import Any
 
 from assets.catalog import CATALOG
 from bench.report import ROOT, machine, table
-from bench.work import books
+from bench.work import book_totals
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 RESULT = ROOT / "bench" / "results" / "load.json"
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -39,8 +39,8 @@ READERS = 8
 Result = dict[str, Any]
 
 
-class Broker:
-    """The stand-in broker of bench/moody.py, in its process."""
+class BrokerProcess:
+    """The stand-in broker of bench/unreliable_broker.py, in a process of its own."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout
@@ -57,12 +57,12 @@ class Broker:
 
 
 @contextmanager
-def broker(accounts: int, positions: int, mood: str = "calm") -> Iterator[Broker]:
-    """A broker in a mood, for the block."""
-    command = [sys.executable, "-m", "bench.moody", str(accounts), str(positions), mood]
+def broker_process(accounts: int, positions: int, mode: str = "calm") -> Iterator[BrokerProcess]:
+    """A broker in one of its modes, for the block."""
+    command = [sys.executable, "-m", "bench.unreliable_broker", str(accounts), str(positions), mode]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield Broker(process)
+            yield BrokerProcess(process)
         finally:
             assert process.stdin
             process.stdin.close()
@@ -77,10 +77,10 @@ def work(what: str, home: Path, more: str = "") -> Result:
     return {**json.loads(done.stdout.splitlines()[-1]), "wall": time.perf_counter() - began}
 
 
-def size(home: Path, *, quick: bool) -> Result:
+def largest_book(home: Path, *, quick: bool) -> Result:
     """200 accounts of 5,000 positions, as on a machine of 4 GiB: the second evening, with its P&L."""
     accounts, positions = (20, 500) if quick else (200, 5_000)
-    with broker(accounts, positions) as serving:
+    with broker_process(accounts, positions) as serving:
         for day in DAYS:
             serving.move(day)
             said = work("evening", home, serving.url)
@@ -94,14 +94,14 @@ def replay(home: Path, *, quick: bool) -> Result:
     """250 sessions landed again and built in one go, and the books are those that the evenings made."""
     sessions, accounts, positions = (10, 2, 50) if quick else (250, 4, 100)
     days = [session.date for session in TradingCalendar.load().sessions(FIRST, DAYS[-1])][:sessions]
-    with broker(accounts, positions) as serving:
+    with broker_process(accounts, positions) as serving:
         settings = Settings(base_url=serving.url, home=home / "first")
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             for day in days:
                 serving.move(day)
                 assert take_snapshot(con, settings).is_complete
                 build(con, settings, CATALOG)
-            first = books(con)
+            first = book_totals(con)
     said = work("replay", home / "again", str(home / "first" / "archive"))
     assert said["sessions"] == sessions, said
     assert said["books"] == first, (said, first)
@@ -113,7 +113,7 @@ def readers(home: Path, *, quick: bool) -> Result:
     """An evening beside eight readers of the published copy, and the same evening alone."""
     accounts, positions = (10, 200) if quick else (40, 1_000)
     command = [sys.executable, "-m", "bench.work", "read", str(home / "read")]
-    with broker(accounts, positions) as serving:
+    with broker_process(accounts, positions) as serving:
         for folder in ("read", "alone"):
             serving.move(DAYS[0])
             work("evening", home / folder, serving.url)
@@ -137,10 +137,10 @@ def readers(home: Path, *, quick: bool) -> Result:
     }
 
 
-def storm(home: Path, mood: str, *, quick: bool) -> Result:
-    """An evening with a broker in a mood: how long it takes, and what is whole at its end."""
+def storm(home: Path, mode: str, *, quick: bool) -> Result:
+    """An evening with a broker in a mode: how long it takes, and what is whole at its end."""
     accounts, positions = (4, 200) if quick else (20, 1_000)
-    with broker(accounts, positions, mood) as serving:
+    with broker_process(accounts, positions, mode) as serving:
         serving.move(DAYS[0])
         return {**work("evening", home, serving.url), "accounts": accounts, "positions": positions}
 
@@ -168,13 +168,13 @@ def slow(home: Path, *, quick: bool) -> Result:
 
 
 PARTS: dict[str, Callable[..., Result]] = {
-    "size": size, "replay": replay, "readers": readers, "busy": busy, "shut": shut, "slow": slow,
+    "size": largest_book, "replay": replay, "readers": readers, "busy": busy, "shut": shut, "slow": slow,
 }  # fmt: skip
 
 
 def text(parts: dict[str, Result]) -> str:
     """The section of docs/reliability.md."""
-    of = {name: {key: _told(value) for key, value in part.items()} for name, part in parts.items()}
+    of = {name: {key: _format(value) for key, value in part.items()} for name, part in parts.items()}
     lines = {
         "size": "{accounts} accounts of {positions} positions, one evening|sync {sync} s, build {build} s, publication "
         "{publish} s; all {rows} rows COMPLETE; peak memory {peak_mb} MB of a machine of 4,096",
@@ -207,7 +207,7 @@ def write(section: str) -> None:
     DOCUMENT.write_text(f"{begin}<!-- load -->\n{section}\n\nMachine: {of}.\n{end}{after}")
 
 
-def _told(value: Any) -> Any:
+def _format(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
     return f"{value:,}" if isinstance(value, int) else value

@@ -1,7 +1,7 @@
 """What people ask of the published books, after a year: every query of docs/sql, and a day as known at an instant.
 
-The year is grown from evenings that were built (bench/history.py) and given a year's trouble (bench/trouble.py), so
-that each question finds something. Asked as `daybook sql` asks: a new connection for each, first and then warm.
+The year is made from evenings that were built (bench/history.py), and unusual days are added (bench/unusual_days.py),
+so that each question finds something. Asked as `daybook sql` asks: a new connection for each, first and then warm.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import duckdb
 
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
-from bench.history import grown
+from bench.history import make_history
 from bench.report import prose, table
-from bench.trouble import trouble
+from bench.unusual_days import add_unusual_days
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 
@@ -51,11 +51,11 @@ Timing = dict[str, float]
 def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     """Every query on a year of the book, and as known at an instant after a month and after a year."""
     accounts, positions, days = (4, 100, 30) if quick else (20, 10_000, 250)
-    settings = grown(folder / "year", accounts, positions, days, published=True)
+    settings = make_history(folder / "year", accounts, positions, days, published=True)
     with duckdb.connect(settings.published) as con:
         con.execute("set timezone = 'UTC'")
         con.execute("set enable_progress_bar = false")
-        trouble(con)
+        add_unusual_days(con)
     queries = {path.stem: _asked(settings, path.read_text(encoding="utf-8")) for path in sorted(EXAMPLES.glob("*.sql"))}
     silent = [name for name, each in queries.items() if not each["rows"] and name not in MAYBE_EMPTY]
     assert not silent, silent
@@ -80,7 +80,7 @@ def _asked(settings: Settings, query: str, values: dict[str, Any] | None = None)
 def _known(folder: Path, days: int) -> Timing:
     """One account and day of the middle of so many days, as its second version had it."""
     accounts, positions = 20, 100
-    settings = grown(folder, accounts, positions, days, published=True)
+    settings = make_history(folder, accounts, positions, days, published=True)
     with duckdb.connect(settings.published) as con:
         con.execute("set timezone = 'UTC'")
         con.execute("set enable_progress_bar = false")

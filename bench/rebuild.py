@@ -19,11 +19,11 @@ import duckdb
 from assets.catalog import CATALOG
 from bench.case import Case, Figure, Result
 from bench.designs import cpu, peak_mb
-from bench.history import REAL, SESSIONS, fill, grown, home
+from bench.history import REAL, SESSIONS, fill, home, make_history
 from bench.report import table
 from pipelines.books.build import build
 from pipelines.warehouse.connect import remember
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 DUCKDB_MB = 1024
 DERIVED = ("core", "pnl", "quality")
@@ -38,10 +38,10 @@ BOOKS = """
 def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     """Grow one warehouse to each length of history, and build a copy of it anew."""
     accounts, positions = (2, 500) if quick else (20, 1_000)
-    settings, known = grown(folder / "home", accounts, positions, REAL), REAL
+    settings, known = make_history(folder / "home", accounts, positions, REAL), REAL
     days: dict[str, Any] = {}
     for length in [4, 8] if quick else [60, 125, 250]:
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             fill(con, known, length)
         known = length
         shutil.copytree(settings.home, folder / "copy")
@@ -71,7 +71,7 @@ def _books(folder: Path) -> tuple[Any, ...]:
 def rebuild(folder: Path) -> dict[str, float]:
     """Drop what is derived and build it: seconds, and the most memory that this process held until then."""
     settings = home(folder)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         con.execute(f"set global memory_limit = '{DUCKDB_MB}MiB'")
         for schema in DERIVED:
             con.execute(f"drop schema {schema} cascade")

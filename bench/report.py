@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from bench.kept import ROOT, Kept
+from bench.result_files import ROOT, Kept
 
 if TYPE_CHECKING:
     from bench.case import Figure

@@ -22,7 +22,7 @@ from bench.book import DAY
 from bench.case import Case, Figure, Result
 from bench.landing import COUNTED, broker
 from bench.report import prose, table
-from bench.turns import Run, medians, rounds, spent
+from bench.turns import Run, medians, rounds, run_timed
 from pipelines.calendar import TradingCalendar
 
 ACCOUNTS, POSITIONS = 2, 500
@@ -44,8 +44,8 @@ class Evenings:
         """What the evening of a day took each of the two."""
         with broker(ACCOUNTS, POSITIONS, day) as (url, value):
             took = {
-                "daybook": spent(_sync(), self._env(url))[0],
-                "bare": spent([sys.executable, str(BARE), url, str(self.homes["bare"])])[0],
+                "daybook": run_timed(_sync(), self._env(url))[0],
+                "bare": run_timed([sys.executable, str(BARE), url, str(self.homes["bare"])])[0],
             }
         for file in (self.homes["daybook"] / "warehouse.duckdb", self.homes["bare"] / "bare.duckdb"):
             with duckdb.connect(str(file), read_only=True) as con:

@@ -15,7 +15,7 @@ from pipelines.warehouse import tables
 def statements() -> Iterator[dict[str, float]]:
     """Seconds spent in the statements of a build, by the table that they write."""
     spent: dict[str, float] = defaultdict(float)
-    real = tables.run
+    real = tables.run_statement
 
     def timed(con: Any, statement: str, values: Any = None) -> Any:
         began = time.perf_counter()
@@ -24,11 +24,11 @@ def statements() -> Iterator[dict[str, float]]:
         finally:
             spent[_what(statement)] += time.perf_counter() - began
 
-    tables.run = timed
+    tables.run_statement = timed
     try:
         yield spent
     finally:
-        tables.run = real
+        tables.run_statement = real
 
 
 def _what(statement: str) -> str:

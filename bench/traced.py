@@ -71,7 +71,7 @@ def watch_all(trace: Trace) -> None:
     import pipelines.warehouse.publish as publish
 
     trace.watch(snapshot, "finish_pending", "what was pending")
-    trace.watch(snapshot, "read_evening", "read, prove, validate, archive")
+    trace.watch(snapshot, "read_trading_day", "read, prove, validate, archive")
     trace.watch(Pipeline, "extract", "dlt: extract")
     trace.watch(Pipeline, "normalize", "dlt: normalize")
     trace.watch(Pipeline, "load", "dlt: load")
@@ -93,12 +93,12 @@ def close_day(home: Path, url: str, trace: Trace) -> None:
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
 
     settings = Settings(base_url=url, home=home)
     with ExitStack() as hold:
         with trace.step("open"):
-            con = hold.enter_context(evening(settings))
+            con = hold.enter_context(warehouse_session(settings))
         with trace.step("sync"):
             snapshot = take_snapshot(con, settings)
         assert snapshot.is_complete, snapshot.problems

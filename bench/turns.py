@@ -20,7 +20,7 @@ def rounds(usual: int) -> int:
     return int(os.environ.get(ROUNDS) or usual)
 
 
-def spent(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[Run, str]:
+def run_timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[Run, str]:
     """Run a process to its end: its wall and CPU seconds, those of its own children included, and what it said.
 
     Raises RuntimeError where it fails, with the last words of it.

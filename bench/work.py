@@ -37,7 +37,7 @@ def evening(home: Path, url: str) -> Said:
     from pipelines.books.build import build
     from pipelines.ingest.snapshot import take_snapshot
     from pipelines.warehouse.published import publish_if_behind
-    from pipelines.warehouse.session import evening as hold
+    from pipelines.warehouse.session import warehouse_session as hold
 
     settings = Settings(base_url=url, home=home)
     with hold(settings) as con:
@@ -89,7 +89,7 @@ def replay(home: Path, archive: str) -> Said:
     """Land every run of an archive and build it as if its evening had just passed."""
     from pipelines.books.build import build
     from pipelines.ingest.replay import replay as replay_runs
-    from pipelines.warehouse.session import evening as hold
+    from pipelines.warehouse.session import warehouse_session as hold
 
     settings = Settings(base_url="http://127.0.0.1:1", home=home)
     with hold(settings) as con:
@@ -100,10 +100,10 @@ def replay(home: Path, archive: str) -> Said:
 
         done = replay_runs(con, settings, archive=Path(archive), after=after)
         assert not done.damaged, done.damaged
-        return {"seconds": time.perf_counter() - began, "sessions": len(done.landed), "books": books(con)}
+        return {"seconds": time.perf_counter() - began, "sessions": len(done.landed), "books": book_totals(con)}
 
 
-def books(con: duckdb.DuckDBPyConnection) -> list[str]:
+def book_totals(con: duckdb.DuckDBPyConnection) -> list[str]:
     """What two warehouses of the same books have in common: rows and sums, as exact text."""
     found = con.execute(
         """

@@ -1,17 +1,17 @@
-"""Where it meets: assets, checks, jobs, schedules and sensors, put together for Dagster. Nothing is decided here."""
+"""The definitions that Dagster loads: assets, checks, jobs, schedules and sensors. Nothing is decided here."""
 
 import os
 
 import dagster as dg
 
-from assets.orchestration.books import books
+from assets.orchestration.derived import books
 from assets.orchestration.freshness import fresh
 from assets.orchestration.published import published
 from assets.orchestration.raw import raw
 from assets.orchestration.report import report
 from dagster_project.jobs import end_of_day, rebuild
 from dagster_project.log import console
-from dagster_project.resources import Books
+from dagster_project.resources import BooksResource
 from dagster_project.schedules import after_close, final, late_marks
 from dagster_project.sensors import run_failure
 from dagster_project.trading_jobs import trading_jobs
@@ -31,7 +31,7 @@ def defs() -> dg.Definitions:
         jobs=[end_of_day, rebuild, *_trading_jobs()],
         schedules=[after_close, final, late_marks],
         sensors=[run_failure, failed_checks, missing_day],
-        resources={"books": Books()},
+        resources={"books": BooksResource()},
         executor=dg.in_process_executor,
         loggers={"console": console},
     )

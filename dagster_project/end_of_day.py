@@ -18,11 +18,11 @@ from pipelines.alerts.alert import Alert, send
 from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line
-from pipelines.ingest.warehouse_state import read_known
+from pipelines.ingest.warehouse_state import read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.published import check_published
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 #: A person reads our sentences; Dagster's log of the run is in its UI.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -56,7 +56,7 @@ def run_end_of_day(settings: Settings, on_progress: OnProgress = ignore_progress
     with one sentence where it fails; once it has the books, a failure is also an alert.
     """
     settings.reading_key()
-    with evening(settings, wait=wait, on_progress=on_progress) as con:
+    with warehouse_session(settings, wait=wait, on_progress=on_progress) as con:
         day = None
         try:
             clock = _clock(settings)
@@ -77,7 +77,7 @@ def _clock(settings: Settings) -> ClockReading:
 
 def _trading_day(con: duckdb.DuckDBPyConnection, clock: ClockReading) -> date:
     """The day that the broker's clock is in, asked before the run because the run is named after it."""
-    day = TradingCalendar.load(read_known(con).overrides).assign(clock.now).trading_date
+    day = TradingCalendar.load(read_warehouse_state(con).overrides).assign(clock.now).trading_date
     if not trading_days.has_partition_key(day.isoformat()):
         raise ConfigurationError(
             f"{day} is a trading day to the broker, but not by this machine's clock or daybook's own calendar: set the "
@@ -100,7 +100,7 @@ def _execute(books: OpenBooks, day: date) -> None:
                 tags={TRIGGER: "eod"},
             )
         except dg.Failure as failure:
-            raise _plain(failure) from failure
+            raise _cause_of(failure) from failure
 
 
 def _instance() -> dg.DagsterInstance:
@@ -115,7 +115,7 @@ def _instance() -> dg.DagsterInstance:
         ) from error
 
 
-def _plain(failure: dg.Failure) -> DaybookError:
+def _cause_of(failure: dg.Failure) -> DaybookError:
     """The error behind a step's failure, with its own exit code; else the sentence that the step failed with."""
     cause = failure.__cause__
     return cause if isinstance(cause, DaybookError) else DaybookError(failure.description or "The run failed.")

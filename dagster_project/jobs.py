@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.orchestration.books import books
+from assets.orchestration.derived import books
 from assets.orchestration.freshness import fresh
 from assets.orchestration.published import published
 from assets.orchestration.raw import raw

@@ -11,10 +11,10 @@ from assets.orchestration.open_books import OpenBooks
 from pipelines.alerts.alert import send
 from pipelines.progress import as_lines
 from pipelines.settings import Settings
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 
-class Books(dg.ConfigurableResource[OpenBooks]):
+class BooksResource(dg.ConfigurableResource[OpenBooks]):
     """The books of DAYBOOK_HOME, taken by the first step of a run and held to its end, however it ends.
 
     A run that finds them held waits `wait_seconds` and then fails, naming the holder: a schedule can wait longer than
@@ -32,6 +32,6 @@ class Books(dg.ConfigurableResource[OpenBooks]):
         with ExitStack() as held:
 
             def take() -> duckdb.DuckDBPyConnection:
-                return held.enter_context(evening(settings, wait=self.wait_seconds, on_progress=on_progress))
+                return held.enter_context(warehouse_session(settings, wait=self.wait_seconds, on_progress=on_progress))
 
             yield OpenBooks(settings, take, on_progress, partial(send, settings))

@@ -75,7 +75,7 @@ class Kind(Enum):
     CONTRARY_EXERCISE = "CONTRARY_EXERCISE"
 
 
-class Instruction(dg.Config):
+class InstructionConfig(dg.Config):
     """One instruction of a batch."""
 
     instruction_type: Kind
@@ -87,7 +87,7 @@ class Instruction(dg.Config):
 class SubmitInstructions(Confirmed):
     """Submit instructions, all in one request."""
 
-    instructions: list[Instruction] = Field(min_length=1)
+    instructions: list[InstructionConfig] = Field(min_length=1)
 
 
 class CancelInstruction(Confirmed):
@@ -168,7 +168,7 @@ def cancel_instruction_job() -> None:
 trading_jobs = [close_position_job, close_positions_job, submit_instructions_job, cancel_instruction_job]
 
 
-def _row(each: Instruction) -> dict[str, str]:
+def _row(each: InstructionConfig) -> dict[str, str]:
     row = {
         "instruction_type": each.instruction_type.value,
         "instrument_id": each.instrument_id,

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import duckdb
 
-from assets.orchestration.freshness import MISSING, fresh, known_calendar, last_evening, watched
+from assets.orchestration.freshness import MISSING, expected_day_status, fresh, known_calendar, last_evening
 from dagster_project.sensors import alert_settings
 from pipelines.alerts.alert import Alert, run_link, send
 from pipelines.errors import DaybookError, first_line
@@ -56,7 +56,7 @@ def missing_day(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.Senso
     settings = alert_settings()
     try:
         day = last_evening(known_calendar(), datetime.now(UTC))
-        standing = watched(settings.published, day)
+        standing = expected_day_status(settings.published, day)
     except (DaybookError, duckdb.Error) as error:
         return dg.SkipReason(first_line(error))
     if standing is None:

@@ -1,7 +1,7 @@
 """Where people meet it: the command line, the demo, the explorer.
 
 In: what somebody types. Out: sentences, tables, exit codes.
-Stays out: anything that somebody else could need; that belongs to the room that owns it. Nothing imports this package.
+Stays out: anything that another package could need. No other package of the product imports this one.
 """
 
 from dagster_project.isolation import leave_working_folder

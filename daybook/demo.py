@@ -19,14 +19,14 @@ from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.trading.settle import settle
 from pipelines.warehouse.published import publish_if_behind
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 if TYPE_CHECKING:
     import duckdb
 
 
 @dataclass(frozen=True)
-class Day:
+class DemoDay:
     """One day of the demo. `replayed` is False where it was in the books, complete, already; times are in seconds."""
 
     date: date
@@ -41,18 +41,18 @@ class Demo:
     """What the demo did, and where its books are."""
 
     settings: Settings
-    days: list[Day]
+    days: list[DemoDay]
     published: bool
     seconds: float
 
     @property
-    def replayed(self) -> list[Day]:
+    def replayed(self) -> list[DemoDay]:
         """The days that were not in the books before."""
         return [day for day in self.days if day.replayed]
 
 
 def run_demo(
-    settings: Settings, days: int, *, wait: float, on_progress: OnProgress, on_day: Callable[[Day], None]
+    settings: Settings, days: int, *, wait: float, on_progress: OnProgress, on_day: Callable[[DemoDay], None]
 ) -> Demo:
     """Replay `days` trading days into DAYBOOK_HOME/demo, those that are COMPLETE there already left alone.
 
@@ -62,7 +62,7 @@ def run_demo(
     started = time.perf_counter()
     with Sandbox(days=days) as sandbox:
         mine = _settings(settings, sandbox)
-        with evening(mine, wait=wait, on_progress=on_progress) as con:
+        with warehouse_session(mine, wait=wait, on_progress=on_progress) as con:
             done = []
             known = statuses(con)
             for day in sandbox.days:
@@ -85,14 +85,14 @@ def _replay(
     day: date,
     status: str | None,
     on_progress: OnProgress,
-) -> Day:
+) -> DemoDay:
     if status == COMPLETE:
-        return Day(day, replayed=False, status=status)
-    sandbox.clock.set(sandbox.evening(day))
+        return DemoDay(day, replayed=False, status=status)
+    sandbox.clock.set(sandbox.after_close(day))
     began = time.perf_counter()
     take_snapshot(con, settings, trigger="demo", partition=day, on_progress=on_progress)
     settle(con, settings)
     read = time.perf_counter()
     build(con, settings, CATALOG)
     built = time.perf_counter()
-    return Day(day, replayed=True, status=statuses(con)[day], read_seconds=read - began, build_seconds=built - read)
+    return DemoDay(day, replayed=True, status=statuses(con)[day], read_seconds=read - began, build_seconds=built - read)

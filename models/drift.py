@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from models.fields import columns, wire_names
+from models.fields import model_columns, wire_names
 from models.shapes import Shape
 
 
@@ -45,5 +45,5 @@ def observe(shape: Shape, rows: Sequence[dict[str, Any]]) -> Observed:
 
 @cache
 def _known(model: type) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:
-    enums = tuple((column.name, column.members) for column in columns(model) if column.members is not None)
+    enums = tuple((column.name, column.members) for column in model_columns(model) if column.members is not None)
     return frozenset(wire_names(model)), enums

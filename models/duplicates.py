@@ -64,7 +64,7 @@ def in_row(row: Mapping[str, Any], documented: frozenset[str]) -> list[Problem]:
 
 
 def _of_object(sent: Any, decisive: frozenset[str], where: str) -> list[Problem]:
-    keys = sent.twice if isinstance(sent, Repeated) else ()
+    keys = sent.repeated_keys if isinstance(sent, Repeated) else ()
     return [_problem("FAIL" if key in decisive else "WARN", key, where) for key in keys]
 
 

@@ -6,9 +6,9 @@ as it is and counted by `models.drift`; it never fails a row.
 
 from typing import Annotated
 
-from models.fields import Column, Members
+from models.fields import ColumnKind, Members
 
-_TEXT = Column("text")
+_TEXT = ColumnKind("text")
 
 
 def _members(values: str) -> Members:

@@ -39,7 +39,7 @@ class Repeated(dict[str, Any]):
         self.pairs = pairs
 
     @property
-    def twice(self) -> list[str]:
+    def repeated_keys(self) -> list[str]:
         """The keys that came more than once."""
         return [key for key, times in Counter(key for key, _ in self.pairs).items() if times > 1]
 

@@ -26,7 +26,7 @@ as_sent = with_config(ConfigDict(extra="allow"))
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ColumnKind:
     """What a field is in a table. `kind` is one of price, quantity, average, money, percent, ratio (decimals, see
     `models.exact.DECIMALS`), instant, day, integer, flag, text, json. `number`: a JSON number is its normal form."""
 
@@ -74,22 +74,22 @@ _INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,18
 #: What an account id looks like, as text. A fraction or an exponent is not one.
 ACCOUNT_ID = r"^[A-Za-z0-9_-]{1,64}$"
 
-Price = Annotated[str, StringConstraints(pattern=decimal_pattern("price")), Column("price")]
-Quantity = Annotated[str, StringConstraints(pattern=decimal_pattern("quantity")), Column("quantity")]
-Average = Annotated[str, StringConstraints(pattern=decimal_pattern("average")), Column("average")]
-Money = Annotated[str, StringConstraints(pattern=decimal_pattern("money")), Column("money")]
-Percent = Annotated[str, StringConstraints(pattern=decimal_pattern("percent")), Column("percent")]
-Ratio = Annotated[str, StringConstraints(pattern=decimal_pattern("ratio")), Column("ratio")]
-Day = Annotated[str, StringConstraints(pattern=_DAY), AfterValidator(_real_day), Column("day")]
-Instant = Annotated[str, StringConstraints(pattern=_INSTANT), AfterValidator(_real_instant), Column("instant")]
-Integer = Annotated[int, Field(ge=-(2**63), lt=2**63), Column("integer", number=True)]
-Flag = Annotated[bool, Column("flag")]
-Text = Annotated[str, Column("text")]
-Id = Annotated[str, StringConstraints(min_length=1), Column("text")]
+Price = Annotated[str, StringConstraints(pattern=decimal_pattern("price")), ColumnKind("price")]
+Quantity = Annotated[str, StringConstraints(pattern=decimal_pattern("quantity")), ColumnKind("quantity")]
+Average = Annotated[str, StringConstraints(pattern=decimal_pattern("average")), ColumnKind("average")]
+Money = Annotated[str, StringConstraints(pattern=decimal_pattern("money")), ColumnKind("money")]
+Percent = Annotated[str, StringConstraints(pattern=decimal_pattern("percent")), ColumnKind("percent")]
+Ratio = Annotated[str, StringConstraints(pattern=decimal_pattern("ratio")), ColumnKind("ratio")]
+Day = Annotated[str, StringConstraints(pattern=_DAY), AfterValidator(_real_day), ColumnKind("day")]
+Instant = Annotated[str, StringConstraints(pattern=_INSTANT), AfterValidator(_real_instant), ColumnKind("instant")]
+Integer = Annotated[int, Field(ge=-(2**63), lt=2**63), ColumnKind("integer", number=True)]
+Flag = Annotated[bool, ColumnKind("flag")]
+Text = Annotated[str, ColumnKind("text")]
+Id = Annotated[str, StringConstraints(min_length=1), ColumnKind("text")]
 #: An id that the wire sends as an integer and daybook holds as text everywhere.
-NumberId = Annotated[str, Field(coerce_numbers_to_str=True, pattern=ACCOUNT_ID), Column("text", number=True)]
+NumberId = Annotated[str, Field(coerce_numbers_to_str=True, pattern=ACCOUNT_ID), ColumnKind("text", number=True)]
 #: Nested things, kept whole as JSON text.
-Json = Annotated[str, BeforeValidator(dumps_exact), Column("json")]
+Json = Annotated[str, BeforeValidator(dumps_exact), ColumnKind("json")]
 
 
 def about(description: str, *, names: tuple[str, ...] = ()) -> Any:
@@ -98,7 +98,7 @@ def about(description: str, *, names: tuple[str, ...] = ()) -> Any:
 
 
 @cache
-def columns(model: type) -> tuple[ModelColumn, ...]:
+def model_columns(model: type) -> tuple[ModelColumn, ...]:
     """The fields of a model in order. Raises TypeError for a field without a `Column` or a description."""
     if not is_typeddict(model):
         raise TypeError(f"{model.__name__} is not a wire shape")
@@ -109,7 +109,7 @@ def columns(model: type) -> tuple[ModelColumn, ...]:
 def _column(model: type, name: str, hint: Any) -> ModelColumn:
     found: list[Any] = []
     nullable = _walk(hint, found) or get_origin(hint) is NotRequired
-    column = next((item for item in found if isinstance(item, Column)), None)
+    column = next((item for item in found if isinstance(item, ColumnKind)), None)
     info = next((item for item in found if isinstance(item, FieldInfo) and item.description), None)
     members = next((item.values for item in found if isinstance(item, Members)), None)
     if column is None or info is None:
@@ -133,11 +133,11 @@ def _walk(hint: Any, found: list[Any]) -> bool:
 _FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
 
 
-def instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """An `Instant`'s text as an aware datetime, cut to microseconds. Raises ValueError for any other text."""
     return datetime.fromisoformat(_FRACTION.sub(r"\1", text))
 
 
 def wire_names(model: type) -> Mapping[str, str]:
     """Every name that a field of the model has on the wire, old ones too, to its name in the table."""
-    return {wire: column.name for column in columns(model) for wire in column.names}
+    return {wire: column.name for column in model_columns(model) for wire in column.names}

@@ -105,7 +105,7 @@ def _envelope(body: bytes) -> tuple[dict[str, Any], Metadata, list[Problem]]:
         whole, noticed = storable(sent)
     except ValueError as why:
         deep = "nested too deeply" in str(why)
-        raise NotUnderstood(f"the reply is not JSON ({why if deep else _glimpse(body)})") from None
+        raise NotUnderstood(f"the reply is not JSON ({why if deep else _describe_body(body)})") from None
     if not isinstance(whole, dict):
         raise NotUnderstood("the reply is not a JSON object")
     try:
@@ -133,7 +133,7 @@ def _repeats(body: bytes) -> bool:
     return found
 
 
-def _glimpse(body: bytes) -> str:
+def _describe_body(body: bytes) -> str:
     if not body:
         return "it is empty"
     start = body[:200].lstrip().lower()

@@ -13,7 +13,7 @@ from models.contract import OptionContract
 from models.envelope import Envelope
 from models.event import CorporateEvent, unfold_events, unfold_events_by_date
 from models.execution import Execution
-from models.fields import ModelColumn, columns
+from models.fields import ModelColumn, model_columns
 from models.history import PortfolioHistory, PortfolioHistorySegment
 from models.instruction import PositionInstruction
 from models.market import Clock, MarketHours, Version
@@ -49,7 +49,7 @@ class Shape:
     @property
     def columns(self) -> tuple[ModelColumn, ...]:
         """The fields of the model, in order."""
-        return columns(self.model)
+        return model_columns(self.model)
 
 
 def _listed(data: Any) -> list[Any]:

@@ -1,7 +1,8 @@
-"""Everything that the environment decides, typed, read once and checked at once.
+"""The settings: every variable of the environment that daybook knows, typed and checked.
 
-Nothing else reads os.environ. A setting that is empty counts as not set. What can't be used is reported all together,
-because a person who fixes one variable at a time is a person kept waiting.
+In: os.environ, read by `Settings.from_env`. Out: a frozen `Settings`, which is handed on. Other modules take no setting
+from the environment; daybook/cli/failure.py reads the keys once more, to keep them out of what it writes. An empty
+variable counts as not set. All that can't be used is reported in one error.
 """
 
 from __future__ import annotations

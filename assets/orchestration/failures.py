@@ -1,4 +1,4 @@
-"""How a failure of ours shows in Dagster: as its one sentence."""
+"""How an error of daybook's becomes a failure in Dagster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,9 @@ from pipelines.errors import ConfigurationError, DaybookError
 
 
 @contextmanager
-def said_plainly() -> Iterator[None]:
-    """A DaybookError leaves the block as a failure of the step with its sentence.
-
-    What only a person can put right is not tried again.
-    """
+def as_dagster_failure() -> Iterator[None]:
+    """Turns a DaybookError in the block into dg.Failure with the same sentence. The step is retried as its policy says,
+    but not after a ConfigurationError, which only a person can correct."""
     try:
         yield
     except DaybookError as error:

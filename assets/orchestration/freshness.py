@@ -32,7 +32,7 @@ def fresh() -> dg.AssetCheckResult:
     Of the day, not of the partition of some run: Dagster has checks with partitions only as a preview.
     """
     day = last_evening(known_calendar(), datetime.now(UTC))
-    status = standing(Settings.from_env().published, day)
+    status = day_status(Settings.from_env().published, day)
     return dg.AssetCheckResult(
         passed=status == "COMPLETE", description=f"{day} is {status}", metadata={"partition": day.isoformat()}
     )
@@ -57,22 +57,22 @@ def last_evening(calendar: TradingCalendar, now: datetime) -> date:
     return day if calendar.is_session(day) else calendar.previous(day)
 
 
-def standing(path: Path, day: date) -> str:
+def day_status(path: Path, day: date) -> str:
     """COMPLETE, INCOMPLETE, BROKEN, or MISSING where no run has closed the day. Raises as `open_published`."""
     with open_published(path) as con:
-        return _standing(con, day)
+        return _day_status(con, day)
 
 
-def watched(path: Path, day: date) -> str | None:
+def expected_day_status(path: Path, day: date) -> str | None:
     """As `standing`; None where nobody expects the day: it is before the books, or they are a stand-in's replay."""
     with open_published(path) as con:
         con.execute(CATALOG.functions)
         replayed, first = con.execute(_REPLAYED).fetchone(), con.execute(_FIRST).fetchone()
         if replayed is None or replayed[0] or first is None or first[0] is None or day < first[0]:
             return None
-        return _standing(con, day)
+        return _day_status(con, day)
 
 
-def _standing(con: duckdb.DuckDBPyConnection, day: date) -> str:
+def _day_status(con: duckdb.DuckDBPyConnection, day: date) -> str:
     row = con.execute(_STATUS, [day]).fetchone()
     return str(row[0]) if row else MISSING

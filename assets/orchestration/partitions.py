@@ -33,7 +33,7 @@ def one_run() -> dg.BackfillPolicy:
     return dg.BackfillPolicy.single_run()
 
 
-def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
+def partition_days(context: dg.AssetExecutionContext) -> tuple[date, date]:
     """The first and last trading date that a run is for. Raises Failure for a run without a partition."""
     if not (context.has_partition_key or context.has_partition_key_range):
         raise dg.Failure(

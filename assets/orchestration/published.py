@@ -4,9 +4,9 @@ from datetime import date
 
 import dagster as dg
 
-from assets.orchestration.failures import said_plainly
+from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
-from assets.orchestration.partitions import days_of, one_run, trading_days
+from assets.orchestration.partitions import one_run, partition_days, trading_days
 from assets.orchestration.specs import WRITER, leaves
 from pipelines.alerts.alert import ping
 from pipelines.progress import Activity
@@ -25,11 +25,11 @@ from pipelines.warehouse.published import check_published
 def published(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult[None]:
     """daybook.duckdb: raw, core, pnl and quality as of now. Whoever has the former copy open keeps reading that one."""
     path = books.settings.published
-    with said_plainly():
+    with as_dagster_failure():
         publish(books.con, path, PUBLISHED_SCHEMAS)
         check_published(books.con, books.settings)
     books.on_progress(Activity(f"published {path}"))
-    if context.run.job_name == "end_of_day" and _is_complete(books, *days_of(context)):
+    if context.run.job_name == "end_of_day" and _is_complete(books, *partition_days(context)):
         ping(books.settings)
     return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
 

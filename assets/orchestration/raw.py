@@ -6,9 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.orchestration.failures import said_plainly
+from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
-from assets.orchestration.partitions import days_of, one_run, trading_days
+from assets.orchestration.partitions import one_run, partition_days, trading_days
 from assets.orchestration.specs import WRITER, raw_specs
 from pipelines.alerts.alert import Alert, run_link
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
@@ -31,9 +31,9 @@ def raw(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -
 
     Any other day is refused, because positions have no as-of: a past day is built again from what was landed.
     """
-    day = _one_day(*days_of(context))
+    day = _one_day(*partition_days(context))
     trigger = context.run.tags.get(TRIGGER, "dagster")
-    with said_plainly():
+    with as_dagster_failure():
         snapshot = take_snapshot(
             books.con, books.settings, trigger=trigger, partition=day, clock=books.clock, on_progress=books.on_progress
         )

@@ -8,15 +8,15 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import CATALOG
-from assets.orchestration.failures import said_plainly
+from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
-from assets.orchestration.partitions import days_of, one_run, trading_days
+from assets.orchestration.partitions import one_run, partition_days, trading_days
 from assets.orchestration.published import published
 from assets.orchestration.specs import WRITER
 from pipelines.books.as_known import days_to_report
 from pipelines.errors import DaybookError
 from pipelines.progress import ReportWritten
-from pipelines.report.markdown_chart import INLINE, spark
+from pipelines.report.markdown_chart import INLINE, sparkline
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
 
@@ -36,8 +36,8 @@ def report(
     context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
 ) -> Iterator[dg.MaterializeResult[None]]:
     """The end-of-day report as HTML, PDF, Excel and CSV in DAYBOOK_HOME/reports, from the published copy alone."""
-    first, last = days_of(context)
-    with said_plainly():
+    first, last = partition_days(context)
+    with as_dagster_failure():
         written = [_write(books, day) for day in days_to_report(CATALOG, books.settings.published, first, last)]
     if written:
         yield dg.MaterializeResult(metadata=_metadata(written[-1]))
@@ -63,7 +63,7 @@ def _metadata(written: Written) -> dict[str, Any]:
     total = {} if report.totals.get("day") is None else {"P&L of the day": float(report.totals["day"])}
     return {
         "preview": dg.MetadataValue.md(_preview(written)),
-        "P&L so far": dg.MetadataValue.md(spark(report.days)),
+        "P&L so far": dg.MetadataValue.md(sparkline(report.days)),
         "status": f"{report.status} {report.finality or ''}".strip(),
         "accounts complete": report.complete,
         "accounts expected": report.expected,

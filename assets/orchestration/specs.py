@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.catalog import CATALOG, TABLES
-from pipelines.books.dictionary import Entry, entries
+from pipelines.books.dictionary import TableEntry, entries
 from pipelines.books.lineage import sources
 
 #: The warehouse has one writer. The pool's limit of 1 is set in dagster.yaml (dagster_project/instance.py).
@@ -43,7 +43,7 @@ def _derived() -> Iterator[tuple[str, list[str]]]:
             yield table.name, sorted(sources(CATALOG, table))
 
 
-def _spec(entry: Entry, made_with: str, made_from: list[str]) -> dg.AssetSpec:
+def _spec(entry: TableEntry, made_with: str, made_from: list[str]) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=key(entry.name),
         deps=[key(name) for name in made_from],

@@ -35,13 +35,13 @@ def backup(*, with_archive: WithArchive = False, wait: Wait = 600.0, json: AsJso
     """
     from pipelines.settings import Settings
     from pipelines.warehouse.backup import make_backup, read_backup
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
     _require_warehouse(settings)
     with (
         console.progress("backing up") as on_progress,
-        evening(settings, wait=wait, on_progress=console.show_event) as con,
+        warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
         folder = make_backup(con, settings, with_archive=with_archive, on_progress=on_progress)
     made = read_backup(folder)
@@ -116,13 +116,13 @@ def verify(folder: Maybe = None, *, wait: Wait = 600.0, json: AsJson = False) ->
 
 
 def _verify_books(settings: Settings, wait: float) -> Verified:
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
     from pipelines.warehouse.verify import verify_home
 
     _require_warehouse(settings)
     with (
         console.progress("verifying") as on_progress,
-        evening(settings, wait=wait, on_progress=console.show_event) as con,
+        warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
         return verify_home(con, settings.archive, on_progress)
 

@@ -33,13 +33,13 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
     from pipelines.books.days import built_days, exit_code, statuses
     from pipelines.settings import Settings
     from pipelines.warehouse.published import publish_if_behind
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
 
     _check(start, end)
     settings = Settings.from_env()
     with (
         console.progress("building") as on_progress,
-        evening(settings, wait=wait, on_progress=console.show_event) as con,
+        warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
         first, last = _landed(con, start, end)
         built = build_books(con, settings, CATALOG, from_date=first, to_date=last)

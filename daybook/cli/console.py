@@ -157,8 +157,8 @@ def quantity(amount: Decimal | None) -> Text:
     return Text(f"{whole}.{fraction}" if fraction else whole, "red" if amount < 0 else "")
 
 
-def myself() -> str:
-    """How this program was called, for commands that can be copied."""
+def program_name() -> str:
+    """The command that started this program, as it can be typed again."""
     called = Path(sys.argv[0])
     if called.name != "daybook":
         return "daybook"

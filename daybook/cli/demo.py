@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from daybook.demo import Day, Demo
+    from daybook.demo import Demo, DemoDay
     from pipelines.progress import OnProgress
 
 _ACCOUNTS = """
@@ -73,7 +73,7 @@ def demo(
 
 
 @contextmanager
-def _progress(days: int) -> Iterator[tuple[OnProgress, Callable[[Day], None]]]:
+def _progress(days: int) -> Iterator[tuple[OnProgress, Callable[[DemoDay], None]]]:
     """The functions that show progress and a day that is done: on a bar on a terminal, in plain lines otherwise. Of the
     progress within a day only whom it waits for is shown."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -97,7 +97,7 @@ def _only_waiting(show: OnProgress) -> OnProgress:
     return lambda event: show(event) if isinstance(event, Waiting) else None
 
 
-def _print_day(con: duckdb.DuckDBPyConnection, day: Day) -> None:
+def _print_day(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     bound = {"day": day.date}
     money = ("realized", "unrealized", "total")
     accounts = console.table(f"P&L of {day.date} by account, USD", "account", "name", *money, "quality", numbers=money)
@@ -167,7 +167,7 @@ def _print_end(done: Demo) -> None:
         )
     if already := len(done.days) - len(done.replayed):
         console.say(f"Days in the books already: {already}; they were not replayed, and nothing in them changed")
-    home = f"DAYBOOK_HOME={shlex.quote(str(done.settings.home))} {console.myself()}"
+    home = f"DAYBOOK_HOME={shlex.quote(str(done.settings.home))} {console.program_name()}"
     console.say()
     console.say("How to go on:", "bold")
     for name, command in (

@@ -29,7 +29,7 @@ def explore(*, port: Port = 2718, headless: Headless = False) -> int:
       daybook explore
       daybook explore --port 2719 --headless
     """
-    from daybook.explore.questions import Books
+    from daybook.explore.questions import PublishedBooks
     from pipelines.settings import Settings, without_secrets
 
     if find_spec("marimo") is None:
@@ -37,7 +37,7 @@ def explore(*, port: Port = 2718, headless: Headless = False) -> int:
             "The explorer is not installed: `make explore`, or install daybook with its extra `explore`."
         )
     settings = Settings.from_env()
-    Books(settings.published).extent()  # raises with a sentence where there is nothing to look at
+    PublishedBooks(settings.published).extent()  # raises with a sentence where there is nothing to look at
     app = Path(__file__).parents[1] / "explore" / "app.py"
     command = [sys.executable, "-P", "-m", "marimo", "run", str(app), "--host", HOST, "--port", str(port), "--token"]
     environment = {**without_secrets(os.environ), "DAYBOOK_HOME": str(settings.home), "MARIMO_SKIP_UPDATE_CHECK": "1"}

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from daybook.cli import console
-from daybook.cli.options import Wait, day
+from daybook.cli.options import Wait, parse_day
 from pipelines.errors import USAGE, ConfigurationError
 
 Through = Annotated[
-    date, typer.Option("--through", parser=day, metavar="DATE", help="The last trading day of the period.")
+    date, typer.Option("--through", parser=parse_day, metavar="DATE", help="The last trading day of the period.")
 ]
 Account = Annotated[str | None, typer.Option("--account", metavar="ID", help="Of one account alone, not of all.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")]
@@ -36,7 +36,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
     from pipelines.warehouse.connect import open_published
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
     from pipelines.warehouse.published import check_published
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
     whose = f"account {account}" if account else "all accounts"
@@ -46,7 +46,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
     if not yes and not _agreed():
         console.say("Nothing was closed.")
         return USAGE
-    with evening(settings, wait=wait, on_progress=console.show_event) as con:
+    with warehouse_session(settings, wait=wait, on_progress=console.show_event) as con:
         lock_period(con, through, account)
         publish(con, settings.published, PUBLISHED_SCHEMAS)
         check_published(con, settings)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 
-def day(text: str) -> date:
+def parse_day(text: str) -> date:
     """A date written as 2005-02-28; anything else is a usage error."""
     try:
         if len(text) != len("2005-02-28"):  # fromisoformat reads 20050228 and 2005-W09-1 too
@@ -23,5 +23,7 @@ Wait = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="How long to wait for another run that has these books."),
 ]
-FromDay = Annotated[date | None, typer.Option("--from", parser=day, metavar="DATE", help="The first trading day.")]
-ToDay = Annotated[date | None, typer.Option("--to", parser=day, metavar="DATE", help="The last trading day.")]
+FromDay = Annotated[
+    date | None, typer.Option("--from", parser=parse_day, metavar="DATE", help="The first trading day.")
+]
+ToDay = Annotated[date | None, typer.Option("--to", parser=parse_day, metavar="DATE", help="The last trading day.")]

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from dagster_project.isolation import isolate_children
 from pipelines.errors import USAGE, ConfigurationError, DaybookError
-from pipelines.warehouse.passing_name import private_folder
+from pipelines.warehouse.temporary_name import private_folder
 
 #: What a process that asks the books may know of its surroundings: where programs and fonts of letters are, what the
 #: terminal can show.

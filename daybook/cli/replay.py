@@ -43,7 +43,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     from pipelines.settings import Settings
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
     from pipelines.warehouse.published import check_published
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
     folder = archive or settings.archive
@@ -51,7 +51,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
         raise ConfigurationError(f"--archive {archive} is not a folder.")
     with (
         console.progress("replaying") as on_progress,
-        evening(settings, wait=wait, on_progress=console.show_event, rebuilding=True) as con,
+        warehouse_session(settings, wait=wait, on_progress=console.show_event, rebuilding=True) as con,
     ):
         done = _replay(con, settings, folder, start, on_progress)
         if done.landed:

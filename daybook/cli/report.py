@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daybook.cli import console
-from daybook.cli.options import AsJson, day
+from daybook.cli.options import AsJson, parse_day
 from pipelines.errors import INCOMPLETE, ConfigurationError
 
 if TYPE_CHECKING:
     from pipelines.report.write import Written
 
 
-def instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """An instant written as 2005-03-11T21:20:00Z; one without a time zone is a usage error."""
     try:
         said = datetime.fromisoformat(text)
@@ -28,21 +28,29 @@ def instant(text: str) -> datetime:
         ) from None
 
 
+TradingDay = Annotated[
+    date | None,
+    typer.Option("--date", parser=parse_day, metavar="DATE", help="The trading day; the last one by itself."),
+]
+KnownAt = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-known-at",
+        parser=parse_instant,
+        metavar="INSTANT",
+        help="Say what was known then, and nothing learnt later.",
+    ),
+]
+Formats = Annotated[str, typer.Option("--format", "-f", metavar="FORMATS", help="Some of html,pdf,xlsx,csv.")]
+Accounts = Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this account; may be given again.")]
+
+
 def report(
     *,
-    of: Annotated[
-        date | None, typer.Option("--date", parser=day, metavar="DATE", help="The trading day; the last one by itself.")
-    ] = None,
-    as_known_at: Annotated[
-        datetime | None,
-        typer.Option(parser=instant, metavar="INSTANT", help="Say what was known then, and nothing learnt later."),
-    ] = None,
-    form: Annotated[
-        str, typer.Option("--format", "-f", metavar="FORMATS", help="Some of html,pdf,xlsx,csv.")
-    ] = "html,pdf,xlsx,csv",
-    account: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this account; may be given again.")
-    ] = None,
+    of: TradingDay = None,
+    as_known_at: KnownAt = None,
+    form: Formats = "html,pdf,xlsx,csv",
+    account: Accounts = None,
     json: AsJson = False,
 ) -> int:
     """Write the end-of-day report of a day.
@@ -61,7 +69,7 @@ def report(
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
 
-    settings, formats = Settings.from_env(), _formats(form)
+    formats, settings = _formats(form), Settings.from_env()
     with console.progress("reading the published books") as show:
         written = write_report(
             settings, CATALOG, of, known_at=as_known_at, accounts=account or (), formats=formats, on_progress=show

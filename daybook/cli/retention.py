@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daybook.cli import console
-from daybook.cli.options import AsJson, Wait, day
-from daybook.cli.status import size
+from daybook.cli.options import AsJson, Wait, parse_day
+from daybook.cli.status import format_size
 from pipelines.errors import USAGE, ConfigurationError, NotPublished
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 Before = Annotated[
-    date, typer.Option("--archive-before", parser=day, metavar="DATE", help="Runs of trading days before this one.")
+    date,
+    typer.Option("--archive-before", parser=parse_day, metavar="DATE", help="Runs of trading days before this one."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")]
@@ -45,9 +46,11 @@ def compact(*, dry_run: DryRun = False, wait: Wait = 60.0, json: AsJson = False)
     if json:
         console.show_json(asdict(done))
     elif done.done:
-        console.say(f"The warehouse had {size(done.before)} and has {size(done.after)}; it is the same.")
+        console.say(f"The warehouse had {format_size(done.before)} and has {format_size(done.after)}; it is the same.")
     else:
-        console.say(f"The warehouse has {size(done.before)}, of which {size(done.before - done.after)} is unused.")
+        console.say(
+            f"The warehouse has {format_size(done.before)}, of which {format_size(done.before - done.after)} is unused."
+        )
     return 0
 
 
@@ -83,9 +86,9 @@ def prune(
 
 def _prune(settings: Settings, before: date, wait: float, *, dry_run: bool) -> Pruned:
     from pipelines.ingest.retention import prune as delete
-    from pipelines.warehouse.session import evening
+    from pipelines.warehouse.session import warehouse_session
 
-    with evening(settings, wait=wait, on_progress=console.show_event) as con:
+    with warehouse_session(settings, wait=wait, on_progress=console.show_event) as con:
         return delete(settings, con, before, dry_run=dry_run)
 
 
@@ -93,7 +96,7 @@ def _agreed(found: Pruned) -> bool:
     """What the person says. Raises ConfigurationError where there is nobody to ask."""
     if not sys.stdin.isatty():
         raise ConfigurationError("Nobody is there to ask, so nothing was deleted: give --yes to delete without asking.")
-    question = f"Delete the archive of {len(found.runs)} runs ({size(found.bytes)}) for ever?"
+    question = f"Delete the archive of {len(found.runs)} runs ({format_size(found.bytes)}) for ever?"
     return typer.confirm(question, default=False)
 
 
@@ -104,4 +107,4 @@ def _report(found: Pruned, *, dry_run: bool, as_json: bool) -> None:
     for sentence in found.kept:
         console.say(console.printable(sentence))
     what = "Would delete" if dry_run else "Deleted"
-    console.say(f"{what} the archive of {len(found.runs)} runs, {size(found.bytes)}.")
+    console.say(f"{what} the archive of {len(found.runs)} runs, {format_size(found.bytes)}.")

@@ -135,17 +135,17 @@ def _print_machine(health: Health) -> None:
         console.say(f"{health.pending_packages} landed packages wait to be loaded: the next sync does it.", "yellow")
     if health.quarantined_packages:
         console.say(f"{health.quarantined_packages} packages could not be loaded: see {health.home}/quarantine.", "red")
-    sizes = [f"{name} {size(count)}" for name, count in health.files.items()]
-    console.say("Files: " + ", ".join([*sizes, f"{size(health.disk_free)} free on the disk"]))
+    sizes = [f"{name} {format_size(count)}" for name, count in health.files.items()]
+    console.say("Files: " + ", ".join([*sizes, f"{format_size(health.disk_free)} free on the disk"]))
     if grown := health.growth:
         told = {"warehouse": grown["warehouse_per_evening"], "archive": grown["archive_per_evening"]}
-        lately = [f"{name} {size(count)}" for name, count in told.items() if count is not None]
-        console.say(f"Archive: {size(grown['archive'] or 0)} of {grown['runs']} runs")
+        lately = [f"{name} {format_size(count)}" for name, count in told.items() if count is not None]
+        console.say(f"Archive: {format_size(grown['archive'] or 0)} of {grown['runs']} runs")
         if lately:
             console.say(f"Growth per evening: {', '.join(lately)}")
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """A number of bytes for people."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):

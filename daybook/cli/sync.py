@@ -28,13 +28,13 @@ def sync(*, wait: Wait = 60.0, json: AsJson = False) -> int:
     from pipelines.ingest.snapshot import take_snapshot
     from pipelines.settings import Settings
     from pipelines.trading.settle import settle
-    from pipelines.warehouse.session import evening  # --help need not pay for it
+    from pipelines.warehouse.session import warehouse_session  # --help need not pay for it
 
     settings = Settings.from_env()
     settings.reading_key()  # before anything is made or waited for
     with (
         console.progress("reading") as on_progress,
-        evening(settings, wait=wait, on_progress=console.show_event) as con,
+        warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
         snapshot = take_snapshot(con, settings, on_progress=on_progress)
         settled = settle(con, settings)
@@ -48,7 +48,7 @@ def _report(snapshot: Snapshot, settled: list[str], json: bool) -> None:  # noqa
     for sentence in settled:
         console.notice(sentence)
     if json:
-        console.show_json({**as_json(snapshot), "trades": settled})
+        console.show_json({**snapshot_as_json(snapshot), "trades": settled})
         return
     state = "COMPLETE" if snapshot.is_complete else "INCOMPLETE"
     console.say(
@@ -61,7 +61,7 @@ def _report(snapshot: Snapshot, settled: list[str], json: bool) -> None:  # noqa
         console.say("The market has not closed: this snapshot is kept, but it is not the end of the day.")
 
 
-def as_json(snapshot: Snapshot) -> dict[str, object]:
+def snapshot_as_json(snapshot: Snapshot) -> dict[str, object]:
     """What a script wants to know of a snapshot."""
     return {
         **asdict(snapshot),

@@ -12,18 +12,18 @@ app = marimo.App(width="full", app_title="daybook")
 def _():
     import marimo as mo
 
-    from daybook.explore.questions import NOW, Books, Scope, instant, numbers, shown
+    from daybook.explore.questions import NOW, PublishedBooks, Scope, format_rows, numbers, parse_instant
     from pipelines.errors import DaybookError
     from pipelines.settings import Settings
 
-    books = Books(Settings.from_env().published)
+    books = PublishedBooks(Settings.from_env().published)
     ids, first, last = books.extent()
 
     def table(rows, **how):
         right = dict.fromkeys(numbers(rows), "right")
-        return mo.ui.table(shown(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})  # type: ignore[arg-type]
+        return mo.ui.table(format_rows(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})  # type: ignore[arg-type]
 
-    return DaybookError, NOW, Scope, books, first, ids, instant, last, mo, table
+    return DaybookError, NOW, Scope, books, first, ids, parse_instant, last, mo, table
 
 
 @app.cell

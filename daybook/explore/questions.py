@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.calendar import NEW_YORK
 from pipelines.errors import ConfigurationError
 from pipelines.report.charts import pnl
-from pipelines.report.content import Day
+from pipelines.report.content import DayTotals
 from pipelines.report.markdown_chart import day_of_pnl
 from pipelines.warehouse.connect import open_published
 
@@ -84,7 +84,7 @@ class Scope:
     at: datetime = NOW
 
 
-class Books:
+class PublishedBooks:
     """The published copy at a path. It is opened anew for every question, so that a new evening is seen at once."""
 
     def __init__(self, path: Path) -> None:
@@ -140,12 +140,12 @@ class Books:
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-def _day(day: date, made: dict[date, list[Any]], accounts: int) -> Day:
+def _day(day: date, made: dict[date, list[Any]], accounts: int) -> DayTotals:
     known = [each for each in made.get(day, []) if each is not None]
     return day_of_pnl(day, sum(known, Decimal(0)) if known else None, accounts - len(known))
 
 
-def instant(text: str) -> datetime | None:
+def parse_instant(text: str) -> datetime | None:
     """An instant as a person writes it: 2005-03-04 22:00, New York where no zone is said; None where nothing is.
 
     Raises ConfigurationError for anything else.
@@ -159,7 +159,7 @@ def instant(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=NEW_YORK)
 
 
-def shown(rows: Sequence[Row]) -> list[Row]:
+def format_rows(rows: Sequence[Row]) -> list[Row]:
     """Rows as a page shows them: money to the cent, thousands apart; instants to the minute; null as nothing."""
     return [{name: _shown(name, value) for name, value in row.items()} for row in rows]
 

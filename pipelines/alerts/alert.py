@@ -1,4 +1,4 @@
-"""Alerts: what somebody has to hear of who isn't looking. Each is one sentence, the day it is about, and what to do.
+"""Alerts: messages to people who are not watching. Each is one sentence, the day it is about, and what to do.
 
 They are written down here every time, and sent out (delivery.py) once per incident: what goes wrong at four in the
 afternoon and again at eight is one thing to hear of. Nothing here ever stops the run that had something to say.

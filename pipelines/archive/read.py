@@ -25,7 +25,7 @@ class Damaged(DaybookError):
 
 
 @dataclass(frozen=True)
-class Record:
+class ArchivedReply:
     """A reply, or a request that was given up: its circumstances, and where in the file its body is."""
 
     entry: Entry
@@ -50,7 +50,7 @@ class ArchivedRun:
         return self.folder.name
 
     @cached_property
-    def _said(self) -> dict[str, Any]:
+    def _run_file(self) -> dict[str, Any]:
         path = self.folder / RUN
         try:
             said = orjson.loads(read_file(path))
@@ -67,7 +67,7 @@ class ArchivedRun:
     @property
     def is_sealed(self) -> bool:
         """Whether the run's reading came to its end: one that was killed, or failed, was never landed."""
-        return not self._is_barely_begun and "ended" in self._said
+        return not self._is_barely_begun and "ended" in self._run_file
 
     @property
     def _is_barely_begun(self) -> bool:
@@ -78,20 +78,20 @@ class ArchivedRun:
     @property
     def began(self) -> Entry:
         """How it began, as it was written (pipelines/ingest/run_context.py)."""
-        return dict(self._said["began"])
+        return dict(self._run_file["began"])
 
     @property
     def ended(self) -> Entry:
         """How it ended, as it was written; only of a sealed run."""
-        return dict(self._said["ended"])
+        return dict(self._run_file["ended"])
 
     @property
     def trading_date(self) -> date:
         """The trading day that it read; only of a sealed run."""
-        return date.fromisoformat(self._said["ended"]["trading_date"])
+        return date.fromisoformat(self._run_file["ended"]["trading_date"])
 
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[ArchivedReply]:
         """Every reply, in the order in which they came. What a kill left half written at the end is left out.
 
         Read anew each time: whoever goes through years of runs must not come to hold the replies of all of them.
@@ -125,7 +125,7 @@ class ArchivedRun:
         with self.bodies() as bodies:
             for record in self.records:
                 bodies.read(record)
-        sealed = self._said["pages"]
+        sealed = self._run_file["pages"]
         with (self.folder / PAGES).open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sealed["sha256"]:
@@ -139,7 +139,7 @@ class Bodies:
     handle: int
     path: Path
 
-    def read(self, record: Record) -> bytes:
+    def read(self, record: ArchivedReply) -> bytes:
         """The body exactly as it was received. Raises Damaged where it is not."""
         entry = record.entry
         packed = os.pread(self.handle, entry["packed"], record.offset)
@@ -160,7 +160,7 @@ def archived_runs(archive: Path) -> list[ArchivedRun]:
     return [ArchivedRun(folder) for folder in sorted(folders, key=lambda folder: folder.name)]
 
 
-def _records(file: BinaryIO) -> Iterator[Record]:
+def _records(file: BinaryIO) -> Iterator[ArchivedReply]:
     size = os.fstat(file.fileno()).st_size
     while len(start := file.read(HEAD.size)) == HEAD.size:
         magic, length = HEAD.unpack(start)
@@ -170,5 +170,5 @@ def _records(file: BinaryIO) -> Iterator[Record]:
             entry = None
         if entry is None or file.tell() + entry["packed"] > size:
             return  # a kill's torn end, or damage, which the hash of the whole tells
-        yield Record(entry, file.tell())
+        yield ArchivedReply(entry, file.tell())
         file.seek(entry["packed"], os.SEEK_CUR)

@@ -25,7 +25,7 @@ import orjson
 import zstandard
 
 from pipelines.archive.durable_files import fsync, write_all, write_durably
-from pipelines.broker.read import Received
+from pipelines.broker.read import ReceivedReply
 
 PAGES = "pages.json.zst"
 RUN = "run.json"
@@ -35,7 +35,7 @@ SKIPPED = 0x184D2A50
 HEAD = struct.Struct("<II")
 
 Entry = dict[str, Any]
-_TOLD = tuple(field.name for field in fields(Received) if field.name != "body")
+_TOLD = tuple(field.name for field in fields(ReceivedReply) if field.name != "body")
 
 
 class Archive:
@@ -47,7 +47,7 @@ class Archive:
 
     def __init__(self) -> None:
         self.files: dict[tuple[str, str], list[Entry]] = {}
-        self._waiting: list[Received] = []
+        self._waiting: list[ReceivedReply] = []
         self._folder: Path | None = None
         self._began: Entry = {}
         self._pages = -1
@@ -78,7 +78,7 @@ class Archive:
             self(received)
         self._waiting.clear()
 
-    def __call__(self, received: Received) -> None:
+    def __call__(self, received: ReceivedReply) -> None:
         """Write one reply and its circumstances. Raises OSError where the disk refuses: then nothing is parsed."""
         if self._folder is None:
             self._waiting.append(received)
@@ -132,7 +132,7 @@ def _make_durably(folder: Path) -> None:
         fsync(each.parent)
 
 
-def _entry(received: Received, packed: int) -> Entry:
+def _entry(received: ReceivedReply, packed: int) -> Entry:
     return {
         **{name: getattr(received, name) for name in _TOLD},
         "received_at": received.received_at.isoformat(),

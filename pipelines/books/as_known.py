@@ -21,7 +21,7 @@ from pipelines.books.inputs import load_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
-from pipelines.warehouse.tables import OPEN_END, run
+from pipelines.warehouse.tables import OPEN_END, run_statement
 
 HERE = Path(__file__).parent
 #: So many sessions before the day are compared with the broker again, to show breaks that have lasted.
@@ -31,7 +31,7 @@ ACCOUNTS_NAMED = 10
 
 
 @dataclass(frozen=True)
-class KnownBooks:
+class BooksAsKnown:
     """An open set of books: of which day, which accounts (all, where empty), and when that was known."""
 
     con: duckdb.DuckDBPyConnection
@@ -43,7 +43,7 @@ class KnownBooks:
 @contextmanager
 def open_known(
     catalog: Catalog, path: Path, day: date | None, known_at: datetime | None, accounts: Sequence[str]
-) -> Iterator[KnownBooks]:
+) -> Iterator[BooksAsKnown]:
     """The books of `day` (the last one, where None) as known at an instant (now, where None).
 
     Raises ConfigurationError, with what there is instead, for a date without a session, a day or an instant of which
@@ -54,7 +54,7 @@ def open_known(
         try:
             chosen = day or _last_day(con, known_at)
             _check_accounts(con, accounts)
-            books = KnownBooks(con, chosen, tuple(sorted(set(accounts))), _knowledge(con, chosen, known_at))
+            books = BooksAsKnown(con, chosen, tuple(sorted(set(accounts))), _knowledge(con, chosen, known_at))
             _derive(books, catalog)
         except duckdb.CatalogException as error:
             raise DaybookError(
@@ -90,10 +90,11 @@ def _before_the_books(con: duckdb.DuckDBPyConnection, known_at: datetime | None)
     first = con.execute("select min(finished_at) from core.snapshot_grade where eligible").fetchone()
     if first is None or first[0] is None:
         return "No day has been closed in these books yet: run `daybook eod` after the close."
-    return f"Nothing was known at {said(known_at or FOREVER)}: the first run of these books ended at {said(first[0])}."
+    asked, began = format_instant(known_at or FOREVER), format_instant(first[0])
+    return f"Nothing was known at {asked}: the first run of these books ended at {began}."
 
 
-def said(instant: datetime) -> str:
+def format_instant(instant: datetime) -> str:
     """An instant as it is written in reports and sentences, in UTC, to the second where that is all there is."""
     utc = instant.astimezone(UTC)
     return f"{utc:%Y-%m-%d %H:%M:%S}{f'.{utc.microsecond:06}' if utc.microsecond else ''} UTC"
@@ -122,9 +123,8 @@ def _knowledge(con: duckdb.DuckDBPyConnection, day: date, known_at: datetime | N
         newest: datetime = max(each for each in (last_run, *versions) if each is not None)
         return newest
     if first_run is not None:
-        sentence = (
-            f"Nothing was known of {day} at {said(known_at or FOREVER)}: its first run ended at {said(first_run)}."
-        )
+        asked = format_instant(known_at or FOREVER)
+        sentence = f"Nothing was known of {day} at {asked}: its first run ended at {format_instant(first_run)}."
         earliest = con.execute("select min(finished_at) from core.snapshot_grade where eligible").fetchone()
         if known_at and earliest and earliest[0] and known_at < earliest[0]:
             sentence = _before_the_books(con, known_at)
@@ -150,7 +150,7 @@ def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     return f"There is no end of day of {day} in these books: they begin on {first} and end on {last}."
 
 
-def _derive(books: KnownBooks, catalog: Catalog) -> None:
+def _derive(books: BooksAsKnown, catalog: Catalog) -> None:
     """Make the second set of tables. Names are those of the catalogue and of raw; values are bound, or variables."""
     con = books.con
     raw = _raw_tables(con)
@@ -215,7 +215,7 @@ def _make_versions(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     con.execute(f"create view main.{table.working} as select * from {table.name} where {window}")
 
 
-def _derive_table(books: KnownBooks, table: Table, from_date: date) -> None:
+def _derive_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
     """A table by its own select, for the days that its entry names; a view as a view."""
     if table.is_copied or table.kind in ("versions", "ephemeral"):
         return
@@ -226,10 +226,10 @@ def _derive_table(books: KnownBooks, table: Table, from_date: date) -> None:
     if table.as_known == "day_and_before":
         first = _day_before(books)
     name = table.working if table.kind == "working" else table.name
-    run(books.con, f"create table {name} as {table.select}", {"from_date": first, "to_date": books.day})
+    run_statement(books.con, f"create table {name} as {table.select}", {"from_date": first, "to_date": books.day})
 
 
-def _day_before(books: KnownBooks) -> date:
+def _day_before(books: BooksAsKnown) -> date:
     """The known day before that of the report, of the account for which it is furthest back."""
     row = books.con.execute(
         "select min(prev_trading_date) from core.account_eod where trading_date = ?", [books.day]
@@ -237,7 +237,7 @@ def _day_before(books: KnownBooks) -> date:
     return (row and row[0]) or books.day
 
 
-def _ask(books: KnownBooks) -> date:
+def _ask(books: BooksAsKnown) -> date:
     """Say in tables what is asked, for the selects to read; the first of the days that are derived again."""
     con = books.con
     row = con.execute(

@@ -8,7 +8,7 @@ import duckdb
 
 from pipelines.books.catalog import Catalog
 from pipelines.calendar import TradingCalendar
-from pipelines.warehouse.tables import days_of
+from pipelines.warehouse.tables import dates_of
 
 _NEXT_KNOWN = """
     select distinct min(trading_date) from core.account_eod where trading_date > $day group by account_id
@@ -26,19 +26,19 @@ _POSITIONS_LANDED = """
 def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]:
     """The trading dates whose inputs changed, without the ones that only follow from them."""
     con.execute(f"create or replace temporary table new_run as {catalog.new_run}")
-    found = set(days_of(con, "select distinct trading_date from new_run"))
+    found = set(dates_of(con, "select distinct trading_date from new_run"))
     books = con.execute("select min(trading_date), max(trading_date) from core.account_eod").fetchone()
     if books and books[0]:
         first, last = books
         for query in catalog.changed:  # of a day that nobody fetched too: the next known one covers it
-            found.update(day for day in days_of(con, query) if first <= day <= last)
+            found.update(day for day in dates_of(con, query) if first <= day <= last)
     con.execute("drop table new_run")
     return sorted(found)
 
 
 def landed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
     """Every trading date that a run has landed something for."""
-    return days_of(con, "select distinct trading_date from raw.extract_run")
+    return dates_of(con, "select distinct trading_date from raw.extract_run")
 
 
 def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:
@@ -48,8 +48,8 @@ def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCal
         return []
     wanted = {day for day in days if calendar.is_session(day)}
     for day in days:
-        wanted.update(days_of(con, _NEXT_KNOWN, {"day": day}))
-    last_known = days_of(con, "select max(trading_date) from core.expected_day")
+        wanted.update(dates_of(con, _NEXT_KNOWN, {"day": day}))
+    last_known = dates_of(con, "select max(trading_date) from core.expected_day")
     if last_known and wanted and max(wanted) > last_known[0]:
         beginning = min(day for day in wanted if day > last_known[0])
         wanted.update(s.date for s in calendar.sessions(calendar.next(last_known[0]), beginning))

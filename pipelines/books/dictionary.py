@@ -22,7 +22,7 @@ _SHORT = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnEntry:
     """A column: its name, its SQL type, and what it means, with unit and sign."""
 
     name: str
@@ -31,29 +31,29 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TableEntry:
     """A table or a view (`kind`) under its full name, such as pnl.position_daily, with its columns in order."""
 
     name: str
     kind: str
     description: str
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnEntry, ...]
 
 
 @cache
-def entries(catalog: Catalog) -> dict[str, Entry]:
+def entries(catalog: Catalog) -> dict[str, TableEntry]:
     """Every published table by its name, schema by schema."""
     with duckdb.connect() as con:
         make_empty_books(con, catalog)
-        found: dict[str, list[Column]] = {}
+        found: dict[str, list[ColumnEntry]] = {}
         for name, column, sql_type, _ in columns_of(con, catalog):
-            described = Column(column, _SHORT.get(sql_type, sql_type), describe_column(catalog, name, column))
+            described = ColumnEntry(column, _SHORT.get(sql_type, sql_type), describe_column(catalog, name, column))
             found.setdefault(name, []).append(described)
         kinds = {name: kind for name, kind, _ in relations(con, catalog)}
-    return {name: Entry(name, kinds[name], describe_table(catalog, name), tuple(found[name])) for name in found}
+    return {name: TableEntry(name, kinds[name], describe_table(catalog, name), tuple(found[name])) for name in found}
 
 
-def columns(catalog: Catalog, table: str) -> tuple[Column, ...]:
+def columns(catalog: Catalog, table: str) -> tuple[ColumnEntry, ...]:
     """The columns of a table, in order."""
     return entries(catalog)[table].columns
 

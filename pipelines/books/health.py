@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipelines.settings import Settings
-from pipelines.warehouse.pending_packages import entries, packages_waiting
+from pipelines.warehouse.pending_packages import count_entries, packages_waiting
 
 _LAST_RUN = """
     select run_id, trading_date, grade, status, finished_at, accounts_complete, accounts_expected,
@@ -81,7 +81,7 @@ class Health:
 def read_health(settings: Settings, now: datetime) -> Health:
     """How the books of `settings.home` stand at `now`. Raises nothing that a person's input can cause."""
     from pipelines.warehouse.connect import open_published
-    from pipelines.warehouse.missing import refuse_fresh_start
+    from pipelines.warehouse.missing_books import refuse_fresh_start
 
     health = Health(str(settings.home), settings.broker_host)
     _look_at_files(health, settings)
@@ -140,7 +140,7 @@ def _later_run(archive: Path, published: dict[str, Any] | None) -> str | None:
 
 def _look_at_files(health: Health, settings: Settings) -> None:
     health.pending_packages = packages_waiting(settings.dlt)
-    health.quarantined_packages = entries(settings.home / "quarantine")
+    health.quarantined_packages = count_entries(settings.home / "quarantine")
     for path in (settings.warehouse, settings.published):
         if path.exists():
             health.files[path.name] = path.stat().st_size

@@ -45,9 +45,9 @@ class Budgets:
     account: Limits = ACCOUNT
     evening: Limits = EVENING
 
-    def begin(self) -> Evening:
-        """From now on they count."""
-        return Evening(self)
+    def begin(self) -> ClientBudget:
+        """The budgets of a client that begins to read now."""
+        return ClientBudget(self)
 
 
 SHIPPED = Budgets()
@@ -98,7 +98,7 @@ _TODO = "run it again, and if it stays so, ask the broker why its answers are so
 
 
 @dataclass
-class Evening:
+class ClientBudget:
     """The budgets of one client while it reads: one for each account, which begins with its first listing."""
 
     budgets: Budgets

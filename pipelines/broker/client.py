@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from models.fields import ACCOUNT_ID, instant
+from models.fields import ACCOUNT_ID, parse_instant
 from models.reading import read_page
 from models.shapes import (
     ACCOUNTS,
@@ -27,15 +27,15 @@ from models.shapes import (
     Shape,
 )
 from pipelines.broker.budget import SHIPPED, Budget, Budgets
-from pipelines.broker.clock import believed
+from pipelines.broker.clock import choose_clock
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.ids import can_be_asked, in_batches
-from pipelines.broker.listing import Listing, Request
-from pipelines.broker.read import Archive, ClockReading, Finding, Keep, KeepColumns, Read, Received, merge
+from pipelines.broker.listing import Listing, ListingRequest
+from pipelines.broker.read import ClockReading, Finding, Keep, KeepColumns, OnReply, Read, ReceivedReply, merge
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
 
-__all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "Received"]
+__all__ = ["BrokerClient", "ClockReading", "Finding", "Read", "ReceivedReply"]
 
 logger = logging.getLogger("daybook.reading")
 
@@ -76,7 +76,7 @@ class BrokerClient:
         *,
         keep: Keep = _rows_themselves,
         keep_columns: KeepColumns | None = None,
-        archive: Archive | None = None,
+        archive: OnReply | None = None,
         requests_per_second: float | None = 20.0,
         budget: float = 60.0,
         secrets: Sequence[str] = (),
@@ -99,7 +99,7 @@ class BrokerClient:
         *,
         keep: Keep = _rows_themselves,
         keep_columns: KeepColumns | None = None,
-        archive: Archive | None = None,
+        archive: OnReply | None = None,
         budgets: Budgets = SHIPPED,
     ) -> BrokerClient:
         """The client that settings describe. Raises ConfigurationError also where the key is missing."""
@@ -138,7 +138,7 @@ class BrokerClient:
         except Exception:  # as in any other read: no answer ends the evening
             logger.debug("the broker's clock could not be read", exc_info=True)
         dated = next((reply.date for reply in reversed(last) if reply.date), None)
-        reading = believed(told, dated, datetime.now(UTC), is_replayed=self._http.is_local)
+        reading = choose_clock(told, dated, datetime.now(UTC), is_replayed=self._http.is_local)
         self._skew = reading.skew
         return reading
 
@@ -149,7 +149,7 @@ class BrokerClient:
 
     def accounts(self) -> Read:
         """Every account that the key sees."""
-        return self._read(Request(ACCOUNTS, "/v1/accounts", "the list of accounts", {"page_size": PAGE_SIZE}))
+        return self._read(ListingRequest(ACCOUNTS, "/v1/accounts", "the list of accounts", {"page_size": PAGE_SIZE}))
 
     def positions(self, account_id: str) -> Read:
         """Every position of an account, proven whole, and where it has pages, unmoved between two reads."""
@@ -184,7 +184,7 @@ class BrokerClient:
         reads = []
         for some in in_batches(wanted, CONTRACTS_AT_ONCE):
             params = {"contract_ids": ",".join(some), "page_size": PAGE_SIZE}
-            request = Request(OPTION_CONTRACTS, "/v1/instruments/options/contracts", "option contracts", params)
+            request = ListingRequest(OPTION_CONTRACTS, "/v1/instruments/options/contracts", "option contracts", params)
             reads.append(self._read(request, _noting_ids(self._keep, found)))
         read = merge(OPTION_CONTRACTS.name, reads)
         if read.complete:
@@ -197,7 +197,7 @@ class BrokerClient:
         """The corporate events of an instrument: splits, dividends, earnings, IPOs."""
         path = f"/v1/instruments/{quote(instrument_id, safe='')}/events"
         params = {"from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
-        return self._read(Request(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
+        return self._read(ListingRequest(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
 
     def events(self, instrument_ids: Sequence[str], from_date: date, to_date: date) -> Read:
         """The splits and dividends of these instruments, many in one request. Where the broker doesn't offer that, a
@@ -212,7 +212,7 @@ class BrokerClient:
                 "to_date": to_date.isoformat(),
                 "page_size": PAGE_SIZE,
             }
-            read = self._read(Request(EVENTS_BY_DATE, "/v1/instruments/events", "corporate events", params))
+            read = self._read(ListingRequest(EVENTS_BY_DATE, "/v1/instruments/events", "corporate events", params))
             if read.http_status in NOT_OFFERED and not reads and len(wanted) <= EVENTS_ONE_BY_ONE:
                 reads = [self.instrument_events(one, from_date, to_date) for one in wanted if can_be_asked(one)]
                 break
@@ -225,7 +225,7 @@ class BrokerClient:
         """The trading hours of a market (us_equities, us_options) on a day."""
         params = {"date": date.isoformat(), "market": market}
         what = f"market hours of {market} on {date.isoformat()}"
-        return self._read(Request(MARKET_HOURS, "/v1/calendars/market-hours", what, params))
+        return self._read(ListingRequest(MARKET_HOURS, "/v1/calendars/market-hours", what, params))
 
     def _of_account(
         self,
@@ -240,17 +240,17 @@ class BrokerClient:
             raise ConfigurationError(f"{account_id!r} is not an account id")
         path = f"/v1/accounts/{account_id}/{endpoint}"
         what = f"{shape.name.replace('_', ' ')} of account {account_id}"
-        return self._read(Request(shape, path, what, params or {}, account_id, stable))
+        return self._read(ListingRequest(shape, path, what, params or {}, account_id, stable))
 
-    def _read(self, request: Request, keep: Keep | None = None) -> Read:
+    def _read(self, request: ListingRequest, keep: Keep | None = None) -> Read:
         budget = self._budget.of(request.account_id)
         return self._listing(request, keep, self._archive, self._broker_now, budget).read()
 
     def _listing(
         self,
-        request: Request,
+        request: ListingRequest,
         keep: Keep | None,
-        archive: Archive | None,
+        archive: OnReply | None,
         now: Callable[[], datetime],
         budget: Budget | None = None,
     ) -> Listing:
@@ -264,7 +264,7 @@ class BrokerClient:
         if self._archive is not None:
             now = datetime.now(UTC)
             self._archive(
-                Received(
+                ReceivedReply(
                     CLOCK.name,
                     "",
                     1,
@@ -281,7 +281,7 @@ class BrokerClient:
 
 def _told_time(reply: Reply) -> datetime | None:
     page = read_page(CLOCK, reply.body)
-    return instant(page.rows[0]["clock"]).astimezone(UTC) if page.rows and not page.failure else None
+    return parse_instant(page.rows[0]["clock"]).astimezone(UTC) if page.rows and not page.failure else None
 
 
 def _with_unasked(read: Read, wanted: Sequence[str]) -> Read:

@@ -15,7 +15,7 @@ from pipelines.calendar import NEW_YORK, TradingCalendar
 FURTHEST = timedelta(days=1)
 
 
-def believed(told: datetime | None, dated: datetime | None, here: datetime, *, is_replayed: bool) -> ClockReading:
+def choose_clock(told: datetime | None, dated: datetime | None, here: datetime, *, is_replayed: bool) -> ClockReading:
     """The first of the broker's clock, its Date header and this machine's clock that can be the time of a trading day.
 
     Where the broker told a time and another is used, `doubt` says so. `is_replayed`: the broker is on this machine

@@ -26,7 +26,7 @@ from pipelines.broker.http import GaveUp, Refused, Replies, Reply
 from pipelines.broker.page_table import PageTable, read_rest, read_table
 from pipelines.broker.pages import Broken, Guards, Moved
 from pipelines.broker.proof import Holding, Pass, holdings_of
-from pipelines.broker.read import Archive, Finding, Keep, KeepColumns, Read, Received
+from pipelines.broker.read import Finding, Keep, KeepColumns, OnReply, Read, ReceivedReply
 from pipelines.errors import DaybookError
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ EXPIRED = frozenset({400, 410})
 
 
 @dataclass(frozen=True)
-class Request:
+class ListingRequest:
     """What to read. `what` names it for people; `stable`: read it again until two reads agree, if it has pages."""
 
     shape: Shape
@@ -88,9 +88,9 @@ class Listing:
     def __init__(
         self,
         http: Replies,
-        request: Request,
+        request: ListingRequest,
         keep: Keep,
-        archive: Archive | None,
+        archive: OnReply | None,
         now: Callable[[], datetime],
         keep_columns: KeepColumns | None = None,
         budget: Budget | None = None,
@@ -209,7 +209,7 @@ class Listing:
                 self._note("key_repeated", "WARN", "an answer had an API key in it; [key] is kept in its place")
         if self._archive is None:
             return
-        received = Received(
+        received = ReceivedReply(
             endpoint=self._request.shape.name,
             account_id=self._request.account_id,
             read=self._passes,

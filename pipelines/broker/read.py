@@ -36,7 +36,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedReply:
     """A reply exactly as it came, before anything was made of it. `read` and `page` count from 1.
 
     `path` and `params` are what was asked, `began_at` the broker's time when the read began. A request that was given
@@ -60,7 +60,7 @@ class Received:
 
 
 #: Told of every reply, failed ones too, and of every request that was given up. What it raises ends the read.
-Archive = Callable[[Received], None]
+OnReply = Callable[[ReceivedReply], None]
 
 
 ClockSource = Literal["API", "DATE_HEADER", "SYSTEM"]

@@ -1,4 +1,4 @@
-"""The only module that speaks HTTP: one request, one whole answer, within bounds, and never with a key in it.
+"""HTTP with the broker: one request, one whole answer, within bounds, and never with a key in it.
 
 Reading and trading share it. What it can send is a GET; whatever sends anything else is in pipelines/trading/http.py.
 """

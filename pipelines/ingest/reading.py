@@ -1,4 +1,4 @@
-"""Reading one evening from the broker: which accounts, how far back, and every endpoint of each, side by side."""
+"""Reading one trading day from the broker: which accounts, how far back, and every endpoint of each, side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.broker.columns import schema_of
 from pipelines.broker.read import Finding, Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
-from pipelines.ingest.warehouse_state import Known, override_of
+from pipelines.ingest.warehouse_state import WarehouseState, override_of
 from pipelines.progress import AccountRead, AccountsExpected, OnProgress, ignore_progress
 
 ACCOUNTS_AT_ONCE = 4
@@ -31,8 +31,8 @@ _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instru
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One read, and the window that was asked for, where the endpoint has one."""
+class EndpointRead:
+    """One endpoint, read; with the window of time that was asked for, where the endpoint has one."""
 
     read: Read
     window_from: datetime | None = None
@@ -40,13 +40,13 @@ class Asked:
 
 
 @dataclass
-class Evening:
-    """Everything that was read: the day it belongs to, the accounts expected, and every read."""
+class DayRead:
+    """A trading day as it was read: the day, the accounts expected, and every read of an endpoint."""
 
     day: Assignment
     calendar: TradingCalendar
     expected: list[str] = field(default_factory=list)
-    reads: list[Asked] = field(default_factory=list)
+    reads: list[EndpointRead] = field(default_factory=list)
 
     def complete_accounts(self) -> list[str]:
         """Expected accounts whose positions and instructions are both whole."""
@@ -66,20 +66,20 @@ class Evening:
         ]
 
 
-def read_evening(
+def read_trading_day(
     client: BrokerClient,
     now: datetime,
-    known: Known,
+    known: WarehouseState,
     only: tuple[str, ...],
     on_progress: OnProgress = ignore_progress,
-) -> Evening:
+) -> DayRead:
     """Read everything that belongs to the trading day of `now`. Raises NoAccountList, Unauthorized,
     ConfigurationError."""
     hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
-    calendar = TradingCalendar.load([*known.overrides, *_said(hours)])
-    evening = Evening(calendar.assign(now), calendar)
-    evening.reads.append(Asked(hours))
-    evening.reads.append(Asked(client.accounts()))
+    calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
+    evening = DayRead(calendar.assign(now), calendar)
+    evening.reads.append(EndpointRead(hours))
+    evening.reads.append(EndpointRead(client.accounts()))
     evening.expected = _expected(evening.reads[-1].read, known, only, evening.day.trading_date)
     on_progress(AccountsExpected(len(evening.expected)))
     with _pool() as pool:
@@ -105,7 +105,7 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def _said(hours: Read) -> list[Override]:
+def _broker_hours(hours: Read) -> list[Override]:
     """What the broker says of the day. Where that makes no sense, the read gets a finding, and our calendar decides."""
     said = []
     for row in (row for batch in hours.batches for row in batch.select(_HOURS).to_pylist()):
@@ -117,7 +117,7 @@ def _said(hours: Read) -> list[Override]:
     return [override for override in said if override is not None]
 
 
-def _expected(listed: Read, known: Known, only: tuple[str, ...], today: date) -> list[str]:
+def _expected(listed: Read, known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
     """Accounts listed today or in the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
     if not listed.complete:
         raise NoAccountList(f"The list of accounts could not be read whole, so nothing was promoted: {listed.error}")
@@ -137,21 +137,23 @@ def _expected(listed: Read, known: Known, only: tuple[str, ...], today: date) ->
     return sorted(account for account in (seen | known.last_accounts) - closed if not only or account in only)
 
 
-def _account(client: BrokerClient, account: str, now: datetime, known: Known, evening: Evening) -> list[Asked]:
+def _account(
+    client: BrokerClient, account: str, now: datetime, known: WarehouseState, evening: DayRead
+) -> list[EndpointRead]:
     since = _fills_since(evening, known.last_complete.get(account))
     start = _history_since(evening, known.last_complete.get(account))
     today = evening.day.trading_date
     return [
-        Asked(client.positions(account)),
-        Asked(client.instructions(account)),
-        Asked(client.executions(account, since, now), since, now),
-        Asked(client.orders(account, since, now), since, now),
-        Asked(client.balances(account)),
-        Asked(client.portfolio_history(account, start, today)),
+        EndpointRead(client.positions(account)),
+        EndpointRead(client.instructions(account)),
+        EndpointRead(client.executions(account, since, now), since, now),
+        EndpointRead(client.orders(account, since, now), since, now),
+        EndpointRead(client.balances(account)),
+        EndpointRead(client.portfolio_history(account, start, today)),
     ]
 
 
-def _fills_since(evening: Evening, last_complete: date | None) -> datetime:
+def _fills_since(evening: DayRead, last_complete: date | None) -> datetime:
     """The close two sessions before the account's last complete day: late fills come with the next evening."""
     day = last_complete or evening.day.trading_date
     for _ in range(2):
@@ -159,7 +161,7 @@ def _fills_since(evening: Evening, last_complete: date | None) -> datetime:
     return evening.calendar.session(day).close
 
 
-def _history_since(evening: Evening, last_complete: date | None) -> date:
+def _history_since(evening: DayRead, last_complete: date | None) -> date:
     today = evening.day.trading_date
     if last_complete is None:
         return date(today.year, 1, 1)
@@ -169,7 +171,7 @@ def _history_since(evening: Evening, last_complete: date | None) -> date:
     return min(start, last_complete)
 
 
-def _instruments(client: BrokerClient, evening: Evening, known: Known) -> list[Asked]:
+def _instruments(client: BrokerClient, evening: DayRead, known: WarehouseState) -> list[EndpointRead]:
     """Contracts of options not seen before, and the corporate events of what is held."""
     held = _held(evening)
     options = sorted({instrument for instrument, kind in held if kind == "OPTION"} - known.contracts)
@@ -178,7 +180,7 @@ def _instruments(client: BrokerClient, evening: Evening, known: Known) -> list[A
     start = min([*known.last_complete.values(), today - LATE_EVENTS])
     contracts = _or_not_asked("option_contracts", options, lambda: client.option_contracts(options))
     events = _or_not_asked("corporate_events", others, lambda: client.events(others, start, today + AHEAD))
-    return [Asked(contracts), Asked(events)]
+    return [EndpointRead(contracts), EndpointRead(events)]
 
 
 def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read]) -> Read:
@@ -186,7 +188,7 @@ def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read]
     return read() if wanted else Read(endpoint)
 
 
-def _held(evening: Evening) -> set[tuple[str, str]]:
+def _held(evening: DayRead) -> set[tuple[str, str]]:
     """Instruments in today's positions and fills, each with its type; a fill tells an option by its underlying."""
     found = pa.concat_tables([_NONE_HELD, *_types(evening)]).group_by(_NONE_HELD.column_names).aggregate([]).to_pydict()
     held = {(one, kind) for one, kind in zip(*found.values(), strict=True) if one is not None}
@@ -194,7 +196,7 @@ def _held(evening: Evening) -> set[tuple[str, str]]:
     return {(instrument, kind) for instrument, kind in held if kind != "UNKNOWN" or instrument not in options}
 
 
-def _types(evening: Evening) -> Iterator[pa.Table]:
+def _types(evening: DayRead) -> Iterator[pa.Table]:
     for asked in evening.reads:
         for batch in asked.read.batches:
             if asked.read.endpoint == "positions":

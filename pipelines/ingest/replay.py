@@ -19,16 +19,16 @@ import duckdb
 
 from models.reading import NotUnderstood
 from models.shapes import OPTION_CONTRACTS
-from pipelines.archive.read import ArchivedRun, Bodies, Record, archived_runs
+from pipelines.archive.read import ArchivedReply, ArchivedRun, Bodies, archived_runs
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Again, GaveUp, Replies, Reply
 from pipelines.broker.ids import can_be_asked
-from pipelines.broker.listing import Request
+from pipelines.broker.listing import ListingRequest
 from pipelines.broker.read import Keep, KeepColumns, Read
 from pipelines.broker.redaction import Redaction
 from pipelines.errors import DaybookError, WrongWarehouse
 from pipelines.ingest.landing import land
-from pipelines.ingest.reading import Asked, read_evening
+from pipelines.ingest.reading import EndpointRead, read_trading_day
 from pipelines.ingest.run_context import ending_from, run_context_from
 from pipelines.ingest.snapshot import Run, Snapshot, snapshot_of, tables_of
 from pipelines.ingest.source import TABLES
@@ -37,7 +37,7 @@ from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import forget, remember, remember_broker, remembered
 from pipelines.warehouse.dlt_pipeline import finish_pending, open_pipeline
-from pipelines.warehouse.missing import REPLAYING
+from pipelines.warehouse.missing_books import REPLAYING
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -144,7 +144,7 @@ def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline
     with archived.bodies() as bodies:
         recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
         with ReplayClient(recorded, run.keep, run.keep_columns) as client:
-            evening = read_evening(client, run.began.started.now, run.began.known, run.began.accounts)
+            evening = read_trading_day(client, run.began.started.now, run.began.known, run.began.accounts)
     evening.reads = [recorded.with_window(asked) for asked in evening.reads]
     _forget_others(con, run.began.run_id, land(pipeline, tables_of(run, evening)))
     return snapshot_of(run, evening, [])
@@ -171,7 +171,7 @@ class ReplayClient(BrokerClient):
         then = [each for each in ids if each in asked or not can_be_asked(each)]
         return super().option_contracts(then) if then else Read(OPTION_CONTRACTS.name)
 
-    def _read(self, request: Request, keep: Keep | None = None) -> Read:
+    def _read(self, request: ListingRequest, keep: Keep | None = None) -> Read:
         """What the run never asked (an older daybook did not know the endpoint) is a read that never was."""
         if not self._recorded.has(request.path):
             return Read(request.shape.name, request.account_id)
@@ -182,11 +182,11 @@ class ReplayClient(BrokerClient):
 class Recorded(Replies):
     """A run's replies, told again in the order in which they came: a queue of requests for each path."""
 
-    def __init__(self, records: Iterable[Record], bodies: Bodies, redaction: Redaction) -> None:
+    def __init__(self, records: Iterable[ArchivedReply], bodies: Bodies, redaction: Redaction) -> None:
         super().__init__(redaction)
         self._bodies = bodies
         self._records = list(records)
-        self._queues: dict[str, deque[list[Record]]] = defaultdict(deque)
+        self._queues: dict[str, deque[list[ArchivedReply]]] = defaultdict(deque)
         for path, of_path in groupby(sorted(self._records, key=_path), key=_path):
             self._queues[path].extend(list(group) for _, group in groupby(of_path, key=_request))
         self._paths = {path: queue[-1][0].entry["began_at"] for path, queue in self._queues.items()}
@@ -215,7 +215,7 @@ class Recorded(Replies):
         asked = (record.entry for record in self._records if record.entry["endpoint"] == OPTION_CONTRACTS.name)
         return {each for entry in asked for each in entry["params"]["contract_ids"].split(",")}
 
-    def with_window(self, asked: Asked) -> Asked:
+    def with_window(self, asked: EndpointRead) -> EndpointRead:
         """A read with the window that it was asked with, whatever today's code would ask for."""
         params = self._asked.get((asked.read.endpoint, asked.read.account_id), {})
         if asked.window_from is None or "from" not in params:
@@ -240,39 +240,39 @@ class Recorded(Replies):
                 why = f"{passing}; the archive has no later answer"
         raise GaveUp(why, reply=reply)
 
-    def _next(self, path: str, token: str | None) -> list[Record]:
+    def _next(self, path: str, token: str | None) -> list[ArchivedReply]:
         """The replies to the next request. A first page begins a new pass: what is left of the last is skipped."""
         queue = self._queues[path]
         while queue and token is None and _token(queue[0][0]) is not None:
             queue.popleft()
         return queue.popleft() if queue and _token(queue[0][0]) == token else []
 
-    def _reply(self, record: Record) -> Reply:
+    def _reply(self, record: ArchivedReply) -> Reply:
         entry, body = record.entry, self._bodies.read(record)
         cleaned = self._redaction.body(body)  # an older daybook let pass what this one would not
         repeated = cleaned is not body or entry.get("repeated_key", False)
         return Reply(entry["status"], cleaned, self._named(record), None, None, 0.0, repeated)
 
-    def _given_up(self, record: Record, reply: Reply | None) -> GaveUp:
+    def _given_up(self, record: ArchivedReply, reply: Reply | None) -> GaveUp:
         words = self._redaction.text(record.entry["error"])
         error = GaveUp(words, reply=reply if record.entry["status"] is not None else None)
         error.request_id = self._named(record)  # the words have it already
         return error
 
-    def _named(self, record: Record) -> str | None:
+    def _named(self, record: ArchivedReply) -> str | None:
         request_id = record.entry["request_id"]
         return None if request_id is None else self._redaction.text(request_id)
 
 
-def _path(record: Record) -> str:
+def _path(record: ArchivedReply) -> str:
     return str(record.entry["path"])
 
 
-def _request(record: Record) -> tuple[object, ...]:
+def _request(record: ArchivedReply) -> tuple[object, ...]:
     entry = record.entry
     return entry["read"], entry["page"], sorted(entry["params"].items())
 
 
-def _token(record: Record) -> str | None:
+def _token(record: ArchivedReply) -> str | None:
     token: str | None = record.entry["params"].get("page_token")
     return token

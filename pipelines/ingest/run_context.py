@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.broker.read import ClockReading
 from pipelines.calendar import Override
-from pipelines.ingest.warehouse_state import Known
+from pipelines.ingest.warehouse_state import WarehouseState
 from pipelines.settings import Settings
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ class RunContext:
     is_loopback: bool
     accounts: tuple[str, ...]
     started: ClockReading
-    known: Known
+    known: WarehouseState
     warehouse_bytes: int
 
     def as_json(self) -> Json:
@@ -59,7 +59,9 @@ class Ending:
         return {"finished": _clock_said(self.finished), "trading_date": self.trading_date.isoformat()}
 
 
-def run_context(settings: Settings, run_id: str, trigger: str, started: ClockReading, known: Known) -> RunContext:
+def run_context(
+    settings: Settings, run_id: str, trigger: str, started: ClockReading, known: WarehouseState
+) -> RunContext:
     """The circumstances of a run that begins now."""
     return RunContext(
         run_id=run_id,
@@ -69,7 +71,7 @@ def run_context(settings: Settings, run_id: str, trigger: str, started: ClockRea
         is_loopback=settings.is_loopback,
         accounts=settings.accounts,
         started=started,
-        known=Known(last_complete=known.last_complete, overrides=known.overrides),
+        known=WarehouseState(last_complete=known.last_complete, overrides=known.overrides),
         warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
     )
 
@@ -86,7 +88,7 @@ def run_context_from(said: Json) -> RunContext:
         | {
             "accounts": tuple(said["accounts"]),
             "started": _clock(said["started"]),
-            "known": Known(last_complete=last, overrides=tuple(overrides)),
+            "known": WarehouseState(last_complete=last, overrides=tuple(overrides)),
         }
     )
 

@@ -1,4 +1,4 @@
-"""take_snapshot(): one trading day read from the broker and landed in raw.*, whole or marked as not whole."""
+"""One trading day read from the broker and landed in raw.*, whole or marked as not whole."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
 from pipelines.errors import ConfigurationError
 from pipelines.ingest.landing import land
 from pipelines.ingest.manifest import as_json, quarantined
-from pipelines.ingest.reading import Asked, Evening, read_evening
+from pipelines.ingest.reading import DayRead, EndpointRead, read_trading_day
 from pipelines.ingest.run_context import Ending, RunContext, run_context
 from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
-from pipelines.ingest.warehouse_state import Known, read_known
+from pipelines.ingest.warehouse_state import WarehouseState, read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember_broker
@@ -78,7 +78,7 @@ def take_snapshot(
     remember_broker(con, settings.broker_host)
     alert = finish_pending(con, settings)
     import_dlt_meanwhile()
-    known = read_known(con)
+    known = read_warehouse_state(con)
     run = Run()
     with (
         Archive() as archive,
@@ -89,7 +89,7 @@ def take_snapshot(
         run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
         archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())
         _refuse_other_days(run.began.started, known, partition)
-        evening = read_evening(client, run.began.started.now, known, settings.accounts, on_progress)
+        evening = read_trading_day(client, run.began.started.now, known, settings.accounts, on_progress)
         run.ended = Ending(client.clock(), evening.day.trading_date)
         archive.close(run.ended.as_json())
         run.files = archive.files
@@ -105,7 +105,7 @@ class Run:
         self.ended: Ending
         self.files: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
-    def begin(self, settings: Settings, trigger: str, clock: ClockReading, known: Known) -> None:
+    def begin(self, settings: Settings, trigger: str, clock: ClockReading, known: WarehouseState) -> None:
         """Give it an id, and circumstances: those of now."""
         run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
         self.began = run_context(settings, run_id, trigger, clock, known)
@@ -125,7 +125,7 @@ class Run:
         return with_run(self.began.run_id, columns)
 
 
-def snapshot_of(run: Run, evening: Evening, alerts: list[str]) -> Snapshot:
+def snapshot_of(run: Run, evening: DayRead, alerts: list[str]) -> Snapshot:
     """What a run read, in short."""
     return Snapshot(
         run_id=run.began.run_id,
@@ -139,7 +139,7 @@ def snapshot_of(run: Run, evening: Evening, alerts: list[str]) -> Snapshot:
     )
 
 
-def _refuse_other_days(clock: ClockReading, known: Known, partition: date | None) -> None:
+def _refuse_other_days(clock: ClockReading, known: WarehouseState, partition: date | None) -> None:
     if partition is None:
         return
     today = TradingCalendar.load(known.overrides).assign(clock.now).trading_date
@@ -151,7 +151,7 @@ def _refuse_other_days(clock: ClockReading, known: Known, partition: date | None
         )
 
 
-def tables_of(run: Run, evening: Evening) -> dict[str, list[pa.Table]]:
+def tables_of(run: Run, evening: DayRead) -> dict[str, list[pa.Table]]:
     """Everything that a run lands, by raw table. The reads let go of their rows: they are here now, and only here."""
     tables: dict[str, list[pa.Table]] = {shape.name: [] for shape in LANDED}
     for asked in evening.reads:
@@ -163,7 +163,7 @@ def tables_of(run: Run, evening: Evening) -> dict[str, list[pa.Table]]:
     return tables
 
 
-def _run_row(run: Run, evening: Evening) -> pa.Table:
+def _run_row(run: Run, evening: DayRead) -> pa.Table:
     complete = len(evening.complete_accounts())
     began = run.began
     row = {
@@ -186,19 +186,19 @@ def _run_row(run: Run, evening: Evening) -> pa.Table:
     return pa.Table.from_pylist([row], schema=EXTRACT_RUN)
 
 
-def _manifest(run: Run, reads: Iterable[Asked]) -> pa.Table:
+def _manifest(run: Run, reads: Iterable[EndpointRead]) -> pa.Table:
     return pa.Table.from_pylist([_manifest_row(run, asked) for asked in reads], schema=EXTRACT_MANIFEST)
 
 
-def _doubted_clock(run: Run) -> list[Asked]:
+def _doubted_clock(run: Run) -> list[EndpointRead]:
     """The clock as a read that failed, where it was not believed."""
     if not run.doubts:
         return []
     findings = [Finding("clock_not_believed", "WARN", doubt) for doubt in run.doubts]
-    return [Asked(Read(CLOCK.name, error="; ".join(run.doubts), findings=findings))]
+    return [EndpointRead(Read(CLOCK.name, error="; ".join(run.doubts), findings=findings))]
 
 
-def _manifest_row(run: Run, asked: Asked) -> dict[str, object]:
+def _manifest_row(run: Run, asked: EndpointRead) -> dict[str, object]:
     read = asked.read
     asked_at_all = read.pages > 0 or read.http_status is not None or read.error is not None
     return {
@@ -224,7 +224,7 @@ def _manifest_row(run: Run, asked: Asked) -> dict[str, object]:
     }
 
 
-def _quarantine(run: Run, reads: Iterable[Asked]) -> pa.Table:
+def _quarantine(run: Run, reads: Iterable[EndpointRead]) -> pa.Table:
     each = (
         quarantined(run.began.run_id, asked.read.account_id, asked.read.endpoint, asked.read.rejected)
         for asked in reads

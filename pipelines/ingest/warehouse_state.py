@@ -31,8 +31,9 @@ _HOURS = """
 
 
 @dataclass(frozen=True)
-class Known:
-    """`last_complete` is each account's last trading date with a whole end-of-day snapshot."""
+class WarehouseState:
+    """What the next read depends on. `last_complete` is each account's last trading date with a whole end-of-day
+    snapshot, `contracts` the ids of the option contracts that are landed, `overrides` the broker's own calendar."""
 
     last_complete: dict[str, date] = field(default_factory=dict)
     contracts: frozenset[str] = frozenset()
@@ -45,11 +46,11 @@ class Known:
         return frozenset(account for account, day in self.last_complete.items() if day == latest)
 
 
-def read_known(con: duckdb.DuckDBPyConnection) -> Known:
-    """What is known so far; nothing, in a warehouse that was never filled."""
+def read_warehouse_state(con: duckdb.DuckDBPyConnection) -> WarehouseState:
+    """The state of a warehouse; empty where nothing was ever landed."""
     if not _has_raw(con):
-        return Known()
-    return Known(
+        return WarehouseState()
+    return WarehouseState(
         last_complete=dict(con.execute(_LAST_COMPLETE).fetchall()),
         contracts=frozenset(row[0] for row in con.execute("select distinct id from raw.option_contracts").fetchall()),
         overrides=tuple(broker_overrides(con)),

@@ -1,5 +1,6 @@
 """The end-of-day report.
 
-In: the books of one day as known at an instant. Out: its files, one module a format: html, pdf, xlsx, csv.
+In: the published books, a day, and an instant as of which they are known. Out: files, one module a format: html, pdf,
+xlsx, csv.
 Stays out: deriving anything that the books have (pipelines/books), and who runs it.
 """

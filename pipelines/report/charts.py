@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from pipelines.report.content import Day, Report
-from pipelines.report.formatting import short, shown
-from pipelines.report.svg import Box, Drawing, Scale, axis, compact, steps
+from pipelines.report.content import DayTotals, Report
+from pipelines.report.formatting import format_value, short
+from pipelines.report.svg import Box, Drawing, Scale, axis, short_number, steps
 
 #: A year of sessions: what a chart on paper can show. The interactive page has all.
 SESSIONS = 252
@@ -41,7 +41,7 @@ def charts(report: Report) -> dict[str, str]:
     return {name: str(drawing) if drawing else "" for name, drawing in drawn.items()}
 
 
-def cumulative(days: Sequence[Day]) -> list[Decimal]:
+def cumulative(days: Sequence[DayTotals]) -> list[Decimal]:
     """P&L from the beginning to each day, of what is known."""
     total, sums = Decimal(0), []
     for day in days:
@@ -50,7 +50,7 @@ def cumulative(days: Sequence[Day]) -> list[Decimal]:
     return sums
 
 
-def drawdowns(days: Sequence[Day]) -> list[float | None]:
+def drawdowns(days: Sequence[DayTotals]) -> list[float | None]:
     """How far the linked returns are below their best, per cent; None from the first return that is not known."""
     index, best = 1.0, 1.0
     found: list[float | None] = []
@@ -64,7 +64,7 @@ def drawdowns(days: Sequence[Day]) -> list[float | None]:
     return found
 
 
-def pnl(days: Sequence[Day]) -> Drawing:
+def pnl(days: Sequence[DayTotals]) -> Drawing:
     """Cumulative P&L as a line over the bars of each day; days with holes have a mark at their foot."""
     sums = [float(each) for each in cumulative(days)][-SESSIONS:]
     days = days[-SESSIONS:]
@@ -89,7 +89,7 @@ def pnl(days: Sequence[Day]) -> Drawing:
     return drawing
 
 
-def _bars(days: Sequence[Day], at: Scale, scale: Scale, width: float, sign: int) -> list[Box]:
+def _bars(days: Sequence[DayTotals], at: Scale, scale: Scale, width: float, sign: int) -> list[Box]:
     zero, boxes = scale(0), []
     for number, day in enumerate(days):
         if day.pnl is not None and sign * day.pnl > 0:
@@ -98,7 +98,7 @@ def _bars(days: Sequence[Day], at: Scale, scale: Scale, width: float, sign: int)
     return boxes
 
 
-def drawdown(days: Sequence[Day]) -> Drawing | None:
+def drawdown(days: Sequence[DayTotals]) -> Drawing | None:
     """How far below its best the linked return is, filled."""
     found = drawdowns(days)[-SESSIONS:]
     known = [value for value in found if value is not None]
@@ -116,7 +116,7 @@ def drawdown(days: Sequence[Day]) -> Drawing | None:
     return drawing
 
 
-def exposure(days: Sequence[Day]) -> Drawing | None:
+def exposure(days: Sequence[DayTotals]) -> Drawing | None:
     """Gross and net exposure as two lines, each with its name at its end."""
     shown_days = [day for day in days[-SESSIONS:] if day.gross is not None]
     if not shown_days:
@@ -156,7 +156,7 @@ def bridge(report: Report) -> Drawing | None:
     span = (max(levels) - min(levels)) or 1.0
     scale = Scale(min(levels) - span * 0.25, max(levels), 96, WIDTH - 104)
     for number, (name, label) in enumerate(BRIDGE):
-        top, amount = 6 + 26.0 * number, shown(total[name], "money")
+        top, amount = 6 + 26.0 * number, format_value(total[name], "money")
         is_end = number in (0, len(BRIDGE) - 1)
         left, right = (96.0, scale(levels[min(number, len(moves))])) if is_end else _span(scale, levels, number)
         drawing.text(90, top + 12, label, anchor="end", fill="ink")
@@ -194,17 +194,17 @@ def contribution(report: Report) -> Drawing | None:
     zero, foot = scale(0), 4 + 17 * len(rows)
     for tick in ticks:
         drawing.path(f"M{scale(tick):.1f} 2V{foot}", stroke="rule", width=0.8 if tick else 1.4)
-        drawing.text(scale(tick), foot + 12, compact(tick), anchor="middle", size=9)
+        drawing.text(scale(tick), foot + 12, short_number(tick), anchor="middle", size=9)
     for number, (row, amount) in enumerate(zip(rows, amounts, strict=True)):
         top, end = 5 + 17 * number, scale(amount)
-        name, worth = short(str(row["symbol"]), 14), shown(row["total_pnl"], "money")
+        name, worth = short(str(row["symbol"]), 14), format_value(row["total_pnl"], "money")
         drawing.box((min(zero, end), top, abs(end - zero), 11), "gain" if amount > 0 else "loss", f"{name}: {worth}")
         drawing.text(80, top + 9, name, anchor="end", fill="ink")
         drawing.text(WIDTH - 4, top + 9, worth, anchor="end", fill="gain" if amount > 0 else "loss")
     return drawing
 
 
-def calendar(days: Sequence[Day], *, tips: bool = False) -> Drawing:
+def calendar(days: Sequence[DayTotals], *, tips: bool = False) -> Drawing:
     """A year of days as a heat map: a column a week, a row a weekday, the deeper the larger."""
     last = days[-1].date
     first = _monday(max(days[0].date, last - timedelta(days=364)))
@@ -222,7 +222,7 @@ def calendar(days: Sequence[Day], *, tips: bool = False) -> Drawing:
         if monday.month != month and left >= free:
             drawing.text(left, 11, MONTHS[monday.month - 1], size=9)
             month, free = monday.month, left + 26
-    cells: dict[tuple[str, float], list[tuple[Box, Day]]] = {}
+    cells: dict[tuple[str, float], list[tuple[Box, DayTotals]]] = {}
     for day in inside:
         if day.date.weekday() <= 4:
             left, top = LEFT + cell * ((day.date - first).days // 7), 18 + cell * day.date.weekday()
@@ -232,11 +232,11 @@ def calendar(days: Sequence[Day], *, tips: bool = False) -> Drawing:
             drawing.bars((box for box, _ in boxes), fill, depth)
         for box, day in boxes if tips else ():
             note = " (not of every account)" if day.holes else ""
-            drawing.box(box, fill, f"{day.date}: {shown(day.pnl, 'money')}{note}", depth)
+            drawing.box(box, fill, f"{day.date}: {format_value(day.pnl, 'money')}{note}", depth)
     return drawing
 
 
-def _shade(day: Day, most: float) -> tuple[str, float]:
+def _shade(day: DayTotals, most: float) -> tuple[str, float]:
     """A day's colour and depth, of which there are five: an eye can't tell more."""
     amount = float(day.pnl or 0)
     if day.holes:
@@ -260,10 +260,10 @@ def _grid(drawing: Drawing, scale: Scale, ticks: Sequence[float], unit: str = ""
     for tick in ticks:
         height = scale(tick)
         drawing.path(f"M{LEFT:g} {height:.1f}H{WIDTH - RIGHT:g}", stroke="rule", width=0.8 if tick else 1.4)
-        drawing.text(LEFT - 5, height + 3.5, f"{compact(tick)}{unit}", anchor="end")
+        drawing.text(LEFT - 5, height + 3.5, f"{short_number(tick)}{unit}", anchor="end")
 
 
-def _dates(drawing: Drawing, days: Sequence[Day], at: Scale, height: float) -> None:
+def _dates(drawing: Drawing, days: Sequence[DayTotals], at: Scale, height: float) -> None:
     """Up to five dates below; the year too where they span more than one."""
     wanted = min(5, len(days))
     numbers = sorted({round(each * (len(days) - 1) / max(1, wanted - 1)) for each in range(wanted)})

@@ -1,4 +1,4 @@
-"""What a report says: the answers to its questions about one day, before anybody has decided how they look."""
+"""The content of a report: the answers to its questions about one day, before they are formatted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipelines.books.as_known import KnownBooks
+from pipelines.books.as_known import BooksAsKnown
 from pipelines.books.catalog import select_of
 from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
-from pipelines.warehouse.tables import run
+from pipelines.warehouse.tables import run_statement
 
 #: The questions of the report, a file a section.
 QUESTIONS = Path(__file__).parent / "sql"
@@ -21,7 +21,7 @@ _PERCENT = Decimal("0.00000001")
 
 
 @dataclass(frozen=True)
-class Day:
+class DayTotals:
     """One day over the accounts. `pnl` is what is known of it; `holes` says how many accounts are missing from it."""
 
     date: date
@@ -55,7 +55,7 @@ class Report:
     known: int
     accounts: tuple[str, ...]
     sections: dict[str, Section]
-    days: Sequence[Day]
+    days: Sequence[DayTotals]
 
     @property
     def is_whole(self) -> bool:
@@ -73,12 +73,12 @@ class Report:
         return sum((row["day"] for row in self.sections["accounts"].rows if row["day"] is not None), Decimal(0))
 
 
-def read(books: KnownBooks) -> Report:
-    """The report of a set of books."""
+def collect_report(books: BooksAsKnown) -> Report:
+    """Ask the books every question of the report. Amounts are exact decimals; None is unknown."""
     ask = _asker(books)
     header = ask("header")[0]
     asked = {"since": header["reported_before"]}
-    days = [Day(*row.values()) for row in ask("series")]
+    days = [DayTotals(*row.values()) for row in ask("series")]
     answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
     for name, make in _MADE.items():
         answers[name] = make(answers)
@@ -97,9 +97,9 @@ def read(books: KnownBooks) -> Report:
     )
 
 
-def _asker(books: KnownBooks) -> Callable[..., list[dict[str, Any]]]:
+def _asker(books: BooksAsKnown) -> Callable[..., list[dict[str, Any]]]:
     def ask(name: str, **values: Any) -> list[dict[str, Any]]:
-        answer = run(books.con, select_of(QUESTIONS / f"{name}.sql"), {"day": books.day, **values})
+        answer = run_statement(books.con, select_of(QUESTIONS / f"{name}.sql"), {"day": books.day, **values})
         names = [column[0] for column in answer.description]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
@@ -157,7 +157,7 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
 
-def _account_total(answers: Answers, days: Sequence[Day]) -> Row | None:
+def _account_total(answers: Answers, days: Sequence[DayTotals]) -> Row | None:
     """Sums of money; returns linked over the days of all accounts, where each of them is known."""
     total = _sums(answers["accounts"], "accounts")
     if total is None:
@@ -175,7 +175,7 @@ def _account_total(answers: Answers, days: Sequence[Day]) -> Row | None:
     }
 
 
-def _linked(days: Sequence[Day]) -> Decimal | None:
+def _linked(days: Sequence[DayTotals]) -> Decimal | None:
     index = Decimal(1)
     for day in days:
         if day.growth is None:

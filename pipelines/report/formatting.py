@@ -18,7 +18,7 @@ SHOWN = 48
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def shown(value: Any, kind: Kind) -> str:
+def format_value(value: Any, kind: Kind) -> str:
     """A value for a page. Money to the cent and per cent to two places, half-even; quantities with all their digits.
 
     A `percent` is a change and has a sign, a `share` is part of something. Prose may be longer than a name.

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from pipelines.report.charts import calendar, charts, cumulative, drawdowns
 from pipelines.report.content import Report
-from pipelines.report.formatting import shown
+from pipelines.report.formatting import format_value
 from pipelines.report.view import cells, view
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -109,11 +109,11 @@ def _data(report: Report) -> dict[str, Any]:
                 "gross": _number(day.gross),
                 "net": _number(day.net_exposure),
                 "said": {
-                    "P&L": shown(day.pnl, "money"),
-                    "cumulative": shown(total, "money"),
-                    "drawdown": shown(fallen, "percent"),
-                    "gross": shown(day.gross, "money"),
-                    "net": shown(day.net_exposure, "money"),
+                    "P&L": format_value(day.pnl, "money"),
+                    "cumulative": format_value(total, "money"),
+                    "drawdown": format_value(fallen, "percent"),
+                    "gross": format_value(day.gross, "money"),
+                    "net": format_value(day.net_exposure, "money"),
                 },
             }
             for day, total, fallen in zip(report.days, cumulative(report.days), drawdowns(report.days), strict=True)

@@ -10,7 +10,7 @@ from decimal import Decimal
 import duckdb
 
 from pipelines.report.charts import cumulative, pnl
-from pipelines.report.content import Day
+from pipelines.report.content import DayTotals
 from pipelines.report.svg import COLOURS
 
 SESSIONS = 60  # about a quarter: more is the report's
@@ -41,7 +41,7 @@ def pnl_chart(con: duckdb.DuckDBPyConnection, day: date) -> str | None:
     return _image(f"P&L by day, and its sum over {len(days)} sessions", str(pnl(days)))
 
 
-def spark(days: Sequence[Day]) -> str:
+def sparkline(days: Sequence[DayTotals]) -> str:
     """The last sessions in so few letters that Dagster shows them at once: the sum as a line, each day as a bar below.
 
     Whole pixels, no axes: whoever wants figures has the table beside it.
@@ -63,6 +63,8 @@ def _image(words: str, picture: str) -> str:
     return f"![{words}](data:image/svg+xml;base64,{b64encode(picture.encode()).decode()})"
 
 
-def day_of_pnl(day: date, made: Decimal | None, holes: int) -> Day:
+def day_of_pnl(day: date, made: Decimal | None, holes: int) -> DayTotals:
     """A day of which a chart of P&L is drawn: what is known of it, and how many accounts are missing from that."""
-    return Day(date=day, pnl=made, holes=holes, net=None, base=None, gross=None, net_exposure=None, is_opening=False)
+    return DayTotals(
+        date=day, pnl=made, holes=holes, net=None, base=None, gross=None, net_exposure=None, is_opening=False
+    )

@@ -1,4 +1,4 @@
-"""The report on paper: A4 landscape by typst, from the same view as the pages. The same report is the same bytes."""
+"""The report as PDF: A4 landscape by typst, from the same view as the pages. The same report is the same bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.report.content import Report
 from pipelines.report.view import view
 
 
-def paper(report: Report) -> bytes:
+def render_pdf(report: Report) -> bytes:
     """The PDF. Its date is the knowledge time, and only fonts that come with typst are used: no machine differs."""
     data = json.dumps(view(report) | {"charts": charts(report)}, ensure_ascii=False)
     with warnings.catch_warnings():

@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Column:
+class ReportColumn:
     """A column of an answer. Those that are not `on_page` are in the extracts alone."""
 
     name: str
@@ -32,7 +32,7 @@ class Section:
 
     name: str
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
     empty: str
     shown: int = 20
     note: str = ""
@@ -44,7 +44,7 @@ class Section:
         return replace(self, rows=rows, total=total)
 
     @property
-    def page_columns(self) -> tuple[Column, ...]:
+    def page_columns(self) -> tuple[ReportColumn, ...]:
         """The columns that are on a page."""
         return tuple(column for column in self.columns if column.on_page)
 
@@ -59,14 +59,14 @@ class Section:
         return len(self.rows) - len(self.page_rows)
 
 
-def _columns(text: str) -> tuple[Column, ...]:
+def _columns(text: str) -> tuple[ReportColumn, ...]:
     """Columns written one a line: name, kind (with ~ for extracts only), label."""
     return tuple(_column(line) for line in text.strip().splitlines())
 
 
-def _column(line: str) -> Column:
+def _column(line: str) -> ReportColumn:
     name, kind, label = line.split(maxsplit=2)
-    return Column(name, label, kind.removeprefix("~"), on_page=not kind.startswith("~"))  # type: ignore[arg-type]
+    return ReportColumn(name, label, kind.removeprefix("~"), on_page=not kind.startswith("~"))  # type: ignore[arg-type]
 
 
 _POSITION = """

@@ -114,7 +114,7 @@ def steps(points: Sequence[tuple[float, float]]) -> str:
     return "".join(f"{'L' if at else 'M'}{_n(x)} {_n(y)}" for at, (x, y) in enumerate(points))
 
 
-def compact(value: float) -> str:
+def short_number(value: float) -> str:
     """A round number in few letters: 1.5M, -20k."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.books.as_known import said
+from pipelines.books.as_known import format_instant
 from pipelines.report.content import Report
-from pipelines.report.formatting import Kind, short, shown, tone
-from pipelines.report.sections import Column, Row, Section
+from pipelines.report.formatting import Kind, format_value, short, tone
+from pipelines.report.sections import ReportColumn, Row, Section
 
 _FINALITY = {
     "FINAL": "every price is the day's official close",
@@ -39,7 +39,7 @@ def view(report: Report) -> dict[str, Any]:
     return {
         "day": report.day.isoformat(),
         "title": f"{report.day:%A} {report.day.day} {report.day:%B %Y}",
-        "known_at": said(report.known_at),
+        "known_at": format_instant(report.known_at),
         "status": report.status,
         "finality": report.finality or "UNKNOWN",
         "finality_note": _FINALITY.get(report.finality or "", "no account's end of day is known"),
@@ -98,8 +98,8 @@ def _kpis(report: Report) -> list[dict[str, str]]:
         value = report.totals.get(name)
         note = ""
         if name == "day" and value is None and report.known:
-            note = f"{shown(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
-        kpis.append({"label": label, "text": shown(value, kind), "tone": tone(value, kind), "note": note})
+            note = f"{format_value(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
+        kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})
     return kpis
 
 
@@ -119,20 +119,20 @@ def _section(section: Section) -> dict[str, Any]:
     }
 
 
-def cells(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[dict[str, str]]]:
+def cells(columns: Sequence[ReportColumn], rows: Sequence[Row]) -> list[list[dict[str, str]]]:
     """Rows as texts with what colours them."""
     return [[_cell(row[column.name], column) for column in columns] for row in rows]
 
 
-def _cell(value: Any, column: Column) -> dict[str, str]:
+def _cell(value: Any, column: ReportColumn) -> dict[str, str]:
     return {
-        "text": shown(value, column.kind),
+        "text": format_value(value, column.kind),
         "tone": tone(value, column.kind) or _mark(value, column),
         "kind": column.kind,
     }
 
 
-def _mark(value: Any, column: Column) -> str:
+def _mark(value: Any, column: ReportColumn) -> str:
     """States that somebody should look at are marked; a symbol is set apart."""
     if column.name == "state" and value != "COMPLETE":
         return "alarm"
@@ -141,7 +141,7 @@ def _mark(value: Any, column: Column) -> str:
     return column.kind if column.kind in ("symbol", "prose") else ""
 
 
-def _total(columns: Sequence[Column], total: Row) -> list[dict[str, str]]:
+def _total(columns: Sequence[ReportColumn], total: Row) -> list[dict[str, str]]:
     first, *rest = columns
     made = [{"text": "all", "tone": "", "kind": first.kind}]
     for column in rest:

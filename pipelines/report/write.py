@@ -14,7 +14,7 @@ from pipelines.books.as_known import open_known
 from pipelines.books.catalog import Catalog
 from pipelines.errors import DaybookError
 from pipelines.progress import Activity, OnProgress, ignore_progress
-from pipelines.report.content import Report, read
+from pipelines.report.content import Report, collect_report
 from pipelines.settings import Settings
 
 FORMATS = ("html", "pdf", "xlsx", "csv")
@@ -43,7 +43,7 @@ def write_report(
     Raises as `open_known` does, and DaybookError where a file can't be written.
     """
     with open_known(catalog, settings.published, day, known_at, accounts) as books:
-        report = read(books)
+        report = collect_report(books)
     name = _name(report, known_at)
     files: list[Path] = []
     for form in FORMATS:
@@ -74,9 +74,9 @@ def _html(report: Report, name: str) -> dict[str, bytes]:
 
 
 def _pdf(report: Report, name: str) -> dict[str, bytes]:
-    from pipelines.report.pdf import paper
+    from pipelines.report.pdf import render_pdf
 
-    return {f"{name}.pdf": paper(report)}
+    return {f"{name}.pdf": render_pdf(report)}
 
 
 def _xlsx(report: Report, name: str) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from pipelines.report.content import Report
 from pipelines.report.formatting import Kind
-from pipelines.report.sections import Column, Row, Section
+from pipelines.report.sections import ReportColumn, Row, Section
 from pipelines.report.view import view
 
 #: What a sheet holds, its header apart.
@@ -33,13 +33,13 @@ _DAYS = Section(
     "days",
     "Day by day",
     (
-        Column("date", "day", "day"),
-        Column("pnl", "P&L", "money"),
-        Column("holes", "accounts not known", "integer"),
-        Column("net", "net P&L", "money"),
-        Column("base", "earned on", "money"),
-        Column("gross", "gross", "money"),
-        Column("net_exposure", "net", "money"),
+        ReportColumn("date", "day", "day"),
+        ReportColumn("pnl", "P&L", "money"),
+        ReportColumn("holes", "accounts not known", "integer"),
+        ReportColumn("net", "net P&L", "money"),
+        ReportColumn("base", "earned on", "money"),
+        ReportColumn("gross", "gross", "money"),
+        ReportColumn("net_exposure", "net", "money"),
     ),
     empty="",
 )
@@ -115,7 +115,7 @@ def _write(sheet: Worksheet, row: int, column: int, value: Any, look: Format) ->
         sheet.write_string(row, column, str(value)[:MOST_LETTERS], look)
 
 
-def _width(section: Section, column: Column) -> float:
+def _width(section: Section, column: ReportColumn) -> float:
     """Wide enough for the header and the first rows, within reason."""
     if column.is_number:
         return 16

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from pipelines.sandbox import routes_accounts, routes_hours, routes_instructions, routes_market, routes_positions
 from pipelines.sandbox.broker import Broker
 from pipelines.sandbox.calls import Endpoint, Handler, endpoint
-from pipelines.sandbox.replies import Refused, refuse
+from pipelines.sandbox.replies import ErrorAnswer, refuse
 
 LOOPBACK = ("127.0.0.1", "::1")
 _ACCOUNT, _POSITIONS = "/v1/accounts/{account_id}", "/v1/accounts/{account_id}/positions"
@@ -47,7 +47,7 @@ def application(broker: Broker) -> Starlette:
 
     async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature
         status = error.status_code if isinstance(error, HTTPException) else 500
-        refused = Refused(status, HTTPStatus(status).phrase)
+        refused = ErrorAnswer(status, HTTPStatus(status).phrase)
         return refuse(refused, broker.next_request_id(), broker.clock.now, bare=broker.settings.bare_errors)
 
     routes = [

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from pipelines.sandbox.books import Day
+from pipelines.sandbox.account_book import AccountSession
 from pipelines.sandbox.figures import Figures
 from pipelines.sandbox.ledger import ZERO
 from pipelines.sandbox.program import Profile
-from pipelines.sandbox.replies import Json, money
+from pipelines.sandbox.replies import Json, money_text
 
 HALF = Decimal("0.5")
 
 
-def balances(profile: Profile, day: Day, now: Figures) -> Json:
+def balances(profile: Profile, day: AccountSession, now: Figures) -> Json:
     """Balances. Trades count as settled at once, short_market_value is positive, daily P&L runs from the close before.
     Buying power is Regulation T's at its simplest: what half the gross value leaves of equity, doubled on margin."""
     before, margin = day.previous, profile.subtype == "MARGIN"
@@ -22,48 +22,48 @@ def balances(profile: Profile, day: Day, now: Figures) -> Json:
         "currency": "USD",
         "margin_type": "REG_T" if margin else "NONE",
         "multiplier": "2" if margin else "1",
-        "equity": money(now.equity),
-        "long_market_value": money(now.long),
-        "short_market_value": money(-now.short),
-        "trade_cash": money(now.cash),
-        "settled_cash": money(now.cash),
+        "equity": money_text(now.equity),
+        "long_market_value": money_text(now.long),
+        "short_market_value": money_text(-now.short),
+        "trade_cash": money_text(now.cash),
+        "settled_cash": money_text(now.cash),
         "unsettled_credits": "0.00",
         "unsettled_debits": "0.00",
         "open_order_adjustment": "0.00",
-        "buying_power": money(buying_power(now, margin=margin)),
-        "withdrawable_cash": money(max(min(now.cash, buying_power(now, margin=False)), ZERO)),
-        "unrealized_pnl": money(now.unrealized),
-        "daily_realized_pnl": money(now.daily_realized),
-        "daily_unrealized_pnl": money(now.daily_unrealized),
-        "daily_pnl": money(now.daily_realized + now.daily_unrealized),
-        "daily_change": money(now.equity - before.equity),
+        "buying_power": money_text(buying_power(now, margin=margin)),
+        "withdrawable_cash": money_text(max(min(now.cash, buying_power(now, margin=False)), ZERO)),
+        "unrealized_pnl": money_text(now.unrealized),
+        "daily_realized_pnl": money_text(now.daily_realized),
+        "daily_unrealized_pnl": money_text(now.daily_unrealized),
+        "daily_pnl": money_text(now.daily_realized + now.daily_unrealized),
+        "daily_change": money_text(now.equity - before.equity),
         "margin_details": None,
         "sod": {
             "asof": day.session.date.isoformat(),
-            "equity": money(before.equity),
-            "long_market_value": money(before.long),
-            "short_market_value": money(-before.short),
-            "trade_cash": money(before.cash),
-            "buying_power": money(buying_power(before, margin=margin)),
+            "equity": money_text(before.equity),
+            "long_market_value": money_text(before.long),
+            "short_market_value": money_text(-before.short),
+            "trade_cash": money_text(before.cash),
+            "buying_power": money_text(buying_power(before, margin=margin)),
         },
     }
 
 
-def segment(day: Day, now: Figures) -> Json:
+def segment(day: AccountSession, now: Figures) -> Json:
     """One day of portfolio history. realized is from cost, unrealized the day's change, net adds dividends and fees.
     day_pnl is what today's trades have made, position_pnl all the rest: what was carried in, overnight events too."""
     total = now.daily_realized + now.daily_unrealized
     return {
         "date": day.session.date.isoformat(),
-        "realized_pnl": money(now.realized),
-        "unrealized_pnl": money(total - now.realized),
-        "net_pnl": money(total + now.moves.get("DIVIDEND", ZERO) + now.moves.get("FEE", ZERO)),
-        "day_pnl": money(now.day_pnl),
-        "position_pnl": money(total - now.day_pnl),
-        "bought_notional": money(sum((row.position.bought for row in now.rows), ZERO)),
-        "sold_notional": money(sum((row.position.sold for row in now.rows), ZERO)),
-        "sod_equity": money(day.previous.equity),
-        "eod_equity": money(now.equity),
+        "realized_pnl": money_text(now.realized),
+        "unrealized_pnl": money_text(total - now.realized),
+        "net_pnl": money_text(total + now.moves.get("DIVIDEND", ZERO) + now.moves.get("FEE", ZERO)),
+        "day_pnl": money_text(now.day_pnl),
+        "position_pnl": money_text(total - now.day_pnl),
+        "bought_notional": money_text(sum((row.position.bought for row in now.rows), ZERO)),
+        "sold_notional": money_text(sum((row.position.sold for row in now.rows), ZERO)),
+        "sod_equity": money_text(day.previous.equity),
+        "eod_equity": money_text(now.equity),
     }
 
 

@@ -8,27 +8,27 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 
-from pipelines.sandbox.books import AccountBook, Day
+from pipelines.sandbox.account_book import AccountBook, AccountSession
 from pipelines.sandbox.bulk import BulkBook, bulk_books
-from pipelines.sandbox.clock import Clock
+from pipelines.sandbox.clock import SettableClock
 from pipelines.sandbox.facts import CashMove
 from pipelines.sandbox.figures import Figures
-from pipelines.sandbox.instructions import Instruction, scripted_instructions
-from pipelines.sandbox.instruments import Instrument, compact, identity, stock
+from pipelines.sandbox.instructions import InstructionTimeline, scripted_instructions
+from pipelines.sandbox.instruments import Instrument, identity, stock, unpadded_symbol
 from pipelines.sandbox.ledger import ZERO
 from pipelines.sandbox.market import Market
 from pipelines.sandbox.orders import scripted_orders
 from pipelines.sandbox.paging import Pager
 from pipelines.sandbox.prices import SYMBOLS
 from pipelines.sandbox.program import Program, programs
-from pipelines.sandbox.replies import Refused
+from pipelines.sandbox.replies import ErrorAnswer
 from pipelines.sandbox.truth import Truth
 
 Bulk = Mapping[str, int] | Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BrokerOptions:
     """How a stand-in behaves. `keys` None: any key will do; a read-only key may not write; `short_sales` False writes a
     short sale as SELL, as the API has done since its SDK 0.8.0; `bare_errors` leaves the envelope off errors."""
 
@@ -43,7 +43,7 @@ class Settings:
 class Broker:
     """Accounts and their books on one market under one clock."""
 
-    def __init__(self, market: Market, clock: Clock, settings: Settings) -> None:
+    def __init__(self, market: Market, clock: SettableClock, settings: BrokerOptions) -> None:
         self.market, self.clock, self.settings = market, clock, settings
         self.pager = Pager(f"pages of {settings.seed}")
         scripted = [_book(program, market, settings.seed) for program in programs(settings.seed)]
@@ -71,19 +71,19 @@ class Broker:
         """One account's book. One that isn't there is refused like one that isn't the caller's: 403."""
         found = self._books.get(account_id)
         if found is None:
-            raise Refused(403, "The caller does not have permission to execute the specified operation")
+            raise ErrorAnswer(403, "The caller does not have permission to execute the specified operation")
         return found
 
-    def standing(self, book: AccountBook) -> tuple[Day, Figures]:
+    def standing(self, book: AccountBook) -> tuple[AccountSession, Figures]:
         """An account's day and figures now. Refuses (403) while the clock is before its opening."""
         found = book.at(self.clock.now)
         if found is None:
-            raise Refused(403, f"Account {book.profile.id} was not open yet")
+            raise ErrorAnswer(403, f"Account {book.profile.id} was not open yet")
         return found
 
     def instrument(self, name: str) -> Instrument | None:
         """An instrument by UUID or by symbol; option symbols with or without their padding."""
-        return self._instruments.get(name.lower()) or self._instruments.get(compact(name))
+        return self._instruments.get(name.lower()) or self._instruments.get(unpadded_symbol(name))
 
     def stocks(self) -> list[Instrument]:
         """Every stock that an account trades."""
@@ -108,7 +108,7 @@ class Broker:
         claimed = sum(claims, ZERO)
         return max(held - claimed, ZERO) if held > 0 else min(held + claimed, ZERO)
 
-    def _pending(self, given: Instruction) -> bool:
+    def _pending(self, given: InstructionTimeline) -> bool:
         """Whether an instruction is known by now and hasn't yet moved anything."""
         now, market = self.clock.now, self.market
         if given.created_at > now:
@@ -132,7 +132,7 @@ def _book(program: Program, market: Market, seed: int) -> AccountBook:
 def _names(books: Sequence[AccountBook]) -> Iterator[tuple[str, Instrument]]:
     """Every instrument under each name that it may be asked for by."""
     traded = [order.instrument for book in books for order in book.orders]
-    herded = [row.position.instrument for book in books if isinstance(book, BulkBook) for row in book.rows]
-    for instrument in [*map(stock, SYMBOLS), *traded, *herded]:
+    bulk_instruments = [row.position.instrument for book in books if isinstance(book, BulkBook) for row in book.rows]
+    for instrument in [*map(stock, SYMBOLS), *traded, *bulk_instruments]:
         yield instrument.id, instrument
-        yield compact(instrument.symbol), instrument
+        yield unpadded_symbol(instrument.symbol), instrument

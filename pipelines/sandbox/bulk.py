@@ -9,10 +9,10 @@ from decimal import Decimal
 import orjson
 
 from pipelines.calendar import Session
-from pipelines.sandbox.books import AccountBook, Day
+from pipelines.sandbox.account_book import AccountBook, AccountSession
 from pipelines.sandbox.figures import Figures, Valued
 from pipelines.sandbox.instruments import Instrument, identity
-from pipelines.sandbox.ledger import Basis, Position, State
+from pipelines.sandbox.ledger import Basis, HeldPosition, State
 from pipelines.sandbox.market import Market
 from pipelines.sandbox.program import Profile
 from pipelines.sandbox.responses import position_row
@@ -23,7 +23,7 @@ _OPENED = date(2005, 1, 3)
 _ACCOUNT, _DATE = -(2**62), date(1900, 1, 1)
 
 
-class Herd:
+class SharedPositions:
     """The positions that all bulk accounts share: an account of n holds the first n, by symbol."""
 
     def __init__(self, size: int) -> None:
@@ -41,9 +41,9 @@ class Herd:
 class BulkBook(AccountBook):
     """An account that holds the same positions at the same prices on every day, and never trades."""
 
-    def __init__(self, account: int, size: int, herd: Herd, market: Market) -> None:
-        self.herd = herd
-        self._same = Figures(herd.rows[:size], Decimal(1_000_000))
+    def __init__(self, account: int, size: int, shared: SharedPositions, market: Market) -> None:
+        self.shared = shared
+        self._same = Figures(shared.rows[:size], Decimal(1_000_000))
         profile = Profile(account, f"BULK-{account}", f"Bulk of {size} positions", "MARGIN", 0, _OPENED)
         super().__init__(profile, market, (), (), ())
 
@@ -52,24 +52,24 @@ class BulkBook(AccountBook):
         """Its positions."""
         return self._same.rows
 
-    def figures(self, day: Day) -> Figures:  # noqa: ARG002 - the same on every day
+    def figures(self, day: AccountSession) -> Figures:  # noqa: ARG002 - the same on every day
         """The same figures on every day."""
         return self._same
 
-    def at(self, now: datetime) -> tuple[Day, Figures] | None:
+    def at(self, now: datetime) -> tuple[AccountSession, Figures] | None:
         """The same figures at every instant."""
         found = super().at(now)
         return (found[0], self._same) if found else None
 
-    def _day(self, state: State, before: Session | None, session: Session) -> Day:  # noqa: ARG002
-        return Day(session, self._same, State(), (), (), State())
+    def _day(self, state: State, before: Session | None, session: Session) -> AccountSession:  # noqa: ARG002
+        return AccountSession(session, self._same, State(), (), (), State())
 
 
 def bulk_books(bulk: Mapping[str, int] | Sequence[int], market: Market) -> list[BulkBook]:
     """Accounts from FIRST_ACCOUNT on: {"accounts": 20, "positions": 10000}, or the number of positions of each."""
     sizes = [bulk["positions"]] * bulk["accounts"] if isinstance(bulk, Mapping) else list(bulk)
-    herd = Herd(max(sizes, default=0))
-    return [BulkBook(FIRST_ACCOUNT + number, size, herd, market) for number, size in enumerate(sizes)]
+    shared = SharedPositions(max(sizes, default=0))
+    return [BulkBook(FIRST_ACCOUNT + number, size, shared, market) for number, size in enumerate(sizes)]
 
 
 def _row(number: int) -> Valued:
@@ -78,4 +78,4 @@ def _row(number: int) -> Valued:
     instrument = Instrument(symbol, identity("bulk", symbol), f"Bulk stock {number}")
     held = Decimal((number % 90 + 10) * (-10 if number % 3 == 2 else 10))
     price, paid = Decimal(1000 + number % 9000) / 100, Decimal(900 + number % 7000) / 100
-    return Valued(Position(instrument, held, Basis(held * paid), Basis(held * price)), price)
+    return Valued(HeldPosition(instrument, held, Basis(held * paid), Basis(held * price)), price)

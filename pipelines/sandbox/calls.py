@@ -1,4 +1,4 @@
-"""One request: who asks, for what, and how an answer goes back. The only module of the routes that knows starlette."""
+"""One request: who asks, for what, and how an answer goes back. The routes see a `Call`, not starlette."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipelines.sandbox.books import AccountBook
+from pipelines.sandbox.account_book import AccountBook
 from pipelines.sandbox.broker import Broker
 from pipelines.sandbox.params import Query
-from pipelines.sandbox.replies import Answer, Refused, refuse, respond
+from pipelines.sandbox.replies import ErrorAnswer, HandlerAnswer, refuse, respond
 
 PERMISSION = "The caller does not have permission to execute the specified operation"
 
@@ -38,7 +38,7 @@ class Call:
         return self.broker.book(self.path["account_id"])
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], HandlerAnswer]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -52,7 +52,7 @@ def endpoint(broker: Broker, handler: Handler, *, writes: bool = False) -> Endpo
             body = await request.body()
             call = Call(broker, request.url.path, dict(request.path_params), dict(request.query_params), body)
             return respond(handler(call), request_id, now)
-        except Refused as refused:
+        except ErrorAnswer as refused:
             return refuse(refused, request_id, now, bare=broker.settings.bare_errors)
 
     return answer
@@ -64,6 +64,6 @@ def _admit(broker: Broker, header: str, *, writes: bool) -> None:
     keys, readers = broker.settings.keys, broker.settings.read_only_keys
     known = keys is None or key in keys or key in readers
     if scheme.lower() != "bearer" or not key.strip() or not known:
-        raise Refused(401, "The request needs a valid bearer token")
+        raise ErrorAnswer(401, "The request needs a valid bearer token")
     if writes and key in readers:
-        raise Refused(403, PERMISSION)
+        raise ErrorAnswer(403, PERMISSION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-class Clock:
+class SettableClock:
     """An instant that only `set` moves. Safe to set from another thread: it is one assignment."""
 
     def __init__(self, now: datetime) -> None:

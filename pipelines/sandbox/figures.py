@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
-from pipelines.sandbox.ledger import ZERO, Position
+from pipelines.sandbox.ledger import ZERO, HeldPosition
 
 
 @dataclass(frozen=True, slots=True)
 class Valued:
     """A position and its price, USD a share. Values are signed like the quantity; gains are positive."""
 
-    position: Position
+    position: HeldPosition
     price: Decimal
 
     @property

@@ -18,7 +18,7 @@ CANCELLING = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Instruction:
+class InstructionTimeline:
     """An instruction and its whole future: SENT, CANCEL_REQUESTED from `cancel_at`, and `outcome` from `decided_at`."""
 
     id: str
@@ -40,12 +40,12 @@ class Instruction:
             return self.outcome
         return "CANCEL_REQUESTED" if self.cancel_at is not None and now >= self.cancel_at else "SENT"
 
-    def cancel(self, at: datetime) -> Instruction:
+    def cancel(self, at: datetime) -> InstructionTimeline:
         """The same instruction, with a cancellation asked for `at` and granted a minute later."""
         return replace(self, cancel_at=at, decided_at=at + CANCELLING, outcome="CANCELLED", accepted=None)
 
 
-def scripted_instructions(program: Program, market: Market, seed: int) -> list[Instruction]:
+def scripted_instructions(program: Program, market: Market, seed: int) -> list[InstructionTimeline]:
     """The instructions of a script, as they ended."""
     made = []
     for number, advice in enumerate(program.advice):
@@ -69,9 +69,9 @@ def submit(
     at: datetime,
     market: Market,
     salt: str,
-) -> Instruction:
+) -> InstructionTimeline:
     """An instruction that will be accepted in full, an hour after the close of the session under way or next."""
     session = next((session for session in market.sessions if session.close > at), market.sessions[-1])
     answered = max(session.close, at) + ANSWER
     made = identity(account, "instruction", key, at.isoformat(), salt)
-    return Instruction(made, key, account, kind, instrument, quantity, at, answered, "ACCEPTED", quantity)
+    return InstructionTimeline(made, key, account, kind, instrument, quantity, at, answered, "ACCEPTED", quantity)

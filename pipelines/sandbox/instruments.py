@@ -63,7 +63,7 @@ def option(symbol: str, expiry: date, contract_type: str, strike: Decimal | str)
     return Instrument(osi, identity("option", osi), name, stock(symbol), contract_type, price, expiry)
 
 
-def compact(symbol: str) -> str:
+def unpadded_symbol(symbol: str) -> str:
     """A symbol without the padding of OSI: both spellings occur on the wire."""
     return symbol.replace(" ", "")
 

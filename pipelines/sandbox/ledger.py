@@ -36,7 +36,7 @@ class Basis:
 
 
 @dataclass(slots=True)
-class Position:
+class HeldPosition:
     """A holding in two ledgers: `cost` since it was opened, `day` since the close before."""
 
     instrument: Instrument
@@ -59,7 +59,7 @@ class Position:
         self.trade(-contracts, -parts[0], -parts[1])
         return parts
 
-    def copy(self) -> Position:
+    def copy(self) -> HeldPosition:
         """An independent copy."""
         return replace(self, cost=replace(self.cost), day=replace(self.day))
 
@@ -69,25 +69,25 @@ class State:
     """An account at an instant: cash, positions, and what has happened since the morning."""
 
     cash: Decimal = ZERO
-    positions: dict[str, Position] = field(default_factory=dict)
+    positions: dict[str, HeldPosition] = field(default_factory=dict)
     moves: dict[str, Decimal] = field(default_factory=dict)
 
     def copy(self) -> State:
         """An independent copy."""
         return State(self.cash, {key: position.copy() for key, position in self.positions.items()}, dict(self.moves))
 
-    def held(self) -> list[Position]:
+    def held(self) -> list[HeldPosition]:
         """Positions that aren't zero: the others are gone from every listing."""
         return [position for position in self.positions.values() if position.quantity]
 
-    def of(self, instrument: Instrument) -> Position:
+    def of(self, instrument: Instrument) -> HeldPosition:
         """The position in an instrument, made if there is none."""
-        return self.positions.setdefault(instrument.id, Position(instrument))
+        return self.positions.setdefault(instrument.id, HeldPosition(instrument))
 
     def morning(self, values: dict[str, Decimal]) -> State:
         """What the next day begins with: closed positions dropped, the day's ledgers at yesterday's market values."""
         kept = {
-            position.instrument.id: Position(
+            position.instrument.id: HeldPosition(
                 position.instrument,
                 position.quantity,
                 Basis(position.cost.amount),

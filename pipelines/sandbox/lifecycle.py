@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pipelines.calendar import Session
 from pipelines.sandbox.facts import CashMove, Delivery, Fact, Split
-from pipelines.sandbox.instructions import Instruction
+from pipelines.sandbox.instructions import InstructionTimeline
 from pipelines.sandbox.instruments import CALL, Instrument
 from pipelines.sandbox.ledger import ZERO, State
 from pipelines.sandbox.market import Market, roll_of
@@ -18,7 +18,7 @@ EXCEPTION = Decimal("0.01")
 
 
 def deliveries(
-    state: State, before: Session, after: Session, instructions: Iterable[Instruction], market: Market
+    state: State, before: Session, after: Session, instructions: Iterable[InstructionTimeline], market: Market
 ) -> list[Delivery]:
     """What becomes of the options held at the close of `before`, in effect at the open of `after`."""
     made: list[Delivery] = []
@@ -73,9 +73,9 @@ def _delivery(option: Instrument, kind: str, contracts: Decimal, after: Session)
     return Delivery(after.date, option, kind, contracts, direction * contracts * option.multiplier)
 
 
-def _accepted(instructions: Iterable[Instruction], *kinds: str) -> Decimal:
+def _accepted(instructions: Iterable[InstructionTimeline], *kinds: str) -> Decimal:
     return sum((given.accepted or ZERO for given in instructions if given.kind in kinds), ZERO)
 
 
-def _takes_effect(given: Instruction, before: Session, after: Session) -> bool:
+def _takes_effect(given: InstructionTimeline, before: Session, after: Session) -> bool:
     return roll_of(before) <= given.decided_at < roll_of(after)

@@ -16,7 +16,7 @@ STOCK_LOT, OPTION_LOT = 20, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OrderTimeline:
     """An order and everything that will ever happen to it; `seen_at` says how much of that is known at an instant."""
 
     id: str
@@ -56,18 +56,18 @@ class Order:
         """Whether the order has been sent by now and something of it is still to be filled."""
         return self.created_at <= now and bool(self.leaves(now))
 
-    def cancel(self, at: datetime) -> Order:
+    def cancel(self, at: datetime) -> OrderTimeline:
         """The same order, cancelled: what would have been filled later won't be."""
         return replace(self, fills=tuple(fill for fill in self.fills if fill.at <= at), cancelled_at=at)
 
 
-def scripted_orders(program: Program, market: Market, seed: int) -> list[Order]:
+def scripted_orders(program: Program, market: Market, seed: int) -> list[OrderTimeline]:
     """The orders of a script; times, parts and so prices of the fills by seed. None is later than the last session."""
     intents = [intent for intent in program.intents if intent.on <= market.prices.last]
     return [_order(program.profile.id, number, intent, market, seed) for number, intent in enumerate(intents)]
 
 
-def _order(account: int, number: int, intent: Intent, market: Market, seed: int) -> Order:
+def _order(account: int, number: int, intent: Intent, market: Market, seed: int) -> OrderTimeline:
     rng = Random(f"{seed}/{account}/{number}")
     session = market.sessions[market.index(intent.on)]
     sent = session.open + timedelta(minutes=intent.minute)
@@ -79,7 +79,7 @@ def _order(account: int, number: int, intent: Intent, market: Market, seed: int)
         for part, (at, quantity) in enumerate(parts)
     )
     prices = [fill.price for fill in fills] or [market.traded_at(intent.instrument, session, sent)]
-    return Order(
+    return OrderTimeline(
         order_id,
         f"{intent.on:%Y%m%d}-{number:03d}",
         account,
@@ -109,7 +109,7 @@ def _parts(rng: Random, intent: Intent) -> list[Decimal]:
 
 def closing_order(
     account: int, instrument: Instrument, held: Decimal, now: datetime, market: Market, number: int
-) -> Order:
+) -> OrderTimeline:
     """A market order that closes `held` (signed). It is filled at the next close, at the closing price."""
     order_id = identity(account, "close", now.isoformat(), number)
     side = "SELL" if held > 0 else "BUY"
@@ -119,4 +119,4 @@ def closing_order(
         price = market.close(instrument, session.date)
         fills = (Fill(session.close, instrument, side, abs(held), price, identity(order_id, 0), order_id),)
     key = f"close-positions-{now:%Y%m%d}-{number:03d}"
-    return Order(order_id, key, account, instrument, side, abs(held), "MARKET", None, now, fills)
+    return OrderTimeline(order_id, key, account, instrument, side, abs(held), "MARKET", None, now, fills)

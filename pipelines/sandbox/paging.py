@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pipelines.sandbox.params import Query, integer
-from pipelines.sandbox.replies import Refused
+from pipelines.sandbox.replies import ErrorAnswer
 
 LARGEST = 1000
 _NOT_A_FILTER = {"page_size", "page_token"}
@@ -50,10 +50,10 @@ class Pager:
         if token is None:
             return 0, integer(query, "page_size", LARGEST, 1, LARGEST)
         if token not in self._given:
-            raise Refused(400, "page_token is not one that was handed out")
+            raise ErrorAnswer(400, "page_token is not one that was handed out")
         given, start, size = self._given[token]
         if given != scope:
-            raise Refused(400, "page_token belongs to other filters: repeat them and the sorting with every page")
+            raise ErrorAnswer(400, "page_token belongs to other filters: repeat them and the sorting with every page")
         return start, size
 
     def _token(self, scope: str, start: int, size: int) -> str:

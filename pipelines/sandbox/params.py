@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 
-from pipelines.sandbox.replies import Refused
+from pipelines.sandbox.replies import ErrorAnswer
 
 Query = Mapping[str, str]
 
@@ -16,7 +16,7 @@ def integer(query: Query, name: str, default: int, least: int, most: int) -> int
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 18 or not least <= int(text) <= most:
-        raise Refused(400, f"{name} must be a whole number from {least} to {most}")
+        raise ErrorAnswer(400, f"{name} must be a whole number from {least} to {most}")
     return int(text)
 
 
@@ -24,7 +24,7 @@ def choice(query: Query, name: str, known: Collection[str]) -> str | None:
     """One of a few words."""
     text = query.get(name)
     if text is not None and text not in known:
-        raise Refused(400, f"{name} must be one of {', '.join(known)}")
+        raise ErrorAnswer(400, f"{name} must be one of {', '.join(known)}")
     return text
 
 
@@ -40,7 +40,7 @@ def boolean(query: Query, name: str) -> bool | None:
     return None if text is None else text == "true"
 
 
-def day(query: Query, name: str) -> date | None:
+def date_param(query: Query, name: str) -> date | None:
     """A date, YYYY-MM-DD."""
     text = query.get(name)
     if text is None:
@@ -48,10 +48,10 @@ def day(query: Query, name: str) -> date | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
-        raise Refused(400, f"{name} must be a date such as 2005-02-28") from None
+        raise ErrorAnswer(400, f"{name} must be a date such as 2005-02-28") from None
 
 
-def instant(query: Query, name: str) -> datetime | None:
+def instant_param(query: Query, name: str) -> datetime | None:
     """An RFC 3339 instant; digits past the microsecond are cut."""
     text = query.get(name)
     if text is None:
@@ -60,4 +60,4 @@ def instant(query: Query, name: str) -> datetime | None:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise Refused(400, f"{name} must be an instant such as 2005-02-28T21:20:00Z") from None
+        raise ErrorAnswer(400, f"{name} must be an instant such as 2005-02-28T21:20:00Z") from None

@@ -15,7 +15,7 @@ from starlette.responses import Response
 Json = dict[str, Any]
 
 
-class Refused(Exception):
+class ErrorAnswer(Exception):
     """An answer other than 2xx. `data` are rows that go out beside the error."""
 
     def __init__(self, status: int, message: str, data: list[Json] | None = None) -> None:
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HandlerAnswer:
     """What a handler found: `data` is JSON-ready, or bytes of JSON already. `page` joins the metadata."""
 
     data: Any
@@ -33,7 +33,7 @@ class Answer:
     error: Json | None = None
 
 
-def respond(answer: Answer, request_id: str, now: datetime) -> Response:
+def respond(answer: HandlerAnswer, request_id: str, now: datetime) -> Response:
     """The success envelope: data, metadata, and an error that is null unless some rows failed (207)."""
     metadata = orjson.dumps({"request_id": request_id, **answer.page})
     data = answer.data if isinstance(answer.data, bytes) else orjson.dumps(answer.data)
@@ -41,7 +41,7 @@ def respond(answer: Answer, request_id: str, now: datetime) -> Response:
     return _json(body, answer.status, now)
 
 
-def refuse(refused: Refused, request_id: str, now: datetime, *, bare: bool) -> Response:
+def refuse(refused: ErrorAnswer, request_id: str, now: datetime, *, bare: bool) -> Response:
     """An error: in the envelope, as every example of the specification has it, or bare, as its schemas say."""
     error: Json = {"code": refused.status, "message": refused.message}
     body = error if bare else {"error": error, "metadata": {"request_id": request_id}}
@@ -55,12 +55,12 @@ def _json(body: bytes, status: int, now: datetime) -> Response:
     return Response(body, status, {"date": format_datetime(now, usegmt=True)}, "application/json")
 
 
-def quantity(value: Decimal) -> str:
+def quantity_text(value: Decimal) -> str:
     """A quantity, exact, without trailing zeros."""
     return format(value.normalize(), "f") if value else "0"
 
 
-def money(value: Decimal) -> str:
+def money_text(value: Decimal) -> str:
     """Money or a price, exact, with two decimals at least."""
     if not value:
         return "0.00"
@@ -71,7 +71,7 @@ def money(value: Decimal) -> str:
 
 def average(amount: Decimal, units: Decimal) -> str:
     """A price worked out by division: half-even to eight decimals."""
-    return money((amount / units).quantize(Decimal("1e-8"), ROUND_HALF_EVEN))
+    return money_text((amount / units).quantize(Decimal("1e-8"), ROUND_HALF_EVEN))
 
 
 def percent(part: Decimal, whole: Decimal) -> str | None:

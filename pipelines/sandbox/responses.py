@@ -7,12 +7,21 @@ from decimal import Decimal
 
 from pipelines.sandbox.facts import Fill
 from pipelines.sandbox.figures import Valued
-from pipelines.sandbox.instructions import Instruction
+from pipelines.sandbox.instructions import InstructionTimeline
 from pipelines.sandbox.instruments import Instrument
 from pipelines.sandbox.ledger import ZERO
-from pipelines.sandbox.orders import Order
+from pipelines.sandbox.orders import OrderTimeline
 from pipelines.sandbox.program import Profile
-from pipelines.sandbox.replies import Json, average, microseconds, money, nanoseconds, percent, quantity, seconds
+from pipelines.sandbox.replies import (
+    Json,
+    average,
+    microseconds,
+    money_text,
+    nanoseconds,
+    percent,
+    quantity_text,
+    seconds,
+)
 
 # Why an instruction is refused: the stable code that the current API sends beside the sentence.
 DOMAIN = "position-instructions"
@@ -45,24 +54,24 @@ def position_row(row: Valued, account: int, closing_date: date, available: Decim
         "symbol": instrument.symbol,
         "instrument_type": instrument.security_type,
         "position_type": "LONG" if held.quantity > 0 else "SHORT",
-        "quantity": quantity(held.quantity),
-        "available_quantity": quantity(available),
+        "quantity": quantity_text(held.quantity),
+        "available_quantity": quantity_text(available),
         "avg_price": average(held.cost.amount, held.quantity * instrument.multiplier),
-        "cost_basis": money(held.cost.amount),
-        "market_value": money(row.value),
-        "instrument_price": money(row.price),
-        "closing_price": money(row.price),
+        "cost_basis": money_text(held.cost.amount),
+        "market_value": money_text(row.value),
+        "instrument_price": money_text(row.price),
+        "closing_price": money_text(row.price),
         "closing_price_date": closing_date.isoformat(),
-        "unrealized_pnl": money(row.unrealized),
+        "unrealized_pnl": money_text(row.unrealized),
         "unrealized_pnl_pct": percent(row.unrealized, held.cost.amount),
-        "daily_unrealized_pnl": money(row.daily_unrealized),
+        "daily_unrealized_pnl": money_text(row.daily_unrealized),
         "daily_unrealized_pnl_pct": percent(row.daily_unrealized, row.value),
-        "daily_realized_pnl": money(held.day.realized),
+        "daily_realized_pnl": money_text(held.day.realized),
         **_underlying(instrument),
     }
 
 
-def order_row(order: Order, now: datetime, *, short_sales: bool) -> Json:
+def order_row(order: OrderTimeline, now: datetime, *, short_sales: bool) -> Json:
     """An order as it stands at an instant."""
     fills = order.filled(now)
     done = sum((fill.quantity for fill in fills), ZERO)
@@ -79,11 +88,11 @@ def order_row(order: Order, now: datetime, *, short_sales: bool) -> Json:
         "order_type": order.order_type,
         "time_in_force": "DAY",
         "status": order.status(now),
-        "quantity": quantity(order.quantity),
-        "filled_quantity": quantity(done),
-        "leaves_quantity": quantity(order.leaves(now)),
+        "quantity": quantity_text(order.quantity),
+        "filled_quantity": quantity_text(done),
+        "leaves_quantity": quantity_text(order.leaves(now)),
         "average_fill_price": average(spent, done) if done else None,
-        "limit_price": money(order.limit_price) if order.limit_price is not None else None,
+        "limit_price": money_text(order.limit_price) if order.limit_price is not None else None,
         "stop_price": None,
         "extended_hours": False,
         "venue": "XNMS",
@@ -101,15 +110,15 @@ def execution_row(fill: Fill, *, short_sales: bool) -> Json:
         "instrument_id": fill.instrument.id,
         "symbol": fill.instrument.symbol,
         "side": side(fill.side, short_sales=short_sales),
-        "quantity": quantity(fill.quantity),
-        "price": money(fill.price),
+        "quantity": quantity_text(fill.quantity),
+        "price": money_text(fill.price),
         "transaction_time": microseconds(fill.at),
         "venue": "XNMS",
         **_underlying(fill.instrument),
     }
 
 
-def instruction_row(given: Instruction, now: datetime) -> Json:
+def instruction_row(given: InstructionTimeline, now: datetime) -> Json:
     """An instruction as it stands at an instant; its key goes out under the former name and the current one."""
     status = given.status(now)
     reason = given.reason if status == "REJECTED" else None
@@ -122,8 +131,8 @@ def instruction_row(given: Instruction, now: datetime) -> Json:
         "instrument_id": given.instrument.id,
         "underlying_instrument_id": given.instrument.base.id if given.instrument.underlying else None,
         "symbol": given.instrument.symbol,
-        "quantity": quantity(given.quantity),
-        "accepted_quantity": quantity(given.accepted or ZERO) if status == "ACCEPTED" else None,
+        "quantity": quantity_text(given.quantity),
+        "accepted_quantity": quantity_text(given.accepted or ZERO) if status == "ACCEPTED" else None,
         "status": status,
         "rejection_reason": reason,
         "rejection": {"reason": "REJECTED_BY_CLEARING", "domain": DOMAIN, "metadata": {}, "description": reason}

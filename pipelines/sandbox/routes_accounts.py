@@ -10,9 +10,9 @@ from pipelines.sandbox.balances import balances, segment
 from pipelines.sandbox.calls import Call
 from pipelines.sandbox.instruments import Instrument
 from pipelines.sandbox.market import NEW_YORK
-from pipelines.sandbox.params import choice, instant, integer, several
-from pipelines.sandbox.params import day as day_of
-from pipelines.sandbox.replies import Answer, Json, Refused
+from pipelines.sandbox.params import choice, instant_param, integer, several
+from pipelines.sandbox.params import date_param as day_of
+from pipelines.sandbox.replies import ErrorAnswer, HandlerAnswer, Json
 from pipelines.sandbox.responses import account_row, execution_row, order_row
 
 TYPES = ("COMMON_STOCK", "INDEX", "OPTION", "CASH")
@@ -23,7 +23,7 @@ STATUSES = (
 Row = TypeVar("Row")
 
 
-def list_accounts(call: Call) -> Answer:
+def list_accounts(call: Call) -> HandlerAnswer:
     """GET accounts. account_id is a prefix of the id's text, account_name a part of the name in any case."""
     prefix, part = call.query.get("account_id", ""), call.query.get("account_name", "").lower()
     found = [
@@ -35,32 +35,32 @@ def list_accounts(call: Call) -> Answer:
     return _page(call, found, account_row)
 
 
-def get_balances(call: Call) -> Answer:
+def get_balances(call: Call) -> HandlerAnswer:
     """GET balances, as of the clock."""
     integer(call.query, "top_margin_contributors_limit", 1, 1, 2**31 - 1)
     day, figures = call.broker.standing(call.book)
-    return Answer(balances(call.book.profile, day, figures))
+    return HandlerAnswer(balances(call.book.profile, day, figures))
 
 
-def get_history(call: Call) -> Answer:
+def get_history(call: Call) -> HandlerAnswer:
     """GET portfolio-history: a segment for every session in the range, oldest first; today's as it stands."""
     start = day_of(call.query, "start_date")
     if start is None:
-        raise Refused(400, "start_date is required")
+        raise ErrorAnswer(400, "start_date is required")
     end = day_of(call.query, "end_date") or call.now.astimezone(NEW_YORK).date()
     book, (today, standing) = call.book, call.broker.standing(call.book)
     end = min(end, today.session.date)
     days = (day for day in book.days if start <= day.session.date <= end)
     segments = [segment(day, standing if day.session == today.session else book.figures(day)) for day in days]
-    return Answer({"segments": segments})
+    return HandlerAnswer({"segments": segments})
 
 
-def list_orders(call: Call) -> Answer:
+def list_orders(call: Call) -> HandlerAnswer:
     """GET orders, newest first; from and to are of created_at, both included."""
     now, query = call.now, call.query
     statuses = several(query, "status")
     if statuses is not None and not set(statuses) <= set(STATUSES):
-        raise Refused(400, f"status must be among {', '.join(STATUSES)}")
+        raise ErrorAnswer(400, f"status must be among {', '.join(STATUSES)}")
     kind, ids = choice(query, "instrument_type", TYPES), several(query, "order_ids")
     wanted, (since, until) = _wanted(call), _between(call)
     found = [
@@ -76,7 +76,7 @@ def list_orders(call: Call) -> Answer:
     return _page(call, found, lambda order: order_row(order, now, short_sales=call.broker.settings.short_sales))
 
 
-def list_executions(call: Call) -> Answer:
+def list_executions(call: Call) -> HandlerAnswer:
     """GET executions, newest first; from and to are of transaction_time, both included."""
     ids = several(call.query, "order_ids")
     wanted, (since, until) = _wanted(call), _between(call)
@@ -114,10 +114,10 @@ def _ids(call: Call, names: list[str]) -> set[str]:
 
 
 def _between(call: Call) -> tuple[datetime, datetime]:
-    since, until = instant(call.query, "from"), instant(call.query, "to")
+    since, until = instant_param(call.query, "from"), instant_param(call.query, "to")
     return since or datetime.min.replace(tzinfo=UTC), until or datetime.max.replace(tzinfo=UTC)
 
 
-def _page(call: Call, found: Sequence[Row], write: Callable[[Row], Json]) -> Answer:
+def _page(call: Call, found: Sequence[Row], write: Callable[[Row], Json]) -> HandlerAnswer:
     window = call.broker.pager.window(call.url, call.query, len(found))
-    return Answer([write(row) for row in found[window.start : window.stop]], window.metadata)
+    return HandlerAnswer([write(row) for row in found[window.start : window.stop]], window.metadata)

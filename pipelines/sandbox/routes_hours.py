@@ -8,8 +8,8 @@ from pipelines.calendar import Session
 from pipelines.errors import ConfigurationError
 from pipelines.sandbox.calls import Call
 from pipelines.sandbox.market import NEW_YORK
-from pipelines.sandbox.params import choice, day
-from pipelines.sandbox.replies import Answer, Json, Refused
+from pipelines.sandbox.params import choice, date_param
+from pipelines.sandbox.replies import ErrorAnswer, HandlerAnswer, Json
 
 MARKETS = {"us_equities": "US Equities", "us_options": "US Options"}
 PRE_MARKET, AFTER_HOURS = time(4), time(20)
@@ -17,18 +17,18 @@ PRE_MARKET, AFTER_HOURS = time(4), time(20)
 LONGEST_CLOSURE = timedelta(days=10)
 
 
-def get_market_hours(call: Call) -> Answer:
+def get_market_hours(call: Call) -> HandlerAnswer:
     """GET market-hours of `date` (today in New York) and `market` (both). is_open and current_time are of now."""
     asked = choice(call.query, "market", MARKETS)
     now = call.now.astimezone(NEW_YORK)
-    when = day(call.query, "date") or now.date()
+    when = date_param(call.query, "date") or now.date()
     try:
         sessions = call.broker.market.calendar.sessions(when, when + LONGEST_CLOSURE)
     except (ConfigurationError, OverflowError):
-        raise Refused(400, f"No trading calendar for {when}") from None
+        raise ErrorAnswer(400, f"No trading calendar for {when}") from None
     today = sessions[0] if sessions and sessions[0].date == when else None
     following = [session for session in sessions if session.date > when]
-    return Answer(
+    return HandlerAnswer(
         [
             {
                 "market": market,

@@ -7,37 +7,37 @@ from datetime import date, timedelta
 from pipelines.sandbox.calls import Call
 from pipelines.sandbox.instruments import CALL, PUT, Instrument
 from pipelines.sandbox.market import NEW_YORK
-from pipelines.sandbox.params import boolean, choice, day, several
-from pipelines.sandbox.replies import Answer, Json, Refused, money, nanoseconds, quantity, seconds
+from pipelines.sandbox.params import boolean, choice, date_param, several
+from pipelines.sandbox.replies import ErrorAnswer, HandlerAnswer, Json, money_text, nanoseconds, quantity_text, seconds
 
 VERSION = "2025-10-31"
 EVENTS = ("EARNINGS", "DIVIDEND", "STOCK_SPLIT", "IPO")
 MOST_CONTRACTS = 100
 
 
-def get_version(call: Call) -> Answer:  # noqa: ARG001 - a handler like the others
+def get_version(call: Call) -> HandlerAnswer:  # noqa: ARG001 - a handler like the others
     """GET version: that of the specification the stand-in was written against."""
-    return Answer({"version": VERSION})
+    return HandlerAnswer({"version": VERSION})
 
 
-def get_clock(call: Call) -> Answer:
+def get_clock(call: Call) -> HandlerAnswer:
     """GET clock: the replayed time, nine digits."""
-    return Answer({"clock": nanoseconds(call.now)})
+    return HandlerAnswer({"clock": nanoseconds(call.now)})
 
 
-def get_instrument(call: Call) -> Answer:
+def get_instrument(call: Call) -> HandlerAnswer:
     """GET an instrument by UUID or symbol."""
-    return Answer(
+    return HandlerAnswer(
         _instrument(call, _found(call), with_expiries=bool(boolean(call.query, "include_options_expiry_dates")))
     )
 
 
-def get_events(call: Call) -> Answer:
+def get_events(call: Call) -> HandlerAnswer:
     """GET an instrument's events between from_date (a year back) and to_date (sixty days on), both included."""
     instrument, today, kinds = _found(call), _today(call), _kinds(call)
-    start = day(call.query, "from_date") or today - timedelta(days=365)
-    end = day(call.query, "to_date") or today + timedelta(days=60)
-    return Answer(
+    start = date_param(call.query, "from_date") or today - timedelta(days=365)
+    end = date_param(call.query, "to_date") or today + timedelta(days=60)
+    return HandlerAnswer(
         {
             "instrument_id": instrument.id,
             "reporting_currency": "USD",
@@ -49,11 +49,11 @@ def get_events(call: Call) -> Answer:
     )
 
 
-def list_events(call: Call) -> Answer:
+def list_events(call: Call) -> HandlerAnswer:
     """GET the events of all instruments, or of those named (thirty days back then), grouped by date, newest first."""
     today, kinds, named = _today(call), _kinds(call), several(call.query, "instrument_ids")
-    start = day(call.query, "from_date") or (today if named is None else today - timedelta(days=30))
-    end = day(call.query, "to_date") or today
+    start = date_param(call.query, "from_date") or (today if named is None else today - timedelta(days=30))
+    end = date_param(call.query, "to_date") or today
     wanted = call.broker.stocks() if named is None else [one for one in map(call.broker.instrument, named) if one]
     found = [event for one in wanted for event in _enveloped(call, one, start, end) if event[1]["type"] in kinds]
     found.sort(key=lambda event: (event[0], event[1]["symbol"]))
@@ -62,20 +62,20 @@ def list_events(call: Call) -> Answer:
     dates: dict[str, list[Json]] = {}
     for on, event in found[window.start : window.stop]:
         dates.setdefault(on, []).append(event)
-    return Answer({"event_dates": [{"date": on, "events": dates[on]} for on in dates]}, window.metadata)
+    return HandlerAnswer({"event_dates": [{"date": on, "events": dates[on]} for on in dates]}, window.metadata)
 
 
-def list_contracts(call: Call) -> Answer:
+def list_contracts(call: Call) -> HandlerAnswer:
     """GET option contracts by underlying or by contract ids: those that any account trades, expired ones included."""
     query, found = call.query, _contracts(call)
-    if (expiry := day(query, "expiry")) is not None:
+    if (expiry := date_param(query, "expiry")) is not None:
         found = [option for option in found if option.expiry == expiry]
     if (kind := choice(query, "contract_type", (CALL, PUT))) is not None:
         found = [option for option in found if option.contract_type == kind]
     if boolean(query, "is_settle_on_open"):
         found = []  # all of them settle on the close
     window = call.broker.pager.window(call.url, query, len(found))
-    return Answer([_contract(call, option) for option in found[window.start : window.stop]], window.metadata)
+    return HandlerAnswer([_contract(call, option) for option in found[window.start : window.stop]], window.metadata)
 
 
 def _contracts(call: Call) -> list[Instrument]:
@@ -83,17 +83,17 @@ def _contracts(call: Call) -> list[Instrument]:
     broker, ids = call.broker, several(call.query, "contract_ids")
     names = [call.query[name] for name in ("root", "underlier", "underlying_instrument_id") if name in call.query]
     if (ids is not None) + bool(names) != 1 or len(set(names)) > 1:
-        raise Refused(
+        raise ErrorAnswer(
             400, "Exactly one identifier must be provided: underlier, underlying_instrument_id, or contract_ids"
         )
     if ids is not None:
         if not 1 <= len(ids) <= MOST_CONTRACTS:
-            raise Refused(400, f"contract_ids must name 1 to {MOST_CONTRACTS} contracts")
+            raise ErrorAnswer(400, f"contract_ids must name 1 to {MOST_CONTRACTS} contracts")
         wanted = {found.id for found in map(broker.instrument, ids) if found is not None}
         return [option for option in broker.options() if option.id in wanted]
     stock = broker.instrument(names[0])
     if stock is None:
-        raise Refused(404, f"Instrument not found: {names[0]}")
+        raise ErrorAnswer(404, f"Instrument not found: {names[0]}")
     return [option for option in broker.options() if option.base.id == stock.id]
 
 
@@ -104,9 +104,9 @@ def _contract(call: Call, option: Instrument) -> Json:
         "id": option.id,
         "symbol": option.symbol,
         "contract_type": option.contract_type,
-        "strike_price": money(option.strike),
+        "strike_price": money_text(option.strike),
         "expiry": option.expiry.isoformat(),
-        "multiplier": quantity(option.multiplier),
+        "multiplier": quantity_text(option.multiplier),
         "exercise_style": "AMERICAN",
         "listing_type": "STANDARD",
         "currency": "USD",
@@ -125,7 +125,7 @@ def _found(call: Call) -> Instrument:
     name = call.path["instrument_id"]
     found = call.broker.instrument(name)
     if found is None:
-        raise Refused(404, f"Instrument not found: {name}")
+        raise ErrorAnswer(404, f"Instrument not found: {name}")
     return found
 
 
@@ -150,8 +150,8 @@ def _instrument(call: Call, instrument: Instrument, *, with_expiries: bool) -> J
     }
     if session is not None and broker.market.knows(instrument):
         adjusted = broker.market.prior_close(instrument, session.date)
-        row["previous_close"] = money(adjusted * broker.market.split_factor(instrument, session.date))
-        row["cax_adjusted_previous_close"] = money(adjusted)
+        row["previous_close"] = money_text(adjusted * broker.market.split_factor(instrument, session.date))
+        row["cax_adjusted_previous_close"] = money_text(adjusted)
     if with_expiries:
         expiries = sorted({option.expiry.isoformat() for option in broker.options() if option.base.id == instrument.id})
         row["options_expiry_dates"] = expiries
@@ -168,7 +168,7 @@ def _today(call: Call) -> date:
 def _kinds(call: Call) -> set[str]:
     asked = several(call.query, "event_types")
     if asked is not None and not set(asked) <= set(EVENTS):
-        raise Refused(400, f"event_types must be among {', '.join(EVENTS)}")
+        raise ErrorAnswer(400, f"event_types must be among {', '.join(EVENTS)}")
     return set(EVENTS if asked is None else asked)
 
 
@@ -189,8 +189,8 @@ def _dividends(call: Call, instrument: Instrument, start: date, end: date) -> li
     return [
         {
             "ex_date": action.on.isoformat(),
-            "dividend_amount": money(action.value),
-            "adjusted_dividend_amount": money(action.value),
+            "dividend_amount": money_text(action.value),
+            "adjusted_dividend_amount": money_text(action.value),
             "frequency": "Quarterly",
         }
         for action in call.broker.market.prices.actions
@@ -202,7 +202,7 @@ def _splits(call: Call, instrument: Instrument, start: date, end: date) -> list[
     return [
         {
             "date": action.on.isoformat(),
-            "numerator": quantity(action.value),
+            "numerator": quantity_text(action.value),
             "denominator": "1",
             "split_type": "stock-split",
         }

@@ -11,10 +11,10 @@ from pipelines.sandbox.bulk import BulkBook
 from pipelines.sandbox.calls import PERMISSION, Call
 from pipelines.sandbox.figures import Valued
 from pipelines.sandbox.instruments import is_uuid
-from pipelines.sandbox.ledger import Position
-from pipelines.sandbox.orders import Order, closing_order
+from pipelines.sandbox.ledger import HeldPosition
+from pipelines.sandbox.orders import OrderTimeline, closing_order
 from pipelines.sandbox.params import choice, several
-from pipelines.sandbox.replies import Answer, Refused
+from pipelines.sandbox.replies import ErrorAnswer, HandlerAnswer
 from pipelines.sandbox.responses import order_row, position_row
 
 SORTS: dict[str, Callable[[Valued], str | Decimal]] = {
@@ -29,7 +29,7 @@ SORTS: dict[str, Callable[[Valued], str | Decimal]] = {
 }
 
 
-def list_positions(call: Call) -> Answer:
+def list_positions(call: Call) -> HandlerAnswer:
     """GET positions. Without sort_by the order is that of the instrument ids, which means nothing to anybody."""
     book, broker = call.book, call.broker
     day, figures = broker.standing(book)
@@ -39,10 +39,10 @@ def list_positions(call: Call) -> Answer:
     descending = choice(call.query, "sort_direction", ("ASC", "DESC")) == "DESC"
     wanted = several(call.query, "instrument_ids")
     if wanted is not None and not all(map(is_uuid, wanted)):
-        raise Refused(400, "instrument_ids must be UUIDs")
+        raise ErrorAnswer(400, "instrument_ids must be UUIDs")
     if isinstance(book, BulkBook) and sort == "SYMBOL" and not descending and wanted is None:
         window = broker.pager.window(call.url, call.query, len(book.rows))
-        return Answer(book.herd.page(book.profile.id, shown.date, window.start, window.stop), window.metadata)
+        return HandlerAnswer(book.shared.page(book.profile.id, shown.date, window.start, window.stop), window.metadata)
     ids = None if wanted is None else {text.lower() for text in wanted}
     rows = [row for row in figures.rows if row.position.quantity and (ids is None or row.position.instrument.id in ids)]
     rows.sort(key=lambda row: row.position.instrument.id)
@@ -53,38 +53,38 @@ def list_positions(call: Call) -> Answer:
         position_row(row, book.profile.id, shown.date, _available(call, row.position))
         for row in rows[window.start : window.stop]
     ]
-    return Answer(page, window.metadata)
+    return HandlerAnswer(page, window.metadata)
 
 
-def close_positions(call: Call) -> Answer:
+def close_positions(call: Call) -> HandlerAnswer:
     """DELETE positions: a market order for everything that is still free to close; none for a flat account."""
     orders = _close(call, _held(call))
-    return Answer([order_row(order, call.now, short_sales=call.broker.settings.short_sales) for order in orders])
+    return HandlerAnswer([order_row(order, call.now, short_sales=call.broker.settings.short_sales) for order in orders])
 
 
-def close_position(call: Call) -> Answer:
+def close_position(call: Call) -> HandlerAnswer:
     """DELETE one position, by UUID or symbol. 400 where it isn't held or all of it is being closed already."""
     instrument = call.broker.instrument(call.path["instrument_id"])
     held = [each for each in _held(call) if instrument is not None and each.instrument.id == instrument.id]
     if not held:
-        raise Refused(400, "The account holds no position in this instrument")
+        raise ErrorAnswer(400, "The account holds no position in this instrument")
     orders = _close(call, held)
     if not orders:
-        raise Refused(
+        raise ErrorAnswer(
             400, "Nothing of this position is free to close: an order or an instruction has a claim on all of it"
         )
-    return Answer([order_row(order, call.now, short_sales=call.broker.settings.short_sales) for order in orders])
+    return HandlerAnswer([order_row(order, call.now, short_sales=call.broker.settings.short_sales) for order in orders])
 
 
-def _held(call: Call) -> list[Position]:
+def _held(call: Call) -> list[HeldPosition]:
     book = call.book
     if isinstance(book, BulkBook):
-        raise Refused(403, PERMISSION)
+        raise ErrorAnswer(403, PERMISSION)
     _, figures = call.broker.standing(book)
     return [row.position for row in figures.rows if row.position.quantity]
 
 
-def _close(call: Call, held: list[Position]) -> list[Order]:
+def _close(call: Call, held: list[HeldPosition]) -> list[OrderTimeline]:
     """Sends the orders; each is PENDING_NEW now and filled at the next close."""
     book, market = call.book, call.broker.market
     if _cancel_orders(call.body):
@@ -104,7 +104,7 @@ def _close(call: Call, held: list[Position]) -> list[Order]:
     return made
 
 
-def _available(call: Call, position: Position) -> Decimal:
+def _available(call: Call, position: HeldPosition) -> Decimal:
     return call.broker.available(call.book, position.instrument, position.quantity)
 
 
@@ -113,9 +113,9 @@ def _cancel_orders(body: bytes) -> bool:
     try:
         said: object = orjson.loads(body) if body.strip() else None
     except orjson.JSONDecodeError:
-        raise Refused(400, "The body must be JSON") from None
+        raise ErrorAnswer(400, "The body must be JSON") from None
     if said is None:
         return False
     if not isinstance(said, dict) or not isinstance(said.get("cancel_orders"), bool | None):
-        raise Refused(400, 'The body must be null or {"cancel_orders": true or false}')
+        raise ErrorAnswer(400, 'The body must be null or {"cancel_orders": true or false}')
     return bool(said.get("cancel_orders"))

@@ -15,8 +15,8 @@ import uvicorn
 from pipelines.calendar import Session
 from pipelines.errors import ConfigurationError
 from pipelines.sandbox.app import application
-from pipelines.sandbox.broker import Broker, Bulk, Settings
-from pipelines.sandbox.clock import Clock
+from pipelines.sandbox.broker import Broker, BrokerOptions, Bulk
+from pipelines.sandbox.clock import SettableClock
 from pipelines.sandbox.market import Market
 from pipelines.sandbox.truth import Truth
 
@@ -52,8 +52,8 @@ class Sandbox:
         market = Market()
         self.sessions = _sessions(market, start, days)
         self.days = [session.date for session in self.sessions]
-        self.clock = Clock(self.sessions[0].close + AFTER_CLOSE)
-        settings = Settings(seed, keys, read_only_keys, short_sales, bare_errors, bulk)
+        self.clock = SettableClock(self.sessions[0].close + AFTER_CLOSE)
+        settings = BrokerOptions(seed, keys, read_only_keys, short_sales, bare_errors, bulk)
         self.broker = Broker(market, self.clock, settings)
         self._port = port
 
@@ -68,7 +68,7 @@ class Sandbox:
         host, port = self._socket.getsockname()
         return f"http://{host}:{port}"
 
-    def evening(self, day: date) -> datetime:
+    def after_close(self, day: date) -> datetime:
         """20 minutes after the close of one of `days`: what to set the clock to for its end-of-day snapshot."""
         return self.sessions[self.days.index(day)].close + AFTER_CLOSE
 
@@ -96,7 +96,7 @@ def serve(port: int = 8005, days: int = DAYS, seed: int = 1, now: datetime | Non
     """Serves in the foreground until it is interrupted, and prints the URL once. The clock stands at `now`: 20 minutes
     after the close of the last of `days` where it isn't given."""
     sandbox = Sandbox(seed=seed, days=days)
-    sandbox.clock.set(now or sandbox.evening(sandbox.days[-1]))
+    sandbox.clock.set(now or sandbox.after_close(sandbox.days[-1]))
     with listen(port) as bound:
         host, chosen = bound.getsockname()
         print(f"http://{host}:{chosen}", flush=True)  # the one thing this command says

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from pipelines.sandbox.books import AccountBook, Day
+from pipelines.sandbox.account_book import AccountBook, AccountSession
 from pipelines.sandbox.facts import CashMove, Delivery, Fact, Fill, Split
 from pipelines.sandbox.instruments import Instrument
 from pipelines.sandbox.market import Market
@@ -124,7 +124,7 @@ class _Tally:
         self.counts: dict[str, _Count] = {}
         self.moves: dict[str, Decimal] = {}
 
-    def day(self, day: Day, market: Market) -> AccountTruth:
+    def day(self, day: AccountSession, market: Market) -> AccountTruth:
         self.moves = {}
         for fact in (*day.overnight, *day.facts):
             self._note(fact)

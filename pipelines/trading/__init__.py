@@ -2,5 +2,5 @@
 
 In: what somebody asked for, confirmed. Out: one request, sent once, in the journal before and after, and landed
 in raw.*.
-Stays out: deciding what to trade. Only send.py and transport.py can send, and nothing that reads imports them.
+Stays out: deciding what to trade. Only send.py and http.py can send, and nothing that reads imports them.
 """

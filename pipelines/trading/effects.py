@@ -103,10 +103,10 @@ def doubts_of(line: Effect) -> list[str]:
         doubts.append(f"{line.symbol}: the underlying's price is that of its previous close.")
     if line.instruction_type != "EXERCISE" and line.expiry:
         doubts.append(f"{line.symbol}: {line.instruction_type} is taken on the expiration date only, {line.expiry}.")
-    return _regrets(line) + doubts
+    return _price_warnings(line) + doubts
 
 
-def _regrets(line: Effect) -> list[str]:
+def _price_warnings(line: Effect) -> list[str]:
     """What it would cost at today's price."""
     if line.moneyness is None or line.worth is None:
         return []

@@ -1,4 +1,4 @@
-"""The only module that can send anything but a GET. It sends once: nothing in it, or under it, tries again.
+"""The only module that can send the broker anything but a GET. It sends once: nothing in it, or under it, tries again.
 
 What matters most about a failure is whether the request may have arrived: `NotSent` says that it can't have,
 `Unanswered` that nobody knows.

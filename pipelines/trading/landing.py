@@ -21,7 +21,7 @@ from pipelines.calendar import TRADING_DATE_RULE, TradingCalendar
 from pipelines.ingest.landing import land
 from pipelines.ingest.manifest import as_json, quarantined
 from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
-from pipelines.ingest.warehouse_state import read_known
+from pipelines.ingest.warehouse_state import read_warehouse_state
 from pipelines.settings import Settings
 from pipelines.trading.journal import Record
 from pipelines.warehouse.connect import remember_broker
@@ -44,7 +44,7 @@ def land_records(con: duckdb.DuckDBPyConnection, settings: Settings, records: Se
     """
     remember_broker(con, settings.broker_host)
     alert = finish_pending(con, settings)
-    calendar = TradingCalendar.load(read_known(con).overrides)
+    calendar = TradingCalendar.load(read_warehouse_state(con).overrides)
     tables: Tables = {}
     for part in (each for record in records for each in _parts(record, calendar)):
         for name, batches in part.items():

@@ -24,7 +24,7 @@ from pipelines.trading.landing import identified, land_records
 from pipelines.trading.proposals import Proposal
 from pipelines.trading.requests import TradeRequest
 from pipelines.warehouse.connect import remember_broker
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 EXIT_CODES: dict[Outcome, int] = {"DONE": 0, "REJECTED": FAILED, "PARTIAL": INCOMPLETE, "UNKNOWN": INCOMPLETE}
 
@@ -132,7 +132,7 @@ def _check_books(settings: Settings) -> None:
     """The books must be this broker's. Where they are in use just now, that is found out when the answer is landed.
     Raises WrongWarehouse."""
     try:
-        with evening(settings, wait=0) as con:
+        with warehouse_session(settings, wait=0) as con:
             remember_broker(con, settings.broker_host)
     except LockedOut:
         return
@@ -197,7 +197,7 @@ def _never_sent(journal: Journal, record: Record, why: str) -> None:
 def _land(settings: Settings, done: Trade, wait: float, on_progress: OnProgress) -> None:
     """Into the books, or a note why not yet: the answer is shown all the same."""
     try:
-        with evening(settings, wait=wait, on_progress=on_progress) as con:
+        with warehouse_session(settings, wait=wait, on_progress=on_progress) as con:
             done.notes += land_records(con, settings, [done.record])
         done.landed = True
     except DaybookError as error:

@@ -22,8 +22,8 @@ from pipelines.progress import OnProgress, Waiting, ignore_progress
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
-from pipelines.warehouse.passing_name import passing_name, private_folder
 from pipelines.warehouse.restoring import finish_if_killed
+from pipelines.warehouse.temporary_name import private_folder, temporary_name
 
 SCHEMA_VERSION = 2  # the last step of migrations.py
 #: What a warehouse remembers of `daybook prune`: the trading day before which runs of the archive were deleted.
@@ -83,7 +83,7 @@ def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(":memory:", config=_reading(own))
     try:
         con.execute("SET GLOBAL TimeZone = 'UTC'")
-        with passing_name(path, own) as name:
+        with temporary_name(path, own) as name:
             con.execute(f"ATTACH {literal(name or path)} AS daybook (READ_ONLY)")
         con.execute("USE daybook")
         if name is None:

@@ -30,7 +30,7 @@ def contents(con: duckdb.DuckDBPyConnection, database: str | None = None) -> Con
         database = str((con.execute("select current_database()").fetchone() or ("",))[0])
     found: Contents = {}
     for schema, table, comment in con.execute(_TABLES, [database]).fetchall():
-        name = ".".join(quoted(part) for part in (database, schema, table))
+        name = ".".join(quoted_identifier(part) for part in (database, schema, table))
         row = con.execute(f"select count(*), coalesce(sum(hash(t)), 0) from {name} as t").fetchone()  # noqa: S608
         rows, fingerprint = row or (0, 0)
         found[f"{schema}.{table}"] = rows, f"{fingerprint} {comment}"
@@ -49,7 +49,7 @@ def differences(one: Contents, other: Contents) -> list[str]:
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
-def quoted(identifier: str) -> str:
+def quoted_identifier(identifier: str) -> str:
     """An identifier as SQL."""
     return '"' + identifier.replace('"', '""') + '"'
 

@@ -30,8 +30,8 @@ from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup
 from pipelines.warehouse.connect import PRUNED, SCHEMA_VERSION, open_published
 from pipelines.warehouse.lock import read_holder, run_lock
-from pipelines.warehouse.missing import REPLAYING, how_to_get_back, traces
-from pipelines.warehouse.pending_packages import entries, packages_waiting
+from pipelines.warehouse.missing_books import REPLAYING, how_to_get_back, traces_of_books
+from pipelines.warehouse.pending_packages import count_entries, packages_waiting
 from pipelines.warehouse.restoring import finish_swap, unfinished
 
 Level = Literal["OK", "NOTE", "WARN", "FAIL"]
@@ -93,7 +93,7 @@ def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
                 return [*found, Diagnosis("FAIL", what, "The next command does that, also this one without --dry-run.")]
             if done := finish_swap(settings.home):
                 found.append(Diagnosis("NOTE", done))
-            found += [*_warehouse(settings, dry_run=dry_run), *_forsaken(settings.dagster)]
+            found += [*_warehouse(settings, dry_run=dry_run), *_running_runs(settings.dagster)]
     except LockedOut as error:
         found.append(Diagnosis("NOTE", f"{error}", "The warehouse is looked at when nobody writes: try again later."))
     except DaybookError as error:
@@ -141,7 +141,7 @@ def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
     yield from (each for each in sealed if isinstance(each, Diagnosis))
     runs = [each for each in sealed if isinstance(each, str)]
     if not path.exists():
-        if found := list(traces(settings)):
+        if found := list(traces_of_books(settings)):
             what = f"{path} is gone, and {' and '.join(found)}."
             yield Diagnosis("FAIL", what, how_to_get_back(settings, moved=True))
         return
@@ -169,7 +169,9 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
     yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
     if REPLAYING in said["meta"]:
         yield Diagnosis("FAIL", "A replay came to no end, so days may be missing.", "Run `daybook replay` again.")
-    elif not said["runs"] and (found := list(traces(settings, first_run_too="broker_host" not in said["meta"]))):
+    elif not said["runs"] and (
+        found := list(traces_of_books(settings, first_run_too="broker_host" not in said["meta"]))
+    ):
         what = f"The warehouse has no run in it, and {' and '.join(found)}."
         yield Diagnosis("FAIL", what, how_to_get_back(settings))
         return
@@ -302,7 +304,7 @@ def _published(settings: Settings, landed: list[str]) -> Iterator[Diagnosis]:
 def _packages(settings: Settings) -> Iterator[Diagnosis]:
     if pending := packages_waiting(settings.dlt):
         yield Diagnosis("NOTE", f"{pending} packages are read and not loaded yet.", "The next sync loads them first.")
-    if aside := entries(settings.home / "quarantine"):
+    if aside := count_entries(settings.home / "quarantine"):
         yield Diagnosis(
             "WARN",
             f"{settings.home / 'quarantine'} holds {aside} things that could not be used.",
@@ -326,7 +328,7 @@ def _dagster(folder: Path) -> Iterator[Diagnosis]:
         )
 
 
-def _forsaken(folder: Path) -> Iterator[Diagnosis]:
+def _running_runs(folder: Path) -> Iterator[Diagnosis]:
     """Runs that Dagster calls running. Asked while we have the run lock: nobody is at work."""
     for run in sorted(_going(folder)):
         yield Diagnosis(

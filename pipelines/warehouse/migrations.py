@@ -79,15 +79,15 @@ def migrate(
     backup = make_backup(con, settings, label=f"version-{version}", on_progress=on_progress)
     try:
         if any(step.changes_raw for step in due):
-            _let_dlt_forget(con, settings, on_progress)
+            _reset_dlt_schema(con, settings, on_progress)
         for step in due:
-            _take(con, step)
+            _apply(con, step)
     except DaybookError as error:
         raise DaybookError(f"{error} A backup from before is {backup}.") from error
     return backup
 
 
-def _take(con: duckdb.DuckDBPyConnection, step: Step) -> None:
+def _apply(con: duckdb.DuckDBPyConnection, step: Step) -> None:
     """One step, whole or not at all, and on disk: DuckDB has failed to replay changed tables from its log."""
     try:
         con.execute("begin")
@@ -105,7 +105,7 @@ def _take(con: duckdb.DuckDBPyConnection, step: Step) -> None:
         ) from error
 
 
-def _let_dlt_forget(con: duckdb.DuckDBPyConnection, settings: Settings, on_progress: OnProgress) -> None:
+def _reset_dlt_schema(con: duckdb.DuckDBPyConnection, settings: Settings, on_progress: OnProgress) -> None:
     """Load what waits, in the tables that it was read for; then dlt learns today's from the next landing.
 
     Its own idea of the tables is frozen: a column that it has not seen would fail every landing from here on.

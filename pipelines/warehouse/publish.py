@@ -20,7 +20,7 @@ import duckdb
 from pipelines.archive.durable_files import fsync
 from pipelines.errors import BuildFailed, first_line
 from pipelines.warehouse.identity import check_not_replaced
-from pipelines.warehouse.passing_name import BESIDE
+from pipelines.warehouse.temporary_name import BESIDE
 
 #: What is published: everything that the contract names. dlt's staging stays behind.
 PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")

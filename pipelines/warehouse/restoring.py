@@ -57,15 +57,15 @@ def swap(home: Path, planned: Swap) -> Path:
     aside = home / REPLACED / planned.aside
     try:
         _write(home, planned)
-        _forward(home, aside, planned)
+        _roll_forward(home, aside, planned)
     except OSError as error:
         undone = replace(planned, undo=True)
         try:
             _write(home, undone)
-            _back(home, aside, undone)
+            _roll_back(home, aside, undone)
             _end(home)
         except OSError as worse:
-            raise _stuck(planned, worse) from error
+            raise _unfinished_error(planned, worse) from error
         raise DaybookError(
             f"{planned.backup} could not be restored ({error.strerror}); the books are those of before."
         ) from error
@@ -123,17 +123,17 @@ def _finish(home: Path) -> str:
     planned = _read(home)
     aside = home / REPLACED / planned.aside
     try:
-        (_back if planned.undo else _forward)(home, aside, planned)
+        (_roll_back if planned.undo else _roll_forward)(home, aside, planned)
         _end(home)
     except OSError as error:
-        raise _stuck(planned, error) from error
+        raise _unfinished_error(planned, error) from error
     if planned.undo:
         return f"The restore of {planned.backup} that had failed is undone: the books are those of before."
     kept = f" What was there before is in {aside}." if aside.exists() else ""
     return f"The restore of {planned.backup} that was killed is finished now.{kept}"
 
 
-def _forward(home: Path, aside: Path, planned: Swap) -> None:
+def _roll_forward(home: Path, aside: Path, planned: Swap) -> None:
     """Every step that is left to take. What is in the draft has not been placed; what is aside has been moved."""
     draft = home / DRAFT
     if planned.moved or planned.published:
@@ -174,7 +174,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _back(home: Path, aside: Path, planned: Swap) -> None:
+def _roll_back(home: Path, aside: Path, planned: Swap) -> None:
     """Every step undone, the last one first."""
     draft = home / DRAFT
     if os.path.lexists(aside / PUBLISHED):
@@ -238,7 +238,7 @@ def _read(home: Path) -> Swap:
     return planned
 
 
-def _stuck(planned: Swap, error: OSError) -> DaybookError:
+def _unfinished_error(planned: Swap, error: OSError) -> DaybookError:
     what, where = "undone" if planned.undo else "finished", error.filename or "the disk"
     return DaybookError(
         f"The restore of {planned.backup} was begun and can't be {what} ({error.strerror}: {where}): put that right, "

@@ -1,4 +1,4 @@
-"""One evening's hold on the books: the home made ready, the run lock taken, the warehouse open, from the first
+"""A session of writing: the home made ready, the run lock taken, the warehouse open, from the first
 page to the published copy."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.migrations import migrate
-from pipelines.warehouse.missing import make_room, refuse_empty_books, refuse_fresh_start
+from pipelines.warehouse.missing_books import make_room, refuse_empty_books, refuse_fresh_start
 from pipelines.warehouse.restoring import finish_and_log
 
 #: With less room than this nothing is begun. No more is asked for, because a day that isn't read can't be read later:
@@ -28,7 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def evening(
+def warehouse_session(
     settings: Settings, *, wait: float = 60.0, on_progress: OnProgress = ignore_progress, rebuilding: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The open warehouse, with the run lock held until the block ends; one of an earlier daybook is migrated first, and
@@ -40,7 +40,7 @@ def evening(
     and, when the block has ended, WarehouseReplaced where somebody swapped the warehouse meanwhile.
     """
     settings.prepare_home()
-    with _room(settings.home), run_lock(settings.run_lock, wait=wait, on_progress=on_progress):
+    with _disk_space(settings.home), run_lock(settings.run_lock, wait=wait, on_progress=on_progress):
         finish_and_log(settings.home)
         (make_room if rebuilding else refuse_fresh_start)(settings)
         con = open_warehouse(settings.warehouse, wait=wait, on_progress=on_progress)
@@ -55,7 +55,7 @@ def evening(
 
 
 @contextmanager
-def _room(home: Path) -> Iterator[None]:
+def _disk_space(home: Path) -> Iterator[None]:
     """Says in a sentence that the disk is full, before the block or in it."""
     if (free := shutil.disk_usage(home).free) < LEAST_ROOM:
         raise DiskFull(

@@ -28,7 +28,7 @@ OPEN_END = "9999-12-31 00:00:00+00"
 _CURRENT = f"trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'"
 
 
-def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any] | None = None) -> Any:
+def run_statement(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any] | None = None) -> Any:
     """Execute one statement with those of `values` that it names (DuckDB refuses extra ones)."""
     used = set(_PARAMETER.findall(_COMMENT.sub("", statement)))
     return con.execute(statement, {name: (values or {})[name] for name in used})
@@ -36,7 +36,7 @@ def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any
 
 def make_temporary(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
     """A temporary table with the rows of a select."""
-    run(con, f"create or replace temporary table {_checked(name)} as {select}", values)
+    run_statement(con, f"create or replace temporary table {_checked(name)} as {select}", values)
 
 
 def make_working(
@@ -49,13 +49,13 @@ def make_working(
     """
     file = literal(str(folder / f"{_checked(name)}.parquet"))
     plain = "format parquet, compression uncompressed, dictionary_size_limit 1"
-    run(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_READ_TOGETHER})", values)
+    run_statement(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_READ_TOGETHER})", values)
     con.execute(f"create or replace temporary view {name} as select * from read_parquet({file})")
 
 
 def make_shape(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
     """A temporary table with the columns of a select and no rows: nothing is read for it."""
-    run(con, f"create or replace temporary table {_checked(name)} as ({select}) with no data", values)
+    run_statement(con, f"create or replace temporary table {_checked(name)} as ({select}) with no data", values)
 
 
 def make_view(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
@@ -88,10 +88,10 @@ def replace_days(con: duckdb.DuckDBPyConnection, name: str, select: str, values:
 
     The select may read the table's own earlier days; what it would find of these days is gone by then.
     """
-    run(con, f"delete from {_checked(name)} where trading_date between $from_date and $to_date", values)
-    (made,) = run(con, f"insert into {name} by name ({select})", values).fetchone()
+    run_statement(con, f"delete from {_checked(name)} where trading_date between $from_date and $to_date", values)
+    (made,) = run_statement(con, f"insert into {name} by name ({select})", values).fetchone()
     count = f"select count(*) from {name} where trading_date between $from_date and $to_date"
-    _all_there(name, made, *run(con, count, values).fetchone())
+    _all_there(name, made, *run_statement(con, count, values).fetchone())
 
 
 def replace_whole(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
@@ -120,11 +120,11 @@ def add_versions(
     """
     make_version_table(con, name, fresh)
     count = f"select count(*) from {name} where {_CURRENT}"
-    (known,) = run(con, count, values).fetchone()
+    (known,) = run_statement(con, count, values).fetchone()
     added = _insert_changed(con, name, fresh, key, reason, values)
     gone = _end_former(con, name, fresh, key, values) if known else 0
     (made,) = con.execute(f"select count(*) from {fresh}").fetchone() or (0,)
-    _all_there(name, made, *run(con, count, values).fetchone())
+    _all_there(name, made, *run_statement(con, count, values).fetchone())
     return added + gone
 
 
@@ -140,7 +140,7 @@ def _insert_changed(
     columns = [column for column in _columns(con, fresh) if column not in _ORIGIN]
     compared = ", ".join(f"fresh.{column}" for column in columns)
     current = ", ".join(f"current_version.{column}" for column in columns)
-    (added,) = run(
+    (added,) = run_statement(
         con,
         f"""
         insert into {name} by name
@@ -170,7 +170,7 @@ def _end_former(
     con: duckdb.DuckDBPyConnection, name: str, fresh: str, key: tuple[str, ...], values: Mapping[str, Any]
 ) -> int:
     """End the versions that now have a successor, and those whose row is gone; how many rows are gone."""
-    run(
+    run_statement(
         con,
         f"""
         update {name} as former set known_to = later.known_from
@@ -181,7 +181,7 @@ def _end_former(
         """,
         values,
     )
-    (gone,) = run(
+    (gone,) = run_statement(
         con,
         f"""
         update {name} as former set known_to = greatest($built_at, former.known_from + interval 1 microsecond)
@@ -225,9 +225,9 @@ def make_version_table(con: duckdb.DuckDBPyConnection, name: str, fresh: str) ->
             con.execute(f"alter table {name} add column {_checked(column)} {kind}")
 
 
-def days_of(con: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any] | None = None) -> list[date]:
+def dates_of(con: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any] | None = None) -> list[date]:
     """The dates in the first column of a query."""
-    return [row[0] for row in run(con, query, values).fetchall() if row[0] is not None]
+    return [row[0] for row in run_statement(con, query, values).fetchall() if row[0] is not None]
 
 
 def _columns(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:

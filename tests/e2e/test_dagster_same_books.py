@@ -46,7 +46,7 @@ def environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
 def replay(sandbox: Sandbox, home: Path, close: Close) -> dict[str, list[tuple[Any, ...]]]:
     """Close every day in one way; the books at the end."""
     for day in sandbox.days:
-        sandbox.clock.set(sandbox.evening(day))
+        sandbox.clock.set(sandbox.after_close(day))
         close(sandbox, day)
     with open_published(Settings(home=home).published) as con:
         return {
@@ -97,7 +97,7 @@ def by_schedule(tmp_path: Path) -> dict[str, list[tuple[Any, ...]]]:
         assert set(dev.schedules().values()) == {"RUNNING"}
 
         def close(_: Sandbox, day: date) -> None:
-            tags = dev.tick("after_close", sandbox.evening(day).timestamp())
+            tags = dev.tick("after_close", sandbox.after_close(day).timestamp())
             assert {"key": "dagster/partition", "value": day.isoformat()} in tags
             assert dev.end_of(dev.launch("end_of_day", tags)) == "SUCCESS"
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from daybook.explore.questions import NOW, Scope, instant, shown
-from daybook.explore.questions import Books as Questions
+from daybook.explore.questions import NOW, Scope, format_rows, parse_instant
+from daybook.explore.questions import PublishedBooks as Questions
 from pipelines.errors import ConfigurationError
 from tests.support.browser import Page, needs_chromium, page
 from tests.support.command_line import DAYBOOK, daybook, environment
@@ -160,15 +160,17 @@ def date_after(day: object, books: Books) -> object:
 
 
 def test_instants_are_read_as_new_york_time_unless_they_say_otherwise() -> None:
-    assert instant("2005-03-04 22:00") == datetime(2005, 3, 5, 3, tzinfo=UTC)
-    assert instant("2005-03-04T22:00Z") == datetime(2005, 3, 4, 22, tzinfo=UTC)
-    assert instant("  ") is None
+    assert parse_instant("2005-03-04 22:00") == datetime(2005, 3, 5, 3, tzinfo=UTC)
+    assert parse_instant("2005-03-04T22:00Z") == datetime(2005, 3, 4, 22, tzinfo=UTC)
+    assert parse_instant("  ") is None
     with pytest.raises(ConfigurationError, match="'soon' is not an instant"):
-        instant("soon")
+        parse_instant("soon")
 
 
 def test_what_is_shown_of_null_is_nothing_and_of_a_short_its_sign() -> None:
     from decimal import Decimal
 
-    (row,) = shown([{"total_pnl": None, "quantity": Decimal("-300.00000000"), "day_pnl": Decimal("-1234.5600000000")}])
+    (row,) = format_rows(
+        [{"total_pnl": None, "quantity": Decimal("-300.00000000"), "day_pnl": Decimal("-1234.5600000000")}]
+    )
     assert row == {"total_pnl": "", "quantity": "-300", "day_pnl": "-1,234.56"}

@@ -27,14 +27,14 @@ from pipelines.broker.client import BrokerClient
 from pipelines.broker.read import ClockReading, Read
 from pipelines.calendar import Assignment, TradingCalendar
 from pipelines.ingest.landing import land
-from pipelines.ingest.reading import Asked, Evening
-from pipelines.ingest.reading import _said as said_of
+from pipelines.ingest.reading import DayRead, EndpointRead
+from pipelines.ingest.reading import _broker_hours as said_of
 from pipelines.ingest.run_context import Ending
 from pipelines.ingest.snapshot import Run, tables_of
-from pipelines.ingest.warehouse_state import Known
+from pipelines.ingest.warehouse_state import WarehouseState
 from pipelines.settings import Settings
 from pipelines.warehouse.dlt_pipeline import open_pipeline
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.answers import PIECES, VALUES, put, swapped
 from tests.support.broker_server import BrokerServer, Fault, account, position
 from tests.support.desk import fill
@@ -108,8 +108,8 @@ class Soak:
 
     def _begin(self) -> None:
         self.run = Run()
-        self.run.begin(self.settings, "manual", ClockReading(NOW, "API", timedelta()), Known())
-        self.evening = Evening(Assignment(LAST, "POST_CLOSE"), TradingCalendar.load())
+        self.run.begin(self.settings, "manual", ClockReading(NOW, "API", timedelta()), WarehouseState())
+        self.evening = DayRead(Assignment(LAST, "POST_CLOSE"), TradingCalendar.load())
         self.archive = Archive()
         self.archive.begin(self.settings.archive / self.run.began.run_id, self.run.began.as_json())
         self.client = BrokerClient(
@@ -125,7 +125,7 @@ class Soak:
             assert read.rows == sum(batch.num_rows for batch in read.batches)
             assert not [each for each in read.findings if each.severity == "FAIL"]
         read.account_id = str(which)
-        self.evening.reads.append(Asked(read))
+        self.evening.reads.append(EndpointRead(read))
         self.evening.expected.append(str(which))
         if len(self.evening.reads) >= AN_EVENING:
             self.land()
@@ -138,7 +138,7 @@ class Soak:
         self.run.files = self.archive.files
         reads = {asked.read.account_id: asked.read for asked in self.evening.reads}
         whole = sum(read.rows for read in reads.values() if read.endpoint == "positions" and read.complete)
-        with self.archive, evening(self.settings) as con:
+        with self.archive, warehouse_session(self.settings) as con:
             land(open_pipeline(con, self.settings.dlt), tables_of(self.run, self.evening))
             build(con, self.settings, CATALOG)
             run = self.run.began.run_id

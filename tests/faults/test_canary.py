@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.read import ClockReading, Read, Received
+from pipelines.broker.read import ClockReading, Read, ReceivedReply
 from pipelines.errors import DaybookError
 from pipelines.settings import Settings
 from pipelines.trading.requests import TradeRequest
@@ -59,9 +59,9 @@ def settings_of(url: str, home: Path) -> Settings:
     return Settings.from_env(environment | {"CLEAR_STREET_API_KEY": READING, "CLEAR_STREET_TRADING_API_KEY": TRADING})
 
 
-def told(settings: Settings, read: Callable[[BrokerClient], Any]) -> tuple[bytes, list[Received]]:
+def told(settings: Settings, read: Callable[[BrokerClient], Any]) -> tuple[bytes, list[ReceivedReply]]:
     """All that comes of reading: the outcome to its last value, what it raises, and what goes to the archive."""
-    archived: list[Received] = []
+    archived: list[ReceivedReply] = []
     keep: dict[str, Any] = {"archive": archived.append, "keep_columns": lambda table: table}
     with BrokerClient(settings.base_url, READING, secrets=settings.keys, budget=0.2, **keep) as client:
         try:

@@ -16,7 +16,7 @@ from pipelines.errors import BuildFailed, DiskFull
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.published import publish_if_behind
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import Fault
 from tests.support.command_line import Ended, daybook
 from tests.support.fault_books import BIG, broker, close_day, published, thursday
@@ -121,7 +121,7 @@ def test_a_disk_that_fills_up_before_the_build_leaves_the_books_as_they_were(roo
     with broker() as server:
         settings = Settings(base_url=server.url, home=disk)
         before = published(settings)
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             take_snapshot(con, settings)
             fill(disk, but=room)
             with pytest.raises((BuildFailed, DiskFull)):  # noqa: PT012  (whichever of the two meets the full disk)
@@ -136,7 +136,7 @@ def test_a_disk_without_room_for_the_copy_leaves_the_former_one(disk: Path) -> N
     with broker() as server:
         settings = Settings(base_url=server.url, home=disk)
         before = published(settings)
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             take_snapshot(con, settings)
             build(con, settings, CATALOG)
             con.execute("checkpoint")

@@ -21,7 +21,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse import publish as publishing
 from pipelines.warehouse import published
 from pipelines.warehouse.published import check_published, publish_if_behind
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.fault_books import broker, thursday
 from tests.support.kill import kill
 
@@ -131,7 +131,7 @@ def test_a_copy_that_is_replaced_right_after_it_was_published_is_never_called_co
     monkeypatch.undo()
     monkeypatch.setenv("DAYBOOK_HOME", str(settings.home))
     assert main(["build"]) == 0  # and the next build publishes again
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         check_published(con, settings)
 
 
@@ -148,7 +148,7 @@ def test_a_file_that_is_overwritten_in_place_is_never_called_complete(
 
 
 def test_a_copy_in_which_the_day_stands_otherwise_is_not_the_one_that_was_published(settings: Settings) -> None:
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         check_published(con, settings)
         settings.published.chmod(0o600)
         with duckdb.connect(settings.published) as copy:
@@ -161,7 +161,7 @@ def test_nothing_is_published_from_a_file_that_is_not_the_one_that_was_opened(se
     former = settings.published.read_bytes()
 
     def publish_what_was_swapped() -> None:
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             swap_warehouse(settings)
             publishing.publish(con, settings.published, publishing.PUBLISHED_SCHEMAS)
 
@@ -171,7 +171,7 @@ def test_nothing_is_published_from_a_file_that_is_not_the_one_that_was_opened(se
     assert list(settings.home.glob("*.publishing*")) == []
 
 
-@pytest.mark.parametrize(("module", "name", "hurt"), [("assets.orchestration.books", "build", swap_warehouse),
+@pytest.mark.parametrize(("module", "name", "hurt"), [("assets.orchestration.derived", "build", swap_warehouse),
     ("assets.orchestration.published", "publish", swap_copy),
     ("assets.orchestration.report", "write_report", swap_copy),
     ("assets.orchestration.report", "write_report", swap_warehouse)])  # fmt: skip
@@ -192,6 +192,6 @@ def test_an_end_of_day_whose_files_were_swapped_fails_with_a_sentence(
 def test_what_is_undisturbed_is_complete_and_published_once(settings: Settings) -> None:
     kill("after the build", settings, "sync", "build")
     assert main(["build"]) == 0
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         check_published(con, settings)
         assert not publish_if_behind(con, settings)

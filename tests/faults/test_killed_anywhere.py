@@ -10,7 +10,7 @@ import pytest
 from assets.catalog import CATALOG
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.fault_books import Books, close_day, derived, friday, published, raw_runs, thursday
 from tests.support.kill import kill
 from tests.support.killer import LANDED, POINTS
@@ -42,7 +42,7 @@ def assert_made_good(settings: Settings, undisturbed: tuple[State, State], *, ke
     assert now == books
     assert landed[:1] == runs[:1]
     assert landed[1:] == [runs[1]] * (1 + kept)
-    with evening(settings, wait=0) as con:
+    with warehouse_session(settings, wait=0) as con:
         assert (derived(con), raw_runs(con)) == (now, landed)
 
 
@@ -110,7 +110,7 @@ def test_the_first_run_of_all_may_be_killed_too(tmp_path: Path, template: Path) 
 
 
 def test_every_table_of_the_landing_has_its_kill_points(template: Path) -> None:
-    with evening(Settings(base_url="http://127.0.0.1:1", home=template), wait=5) as con:
+    with warehouse_session(Settings(base_url="http://127.0.0.1:1", home=template), wait=5) as con:
         found = con.execute(
             "select table_name from duckdb_tables() where schema_name = 'raw' and not starts_with(table_name, '_dlt')"
         ).fetchall()

@@ -17,7 +17,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup, restore
 from pipelines.warehouse.connect import open_warehouse, remember_broker
 from pipelines.warehouse.doctor import examine
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.care import NOBODY, days_in, two_evenings
 from tests.support.fault_books import broker, close_day, published
 from tests.support.kill import kill
@@ -27,7 +27,7 @@ from tests.support.kill import kill
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of two evenings with a backup."""
     home = tmp_path_factory.mktemp("template") / "home"
-    with evening(two_evenings(home)) as con:
+    with warehouse_session(two_evenings(home)) as con:
         make_backup(con, Settings(base_url=NOBODY, home=home), with_archive=True)
     return home
 
@@ -110,7 +110,7 @@ def test_a_restore_brings_them_back_without_being_asked_twice(settings: Settings
     settings.warehouse.unlink()
     restore(folder, settings, force=True)
     assert days_in(settings.published) == days
-    with evening(settings, wait=0) as con:
+    with warehouse_session(settings, wait=0) as con:
         assert con.execute("select count(*) from raw.positions").fetchone() == (2,)
 
 
@@ -134,22 +134,22 @@ def half_removed(settings: Settings) -> Path:
 def test_pages_that_are_gone_are_told_by_the_doctor_unless_they_were_pruned(settings: Settings) -> None:
     from datetime import date
 
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         assert len(prune(settings, con, date(2025, 10, 31)).runs) == 1
     assert not [each for each in examine(settings) if each.level in ("WARN", "FAIL")]
     settings.archive.rename(settings.home / "archive.elsewhere")
     (found,) = [each for each in examine(settings) if each.level in ("WARN", "FAIL")]
     assert "1 runs of the books are not in" in found.what
-    with evening(settings) as con:  # the books are there: an evening goes on
+    with warehouse_session(settings) as con:  # the books are there: an evening goes on
         assert con.execute("select count(*) from raw.positions").fetchone() == (2,)
 
 
 def test_a_new_home_begins_without_a_word(tmp_path: Path) -> None:
-    with evening(Settings(base_url=NOBODY, home=tmp_path / "new")) as con:
+    with warehouse_session(Settings(base_url=NOBODY, home=tmp_path / "new")) as con:
         assert con.execute("select 1").fetchone() == (1,)
-    with evening(Settings(base_url=NOBODY, home=tmp_path / "new")) as con:  # nor once it is there and empty
+    with warehouse_session(Settings(base_url=NOBODY, home=tmp_path / "new")) as con:  # nor once it is there and empty
         make_backup(con, Settings(base_url=NOBODY, home=tmp_path / "new"))
-    with evening(Settings(base_url=NOBODY, home=tmp_path / "new")):
+    with warehouse_session(Settings(base_url=NOBODY, home=tmp_path / "new")):
         pass
 
 
@@ -178,17 +178,17 @@ def test_a_replay_that_was_cut_off_is_not_taken_for_whole_books(settings: Settin
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), evening(settings, rebuilding=True) as con:
+    with pytest.raises(KeyboardInterrupt), warehouse_session(settings, rebuilding=True) as con:
         replay(con, settings, after=stop)
     with duckdb.connect(settings.warehouse, read_only=True) as con:
         assert con.execute("select count(*) from raw.extract_run").fetchone() == (1,)
-    with pytest.raises(BooksMissing, match="came to no end"), evening(settings):
+    with pytest.raises(BooksMissing, match="came to no end"), warehouse_session(settings):
         pytest.fail("half of the books were taken for all of them")
     assert any("came to no end" in each.what for each in examine(settings))
     assert main(["replay", "--from", "2025-10-31"]) in (0, 3)
-    with pytest.raises(BooksMissing, match="came to no end"), evening(settings):
+    with pytest.raises(BooksMissing, match="came to no end"), warehouse_session(settings):
         pytest.fail("the first day is still missing")
     assert main(["replay"]) == 0
     assert days_in(settings.published) == days
-    with evening(settings):
+    with warehouse_session(settings):
         pass

@@ -26,7 +26,7 @@ from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.restoring import finish_if_killed
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.care import NOBODY, two_evenings
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("template") / "home"
     settings = two_evenings(home)
     mark(settings, RESTORED)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         make_backup(con, settings, with_archive=True)
         mark(settings, FORMER)
         con.execute("create table pnl.later as select 1 as x")
@@ -111,7 +111,7 @@ def assert_whole(settings: Settings, state: str) -> None:
     if state == RESTORED:
         (aside,) = (settings.home / "replaced").iterdir()
         assert states(aside) == {FORMER}
-    with evening(settings, wait=0) as con:
+    with warehouse_session(settings, wait=0) as con:
         assert con.execute("select count(*) from raw.positions").fetchone() == (2,)
 
 
@@ -276,7 +276,7 @@ def test_a_journal_that_names_other_files_moves_none_and_the_copy_can_still_be_r
 ) -> None:
     planned = {"backup": "b", "aside": "../../elsewhere", "moved": ["backups"], "placed": [], "published": True}
     (settings.home / restoring.JOURNAL).write_text(json.dumps(planned))
-    with pytest.raises(DaybookError, match=r"restoring\.json"), evening(settings, wait=0):
+    with pytest.raises(DaybookError, match=r"restoring\.json"), warehouse_session(settings, wait=0):
         pytest.fail("opened")
     finish_if_killed(settings.home)
     assert "restoring.json" in caplog.messages[0]

@@ -17,12 +17,12 @@ import orjson
 import pytest
 
 from pipelines.ingest.snapshot import take_snapshot
-from pipelines.sandbox.orders import Order
+from pipelines.sandbox.orders import OrderTimeline
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.trading.journal import Journal, Record
 from pipelines.trading.settle import settle
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.command_line import DAYBOOK, KEY, daybook, environment
 from tests.support.trading_server import Recorder
 
@@ -93,7 +93,7 @@ def record(settings: Settings) -> Record | None:
 
 def next_sync(sandbox: Sandbox, settings: Settings) -> list[str]:
     sandbox.clock.set(sandbox.clock.now + timedelta(minutes=10))
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         snapshot = take_snapshot(con, settings)
         settled = settle(con, settings)
     return snapshot.alerts + settled
@@ -101,7 +101,7 @@ def next_sync(sandbox: Sandbox, settings: Settings) -> list[str]:
 
 def orders_of_the_trade(settings: Settings) -> int:
     """How many orders the books have of the trade itself, once however often it was landed."""
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         found = con.execute(
             """
             select count(*) from raw.orders
@@ -233,7 +233,7 @@ def test_ctrl_c_while_waiting_is_an_unknown_outcome_with_the_commands_that_find_
         assert left.state == "UNKNOWN"
 
 
-def sandbox_orders(sandbox: Sandbox) -> list[Order]:
+def sandbox_orders(sandbox: Sandbox) -> list[OrderTimeline]:
     """The closing orders that the broker made at noon."""
     return [
         order

@@ -23,7 +23,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup, make_backup, read_backup, restore, verify_backup
 from pipelines.warehouse.compact import compact
 from pipelines.warehouse.contents import contents, differences
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from pipelines.warehouse.verify import verify_home
 from tests.support.care import NOBODY, days_in, two_evenings
 
@@ -48,7 +48,7 @@ def settings(first: Path, tmp_path: Path) -> Settings:
 
 
 def backed_up(settings: Settings, *, with_archive: bool = False) -> Path:
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         return make_backup(con, settings, with_archive=with_archive)
 
 
@@ -72,7 +72,7 @@ def test_a_backup_restored_to_a_new_home_is_the_same_books_and_they_go_on(settin
         assert differences(contents(one), contents(other)) == []
     assert days_in(new.published) == days_in(settings.published)
     assert new.adjustments.read_text() == ADJUSTMENTS
-    with evening(new) as con:
+    with warehouse_session(new) as con:
         assert verify_home(con, new.archive).problems == []
 
 
@@ -133,7 +133,7 @@ def test_a_backup_that_names_files_outside_of_it_writes_none(settings: Settings,
 
 def test_a_backup_waits_for_the_run_that_is_writing(settings: Settings) -> None:
     done: list[Path] = []
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         waiting = threading.Thread(target=lambda: done.append(backed_up(settings)))
         waiting.start()
         time.sleep(0.5)
@@ -168,7 +168,7 @@ with evening(settings) as con:
 
 
 def test_verify_finds_rows_that_went_missing_and_pages_that_changed(settings: Settings) -> None:
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         found = verify_home(con, settings.archive)
         assert (found.problems, found.notes, found.runs) == ([], [], 2)
         con.execute("delete from raw.positions where run_id = (select max(run_id) from raw.extract_run)")
@@ -176,7 +176,7 @@ def test_verify_finds_rows_that_went_missing_and_pages_that_changed(settings: Se
     assert "landed 1 positions of account 100 and 0 are there" in missing
     path = archived_runs(settings.archive)[0].folder / "pages.json.zst"
     os.truncate(path, path.stat().st_size - 1)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         problems = verify_home(con, settings.archive).problems
     assert any(f"{path} is damaged" in problem for problem in problems)
 
@@ -208,7 +208,7 @@ def test_there_is_nothing_to_compact_without_a_warehouse(tmp_path: Path) -> None
 
 def test_pruning_deletes_only_landed_runs_of_older_days_and_only_when_told(settings: Settings) -> None:
     old, young = archived_runs(settings.archive)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         looked = prune(settings, con, date(2025, 10, 31), dry_run=True)
         assert looked.runs == [old.run_id]
         assert len(archived_runs(settings.archive)) == 2

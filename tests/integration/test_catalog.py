@@ -15,7 +15,7 @@ from pipelines.books.as_known import open_known
 from pipelines.books.build import build
 from pipelines.books.catalog import Table
 from pipelines.books.dictionary import entries
-from pipelines.report.content import read
+from pipelines.report.content import collect_report
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.verify import verify_home
 from tests.support.desk import FRIDAY, THURSDAY, desk, shares
@@ -68,7 +68,7 @@ def test_a_table_that_another_one_reads_is_two_files_and_two_lines(
         assert verify_home(d.con, d.settings.archive).problems == []
     with open_known(catalog, d.settings.published, None, None, ()) as books:
         assert books.con.execute("select long_count, short_count from pnl.firm_side_daily").fetchall() == [(1, 0)]
-        assert read(books).day == date(2025, 10, 31)
+        assert collect_report(books).day == date(2025, 10, 31)
     described = entries(catalog)
     assert described["core.side_daily"].description.startswith("How many positions of each account")
     assert [column.name for column in described["pnl.firm_side_daily"].columns] == [

@@ -26,7 +26,7 @@ from dagster_project.definitions import defs
 from dagster_project.end_of_day import run_end_of_day
 from dagster_project.watch import failed_checks, missing_day
 from pipelines.calendar import TradingCalendar
-from pipelines.report.markdown_chart import SPARK, day_of_pnl, spark
+from pipelines.report.markdown_chart import SPARK, day_of_pnl, sparkline
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from tests.support.broker_server import BrokerServer
@@ -147,7 +147,7 @@ def picture_in(markdown: str) -> ElementTree.Element:
 @given(st.lists(st.decimals(-(10**12), 10**12, places=2) | st.none(), min_size=1, max_size=300))
 def test_the_last_sessions_are_always_small_enough_to_be_seen_at_once(made: list[Decimal | None]) -> None:
     days = [day_of_pnl(FIRST + timedelta(days=number), pnl, 0) for number, pnl in enumerate(made)]
-    drawn = spark(days)
+    drawn = sparkline(days)
     assert shown_at_once(drawn)
     line, *bars = [path.attrib["d"] for path in picture_in(drawn).iter(f"{SVG}path")]
     assert line.count("L") == len(days[-SPARK:]) - 1

@@ -21,7 +21,7 @@ from pipelines.progress import ProgressEvent
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
 from tests.support.desk import FRIDAY, MONDAY, THURSDAY, shares
 
@@ -227,7 +227,7 @@ def test_a_day_that_the_brokers_own_calendar_closes_is_refused_and_what_was_read
     result = execute("end_of_day", partition_key="2025-10-31")
     assert not result.success
     assert "no session on 2025-10-31: what was read belongs to 2025-10-30" in why(result)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         assert con.execute("select trading_date, grade from raw.extract_run").fetchall() == [
             (date(2025, 10, 30), "LATE")
         ]

@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.doctor import Diagnosis, examine
 from pipelines.warehouse.lock import run_lock
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.care import NOBODY, two_evenings
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +136,7 @@ def test_a_corrupt_warehouse_is_explained_and_left_as_it_is(settings: Settings, 
 
 
 def test_with_a_backup_the_doctor_names_it(settings: Settings) -> None:
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         folder = make_backup(con, settings)
     settings.warehouse.write_bytes(b"x" * 100_000)
     assert f"daybook restore {folder} --force" in trouble(settings, "FAIL").advice

@@ -18,7 +18,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.dlt_pipeline import open_pipeline
 from pipelines.warehouse.migrations import KEY, Step, migrate
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
 from tests.support.care import NOBODY, days_in, two_evenings
 from tests.support.desk import FRIDAY, shares
@@ -60,13 +60,13 @@ def rows(con: duckdb.DuckDBPyConnection, table: str, *but: str) -> list[tuple[ob
 
 def test_books_that_nobody_has_filled_need_no_migration(tmp_path: Path) -> None:
     settings = Settings(base_url=NOBODY, home=tmp_path / "home")
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         assert migrate(con, settings, steps=LATER) is None
     assert list(settings.backups.iterdir()) == []
 
 
 def test_a_column_that_is_new_in_the_models_needs_a_step_and_lands_after_it(settings: Settings) -> None:
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         later = positions_of(con).append_column("settlement_note", pa.array(["T+1"], pa.string()))
         with pytest.raises(DaybookError, match="could not be loaded"):
             land(open_pipeline(con, settings.dlt), {"positions": [later]})
@@ -94,7 +94,7 @@ def columns_of(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def test_what_was_read_and_not_loaded_yet_is_loaded_before_its_tables_change(settings: Settings) -> None:
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         pipeline = open_pipeline(con, settings.dlt)
         pipeline.extract(broker_source({"positions": [positions_of(con)]}), loader_file_format="parquet")
         pipeline.normalize()
@@ -106,7 +106,7 @@ def test_what_was_read_and_not_loaded_yet_is_loaded_before_its_tables_change(set
 
 
 def test_a_step_that_fails_changes_nothing_and_names_the_backup(settings: Settings) -> None:
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         before = rows(con, "raw.positions"), columns_of(con)
         with pytest.raises(DaybookError, match="could not be brought to version") as failed:
             migrate(con, settings, steps=BROKEN)
@@ -120,7 +120,7 @@ def test_a_step_that_fails_changes_nothing_and_names_the_backup(settings: Settin
 
 
 def test_books_of_a_newer_daybook_are_refused_before_anything_is_touched(settings: Settings) -> None:
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         migrate(con, settings, steps=LATER)
         with pytest.raises(WrongWarehouse, match="newer daybook"):
             migrate(con, settings, steps=[Step(SCHEMA_VERSION, "nothing changes", ())])

@@ -87,11 +87,11 @@ def test_day_by_day_and_in_one_go_the_books_are_the_same(
     _day_by_day(con, book, tmp_path)
     _check_against_oracle(con, book)
     _in_one_go(other, book, tmp_path)
-    assert _said(con) == _said(other)
+    assert _pnl_rows(con) == _pnl_rows(other)
     with pytest.MonkeyPatch.context() as patch:  # what is too much for one go is built in pieces: here, a day each
         patch.setattr("pipelines.books.build.ROWS_AT_ONCE", 1)
         _in_one_go(con, book, tmp_path)
-    assert _said(con) == _said(other)
+    assert _pnl_rows(con) == _pnl_rows(other)
 
 
 @settings(max_examples=4, **COMMON)
@@ -116,7 +116,7 @@ def test_landing_over_http_gives_the_same_books_as_landing_directly(
         assert real.execute(gaps).fetchall() == con.execute(gaps).fetchall()
 
 
-def _said(con: duckdb.DuckDBPyConnection) -> list[list[tuple[Any, ...]]]:
+def _pnl_rows(con: duckdb.DuckDBPyConnection) -> list[list[tuple[Any, ...]]]:
     tables = (
         *(f"pnl.position_daily {HISTORY}", f"pnl.account_daily {HISTORY}"),
         *("core.lifecycle_event exclude (evidence_known_at)", "quality.gap"),

@@ -19,7 +19,7 @@ import pytest
 from models.shapes import Shape
 from pipelines.broker import http
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.read import Read, Received
+from pipelines.broker.read import Read, ReceivedReply
 from pipelines.errors import ConfigurationError, Unauthorized
 from tests.support.broker_server import BrokerServer, Fault, position
 
@@ -641,7 +641,7 @@ def test_without_a_clock_the_date_of_the_answer_is_the_time_and_without_an_answe
 
 
 def test_every_answer_is_archived_as_it_came_the_bad_ones_too() -> None:
-    archived: list[Received] = []
+    archived: list[ReceivedReply] = []
     html = b"<html>no</html>"
     faults = [Fault("positions", page=2, status=502, body=html)]
     server = BrokerServer(accounts=[7], positions=book(7, 3), most_rows=2, faults=faults)
@@ -662,7 +662,7 @@ def test_every_answer_is_archived_as_it_came_the_bad_ones_too() -> None:
 
 
 def test_an_archive_that_cannot_write_ends_the_read_with_its_own_error() -> None:
-    def full(received: Received) -> None:
+    def full(received: ReceivedReply) -> None:
         raise OSError(28, "No space left on device")
 
     server = BrokerServer(accounts=[7], positions=book(7, 1))

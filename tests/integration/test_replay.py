@@ -25,7 +25,7 @@ from pipelines.errors import WrongWarehouse
 from pipelines.ingest.replay import Replayed, replay
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember_broker
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer, Fault, position
 from tests.support.command_line import DAYBOOK, EVENING, KEY, daybook, environment
 from tests.support.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
@@ -119,7 +119,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def again(archive: Path, home: Path, *, built: bool = True, **arguments: Any) -> Replayed:
     """An archive replayed into a home, each run built as if its evening had just passed (unless `built` is off)."""
     settings = Settings(base_url="http://127.0.0.1:1", home=home)
-    with evening(settings, rebuilding=True) as con:
+    with warehouse_session(settings, rebuilding=True) as con:
 
         def after(_: object) -> None:
             if built:
@@ -182,7 +182,7 @@ def test_a_replay_over_the_same_books_changes_nothing(home: Path, tmp_path: Path
     done = again(copy / "archive", copy)
     assert len(done.replaced) == 4
     settings = Settings(base_url="http://127.0.0.1:1", home=copy)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         built = build(con, settings, CATALOG, from_date=date(2025, 10, 30), to_date=date(2025, 11, 3))
     assert not built.changed
     assert contents(copy) == before
@@ -236,7 +236,7 @@ def test_a_run_whose_circumstances_are_damaged_is_named_and_not_landed(home: Pat
 
 def test_another_brokers_archive_is_refused_before_anything_is_landed(home: Path, tmp_path: Path) -> None:
     settings = Settings(base_url="http://127.0.0.1:1", home=tmp_path)
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         remember_broker(con, "api.clearstreet.com")
     with pytest.raises(WrongWarehouse, match=r"holds the books of api\.clearstreet\.com"):
         again(home / "archive", tmp_path)

@@ -30,10 +30,10 @@ from daybook.cli.app import main
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.progress import ProgressEvent, ReportWritten
-from pipelines.report.content import Day, Report, read
+from pipelines.report.content import DayTotals, Report, collect_report
 from pipelines.report.formatting import exact, short
 from pipelines.report.html import interactive_page, static_page
-from pipelines.report.pdf import paper
+from pipelines.report.pdf import render_pdf
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
 from pipelines.settings import Settings
@@ -105,7 +105,7 @@ def bodies(written: Written) -> list[bytes]:
 
 def report_of(settings: Settings, day: date | None = None, known_at: datetime | None = None) -> Report:
     with open_known(CATALOG, settings.published, day, known_at, ()) as books:
-        return read(books)
+        return collect_report(books)
 
 
 def rows(settings: Settings, name: str, day: date | None = None, known_at: datetime | None = None) -> list[Any]:
@@ -195,7 +195,7 @@ class TestNumbers:
                 assert here == books.con.execute(f"select * from daybook.{name} {of_day} order by all").fetchall(), name
 
     def test_paper_is_a4_landscape_and_nothing_is_cut(self, small: Settings) -> None:
-        pages = PdfReader(io.BytesIO(paper(report_of(small)))).pages
+        pages = PdfReader(io.BytesIO(render_pdf(report_of(small)))).pages
         for page in pages:
             assert (round(float(page.mediabox.width)), round(float(page.mediabox.height))) == (842, 595)
         first = pages[0].extract_text()
@@ -281,7 +281,7 @@ class TestDoubt:
             assert "INCOMPLETE: the end of day of 1 of 2 accounts is not known (200)." in texts
             assert "100.00 known, of 1 of 2 accounts" in texts
             assert '<div class="mark" aria-hidden="true">INCOMPLETE</div>' in page.decode()
-            assert "INCOMPLETE" in PdfReader(io.BytesIO(paper(report))).pages[0].extract_text()
+            assert "INCOMPLETE" in PdfReader(io.BytesIO(render_pdf(report))).pages[0].extract_text()
             gap = next(row for row in report.sections["breaks"].rows if row["severity"] == "GAP")
             assert (gap["check_name"], gap["account_id"], gap["age_days"]) == ("FETCH_FAILED", "200", 0)
             assert daybook("report", "-f", "csv", home=tmp_path).code == 3
@@ -402,7 +402,7 @@ class TestHarm:
             assert not any("externalLink" in name for name in file.namelist())
 
     def test_paper_shows_them_as_text(self, hostile: Written) -> None:
-        text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(paper(hostile.report))).pages)
+        text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(render_pdf(hostile.report))).pages)
         assert "<script>alert(1)</script>" in text
         assert '=HYPERLINK("http://evil.example","x")' in text
 
@@ -443,7 +443,7 @@ class TestAttention:
         found = [item["text"] for item in view(report)["attention"]]
         assert found[0] == "2 breaks with the broker"
         assert _words(static_page(report), "attention") == f"To look at: {' · '.join(found)}"
-        first = " ".join(PdfReader(io.BytesIO(paper(report))).pages[0].extract_text().split())
+        first = " ".join(PdfReader(io.BytesIO(render_pdf(report))).pages[0].extract_text().split())
         assert f"To look at: {' · '.join(found)}" in first
 
     def test_of_breaks_the_age_of_the_oldest_is_told(self, small: Settings) -> None:
@@ -481,7 +481,7 @@ class TestAttention:
             report = report_of(d.settings)
             assert report.finality == "FLASH"
             assert _words(static_page(report), "finality") == "FLASH"
-            assert "prices may still change" in PdfReader(io.BytesIO(paper(report))).pages[0].extract_text()
+            assert "prices may still change" in PdfReader(io.BytesIO(render_pdf(report))).pages[0].extract_text()
 
     def test_books_that_break_a_rule_say_so_before_any_figure(self, small: Settings) -> None:
         broken = replace(report_of(small), status="BROKEN")
@@ -542,10 +542,10 @@ class TestSize:
         assert len(interactive_page(big)) <= 1_500_000
         data = _data(interactive_page(big))
         assert (len(data["days"]), len(data["positions"])) == (600, 4_000)
-        assert len(PdfReader(io.BytesIO(paper(big))).pages) < 12
+        assert len(PdfReader(io.BytesIO(render_pdf(big))).pages) < 12
 
 
-def _year(last: Day) -> list[Day]:
+def _year(last: DayTotals) -> list[DayTotals]:
     days = [last.date - timedelta(days=each) for each in range(839, -1, -1)]
     sessions = [day for day in days if day.weekday() < 5][-600:]
     return [replace(last, date=day, pnl=Decimal((n * 7919) % 10_007) - 5_000) for n, day in enumerate(sessions)]

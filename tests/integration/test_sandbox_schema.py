@@ -67,7 +67,7 @@ def _declare_errors(responses: dict[str, Any]) -> None:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(seed=1) as running:
-        running.clock.set(running.evening(running.days[8]))
+        running.clock.set(running.after_close(running.days[8]))
         yield running
 
 

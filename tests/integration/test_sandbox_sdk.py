@@ -91,7 +91,7 @@ def test_market_hours_know_half_days_holidays_and_weekends(sdk: Any) -> None:
 def test_every_evening_agrees_with_the_truth(sandbox: Sandbox, sdk: Any, account: int) -> None:
     truth = sandbox.truth
     for day in sandbox.days:
-        sandbox.clock.set(sandbox.evening(day))
+        sandbox.clock.set(sandbox.after_close(day))
         expected = truth.day(str(account), day)
         rows = {row.instrument_id: row for row in sdk.positions.get_positions(account, sort_by="SYMBOL").data}
         assert rows.keys() == {key for key, row in expected.positions.items() if row.quantity}
@@ -126,7 +126,7 @@ def test_a_weekend_and_a_night_show_the_last_close_and_the_morning_shows_the_new
         sandbox.clock.set(now)
         return [row.to_dict() for row in sdk.positions.get_positions(OPTIONS).data]
 
-    friday = book(sandbox.evening(date(2005, 2, 18)))
+    friday = book(sandbox.after_close(date(2005, 2, 18)))
     assert friday == book(datetime(2005, 2, 20, 12, tzinfo=UTC)) == book(datetime(2005, 2, 22, 8, 59, tzinfo=UTC))
     tuesday = book(datetime(2005, 2, 22, 9, 0, tzinfo=UTC))  # four in the morning: expiry has taken effect
     assert {row["symbol"] for row in friday} - {row["symbol"] for row in tuesday} == {
@@ -146,7 +146,7 @@ def test_fills_of_the_day_are_in_a_position_from_their_instant_on(sandbox: Sandb
         return Decimal(rows[0].quantity)
 
     before = shares()
-    sandbox.clock.set(sandbox.evening(date(2005, 2, 2)))
+    sandbox.clock.set(sandbox.after_close(date(2005, 2, 2)))
     fills = sdk.orders.get_executions(EQUITIES, from_=since, to=sandbox.clock.now).data
     assert len(fills) == 3
     assert fills == sorted(fills, key=lambda fill: fill.transaction_time, reverse=True)
@@ -159,7 +159,7 @@ def test_fills_of_the_day_are_in_a_position_from_their_instant_on(sandbox: Sandb
 
 
 def test_orders_filter_by_status_and_show_a_cancelled_one(sandbox: Sandbox, sdk: Any) -> None:
-    sandbox.clock.set(sandbox.evening(date(2005, 2, 3)))
+    sandbox.clock.set(sandbox.after_close(date(2005, 2, 3)))
     found = sdk.orders.get_orders(EQUITIES, status=["CANCELED"]).data
     assert [(order.symbol, order.filled_quantity) for order in found] == [("GOOG", "0")]
     assert sdk.orders.get_orders(OPTIONS, instrument_type="COMMON_STOCK").data == []
@@ -194,7 +194,7 @@ def test_a_flat_account_has_no_rows_and_no_pages(sdk: Any) -> None:
 
 
 def test_instruments_contracts_and_events(sandbox: Sandbox, sdk: Any) -> None:
-    sandbox.clock.set(sandbox.evening(date(2005, 2, 28)))
+    sandbox.clock.set(sandbox.after_close(date(2005, 2, 28)))
     aapl = sdk.instruments.get_instrument_by_id("AAPL").data
     assert (aapl.previous_close, aapl.cax_adjusted_previous_close) == ("88.99", "44.495")
     assert sdk.instruments.get_instrument_by_id(aapl.id).data == aapl
@@ -232,7 +232,7 @@ def test_closing_one_position_fills_at_the_next_close_and_stays_in_the_truth(san
     _refused(400, lambda: sdk.positions.close_position(stock("GOOG").id, account_id=EQUITIES))
     again = sdk.positions.close_position(stock("GOOG").id, account_id=EQUITIES, cancel_orders=True).data
     assert again[0].id != orders[0].id
-    sandbox.clock.set(sandbox.evening(date(2005, 2, 3)))
+    sandbox.clock.set(sandbox.after_close(date(2005, 2, 3)))
     assert sdk.positions.get_positions(EQUITIES, instrument_ids=[stock("GOOG").id]).data == []
     by_id = {order.id: order for order in sdk.orders.get_orders(EQUITIES, symbol="GOOG").data}
     assert (by_id[orders[0].id].status, by_id[again[0].id].status) == ("CANCELED", "FILLED")
@@ -247,7 +247,7 @@ def test_closing_all_positions_leaves_a_flat_account_after_the_close(sandbox: Sa
     held = sdk.positions.get_positions(OPTIONS).data
     orders = sdk.positions.close_positions(OPTIONS).data
     assert {order.instrument_id for order in orders} == {row.instrument_id for row in held}
-    sandbox.clock.set(sandbox.evening(date(2005, 3, 9)))
+    sandbox.clock.set(sandbox.after_close(date(2005, 3, 9)))
     assert sdk.positions.get_positions(OPTIONS).data == []
     assert sdk.positions.close_positions(OPTIONS).data == []
 

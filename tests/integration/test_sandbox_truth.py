@@ -13,7 +13,7 @@ from pipelines.books.build import build
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 SEEDS = [1, 7]
 Books = tuple[Sandbox, dict[str, list[dict[str, Any]]]]
@@ -25,9 +25,9 @@ def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     home = tmp_path_factory.mktemp("home")
     with Sandbox(seed=request.param) as sandbox:
         settings = Settings(base_url=sandbox.url, home=home, api_key="any")
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             for day in sandbox.days:
-                sandbox.clock.set(sandbox.evening(day))
+                sandbox.clock.set(sandbox.after_close(day))
                 take_snapshot(con, settings)
                 build(con, settings, CATALOG)
             tables = {}

@@ -20,7 +20,7 @@ from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.published import publish_if_behind
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer, Fault, position
 
 FRIDAY, MONDAY = date(2025, 10, 31), date(2025, 11, 3)
@@ -63,7 +63,7 @@ class Desk:
         self.server.now = CLOSED[day]
         self.server.books["positions"] = {account: book(day, account, size) for account, size in self.sizes.items()}
         self.server.faults = list(faults)
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             snapshot = take_snapshot(con, settings)
             build(con, settings, CATALOG)
             publish_if_behind(con, settings)
@@ -308,7 +308,7 @@ def test_a_published_copy_left_behind_by_a_killed_run_is_made_good(desk: Desk) -
     former = settings.published.read_bytes()
     desk.close(MONDAY)
     settings.published.write_bytes(former)  # as if the run had died between build and publish
-    with evening(settings) as con:
+    with warehouse_session(settings) as con:
         assert publish_if_behind(con, settings)
         assert not publish_if_behind(con, settings)
     assert desk.day() == ("COMPLETE", 3, 3)

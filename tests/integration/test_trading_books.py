@@ -16,14 +16,14 @@ from pipelines.books.as_known import open_known
 from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
 from pipelines.ingest.snapshot import take_snapshot
-from pipelines.report.content import read
+from pipelines.report.content import collect_report
 from pipelines.sandbox.instruments import CALL, option
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.trading.requests import submit_instructions
 from pipelines.trading.send import trade
 from pipelines.warehouse.published import publish_if_behind
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.desk import AAPL
 from tests.support.trading_desk import (
     CLOSE_ALL,
@@ -62,7 +62,7 @@ def fill(order_id: str, quantity: str = "100") -> dict[str, Any]:
 
 
 def built(desk: Desk, query: str) -> list[tuple[Any, ...]]:
-    with evening(desk.settings) as con:
+    with warehouse_session(desk.settings) as con:
         build(con, desk.settings, CATALOG)
         return con.execute(query).fetchall()
 
@@ -126,7 +126,7 @@ def test_an_exercise_is_tied_to_its_event_and_the_report_shows_it_with_the_day_s
 
         def night(day: int) -> None:
             sandbox.clock.set(datetime(2005, 2, day, 21, 20, tzinfo=UTC))
-            with evening(settings) as con:
+            with warehouse_session(settings) as con:
                 take_snapshot(con, settings)
                 build(con, settings, CATALOG)
                 publish_if_behind(con, settings)
@@ -141,7 +141,7 @@ def test_an_exercise_is_tied_to_its_event_and_the_report_shows_it_with_the_day_s
     shown = []
     for day in (3, 4):
         with open_known(CATALOG, settings.published, date(2005, 2, day), None, ()) as books:
-            shown += [(day, each) for each in read(books).sections["requests"].rows]
+            shown += [(day, each) for each in collect_report(books).sections["requests"].rows]
     assert [(day, each["run_id"], each["what"], each["status"]) for day, each in shown] == [
         (3, done.record.run_id, "EXERCISE", "SENT"),
         (4, done.record.run_id, "EXERCISE", "ACCEPTED"),

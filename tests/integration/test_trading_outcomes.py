@@ -21,7 +21,7 @@ from pipelines.trading.requests import TradeRequest, close_position, close_posit
 from pipelines.trading.send import trade
 from pipelines.trading.settle import settle
 from pipelines.warehouse.connect import open_warehouse, remember_broker
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.desk import AAPL
 from tests.support.trading_desk import (
     CANCEL,
@@ -175,14 +175,14 @@ def test_a_row_that_no_column_holds_is_kept_in_quarantine(desk: Desk) -> None:
 
 def test_an_answer_that_cannot_be_landed_now_is_shown_kept_and_landed_by_the_next_run(desk: Desk) -> None:
     desk.settings.prepare_home()
-    with evening(desk.settings):
+    with warehouse_session(desk.settings):
         done = desk.trade(CLOSE_ALL, wait=0)
     assert (done.outcome, done.landed) == ("DONE", False)
     assert "the next run lands it" in done.notes[0]
     assert done.record.run_id in done.notes[0]
     desk.sync(FRIDAY)
     assert desk.ask("select run_id from raw.orders") == [(done.record.run_id,)]
-    with evening(desk.settings) as con:
+    with warehouse_session(desk.settings) as con:
         assert landed(con) == {done.record.run_id}
         assert settle(con, desk.settings) == []
 

@@ -15,7 +15,7 @@ from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.trading.journal import Journal
 from pipelines.trading.requests import TradeRequest, submit_instructions
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.desk import AAPL
 from tests.support.fault_books import derived
 from tests.support.trading_desk import (
@@ -166,7 +166,7 @@ def test_a_damaged_record_is_told_and_stops_nothing(desk: Desk) -> None:
 
 
 def books(desk: Desk) -> dict[str, Any]:
-    with evening(desk.settings) as con:
+    with warehouse_session(desk.settings) as con:
         build(con, desk.settings, CATALOG)
         return derived(con)
 

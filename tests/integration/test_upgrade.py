@@ -19,7 +19,7 @@ from pipelines.warehouse.backup import restore, verify_backup
 from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.migrations import KEY, STEPS
 from pipelines.warehouse.published import publish_if_behind
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
 from tests.support.care import NOBODY, two_evenings
 from tests.support.desk import FRIDAY, shares
@@ -82,7 +82,7 @@ def test_books_of_an_earlier_daybook_go_on_where_they_stopped(path: Path, tmp_pa
     snapshot = close_friday(settings)
     assert snapshot.is_complete
     assert snapshot.alerts == []
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         assert remembered(con, KEY) == str(STEPS[-1].version)
         assert set(before[0]) < set(rows(con, "raw.positions"))
         assert set(before[1]) < set(rows(con, "raw.extract_manifest"))
@@ -101,7 +101,7 @@ def test_before_a_migration_there_is_a_backup_and_it_can_be_restored(path: Path,
     settings = thawed(path, tmp_path / "home")
     with duckdb.connect(settings.warehouse, read_only=True) as con:
         was = rows(con, "pnl.position_daily_version")
-    with evening(settings, wait=5):
+    with warehouse_session(settings, wait=5):
         pass
     (folder,) = settings.backups.iterdir()
     assert folder.name.endswith(f"-version-{path.stem.rpartition('-')[2]}")
@@ -111,7 +111,7 @@ def test_before_a_migration_there_is_a_backup_and_it_can_be_restored(path: Path,
     with duckdb.connect(other.warehouse, read_only=True) as con:
         assert rows(con, "pnl.position_daily_version") == was
         assert con.execute("select value from main.daybook_meta where key = ?", [KEY]).fetchone() == ("1",)
-    with evening(settings, wait=5):  # nothing is due any more, and no backup is made of it
+    with warehouse_session(settings, wait=5):  # nothing is due any more, and no backup is made of it
         pass
     assert list(settings.backups.iterdir()) == [folder]
 
@@ -141,7 +141,7 @@ def test_a_migration_that_is_killed_is_taken_up_by_the_next_command(point: str, 
     killed = subprocess.run([sys.executable, "-c", DEADLY, settings.home, point], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     time.sleep(1)  # backups are named by the second
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         assert remembered(con, KEY) == str(STEPS[-1].version)
         assert (rows(con, "raw.positions"), versions(con)) == was
     assert close_friday(settings).is_complete
@@ -154,7 +154,7 @@ def test_every_version_has_a_step_and_those_before_it_a_warehouse_that_was_kept(
 
 def test_a_table_or_view_of_a_newer_daybook_is_published_though_no_figure_changed(tmp_path: Path) -> None:
     settings = two_evenings(tmp_path / "home")
-    with evening(settings, wait=5) as con:
+    with warehouse_session(settings, wait=5) as con:
         assert not publish_if_behind(con, settings)
         con.execute("create view quality.seen_by_a_newer_daybook as select 1 as one")
         assert publish_if_behind(con, settings)

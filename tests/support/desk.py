@@ -15,7 +15,7 @@ from assets.catalog import CATALOG
 from pipelines.books.build import Built, build
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
 
 THURSDAY = "2025-10-30T20:30:00+00:00"
@@ -57,7 +57,7 @@ def desk(home: Path, **books: Any) -> Iterator[Desk]:
     """A desk with its broker serving and its warehouse open."""
     with BrokerServer(**books) as broker:
         made = Desk(broker, home)
-        with evening(made.settings) as con:
+        with warehouse_session(made.settings) as con:
             made.con = con
             yield made
 

@@ -30,7 +30,7 @@ from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.truth import Truth
 from pipelines.settings import Settings
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 
 START, DAYS = date(2005, 2, 7), 26  # to 2005-03-15: a dividend each side, a split, an expiry, and one to come
 LONG_SHORT, OPTIONS, SMALL = "20517", "20518", "205170"
@@ -151,7 +151,7 @@ def _replay(home: Path) -> None:
     trouble = Trouble()
     with Sandbox(start=START, days=DAYS) as sandbox, in_front_of(sandbox.url, trouble) as url:
         settings = Settings.model_validate({"base_url": url, "home": home, "api_key": "any"})
-        with evening(settings) as con:
+        with warehouse_session(settings) as con:
             for day in sandbox.days:
                 if day != MISSED:
                     _evening(con, settings, sandbox, trouble, day)
@@ -165,12 +165,12 @@ def _evening(con: Any, settings: Settings, sandbox: Sandbox, trouble: Trouble, d
         LATE_MARK: _yesterdays_price(LONG_SHORT, sandbox, day),
         LAST: _yesterdays_price(OPTIONS, sandbox, day),
     }.get(day)
-    sandbox.clock.set(sandbox.evening(day))
+    sandbox.clock.set(sandbox.after_close(day))
     take_snapshot(con, settings)
     build(con, settings, CATALOG)
     trouble.refused = trouble.edit = None
     if day == LATE_MARK:
-        sandbox.clock.set(sandbox.evening(day) + timedelta(hours=11))  # 03:20 of the next morning
+        sandbox.clock.set(sandbox.after_close(day) + timedelta(hours=11))  # 03:20 of the next morning
         take_snapshot(con, settings)
         build(con, settings, CATALOG)
 

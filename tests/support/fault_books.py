@@ -18,7 +18,7 @@ from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.published import publish_if_behind
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer, position
 from tests.support.desk import AAPL, FRIDAY, THURSDAY, fill, shares
 
@@ -109,7 +109,7 @@ def _exercise() -> dict[str, Any]:
 
 def close_day(settings: Settings, *, wait: float = 60.0) -> Snapshot:
     """One whole evening in this process: sync, build, publish."""
-    with evening(settings, wait=wait) as con:
+    with warehouse_session(settings, wait=wait) as con:
         snapshot = take_snapshot(con, settings)
         build(con, settings, CATALOG)
         publish_if_behind(con, settings)

@@ -114,8 +114,8 @@ def _deadly(real: Callable[..., Any], point: Point) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         with lock:
-            calls += point.about in _said(args)
-            strikes = calls == point.nth and point.about in _said(args)
+            calls += point.about in _subject(args)
+            strikes = calls == point.nth and point.about in _subject(args)
         if strikes and point.when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = real(*args, **kwargs)
@@ -126,7 +126,7 @@ def _deadly(real: Callable[..., Any], point: Point) -> Callable[..., Any]:
     return wrapper
 
 
-def _said(args: tuple[Any, ...]) -> str:
+def _subject(args: tuple[Any, ...]) -> str:
     """What a call is about: the file of a load job, or the text of its arguments."""
     return str(getattr(args[0], "_file_path", args)) if args else ""
 

@@ -26,7 +26,7 @@ from pipelines.trading.requests import (
 )
 from pipelines.trading.send import Trade, trade
 from pipelines.trading.settle import settle
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
 from tests.support.desk import AAPL, shares
 from tests.support.trading_server import Recorder
@@ -109,13 +109,13 @@ class Desk:
     def sync(self, at: datetime) -> list[str]:
         """A sync at an instant of the broker's, with what it settles."""
         self.broker.now = at
-        with evening(self.settings) as con:
+        with warehouse_session(self.settings) as con:
             snapshot = take_snapshot(con, self.settings)
             settled = settle(con, self.settings)
         return snapshot.alerts + settled
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
-        with evening(self.settings) as con:
+        with warehouse_session(self.settings) as con:
             return con.execute(query).fetchall()
 
     def states(self) -> list[list[str]]:

@@ -14,10 +14,10 @@ from bench import compare
 from bench.case import Case, Figure, Result
 from bench.cases import CASES, case
 from bench.endofday import bars, draw
-from bench.kept import NotAResult, keep, parse, read
 from bench.report import document
+from bench.result_files import NotAResult, keep, parse, read
 from bench.traced import Trace
-from bench.turns import ROUNDS, rounds, spent
+from bench.turns import ROUNDS, rounds, run_timed
 
 MACHINE = {"cpus": "2", "cpu": "some", "memory": "4 GB", "python": "3.11.7"}
 
@@ -156,12 +156,12 @@ def test_the_page_begins_with_every_target_and_says_which_is_met(tmp_path: Path)
 
 def test_a_process_that_fails_is_named_with_its_last_words() -> None:
     with pytest.raises(RuntimeError, match=r"ended with 3: so it was"):
-        spent([sys.executable, "-c", "import sys; print('so it was', file=sys.stderr); sys.exit(3)"])
+        run_timed([sys.executable, "-c", "import sys; print('so it was', file=sys.stderr); sys.exit(3)"])
 
 
 def test_what_a_process_took_includes_its_children() -> None:
     busy = "import time\nwhile time.process_time() < 0.3: pass"
-    run, said = spent(
+    run, said = run_timed(
         [
             sys.executable,
             "-c",

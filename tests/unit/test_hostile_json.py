@@ -16,7 +16,7 @@ from models.exact import dumps_exact, loads_exact
 from models.reading import NotUnderstood, read_error, read_page
 from models.shapes import BALANCES, EVENTS_BY_DATE, EXECUTIONS, POSITIONS
 from models.text import DEEPEST, escaped, storable
-from pipelines.broker.clock import believed
+from pipelines.broker.clock import choose_clock
 from pipelines.broker.ids import LONGEST_LIST, can_be_asked, in_batches
 from tests.support.broker_server import position
 
@@ -164,7 +164,7 @@ YEAR, SECOND = timedelta(days=365), timedelta(seconds=1)
 def test_a_clock_is_believed_unless_both_others_say_another_day_or_there_is_no_such_day(
     told: datetime | None, dated: datetime | None, is_replayed: bool, source: str
 ) -> None:
-    reading = believed(told, dated, HERE, is_replayed=is_replayed)
+    reading = choose_clock(told, dated, HERE, is_replayed=is_replayed)
     assert reading.source == source
     assert bool(reading.doubt) == (told is not None and source != "API")
     assert reading.skew == reading.now - HERE

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.drift import observe
-from models.fields import columns, instant
+from models.fields import model_columns, parse_instant
 from models.reading import read_error, read_page
 from models.shapes import (
     ACCOUNTS,
@@ -282,7 +282,7 @@ def test_corporate_events_become_a_row_each_and_two_dividends_of_one_day_stay_tw
 
 @pytest.mark.parametrize("shape", LANDED, ids=lambda shape: shape.name)
 def test_every_field_of_a_landed_shape_has_a_column_and_says_what_it_is(shape: Shape) -> None:
-    by_name = {column.name: column for column in columns(shape.model)}
+    by_name = {column.name: column for column in model_columns(shape.model)}
     assert set(shape.key) <= set(by_name)
     for column in by_name.values():
         assert 10 < len(column.description) < 200
@@ -308,5 +308,5 @@ def test_no_documented_field_of_a_landed_shape_is_missing_from_its_model(version
 
 
 def test_an_instant_is_cut_to_microseconds_in_its_own_zone() -> None:
-    assert instant("2025-03-01T03:35:00.123456789Z").isoformat() == "2025-03-01T03:35:00.123456+00:00"
-    assert instant("2025-11-28T13:00:00-05:00").isoformat() == "2025-11-28T13:00:00-05:00"
+    assert parse_instant("2025-03-01T03:35:00.123456789Z").isoformat() == "2025-03-01T03:35:00.123456+00:00"
+    assert parse_instant("2025-11-28T13:00:00-05:00").isoformat() == "2025-11-28T13:00:00-05:00"

@@ -11,9 +11,9 @@ import pytest
 
 from pipelines import sandbox
 from pipelines.errors import ConfigurationError
-from pipelines.sandbox.books import AccountBook
-from pipelines.sandbox.broker import Broker, Settings
-from pipelines.sandbox.clock import Clock
+from pipelines.sandbox.account_book import AccountBook
+from pipelines.sandbox.broker import Broker, BrokerOptions
+from pipelines.sandbox.clock import SettableClock
 from pipelines.sandbox.facts import Delivery, Fill
 from pipelines.sandbox.instruments import CALL, PUT, option, stock
 from pipelines.sandbox.ledger import Basis
@@ -38,7 +38,7 @@ def broker(request: pytest.FixtureRequest, market: Market) -> Broker:
 
 
 def _broker(market: Market, seed: int) -> Broker:
-    return Broker(market, Clock(market.sessions[-1].close), Settings(seed=seed))
+    return Broker(market, SettableClock(market.sessions[-1].close), BrokerOptions(seed=seed))
 
 
 def _row(truth: AccountTruth, symbol: str) -> tuple[Decimal, Decimal, Decimal]:
@@ -225,7 +225,7 @@ def test_the_default_replay_is_28_sessions_with_the_split_inside() -> None:
     replay = Sandbox()
     assert (replay.days[0], replay.days[-1], len(replay.days)) == (date(2005, 2, 1), date(2005, 3, 11), 28)
     assert date(2005, 2, 28) in replay.days
-    assert replay.evening(replay.days[0]) - replay.sessions[0].close == timedelta(minutes=20)
+    assert replay.after_close(replay.days[0]) - replay.sessions[0].close == timedelta(minutes=20)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_days_without_prices_are_refused_with_a_sentence(options: dict[str, obje
 
 def test_the_clock_refuses_an_instant_without_a_zone(market: Market) -> None:
     with pytest.raises(ValueError, match="zone"):
-        Clock(market.sessions[0].close.replace(tzinfo=None))
+        SettableClock(market.sessions[0].close.replace(tzinfo=None))
 
 
 def test_truth_names_its_accounts_as_text(broker: Broker) -> None:

@@ -90,8 +90,8 @@ _LAST_DAY = """
 """
 
 
-def trouble(con: duckdb.DuckDBPyConnection) -> None:
-    """Put a year's trouble into an open warehouse."""
+def add_unusual_days(con: duckdb.DuckDBPyConnection) -> None:
+    """Add to an open warehouse what its copied days have none of. About monthly, the last day included."""
     days = [day for (day,) in con.execute("select distinct trading_date from core.run order by all").fetchall()]
     with_trouble = days[-2::-APART][::-1]
     for day in with_trouble:

@@ -10,18 +10,18 @@ from decimal import Decimal
 from pipelines.calendar import Session
 from pipelines.sandbox.facts import CashMove, Fact, Fill
 from pipelines.sandbox.figures import Figures, Valued
-from pipelines.sandbox.instructions import Instruction
+from pipelines.sandbox.instructions import InstructionTimeline
 from pipelines.sandbox.ledger import State
 from pipelines.sandbox.lifecycle import actions, deliveries
 from pipelines.sandbox.market import Market, roll_of
-from pipelines.sandbox.orders import Order
+from pipelines.sandbox.orders import OrderTimeline
 from pipelines.sandbox.program import Profile
 
 ORDER_FEE = Decimal("1.00")
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class AccountSession:
     """A session of an account: its state at the open with the overnight facts in it, then the day's, then the close."""
 
     session: Session
@@ -39,8 +39,8 @@ class AccountBook:
         self,
         profile: Profile,
         market: Market,
-        orders: Iterable[Order],
-        instructions: Iterable[Instruction],
+        orders: Iterable[OrderTimeline],
+        instructions: Iterable[InstructionTimeline],
         flows: Iterable[CashMove],
     ) -> None:
         self.profile, self._market = profile, market
@@ -50,7 +50,7 @@ class AccountBook:
 
     def rebuild(self) -> None:
         """Works the days out again: after an order or instruction was added or changed."""
-        self.days: list[Day] = []
+        self.days: list[AccountSession] = []
         state, before = State(), None
         for session in self._market.sessions:
             if session.date < self.profile.open_date:
@@ -60,7 +60,7 @@ class AccountBook:
             state, before = day.closing, session
         self._by_date = {day.session.date: day for day in self.days}
 
-    def at(self, now: datetime) -> tuple[Day, Figures] | None:
+    def at(self, now: datetime) -> tuple[AccountSession, Figures] | None:
         """The day that an instant belongs to, and the account as it stands then. None before the account was opened."""
         session = self._market.session_at(now)
         day = self._by_date.get(session.date) if session else None
@@ -72,11 +72,11 @@ class AccountBook:
         _apply(state, (fact for fact in day.facts if fact.at <= now))
         return day, self._value(state, day.session, now)
 
-    def figures(self, day: Day) -> Figures:
+    def figures(self, day: AccountSession) -> Figures:
         """A day's closing figures."""
         return self._value(day.closing, day.session, day.session.close)
 
-    def _day(self, state: State, before: Session | None, session: Session) -> Day:
+    def _day(self, state: State, before: Session | None, session: Session) -> AccountSession:
         previous = self._value(state, before, before.close) if before else Figures()
         morning = state.morning({row.position.instrument.id: row.value for row in previous.rows})
         overnight: list[Fact] = []
@@ -85,7 +85,7 @@ class AccountBook:
             overnight += _apply(morning, actions(morning, session, self._market))
         facts, closing = self._intraday(session), morning.copy()
         _apply(closing, facts)
-        return Day(session, previous, morning, tuple(overnight), facts, closing)
+        return AccountSession(session, previous, morning, tuple(overnight), facts, closing)
 
     def _intraday(self, session: Session) -> tuple[Fill | CashMove, ...]:
         """Fills, one fee an order (with its first fill), deposits and withdrawals of one session, in time order."""

@@ -9,9 +9,9 @@ import duckdb
 
 from assets.catalog import CATALOG
 from assets.orchestration.checks import SPECS, check_books
-from assets.orchestration.failures import said_plainly
+from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
-from assets.orchestration.partitions import days_of, one_run, trading_days
+from assets.orchestration.partitions import one_run, partition_days, trading_days
 from assets.orchestration.specs import WRITER, book_specs
 from pipelines.books.build import Built, build
 from pipelines.books.dictionary import columns, entries
@@ -36,8 +36,8 @@ def books(
     context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """The derived tables: of the days asked for, and of every other day whose inputs changed. No network."""
-    first, last = days_of(context)
-    with said_plainly():
+    first, last = partition_days(context)
+    with as_dagster_failure():
         built = build(books.con, books.settings, CATALOG, from_date=first, to_date=last)
     books.on_progress(Activity(_summary(built)))
     for spec in book_specs():

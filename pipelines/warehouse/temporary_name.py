@@ -38,7 +38,7 @@ def private_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def passing_name(path: Path, own: Path) -> Iterator[Path | None]:
+def temporary_name(path: Path, own: Path) -> Iterator[Path | None]:
     """A second name of a file for the length of the block, in `own` or else beside the file; None where the file can't
     have one: it is of another user, or its file system has no hard links."""
     folder, name = _linked(path, own)

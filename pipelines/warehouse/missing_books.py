@@ -28,8 +28,8 @@ def refuse_fresh_start(settings: Settings) -> None:
     """Raises BooksMissing where there is no warehouse, or an empty file, and traces of books."""
     if _is_there(settings.warehouse):
         return
-    if found := list(traces(settings)):
-        raise BooksMissing(missing(settings, found))
+    if found := list(traces_of_books(settings)):
+        raise BooksMissing(missing_sentence(settings, found))
 
 
 def refuse_empty_books(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -44,8 +44,8 @@ def refuse_empty_books(con: duckdb.DuckDBPyConnection, settings: Settings) -> No
     if _has_runs(con):
         return
     begun = remembered(con, "broker_host") is not None  # by a run, before it asked for anything
-    if found := list(traces(settings, first_run_too=not begun)):
-        raise BooksMissing(missing(settings, found))
+    if found := list(traces_of_books(settings, first_run_too=not begun)):
+        raise BooksMissing(missing_sentence(settings, found))
 
 
 def make_room(settings: Settings) -> None:
@@ -62,10 +62,10 @@ def make_room(settings: Settings) -> None:
             path.rename(aside / path.name)
 
 
-def traces(settings: Settings, *, first_run_too: bool = True) -> Iterator[str]:
+def traces_of_books(settings: Settings, *, first_run_too: bool = True) -> Iterator[str]:
     """What tells that a home had books, in words. Without `first_run_too` a run in the archive that began with no day
     known is none: it may have been the first one, and have ended before it was landed."""
-    sealed = [run for run in archived_runs(settings.archive) if _tells(run, first_run_too=first_run_too)]
+    sealed = [run for run in archived_runs(settings.archive) if _shows_books(run, first_run_too=first_run_too)]
     if sealed:
         yield f"the archive has {len(sealed)} {'run' if len(sealed) == 1 else 'runs'}"
     if _was_published(settings.published):
@@ -77,7 +77,7 @@ def traces(settings: Settings, *, first_run_too: bool = True) -> Iterator[str]:
         yield "its write-ahead log is left"
 
 
-def missing(settings: Settings, found: list[str]) -> str:
+def missing_sentence(settings: Settings, found: list[str]) -> str:
     """The sentence about books that are missing, with what to do."""
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
@@ -107,7 +107,7 @@ def _has_runs(con: duckdb.DuckDBPyConnection) -> bool:
     return exists(con, "raw.extract_run") and con.execute(_RUNS).fetchone() is not None
 
 
-def _tells(run: ArchivedRun, *, first_run_too: bool) -> bool:
+def _shows_books(run: ArchivedRun, *, first_run_too: bool) -> bool:
     try:
         return run.is_sealed and (first_run_too or bool(run.began["known"]["last_complete"]))
     except Damaged:

@@ -1,9 +1,9 @@
-"""The stand-in broker of the load tests: its books move from day to day, and it has moods.
+"""The broker of the load tests: its books move from day to day, and it can behave badly in one of several ways.
 
-Run as `python -m bench.moody ACCOUNTS POSITIONS MOOD`: it prints its address and serves until its standard input ends;
-a line with a date on it moves it to that day, and is answered with an empty one.
-Moods: `calm`; `busy` answers 429 to each request until it is asked again; `shut` answers 429 to every listing of
-positions and asks to come back in an hour; `slow` sends the first account's positions one byte a second.
+Run as `python -m bench.unreliable_broker ACCOUNTS POSITIONS MODE`: it prints its address and serves until its standard
+input ends; a line with a date on it moves it to that day, and is answered with an empty line.
+Modes: `calm` answers everything; `busy` answers 429 to each request until it is asked again; `shut` answers 429 to each
+listing of positions and asks to come back in an hour; `slow` sends the first account's positions one byte a second.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from datetime import date
 from typing import Any
 
 from bench.book import DAY, account_ids
-from bench.broker import Broker, Handler, replies
+from bench.broker import Handler, PageServer, replies
 
 FULL = json.dumps({"error": {"code": 429, "message": "too many requests"}}).encode()
 
 
-class Moody(Broker):
-    """A broker in a mood. `refused` are the requests that it will answer when they come again."""
+class UnreliableBroker(PageServer):
+    """A broker in one of the modes. `refused` are the requests that it answers when they come again."""
 
-    def __init__(self, accounts: int, positions: int, mood: str) -> None:
+    def __init__(self, accounts: int, positions: int, mode: str) -> None:
         super().__init__(replies(accounts, positions, DAY))
-        self.RequestHandlerClass = MoodyHandler
+        self.RequestHandlerClass = UnreliableHandler
         self.size = accounts, positions
-        self.mood = mood
+        self.mode = mode
         self.refused: set[str] = set()
         self.slow_path = f"/v1/accounts/{account_ids(1)[0]}/positions"
 
@@ -37,20 +37,20 @@ class Moody(Broker):
         self.ready = replies(*self.size, day)
 
 
-class MoodyHandler(Handler):
-    """Answers as its broker feels."""
+class UnreliableHandler(Handler):
+    """Answers by the mode of its broker."""
 
-    server: Moody
+    server: UnreliableBroker
 
     def do_GET(self) -> None:  # noqa: N802  (the name that http.server calls)
         """A page, a refusal, or one byte after the other."""
         refused = self.server.refused
-        if self.server.mood == "busy" and self.path not in refused:
+        if self.server.mode == "busy" and self.path not in refused:
             refused.add(self.path)
             self._refuse("0")
-        elif self.server.mood == "shut" and "/positions" in self.path:
+        elif self.server.mode == "shut" and "/positions" in self.path:
             self._refuse("3600")
-        elif self.server.mood == "slow" and self.path.partition("?")[0] == self.server.slow_path:
+        elif self.server.mode == "slow" and self.path.partition("?")[0] == self.server.slow_path:
             self._drip()
         else:
             refused.discard(self.path)
@@ -73,8 +73,8 @@ class MoodyHandler(Handler):
 
 def main() -> None:
     """Serve until nobody holds the other end of standard input."""
-    accounts, positions, mood = sys.argv[1:4]
-    with Moody(int(accounts), int(positions), mood) as server:
+    accounts, positions, mode = sys.argv[1:4]
+    with UnreliableBroker(int(accounts), int(positions), mode) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         said: dict[str, Any] = {"url": f"http://127.0.0.1:{server.server_port}"}
         print(json.dumps(said), flush=True)
