@@ -31,7 +31,7 @@ def _in_its_own_process(name: str, quick: bool, where: str | None) -> Result:  #
 
 
 def run(names: Sequence[str], *, quick: bool, where: str | None = None) -> list[str]:
-    """Measure cases and tell of them; those that failed."""
+    """Measure cases and print their results; the names of those that failed."""
     failed = []
     for name in names:
         print(f"{name}:", flush=True)

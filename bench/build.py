@@ -118,7 +118,7 @@ def text(result: Result) -> str:
 
 
 def figures(result: Result) -> list[Figure]:
-    """That it stays flat, and how far it is from the limit."""
+    """Whether the time stays the same as the history grows, and its ratio to the least possible."""
     days = list(result["days"].values())
     return [
         Figure("the longest history against the shortest, cpu", days[-1]["build_cpu"] / days[0]["build_cpu"], 1.3),

@@ -74,7 +74,7 @@ def _sync() -> list[str]:
 
 
 def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
-    """Two evenings to begin with, then those that count."""
+    """Two evenings that are not counted, then those that are."""
     count = 1 if quick else rounds(9)
     calendar = TradingCalendar.load()
     days = [session.date for session in calendar.sessions(DAY, date(2026, 6, 1))][: count + 3]

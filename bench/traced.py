@@ -111,7 +111,7 @@ def close_day(home: Path, url: str, trace: Trace) -> None:
 
 
 def main() -> None:
-    """Trace one evening and tell."""
+    """Trace one evening and print its steps as JSON."""
     home, url, began = sys.argv[1:4]
     trace = Trace()
     with trace.step("start"):

@@ -118,7 +118,7 @@ def book_totals(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def main() -> None:
-    """Do it and tell."""
+    """Do one job and print its result as JSON."""
     what, home, *more = sys.argv[1:]
     said = {"evening": evening, "read": read, "replay": replay}[what](Path(home), more[0] if more else "")
     print(json.dumps({**said, "cpu": cpu(), "peak_mb": peak_mb()}), flush=True)

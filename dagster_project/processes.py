@@ -50,7 +50,7 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The first one last: the others speak to it while they end."""
+        """Stop the processes in reverse order: the others speak to the first one while they end."""
         first, rest = list(self._running.values())[:1], list(self._running.values())[1:]
         for several in (rest, first):
             for process in several:

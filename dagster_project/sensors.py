@@ -39,7 +39,7 @@ def run_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
 
 
 def alert_settings() -> Settings:
-    """The environment's, or where that is what failed, the defaults: somebody has to hear of it all the same."""
+    """The settings of the environment; defaults where those can't be used, because the alert must go out anyway."""
     try:
         return Settings.from_env()
     except ConfigurationError:
@@ -47,7 +47,7 @@ def alert_settings() -> Settings:
 
 
 def reason(context: dg.RunFailureSensorContext) -> str:
-    """The sentence behind a failure: the innermost cause of the step that failed, else what Dagster says of the run."""
+    """The sentence of a failure: the innermost cause of the step that failed, else what Dagster says of the run."""
     failures = context.get_step_failure_events()
     error = failures[0].step_failure_data.error if failures else context.failure_event.job_failure_data.error
     if error is None:

@@ -37,7 +37,7 @@ Propose = Callable[[Settings, BrokerClient, str], Proposal]
 
 
 class Confirmed(dg.Config):
-    """What each of the four needs: the account, and once more the account."""
+    """What each of the four jobs needs: the account, typed twice as a confirmation."""
 
     account: str = Field(description="The account, by its id.", pattern=r"^[0-9]{1,19}$")
     confirm: str = Field(description="The account id once more: this trades.")

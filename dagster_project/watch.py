@@ -22,7 +22,7 @@ _CLOSE_IT = "Run `daybook eod` now: the positions of a day can be read until 04:
     description="Sends an alert for a run that went through while a check of severity ERROR did not pass.",
 )
 def failed_checks(context: dg.RunStatusSensorContext) -> None:
-    """One alert for each incident that the run's checks speak of. Warnings stand beside the asset and wake nobody."""
+    """One alert for each incident that the run's checks report. Warnings are shown beside the asset, without alert."""
     run, settings = context.dagster_run, alert_settings()
     day = run.tags.get("dagster/partition")
     for check in _failed(context.instance, run.run_id):

@@ -95,12 +95,12 @@ def _token(sent: Any) -> str | None:
 
 
 def _id(sent: Any) -> str | None:
-    """A request id as it is shown and kept. What is not text is none, and a longer one is a broker's joke."""
+    """A request id as it is shown and kept, cut to a bounded length; None for anything but text or a whole number."""
     return escaped(str(sent)[:LONGEST_ID]) if isinstance(sent, str | int) and sent != "" else None
 
 
 def _words(sent: Any) -> str:
-    """The broker's words, whatever they came as."""
+    """The text of a message, whatever type it was sent as."""
     return str(sent) if isinstance(sent, str) else dumps_exact(sent)
 
 

@@ -1,6 +1,6 @@
 """The column types that the models are written in, and how to read them back from a model.
 
-Each alias is what a field looks like on the wire plus a `Column` saying what it is in a table, so that the landing,
+Each alias is what a field looks like on the wire plus a `ColumnKind` saying what it is in a table, so that the landing,
 the data dictionary and the drift check all derive from the models alone. Values stay the broker's own text.
 
 A row that passed validation can be cast to its column without loss: decimals have at most the column's digits, days
@@ -99,7 +99,7 @@ def about(description: str, *, names: tuple[str, ...] = ()) -> Any:
 
 @cache
 def model_columns(model: type) -> tuple[ModelColumn, ...]:
-    """The fields of a model in order. Raises TypeError for a field without a `Column` or a description."""
+    """The fields of a model in order. Raises TypeError for a field without a `ColumnKind` or a description."""
     if not is_typeddict(model):
         raise TypeError(f"{model.__name__} is not a wire shape")
     hints = get_type_hints(model, include_extras=True)

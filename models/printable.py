@@ -1,4 +1,4 @@
-"""Text of anybody's, made safe to show."""
+"""Text from outside, made safe to show on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def printable(text: Any) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """The same for text of ours that has several lines."""
+    """The same for text of several lines: line ends stay."""
     return "\n".join(map(printable, text.split("\n")))
 
 
@@ -32,5 +32,5 @@ def _as_json(letter: str) -> str:
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """A text of anybody's that fits into a sentence."""
+    """The text, or its beginning and an ellipsis: at most `most` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

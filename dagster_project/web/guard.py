@@ -94,7 +94,7 @@ class Guard:
         return answer
 
     def _answer_to_stranger(self, scope: Scope, headers: Headers) -> Response | None:
-        """What they get who have no cookie: a log-in form where a page was asked for. None for all others."""
+        """The answer without a valid cookie: a log-in form where a page was asked for, else None."""
         if self._is_logged_in(scope, headers):
             return None
         if scope["method"] != "GET" or "text/html" not in headers.get("accept", ""):

@@ -11,7 +11,7 @@ from pipelines.progress import AccountRead, AccountsExpected, ProgressEvent
 
 
 def bar(screen: Console) -> Progress:
-    """A line that is gone when its work is done; it moves to and fro until somebody says how much there is to do."""
+    """A progress bar that is removed at its end. It pulses until its total is known."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

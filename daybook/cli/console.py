@@ -56,7 +56,7 @@ def natural_width(table: Table) -> int:
 
 
 def show_json(value: object) -> None:
-    """One JSON document, whatever its texts hold: what a terminal would obey is written as JSON writes it."""
+    """Print a value as one JSON document; control characters in its texts are escaped as JSON escapes them."""
     print(printable_json(json.dumps(value, indent=2, default=_plain, ensure_ascii=False)))
 
 
@@ -81,7 +81,7 @@ def complain(sentence: str) -> None:
 
 
 class _Notices(logging.Handler):
-    """What our own modules log is for whoever types the command, as any other notice."""
+    """A handler that shows what our own modules log as notices on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         notice(record.getMessage())
@@ -112,7 +112,7 @@ def progress(what: str) -> Iterator[OnProgress]:
 
 
 class _ProgressLines:
-    """Progress without a terminal: what comes thick and fast is left out, whom we wait for never is."""
+    """Progress without a terminal: at most one line in QUIET seconds, but every `Waiting`."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -142,14 +142,14 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = (), wrap: str = 
 
 
 def money(amount: Decimal | None) -> Text:
-    """An amount to the cent with its thousands apart, red where it is negative; what is not known says so."""
+    """An amount to the cent with thousands separators, red where it is negative; "unknown" for None."""
     if amount is None:
         return Text("unknown", "dim italic")
     return Text(f"{amount:,.2f}", "red" if amount < 0 else "")
 
 
 def quantity(amount: Decimal | None) -> Text:
-    """A quantity with all its digits and no others, red where it is short."""
+    """A quantity with all its digits, without trailing zeros, red where it is negative (short)."""
     if amount is None:
         return Text("unknown", "dim italic")
     whole, _, fraction = f"{amount:,f}".partition(".")
@@ -175,7 +175,7 @@ def screen(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
 
 
 class _WrittenOut(RenderHook):
-    """Writes out every letter that a terminal would obey, but for rich's own."""
+    """A rich hook that escapes control characters in text, but not rich's own control codes."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [_Printable(each) for each in renderables]
@@ -183,7 +183,7 @@ class _WrittenOut(RenderHook):
 
 @dataclass(frozen=True)
 class _Printable:
-    """What it shows, of letters that can be printed."""
+    """A renderable whose text is made printable."""
 
     shown: ConsoleRenderable
 

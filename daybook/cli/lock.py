@@ -55,7 +55,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
 
 
 def _agreed() -> bool:
-    """What the person says. Raises ConfigurationError where there is nobody to ask."""
+    """Whether the person says yes. Raises ConfigurationError where standard input is no terminal."""
     if not sys.stdin.isatty():
         raise ConfigurationError("Nobody is there to ask, so nothing was closed: give --yes to close without asking.")
     return typer.confirm("Close it?", default=False)

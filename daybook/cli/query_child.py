@@ -50,7 +50,7 @@ def _end_with(parent: socket.socket) -> None:
 
 
 def _run(query: dict[str, Any]) -> dict[str, Any]:
-    """The answer to the parent."""
+    """Send the outcome to the parent process."""
     import duckdb
 
     from pipelines.errors import ConfigurationError, DaybookError

@@ -20,7 +20,7 @@ MOST_BYTES = 2**20  # of a query on standard input, which may have no end
 
 
 class Format(StrEnum):
-    """How rows are written."""
+    """The formats in which rows are written."""
 
     TABLE = "table"
     CSV = "csv"

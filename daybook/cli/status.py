@@ -146,7 +146,7 @@ def _print_machine(health: Health) -> None:
 
 
 def format_size(count: int) -> str:
-    """A number of bytes for people."""
+    """A number of bytes as people write it."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:

@@ -62,7 +62,7 @@ def _report(snapshot: Snapshot, settled: list[str], json: bool) -> None:  # noqa
 
 
 def snapshot_as_json(snapshot: Snapshot) -> dict[str, object]:
-    """What a script wants to know of a snapshot."""
+    """A snapshot as JSON-ready values, for --json."""
     return {
         **asdict(snapshot),
         "is_complete": snapshot.is_complete,

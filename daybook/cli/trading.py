@@ -52,7 +52,7 @@ Wait = Annotated[
 
 @dataclass(frozen=True)
 class Manner:
-    """How a command that trades was called."""
+    """The options of a command that trades."""
 
     yes: bool
     dry_run: bool
@@ -159,7 +159,7 @@ def _report(done: Trade, request: TradeRequest, *, as_json: bool) -> None:
 
 
 def as_document(done: Trade, request: TradeRequest) -> dict[str, Any]:
-    """What a script wants to know of a trade."""
+    """A trade as JSON-ready values, for --json."""
     answer = done.answer
     return {
         "sent": True,

@@ -40,7 +40,7 @@ class Alert:
 
     @property
     def incident(self) -> str:
-        """What it is one of: the day and the kind."""
+        """The incident that it belongs to: its day and its kind."""
         return f"{self.trading_date or self.at.date()} {self.kind}"
 
 
@@ -70,7 +70,7 @@ CHANNELS: tuple[Channel, ...] = (to_log, to_file, to_people)
 
 
 def send(settings: Settings, alert: Alert) -> None:
-    """Say it on every channel. Never raises: an alert that can't be delivered is an error in the log."""
+    """Send an alert on every channel. Never raises: an alert that can't be delivered is an error in the log."""
     for channel in CHANNELS:
         try:
             channel(settings, alert)
@@ -79,12 +79,12 @@ def send(settings: Settings, alert: Alert) -> None:
 
 
 def run_link(settings: Settings, run_id: str) -> str | None:
-    """Where a run of Dagster is shown, by its id; None where DAYBOOK_DAGSTER_URL doesn't say."""
+    """The URL of a Dagster run by its id; None where DAYBOOK_DAGSTER_URL is not set."""
     return f"{settings.dagster_url}/runs/{run_id}" if settings.dagster_url else None
 
 
 def ping(settings: Settings) -> None:
-    """Tell the watchman outside (DAYBOOK_PING_URL) that an evening is COMPLETE: he alerts when he doesn't hear of it.
+    """Ping the monitor outside (DAYBOOK_PING_URL) after a COMPLETE evening: it alerts when no ping comes.
 
     It is all that can be done about a machine that is off. Never raises: a ping that is lost is an alert elsewhere.
     """

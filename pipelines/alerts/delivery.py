@@ -147,7 +147,7 @@ def post(url: str, body: dict[str, str]) -> None:
 
 @_bounded
 def get(url: str) -> None:
-    """GET a URL for the sake of being heard. Raises OSError for any answer but 2xx, and for none."""
+    """GET a URL so that its server notes the request. Raises OSError for any answer but 2xx, and for none."""
     with _opener.open(url, timeout=SECONDS):
         pass
 

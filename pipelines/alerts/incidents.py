@@ -63,7 +63,7 @@ class Incidents:
 
 
 def _tell_all(known: _Known, name: str, route: Route) -> list[str]:
-    """Tell on one route all that waits for it, oldest first; one failure ends it, for the rest would fail alike."""
+    """Send on one route all messages that wait for it, oldest first, up to the first failure."""
     waiting = [incident for incident in known.values() if name in incident["waiting"]]
     for number, incident in enumerate(waiting):
         try:

@@ -71,7 +71,7 @@ class ArchivedRun:
 
     @property
     def _is_barely_begun(self) -> bool:
-        """Whether it was killed before it had written a word."""
+        """Whether the run was killed before its run.json was written."""
         pages = self.folder / PAGES
         return not (self.folder / RUN).exists() and not (pages.exists() and pages.stat().st_size)
 

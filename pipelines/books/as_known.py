@@ -238,7 +238,7 @@ def _day_before(books: BooksAsKnown) -> date:
 
 
 def _ask(books: BooksAsKnown) -> date:
-    """Say in tables what is asked, for the selects to read; the first of the days that are derived again."""
+    """Write the day, the accounts and the instant into tables that the selects read; the first day to derive again."""
     con = books.con
     row = con.execute(
         """

@@ -48,7 +48,7 @@ class Built:
 
     @property
     def changed(self) -> bool:
-        """Whether the books say anything that they did not say before."""
+        """Whether the build changed anything in the books."""
         return any(self.versions.values())
 
 

@@ -39,7 +39,7 @@ EVENING = Limits(90 * 60, 100_000, 16_384 * MIB)
 
 @dataclass(frozen=True)
 class Budgets:
-    """The bounds of a client."""
+    """The limits of a client: per listing, per account, and for all that it reads."""
 
     listing: Limits = LISTING
     account: Limits = ACCOUNT
@@ -54,7 +54,7 @@ SHIPPED = Budgets()
 
 
 class Budget:
-    """What one thing has taken, and the larger one that it is a part of; time counts from now. Threads may share it."""
+    """What was used of some limits, from now on, and the larger budget that it counts in. Threads may share it."""
 
     def __init__(self, what: str = "this", limits: Limits = Limits(), within: Budget | None = None) -> None:
         self._what = what

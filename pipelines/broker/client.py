@@ -143,7 +143,7 @@ class BrokerClient:
         return reading
 
     def assume(self, reading: ClockReading) -> ClockReading:
-        """Go by a reading of the clock that was taken before, as if it had been taken here."""
+        """Use a reading of the clock that was taken before, instead of asking again."""
         self._skew = reading.skew
         return reading
 
@@ -285,7 +285,7 @@ def _told_time(reply: Reply) -> datetime | None:
 
 
 def _with_unasked(read: Read, wanted: Sequence[str]) -> Read:
-    """A read that also says which ids it could not ask about."""
+    """A read with a finding for the ids that no request could name."""
     message = "the broker can't be asked about this instrument: no address can have its id"
     unasked = (each for each in wanted if not can_be_asked(each))
     read.findings += [Finding("instrument_not_asked", "WARN", message, each) for each in unasked]

@@ -86,7 +86,7 @@ def with_run(run_id: str, columns: pa.Table) -> pa.Table:
 
 
 def empty(shape: Shape) -> pa.Table:
-    """No rows: what makes a table exist, and what a flat account lands."""
+    """A table of the shape's columns without rows, which makes the raw table exist; a flat account lands it, too."""
     return schema_of(shape).empty_table()
 
 
@@ -109,7 +109,7 @@ def _extra(unknown: Mapping[str, Any]) -> str | None:
 
 
 def json_of(row: Mapping[str, Any]) -> str:
-    """A row, or a part of it, as JSON text."""
+    """A row, or a part of it, as JSON text with every digit as sent."""
     try:
         return orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode()
     except TypeError:  # a whole number of more than 64 bits

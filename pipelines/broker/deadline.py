@@ -91,7 +91,7 @@ class _TimedStream(httpcore.NetworkStream):
             return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send it all."""
+        """Send all bytes."""
         if not buffer:
             return
         left = self._clock.left(timeout, httpcore.WriteTimeout)
@@ -99,13 +99,13 @@ class _TimedStream(httpcore.NetworkStream):
             self._stream.write(buffer, left)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._stream.close()
 
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Speak TLS from here on."""
+        """Start TLS on the connection."""
         left = self._clock.left(timeout, httpcore.ConnectTimeout)
         nested = self._stream.get_extra_info("ssl_object") is not None
         with self._cut_off_after(left, httpcore.ConnectTimeout):
@@ -113,7 +113,7 @@ class _TimedStream(httpcore.NetworkStream):
         return _TimedStream(stream, self._clock, within_tls=nested)
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks about the connection."""
+        """A property of the connection that httpcore asks for, None where there is none."""
         return self._stream.get_extra_info(info)
 
     @contextmanager

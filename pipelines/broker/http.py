@@ -82,7 +82,7 @@ class Replies(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what was held."""
+        """Release what the source holds, such as connections."""
 
     def clean_error(self, error: ApiError) -> str:
         """The broker's own words, fit to be shown: one line, not endless, and never with the key in them."""
@@ -144,7 +144,7 @@ class Http(Replies):
     def fetch(
         self, path: str, params: Mapping[str, str], understand: Callable[[Reply], T], heard: Callable[[Reply], None]
     ) -> T:
-        """As every source of replies; an attempt is sending, reading to the end, parsing and validating."""
+        """See `Replies.fetch`. An attempt is sending, reading to the end, parsing and validating."""
         started = time.monotonic()
         retrying = Retrying(
             retry=retry_if_exception_type(Again),

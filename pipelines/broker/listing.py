@@ -310,7 +310,7 @@ def _failed(findings: list[Finding]) -> bool:
 
 
 def _where(error: Exception) -> str:
-    """What went wrong in our own code, and where, for whoever mends it."""
+    """An error of our own code: its type, text and place, for the log."""
     frames = [f"{Path(each.filename).name}:{each.lineno}" for each in traceback.extract_tb(error.__traceback__)[-3:]]
     return escaped(f"{type(error).__name__}: {str(error)[:200]} ({' > '.join(frames)})")
 

@@ -39,7 +39,7 @@ HELD = ("quantity", "avg_price", "cost_basis")
 
 
 class _Unlike(ValueError):
-    """The page is not as documented."""
+    """A page that is not as documented, and is left to the models."""
 
 
 @dataclass(frozen=True)

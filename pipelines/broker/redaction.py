@@ -73,7 +73,7 @@ class Redaction:
         return MARK.encode() if self._has_key(cleaned.lower()) else bytes(cleaned)
 
     def _has_key(self, lower: bytes | bytearray) -> bool:
-        """Whether there is a key, or no telling."""
+        """Whether there is a key, or whether that can't be told."""
         if any(form in lower for form in self._plain):
             return True
         if not any(sign in lower for sign in _SIGNS):
@@ -201,5 +201,5 @@ def _before_escape(body: bytes, start: int) -> int:
 
 
 def one_line(text: str, longest: int = 300) -> str:
-    """A broker's words on one line without control characters, and not endless."""
+    """A text from the broker on one line, without control characters, cut to a bounded length."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:longest]

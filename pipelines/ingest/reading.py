@@ -94,8 +94,8 @@ def read_trading_day(
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads that nobody waits for once something went wrong: Ctrl-C and a 401 end the run, not the slowest
-    account."""
+    """A pool of threads. After an error, Ctrl-C included, it is not waited for: the slowest account must not delay the
+    end of the run."""
     pool = ThreadPoolExecutor(ACCOUNTS_AT_ONCE)
     try:
         yield pool
@@ -184,7 +184,7 @@ def _instruments(client: BrokerClient, evening: DayRead, known: WarehouseState) 
 
 
 def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read]) -> Read:
-    """A read, or where there is nothing to ask about, a read that never was (no page, no status)."""
+    """A read, or where there is nothing to ask about, an empty one: no page and no status, so `NOT_ASKED`."""
     return read() if wanted else Read(endpoint)
 
 

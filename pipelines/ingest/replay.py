@@ -172,7 +172,7 @@ class ReplayClient(BrokerClient):
         return super().option_contracts(then) if then else Read(OPTION_CONTRACTS.name)
 
     def _read(self, request: ListingRequest, keep: Keep | None = None) -> Read:
-        """What the run never asked (an older daybook did not know the endpoint) is a read that never was."""
+        """A read; an empty one, without pages, where the run did not ask: an older daybook knew fewer endpoints."""
         if not self._recorded.has(request.path):
             return Read(request.shape.name, request.account_id)
         now = self._recorded.clock(request.path)
@@ -180,7 +180,7 @@ class ReplayClient(BrokerClient):
 
 
 class Recorded(Replies):
-    """A run's replies, told again in the order in which they came: a queue of requests for each path."""
+    """A run's replies in the order in which they came: a queue of requests for each path."""
 
     def __init__(self, records: Iterable[ArchivedReply], bodies: Bodies, redaction: Redaction) -> None:
         super().__init__(redaction)
@@ -195,7 +195,7 @@ class Recorded(Replies):
             self._asked.setdefault((record.entry["endpoint"], record.entry["account_id"]), record.entry["params"])
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release: the archive's file is the caller's."""
 
     def has(self, path: str) -> bool:
         """Whether the run asked for it."""
@@ -226,7 +226,7 @@ class Recorded(Replies):
     def fetch(
         self, path: str, params: Mapping[str, str], understand: Callable[[Reply], T], heard: Callable[[Reply], None]
     ) -> T:
-        """As every source of replies. Raises GaveUp also where the archive has no (more) answer."""
+        """See `Replies.fetch`. Raises GaveUp also where the archive has no (more) answer."""
         reply, why = None, "the archive has no answer to this"
         for record in self._next(path, params.get("page_token")):
             if record.entry["error"] is not None:

@@ -89,7 +89,7 @@ def size_of(folder: Path) -> int:
 
 
 def _why_kept(run: ArchivedRun, before: date, landed: set[str]) -> str | None:
-    """Empty for a run to delete, None for one that is too young, else why it stays all the same."""
+    """Why a run is not deleted; empty where it is, None where it is too young."""
     try:
         if not run.is_sealed:
             old = run.run_id < f"{before:%Y%m%d}"  # ids begin with the day
@@ -107,7 +107,7 @@ def _remember_pruned(con: duckdb.DuckDBPyConnection, day: date) -> None:
 
 
 def _delete(folder: Path) -> None:
-    """First out of sight, then away: a run half deleted would look damaged."""
+    """Renamed first, then deleted: a run that is half deleted would look damaged."""
     going = folder.with_name(f".{folder.name}.pruned")
     folder.rename(going)
     shutil.rmtree(going)

@@ -62,7 +62,7 @@ class Ending:
 def run_context(
     settings: Settings, run_id: str, trigger: str, started: ClockReading, known: WarehouseState
 ) -> RunContext:
-    """The circumstances of a run that begins now."""
+    """The context of a run that begins now."""
     return RunContext(
         run_id=run_id,
         trigger=trigger,

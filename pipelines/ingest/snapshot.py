@@ -106,27 +106,27 @@ class Run:
         self.files: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def begin(self, settings: Settings, trigger: str, clock: ClockReading, known: WarehouseState) -> None:
-        """Give it an id, and circumstances: those of now."""
+        """Give the run an id and its context, which is that of now."""
         run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
         self.began = run_context(settings, run_id, trigger, clock, known)
 
     @property
     def doubts(self) -> list[str]:
-        """Why times that the broker's clock told are not the run's."""
+        """Sentences that say why the run did not use a time that the broker's clock told."""
         said = (clock.doubt for clock in (self.began.started, self.ended.finished))
         return list(dict.fromkeys(doubt for doubt in said if doubt))
 
     def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
-        """What becomes of a page's rows: Arrow, with the run's id."""
+        """The rows of a page as an Arrow table with the run's id."""
         return to_batch(self.began.run_id, shape, rows)
 
     def keep_columns(self, columns: pa.Table) -> pa.Table:
-        """What becomes of a page that was read as columns: the same."""
+        """A page that was read as columns, with the run's id."""
         return with_run(self.began.run_id, columns)
 
 
 def snapshot_of(run: Run, evening: DayRead, alerts: list[str]) -> Snapshot:
-    """What a run read, in short."""
+    """The summary of a run, as take_snapshot returns it."""
     return Snapshot(
         run_id=run.began.run_id,
         trading_date=evening.day.trading_date,

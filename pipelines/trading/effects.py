@@ -107,7 +107,7 @@ def doubts_of(line: Effect) -> list[str]:
 
 
 def _price_warnings(line: Effect) -> list[str]:
-    """What it would cost at today's price."""
+    """Warnings about an instruction that loses money at today's price."""
     if line.moneyness is None or line.worth is None:
         return []
     lapses = line.instruction_type == "DO_NOT_EXERCISE"

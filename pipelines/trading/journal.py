@@ -52,7 +52,7 @@ class Received:
 
     @classmethod
     def of(cls, reply: Reply) -> Received:
-        """What is kept of a reply."""
+        """The part of a reply that the journal keeps."""
         try:
             return cls(reply.status, reply.body.decode("utf-8"), "utf-8", reply.request_id)
         except UnicodeDecodeError:
@@ -124,7 +124,7 @@ class Record:
         return next((moment for each, moment in self.history if each == state), None)
 
     def turn(self, state: State) -> None:
-        """Go over to a state, now."""
+        """Change to a state, and note when."""
         self.state = state
         self.history.append((state, self.now))
 
@@ -157,11 +157,11 @@ class Journal:
             yield
 
     def run_ids(self) -> list[str]:
-        """Every record's, in the order of their time."""
+        """The path of every record, in the order of their time."""
         return sorted(path.stem for path in self.folder.glob("*.json") if RUN_ID.fullmatch(path.stem))
 
     def path(self, run_id: str) -> Path:
-        """Where a record is."""
+        """The path of a record."""
         return self.folder / f"{run_id}.json"
 
     def write(self, record: Record, state: State) -> None:

@@ -93,7 +93,7 @@ def _unasked(_: str) -> Quoted | None:
 
 
 def _with_id(positions: Sequence[Row], wanted: Wanted) -> Wanted:
-    """The same, naming its contract by its id."""
+    """The instruction with its contract named by id instead of by symbol."""
     try:
         instrument_id = instrument_id_of(positions, wanted.row["instrument_id"])
     except ConfigurationError as error:

@@ -154,7 +154,7 @@ def remember(con: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
 
 
 def forget(con: duckdb.DuckDBPyConnection, key: str) -> None:
-    """Have the warehouse remember nothing under a key."""
+    """Delete what the warehouse remembers under a key."""
     con.execute(_META)
     con.execute("DELETE FROM main.daybook_meta WHERE key = ?", [key])
 
@@ -179,7 +179,7 @@ def _connect(path: Path, wait: float, on_progress: OnProgress) -> duckdb.DuckDBP
 
 
 def _held(path: Path, error: duckdb.Error) -> Waiting | None:
-    """Who has the file open, where that is why it can't be opened."""
+    """The process that has the file open; None where the file can't be opened for another reason."""
     if "Could not set lock on file" not in str(error):
         return None
     held = _HELD.search(str(error))

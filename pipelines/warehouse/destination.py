@@ -22,7 +22,7 @@ class MergeFile(RunnableLoadJob):
     _job_client: WarehouseClient
 
     def run(self) -> None:
-        """Merge, all or nothing."""
+        """Merge the rows of the file into its table, in one transaction."""
         client = self._job_client.sql_client
         table = client.make_qualified_table_name(self.load_table_name)
         key = [name for name, column in self._load_table["columns"].items() if column.get("primary_key")]
@@ -38,7 +38,7 @@ class WarehouseClient(DuckDbClient):
     """dlt's client of DuckDB, with that job for the files of tables that are merged."""
 
     def should_load_data_to_staging_dataset(self, table_name: str) -> bool:  # noqa: ARG002
-        """No table needs one."""
+        """False: no table is loaded by way of a staging table."""
         return False
 
     def create_load_job(
@@ -48,7 +48,7 @@ class WarehouseClient(DuckDbClient):
         load_id: str,
         restore: bool = False,  # noqa: FBT001, FBT002
     ) -> LoadJob:
-        """The job for a file."""
+        """The job that loads a file."""
         if table["write_disposition"] == "merge" and file_path.endswith(".parquet"):
             return MergeFile(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
@@ -56,7 +56,7 @@ class WarehouseClient(DuckDbClient):
 
 @configspec(init=False)
 class WarehouseConfiguration(DuckDbClientConfiguration):
-    """dlt's settings of DuckDB, told in a word: its own telling imports SQLAlchemy, a tenth of a small evening."""
+    """dlt's settings of DuckDB. The text that dlt makes of them would import SQLAlchemy: a tenth of a small evening."""
 
     def __str__(self) -> str:
         return "warehouse"
@@ -69,5 +69,5 @@ class Warehouse(DuckDb):
 
     @property
     def client_class(self) -> type[WarehouseClient]:
-        """What dlt makes one of for each job."""
+        """The class of the client that dlt makes for each job."""
         return WarehouseClient

@@ -42,7 +42,7 @@ class HomeContext(RunContext):
 
     @property
     def module(self) -> ModuleType | None:
-        """No module belongs to it."""
+        """None: the folder belongs to no Python module."""
         return None
 
     def initial_providers(self) -> list[ConfigProvider]:

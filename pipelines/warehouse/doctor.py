@@ -72,7 +72,7 @@ _PAGED = """
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found, and what to do about it. FAIL keeps daybook from working, WARN will, NOTE needs nothing."""
+    """A finding, and what to do about it. FAIL keeps daybook from working, WARN will, NOTE needs nothing."""
 
     level: Level
     what: str
@@ -264,7 +264,7 @@ def _probe(path: Path) -> dict[str, Any]:
 
 
 def _probe_alone(path: Path) -> dict[str, Any]:
-    """The same without the write-ahead log, under another name, so that neither is touched."""
+    """As `_probe`, of a copy without the write-ahead log, so that neither file is touched."""
     alone = path.with_name(f".{path.name}.{os.getpid()}.alone")
     try:
         try:
@@ -329,7 +329,7 @@ def _dagster(folder: Path) -> Iterator[Diagnosis]:
 
 
 def _running_runs(folder: Path) -> Iterator[Diagnosis]:
-    """Runs that Dagster calls running. Asked while we have the run lock: nobody is at work."""
+    """Runs that Dagster calls running. It is asked while we hold the run lock, so none of them is at work."""
     for run in sorted(_going(folder)):
         yield Diagnosis(
             "WARN",

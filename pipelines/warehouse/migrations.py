@@ -39,7 +39,7 @@ class Step:
 
     @property
     def changes_raw(self) -> bool:
-        """Whether it touches tables that dlt writes, and has ideas of its own about."""
+        """Whether it changes tables that dlt writes, whose schema dlt keeps a copy of."""
         return any(re.search(r"\braw\.", statement) for statement in self.statements)
 
 

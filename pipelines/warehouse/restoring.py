@@ -205,7 +205,7 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _clear(path: Path, aside: Path) -> None:
-    """Makes way: an empty folder is one that prepare_home made; anything else came since, and is kept, too."""
+    """Frees a path. An empty folder is removed, because prepare_home made it; anything else is moved to `aside`."""
     if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         path.rmdir()
     elif os.path.lexists(path):
