@@ -1,4 +1,4 @@
-"""Code comes from the installation, never from the folder that somebody happens to stand in.
+"""Keeps Python from importing modules out of the working folder: code comes from the installation alone.
 
 Python puts the working folder first among the places of its modules where it runs `-m` or `-c`, and an empty or
 relative entry of PYTHONPATH means the working folder too: a `json.py` there would run, with the broker's key.

@@ -1,4 +1,4 @@
-"""What Dagster's runs log to a terminal: `daybook dev` shows it, and a broker's words are among it."""
+"""What Dagster's runs log to a terminal, made printable: `daybook dev` shows it, and it may quote the broker."""
 
 import copy
 import logging

@@ -1,4 +1,4 @@
-"""What is watched: a run that fails is heard of. What goes wrong without a failed run is in watch.py."""
+"""The sensor of failed runs: one alert for each. What goes wrong without a failed run is in watch.py."""
 
 from datetime import date
 

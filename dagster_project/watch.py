@@ -1,4 +1,4 @@
-"""What is watched though no run failed: checks that did not pass, and evenings that nobody closed."""
+"""Sensors of what goes wrong without a failed run: checks that did not pass, and evenings that were not closed."""
 
 from datetime import UTC, date, datetime
 

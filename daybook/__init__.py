@@ -1,4 +1,4 @@
-"""Where people meet it: the command line, the demo, the explorer.
+"""What people use: the command line, the demo, the explorer.
 
 In: what somebody types. Out: sentences, tables, exit codes.
 Stays out: anything that another package could need. No other package of the product imports this one.

@@ -1,4 +1,4 @@
-"""What `daybook` is made of, and how it ends: an exit code, and for every error one sentence on stderr."""
+"""The command `daybook`: its subcommands, its exit codes, and one sentence on stderr for every error."""
 
 from __future__ import annotations
 

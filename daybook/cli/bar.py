@@ -1,4 +1,4 @@
-"""Progress on a terminal: what is going on, how much of it is done, and for how long it has."""
+"""A progress bar on a terminal: what is being done, how much of it is done, and the time it has taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody foresaw: one sentence for the person, the details in a file, the key in neither."""
+"""Unexpected errors: one sentence for the person, the traceback in a file, and no key in either."""
 
 from __future__ import annotations
 

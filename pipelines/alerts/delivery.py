@@ -1,7 +1,7 @@
 """How an alert reaches people: by webhook (JSON as Slack, Mattermost and others read it) and by e-mail.
 
 With the standard library alone: httpx belongs to the client that holds the broker's key, and nothing else may come
-near it; and what reports trouble should need as little as possible of what may be in trouble.
+near it; and an alert should depend on as little as possible of what may have failed.
 """
 
 from __future__ import annotations

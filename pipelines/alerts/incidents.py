@@ -1,6 +1,6 @@
-"""What people have been told: one file in the home. So an incident is heard of once, and what didn't get out is kept.
+"""The incidents that were reported, in one file of the home: each is sent once, and what could not be sent is kept.
 
-Runs, sensors and commands are processes of their own; whoever has something to say holds the file's lock meanwhile.
+Runs, sensors and commands are separate processes; each holds the lock of the file while it sends.
 """
 
 from __future__ import annotations

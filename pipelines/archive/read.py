@@ -26,7 +26,7 @@ class Damaged(DaybookError):
 
 @dataclass(frozen=True)
 class ArchivedReply:
-    """A reply, or a request that was given up: its circumstances, and where in the file its body is."""
+    """A reply, or a request that was given up: its entry (what was asked, times, status) and where its body is."""
 
     entry: Entry
     offset: int

@@ -2,7 +2,7 @@
 
 A run has a folder, `archive/2025-10/<run id>/`, of two files. `pages.json.zst` is the replies one after the other, in
 the order in which they came: any zstd tool shows the bodies, exactly as the broker sent them. Before each stands a
-frame that such tools skip, with the reply's circumstances as JSON. `run.json` says how the run began and, once its
+frame that such tools skip, with the reply's entry as JSON. `run.json` says how the run began and, once its
 reading has ended, how it ended, with the hash of the pages: a run without that seal was killed or failed, and was
 never landed.
 Names come from dates and the run's id only: nothing that a broker sends can name a file.
@@ -68,10 +68,10 @@ class Archive:
                 os.close(self._pages)
                 self._pages = -1
 
-    def begin(self, folder: Path, circumstances: Entry) -> None:
+    def begin(self, folder: Path, context: Entry) -> None:
         """From here on replies are written to `folder`, which must be new."""
         _make_durably(folder)
-        self._folder, self._began = folder, {"format": FORMAT, "began": circumstances}
+        self._folder, self._began = folder, {"format": FORMAT, "began": context}
         self._pages = os.open(folder / PAGES, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         write_durably(folder / RUN, _sealed(self._began))  # this syncs the folder too, with the pages' name in it
         for received in self._waiting:
@@ -79,7 +79,7 @@ class Archive:
         self._waiting.clear()
 
     def __call__(self, received: ReceivedReply) -> None:
-        """Write one reply and its circumstances. Raises OSError where the disk refuses: then nothing is parsed."""
+        """Write one reply and its entry. Raises OSError where the disk refuses: then nothing is parsed."""
         if self._folder is None:
             self._waiting.append(received)
             return

@@ -1,4 +1,5 @@
-"""adjustments.csv: what no API says, people say. Read whole or not at all, every bad line named."""
+"""adjustments.csv: transfers, id changes and cash that no API reports, written by people. The file is read whole or not
+at all, and every bad line is named."""
 
 from __future__ import annotations
 

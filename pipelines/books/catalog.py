@@ -1,4 +1,4 @@
-"""What a catalogue of derived tables is made of. Which tables there are stands in assets/catalog.py, once."""
+"""The types of a catalogue of derived tables. The tables themselves are listed in assets/catalog.py, once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The content of an answer: undone by us as it comes, so that no answer can become more than it may.
+"""The content of an answer, decoded piece by piece as it comes, within a bound of bytes.
 
-An HTTP library undoes whatever encodings an answer names, one after the other and each to its end: 57 bytes of zstd in
+An HTTP library decodes whatever encodings an answer names, one after the other and each to its end: 57 bytes of zstd in
 zstd are five gigabytes. Here an answer is plain or gzip, once, and decoding stops at the byte that is one too many.
 """
 

@@ -1,4 +1,4 @@
-"""A page of positions as columns: the quick way to read one about which there is nothing to say.
+"""A page of positions read straight into Arrow columns, for a page that is exactly as documented.
 
 pyarrow parses the reply against the types that the models document, without a Python object for any row and without
 holding other threads up; casts and a few sums then show that every value fits its column. Whatever is not exactly as

@@ -1,4 +1,4 @@
-"""Following pages without being led astray: what one page's metadata says must fit what the former ones said."""
+"""Following the pages of a listing: the metadata of each page must agree with that of the pages before it."""
 
 from __future__ import annotations
 

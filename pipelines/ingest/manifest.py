@@ -1,4 +1,4 @@
-"""What every run writes of itself alike, whether it has read or traded."""
+"""What every run writes about itself in the same way, whether it reads or trades: quarantined rows, JSON columns."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Replay: the archive landed again, by the code that read it the first time, with today's models.
 
 Nothing is asked of any broker. Replies come in the order in which they came, with the run's own clock and
-circumstances, so what is landed is what was landed, unless the models have learnt something since.
+context, so what is landed is what was landed, unless the models have learnt something since.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A run's circumstances: everything, besides the broker's replies, that decides what a run makes of them.
+"""A run's context: everything, besides the broker's replies, that decides what a run makes of them.
 
-They stand in the archive beside the replies, so that a replay starts from the same point.
+It is kept in the archive beside the replies, so that a replay starts from the same point.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The report as HTML: one that survives mail (no script), and one to look around in. Both ask nobody for anything."""
+"""The report as HTML: a static page for mail, without script, and an interactive one. Neither loads anything."""
 
 from __future__ import annotations
 

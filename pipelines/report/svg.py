@@ -1,4 +1,4 @@
-"""Drawing by hand: the few shapes that charts are made of, as SVG text that needs no script and no style sheet.
+"""The few shapes that charts are made of, written as SVG text that needs no library, script or style sheet.
 
 Colours stand in attributes, for paper and for mail; a page may override them by class, for the dark. Coordinates are
 floats: nothing drawn here is a figure that anybody reads off to the cent.

@@ -1,4 +1,4 @@
-"""What is sent is what was shown: a proposal read again is compared with the one that somebody has seen, or stated."""
+"""Refuses to send what has changed: a proposal, read again, is compared with the one that was shown, or stated."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Where dlt looks for its settings: nowhere but in the environment.
+"""dlt's run context: it takes its settings from the environment alone.
 
 By itself dlt reads `.dlt/config.toml` and `.dlt/secrets.toml` of the working folder and of the user's own folder, and
-imports a module that is called like the working folder. What is in a folder where somebody happens to stand decides
-nothing about the books.
+imports a module that is called like the working folder. Files of the working folder must
+not decide anything about the books.
 """
 
 from __future__ import annotations

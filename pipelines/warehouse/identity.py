@@ -1,5 +1,5 @@
-"""Which file a warehouse's path named when this process opened it: whoever swaps the file under a run leaves the run
-writing into one that nobody will open again."""
+"""Notices that the warehouse file was replaced while this process had it open: what a run writes then goes into a file
+that nobody will open again."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Whether the published copy says what the warehouse says: compared by what the two files hold, not by what a run
-believes to have done."""
+"""Whether the published copy holds the same books as the warehouse: the two files are compared, whatever a run says
+that it did."""
 
 from __future__ import annotations
 

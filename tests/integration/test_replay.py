@@ -224,7 +224,7 @@ def test_a_run_whose_pages_are_damaged_is_named_and_not_landed(home: Path, tmp_p
 @pytest.mark.parametrize(
     "spoil", [lambda text: text.replace(b'"100"', b'"101"'), lambda text: text[:-9], lambda _: b"", lambda _: b"[]"]
 )
-def test_a_run_whose_circumstances_are_damaged_is_named_and_not_landed(home: Path, tmp_path: Path, spoil: Any) -> None:
+def test_a_run_whose_context_is_damaged_is_named_and_not_landed(home: Path, tmp_path: Path, spoil: Any) -> None:
     shutil.copytree(home / "archive", tmp_path / "archive")
     path = archived_runs(tmp_path / "archive")[-1].folder / "run.json"
     path.write_bytes(spoil(path.read_bytes()))
