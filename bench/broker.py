@@ -66,12 +66,12 @@ class PageServer(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, ready: dict[tuple[str, str | None], bytes], latency: float = 0.0) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", 0), PageHandler)
         self.ready = ready
         self.latency = latency
 
 
-class Handler(BaseHTTPRequestHandler):
+class PageHandler(BaseHTTPRequestHandler):
     """One connection. Head and body leave in one piece: two would wait for each other's acknowledgement."""
 
     protocol_version = "HTTP/1.1"

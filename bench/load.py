@@ -90,7 +90,7 @@ def largest_book(home: Path, *, quick: bool) -> Result:
     return {**said, "accounts": accounts, "positions": positions}
 
 
-def replay(home: Path, *, quick: bool) -> Result:
+def replay_a_year(home: Path, *, quick: bool) -> Result:
     """250 sessions landed again and built in one go, and the books are those that the evenings made."""
     sessions, accounts, positions = (10, 2, 50) if quick else (250, 4, 100)
     days = [session.date for session in TradingCalendar.load().sessions(FIRST, DAYS[-1])][:sessions]
@@ -168,7 +168,7 @@ def slow(home: Path, *, quick: bool) -> Result:
 
 
 PARTS: dict[str, Callable[..., Result]] = {
-    "size": largest_book, "replay": replay, "readers": readers, "busy": busy, "shut": shut, "slow": slow,
+    "size": largest_book, "replay": replay_a_year, "readers": readers, "busy": busy, "shut": shut, "slow": slow,
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any
 
 from bench.book import DAY, account_ids
-from bench.broker import Handler, PageServer, replies
+from bench.broker import PageHandler, PageServer, replies
 
 FULL = json.dumps({"error": {"code": 429, "message": "too many requests"}}).encode()
 
@@ -37,7 +37,7 @@ class UnreliableBroker(PageServer):
         self.ready = replies(*self.size, day)
 
 
-class UnreliableHandler(Handler):
+class UnreliableHandler(PageHandler):
     """Answers by the mode of its broker."""
 
     server: UnreliableBroker

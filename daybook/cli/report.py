@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipelines.report.write import Written
 
 
-def parse_instant(text: str) -> datetime:
+def parse_zoned_instant(text: str) -> datetime:
     """An instant written as 2005-03-11T21:20:00Z; one without a time zone is a usage error."""
     try:
         said = datetime.fromisoformat(text)
@@ -36,7 +36,7 @@ KnownAt = Annotated[
     datetime | None,
     typer.Option(
         "--as-known-at",
-        parser=parse_instant,
+        parser=parse_zoned_instant,
         metavar="INSTANT",
         help="Say what was known then, and nothing learnt later.",
     ),

@@ -12,7 +12,7 @@ app = marimo.App(width="full", app_title="daybook")
 def _():
     import marimo as mo
 
-    from daybook.explore.questions import NOW, PublishedBooks, Scope, format_rows, numbers, parse_instant
+    from daybook.explore.questions import NOW, PublishedBooks, Scope, format_rows, numbers, parse_typed_instant
     from pipelines.errors import DaybookError
     from pipelines.settings import Settings
 
@@ -23,7 +23,7 @@ def _():
         right = dict.fromkeys(numbers(rows), "right")
         return mo.ui.table(format_rows(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})  # type: ignore[arg-type]
 
-    return DaybookError, NOW, Scope, books, first, ids, parse_instant, last, mo, table
+    return DaybookError, NOW, Scope, books, first, ids, parse_typed_instant, last, mo, table
 
 
 @app.cell

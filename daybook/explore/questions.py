@@ -145,7 +145,7 @@ def _day(day: date, made: dict[date, list[Any]], accounts: int) -> DayTotals:
     return day_of_pnl(day, sum(known, Decimal(0)) if known else None, accounts - len(known))
 
 
-def parse_instant(text: str) -> datetime | None:
+def parse_typed_instant(text: str) -> datetime | None:
     """An instant as a person writes it: 2005-03-04 22:00, New York where no zone is said; None where nothing is.
 
     Raises ConfigurationError for anything else.

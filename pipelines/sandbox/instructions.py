@@ -51,7 +51,9 @@ def scripted_instructions(program: Program, market: Market, seed: int) -> list[I
     for number, advice in enumerate(program.advice):
         key = f"ui-{advice.on:%Y%m%d}-{number:03d}"
         at, quantity = asked_at(advice), Decimal(advice.quantity)
-        sent = submit(key, program.profile.id, "EXERCISE", advice.instrument, quantity, at, market, f"{seed}/{number}")
+        sent = new_instruction(
+            key, program.profile.id, "EXERCISE", advice.instrument, quantity, at, market, f"{seed}/{number}"
+        )
         if advice.outcome == "CANCELLED":
             sent = sent.cancel(at + timedelta(minutes=30))
         elif advice.outcome == "REJECTED":
@@ -60,7 +62,7 @@ def scripted_instructions(program: Program, market: Market, seed: int) -> list[I
     return made
 
 
-def submit(
+def new_instruction(
     key: str,
     account: int,
     kind: str,

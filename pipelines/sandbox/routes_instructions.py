@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from pipelines.sandbox.calls import Call
-from pipelines.sandbox.instructions import NIL, TYPES, InstructionTimeline, submit
+from pipelines.sandbox.instructions import NIL, TYPES, InstructionTimeline, new_instruction
 from pipelines.sandbox.instruments import Instrument, identity, is_uuid
 from pipelines.sandbox.ledger import ZERO
 from pipelines.sandbox.replies import ErrorAnswer, HandlerAnswer, Json
@@ -88,7 +88,7 @@ def _take(call: Call, row: Json, key: str, instrument: Instrument) -> Instructio
     """Puts a row into the account's book."""
     book, market, kind = call.book, call.broker.market, row["instruction_type"]
     salt = str(len(book.instructions))
-    given = submit(key, book.profile.id, kind, instrument, Decimal(row["quantity"]), call.now, market, salt)
+    given = new_instruction(key, book.profile.id, kind, instrument, Decimal(row["quantity"]), call.now, market, salt)
     book.instructions.append(given)
     return given
 

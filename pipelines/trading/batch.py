@@ -49,7 +49,7 @@ def read_batch(path: Path) -> list[Wanted]:
     return rows
 
 
-def instruction_row(wanted: Wanted) -> InstructionRow:
+def checked_instruction(wanted: Wanted) -> InstructionRow:
     """A checked instruction. Raises ConfigurationError that says where it stands and what may be written."""
     row = wanted.row
     try:

@@ -10,7 +10,7 @@ from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Http
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
-from pipelines.trading.batch import Wanted, instruction_row, with_keys
+from pipelines.trading.batch import Wanted, checked_instruction, with_keys
 from pipelines.trading.held import Row, find_position, instrument_id_of, read_instructions, read_positions
 from pipelines.trading.preview import Preview, preview_cancelling, preview_closing, preview_instructions
 from pipelines.trading.prices import Quoted, quoted
@@ -71,7 +71,7 @@ def propose_submission(
     BrokerError where positions or instructions can't be read whole.
     """
     positions = read_positions(client, account_id)
-    rows = [instruction_row(_with_id(positions, each)) for each in with_keys(wanted, run_id)]
+    rows = [checked_instruction(_with_id(positions, each)) for each in with_keys(wanted, run_id)]
     request = submit_instructions(account_id, rows)
     given = read_instructions(client, account_id)
     with Http(settings.base_url, settings.reading_key(), secrets=settings.keys, budget=PRICE_SECONDS) as http:

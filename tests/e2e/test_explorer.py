@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from daybook.explore.questions import NOW, Scope, format_rows, parse_instant
+from daybook.explore.questions import NOW, Scope, format_rows, parse_typed_instant
 from daybook.explore.questions import PublishedBooks as Questions
 from pipelines.errors import ConfigurationError
-from tests.support.browser import Page, needs_chromium, page
+from tests.support.browser import Tab, needs_chromium, page
 from tests.support.command_line import DAYBOOK, daybook, environment
 from tests.support.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books, example_books
 
@@ -67,7 +67,7 @@ def explorer(home: Path, log: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def wait_for(tab: Page, words: str) -> str:
+def wait_for(tab: Tab, words: str) -> str:
     """The text of the page, once it has these words."""
     deadline = time.monotonic() + 60
     while words not in (text := str(tab.run(_TEXT))):
@@ -76,7 +76,7 @@ def wait_for(tab: Page, words: str) -> str:
     return text
 
 
-def type_into(tab: Page, placeholder: str, words: str) -> None:
+def type_into(tab: Tab, placeholder: str, words: str) -> None:
     tab.run(f"{_FIND} find('input[placeholder=\"{placeholder}\"]').at(-1).focus()")
     tab.ask("Input.insertText", text=words)
     for kind in ("keyDown", "keyUp"):
@@ -160,11 +160,11 @@ def date_after(day: object, books: Books) -> object:
 
 
 def test_instants_are_read_as_new_york_time_unless_they_say_otherwise() -> None:
-    assert parse_instant("2005-03-04 22:00") == datetime(2005, 3, 5, 3, tzinfo=UTC)
-    assert parse_instant("2005-03-04T22:00Z") == datetime(2005, 3, 4, 22, tzinfo=UTC)
-    assert parse_instant("  ") is None
+    assert parse_typed_instant("2005-03-04 22:00") == datetime(2005, 3, 5, 3, tzinfo=UTC)
+    assert parse_typed_instant("2005-03-04T22:00Z") == datetime(2005, 3, 4, 22, tzinfo=UTC)
+    assert parse_typed_instant("  ") is None
     with pytest.raises(ConfigurationError, match="'soon' is not an instant"):
-        parse_instant("soon")
+        parse_typed_instant("soon")
 
 
 def test_what_is_shown_of_null_is_nothing_and_of_a_short_its_sign() -> None:

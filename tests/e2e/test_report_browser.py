@@ -15,7 +15,7 @@ from assets.catalog import CATALOG
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
-from tests.support.browser import Page, needs_chromium, page
+from tests.support.browser import Tab, needs_chromium, page
 from tests.support.report_books import HOSTILE, segment, two_evenings
 
 pytestmark = [needs_chromium, pytest.mark.heavy]
@@ -34,7 +34,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture
-def tab() -> Iterator[Page]:
+def tab() -> Iterator[Tab]:
     with page() as made:
         yield made
 
@@ -48,7 +48,7 @@ def file(settings: Settings, suffix: str = "") -> Path:
     return settings.reports / f"report_{DAY}{suffix}.html"
 
 
-def look_everywhere(tab: Page, path: Path, name: str) -> None:
+def look_everywhere(tab: Tab, path: Path, name: str) -> None:
     """Open a page at a laptop's and a phone's width, light and dark, and keep pictures."""
     for width, dark in ((1366, False), (1366, True), (390, False), (390, True)):
         tab.look(width, 900, dark=dark)
@@ -66,7 +66,7 @@ def brightness(colour: str) -> int:
 
 
 @pytest.mark.parametrize("suffix", ["", "_interactive"])
-def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, settings: Settings, suffix: str) -> None:
+def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Tab, settings: Settings, suffix: str) -> None:
     path = file(settings, suffix)
     look_everywhere(tab, path, f"report{suffix}")
     ((total, gross),) = sql(
@@ -87,7 +87,7 @@ def test_the_page_says_what_sql_says_asks_nobody_and_logs_nothing(tab: Page, set
 
 
 @pytest.mark.parametrize("suffix", ["", "_interactive"])
-def test_three_positions_make_a_page_as_well(tab: Page, tmp_path: Path, suffix: str) -> None:
+def test_three_positions_make_a_page_as_well(tab: Tab, tmp_path: Path, suffix: str) -> None:
     history = {100: [segment("2025-10-31", "160802240000.00", "160802240029.97", "29.97")]}  # a figure that needs room
     with two_evenings(tmp_path, ("AAPL", "MSFT", "IBM"), history=history) as made:
         write_report(made.settings, CATALOG, formats=["html"])
@@ -114,7 +114,7 @@ def test_three_positions_make_a_page_as_well(tab: Page, tmp_path: Path, suffix: 
     assert {url.partition("?")[0] for url in tab.requests} == {path.as_uri()}
 
 
-def test_hostile_symbols_are_text_among_all_positions(tab: Page, settings: Settings) -> None:
+def test_hostile_symbols_are_text_among_all_positions(tab: Tab, settings: Settings) -> None:
     tab.look(1440, 900)
     tab.open(file(settings, "_interactive").as_uri())
     assert tab.run("document.getElementById('found').textContent") == "1\N{EN DASH}50 of 3,000"
@@ -136,7 +136,7 @@ def test_hostile_symbols_are_text_among_all_positions(tab: Page, settings: Setti
     assert len(tab.requests) == 1
 
 
-def test_every_position_can_be_paged_sorted_and_its_numbers_are_those_of_sql(tab: Page, settings: Settings) -> None:
+def test_every_position_can_be_paged_sorted_and_its_numbers_are_those_of_sql(tab: Tab, settings: Settings) -> None:
     tab.look(1440, 900)
     tab.open(file(settings, "_interactive").as_uri())
     tab.run("document.querySelectorAll('#explorer th button')[6].click(), 1")  # value, the largest first
@@ -153,7 +153,7 @@ def test_every_position_can_be_paged_sorted_and_its_numbers_are_those_of_sql(tab
     assert seen == [f"{amount:,.2f}" for (amount,) in expected]
 
 
-def test_charts_tell_the_day_under_the_pointer_and_zoom(tab: Page, settings: Settings) -> None:
+def test_charts_tell_the_day_under_the_pointer_and_zoom(tab: Tab, settings: Settings) -> None:
     tab.look(1440, 900)
     tab.open(file(settings, "_interactive").as_uri())
     tab.run("document.querySelector('#chart-pnl svg').scrollIntoView({block: 'center'}), 1")
@@ -171,7 +171,7 @@ def test_charts_tell_the_day_under_the_pointer_and_zoom(tab: Page, settings: Set
     assert tab.trouble == []
 
 
-def test_the_page_for_mail_needs_no_script_and_stays_small(tab: Page, settings: Settings) -> None:
+def test_the_page_for_mail_needs_no_script_and_stays_small(tab: Tab, settings: Settings) -> None:
     assert file(settings).stat().st_size <= 100 * 1024
     assert file(settings, "_interactive").stat().st_size <= 1_500_000
     tab.ask("Emulation.setScriptExecutionDisabled", value=True)
@@ -182,7 +182,7 @@ def test_the_page_for_mail_needs_no_script_and_stays_small(tab: Page, settings: 
 
 
 def test_what_a_program_for_mail_leaves_of_the_page_still_tells_the_day(
-    tab: Page, settings: Settings, tmp_path: Path
+    tab: Tab, settings: Settings, tmp_path: Path
 ) -> None:
     """Some drop drawings, some know no variables, some take the style away altogether."""
     page = file(settings).read_text(encoding="utf-8").replace("\n", " ")

@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 
 from pipelines.sandbox.server import Sandbox
 from tests.faults.test_loopback import family_of
-from tests.support.browser import Page, needs_chromium, page
+from tests.support.browser import Tab, needs_chromium, page
 from tests.support.command_line import KEY, daybook, environment
 from tests.support.dagster_ui import LAUNCH, Dev, daybook_dev, to_launch, wait_for
 from tests.support.evil_page import EvilPage
@@ -213,7 +213,7 @@ def test_a_websocket_of_its_own_page_is_opened_with_the_cookie_and_not_without(s
         assert json.loads(opened.recv(timeout=30)) == {"type": "connection_ack"}
 
 
-def attack(tab: Page, evil: EvilPage, evil_url: str, target: str) -> dict[str, Any]:
+def attack(tab: Tab, evil: EvilPage, evil_url: str, target: str) -> dict[str, Any]:
     """Open somebody else's page and let it try everything on a UI; how each attack ended."""
     tab.open(evil_url)
     names = tab.run(evil.attacks_on(target))

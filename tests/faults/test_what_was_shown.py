@@ -29,7 +29,16 @@ from pipelines.trading.proposals import propose_closing, propose_closing_all
 from tests.support.broker_server import BrokerServer, Fault, position
 from tests.support.command_line import DAYBOOK, KEY, Ended, environment
 from tests.support.desk import AAPL, shares
-from tests.support.trading_desk import CONTRACT, FRIDAY_NOON, SMALL, TAKEN, Desk, instruction, order, trading_desk
+from tests.support.trading_desk import (
+    CONTRACT,
+    FRIDAY_NOON,
+    SMALL,
+    TAKEN,
+    TradingDesk,
+    instruction,
+    order,
+    trading_desk,
+)
 
 MSFT = "b1b2b3b4-c1c2-d1d2-e1e2-e3e4e5e6e7e8"
 CALL = "AAPL  251219C00140000"
@@ -81,7 +90,7 @@ class Books:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingDesk]:
     with trading_desk(tmp_path / "home") as desk:
         Books().put(desk.broker)
         monkeypatch.setenv("DAYBOOK_HOME", str(desk.settings.home))
@@ -90,19 +99,19 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield desk
 
 
-def answers(desk: Desk, command: tuple[str, ...]) -> None:
+def answers(desk: TradingDesk, command: tuple[str, ...]) -> None:
     """What the broker says to the request of a command: yes."""
     rows = {SUBMIT: [instruction("mine")], CANCEL: instruction("theirs", status="CANCEL_REQUESTED")}
     desk.recorder.canned = (200, {"data": rows.get(command, [order()]), "error": None, "metadata": {}})
 
 
-def after_the_first_read(desk: Desk, command: tuple[str, ...], change: Callable[[BrokerServer], None]) -> None:
+def after_the_first_read(desk: TradingDesk, command: tuple[str, ...], change: Callable[[BrokerServer], None]) -> None:
     """Let something happen to the broker's books once a command has read them for its table."""
     last = {SUBMIT: "contracts", CANCEL: "instructions"}.get(command, "positions")
     desk.broker.faults.append(Fault(last, then=change))
 
 
-def wires(desk: Desk) -> list[tuple[str, str]]:
+def wires(desk: TradingDesk) -> list[tuple[str, str]]:
     return [each.wire[:2] for each in desk.recorder.writes]
 
 
@@ -174,7 +183,7 @@ CHANGES: dict[str, tuple[tuple[str, ...], Books, str]] = {
 
 @pytest.mark.parametrize("case", CHANGES)
 def test_a_script_sends_nothing_where_the_book_is_no_longer_what_it_printed(
-    desk: Desk, capsys: pytest.CaptureFixture[str], case: str
+    desk: TradingDesk, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
     command, books, words = CHANGES[case]
     answers(desk, command)
@@ -197,7 +206,7 @@ ELSEWHERE = {
 
 @EACH
 def test_another_price_or_another_position_is_no_change_and_the_request_names_uuids(
-    desk: Desk, command: tuple[str, ...]
+    desk: TradingDesk, command: tuple[str, ...]
 ) -> None:
     prices = {"market_value": "1.00", "instrument_price": "0.01", "closing_price": "7.00", "unrealized_pnl": "-14.00"}
     moved = [{**row, **prices} for row in ELSEWHERE[command]]
@@ -212,7 +221,7 @@ def test_another_price_or_another_position_is_no_change_and_the_request_names_uu
 
 @EACH
 def test_the_books_are_the_last_thing_that_is_read_before_a_request_leaves(
-    desk: Desk, command: tuple[str, ...]
+    desk: TradingDesk, command: tuple[str, ...]
 ) -> None:
     answers(desk, command)
     if command == SUBMIT:  # then what the underlying costs has to be asked for
@@ -244,7 +253,7 @@ TORN = {
 @pytest.mark.parametrize("command", [CLOSE, CLOSE_ALL, SUBMIT], ids=["close", "close-all", "submit"])
 @pytest.mark.parametrize("torn", TORN)
 def test_a_book_that_cannot_be_read_whole_again_sends_nothing(
-    desk: Desk, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], torn: str
+    desk: TradingDesk, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], torn: str
 ) -> None:
     fault = TORN[torn]
     desk.broker.faults.append(Fault(**{**fault.__dict__, "skip": 1}))
@@ -254,13 +263,13 @@ def test_a_book_that_cannot_be_read_whole_again_sends_nothing(
     assert desk.states() == [["PREPARED", "RESOLVED"]]
 
 
-def test_instructions_that_cannot_be_read_leave_a_submission_and_a_cancellation_unsent(desk: Desk) -> None:
+def test_instructions_that_cannot_be_read_leave_a_submission_and_a_cancellation_unsent(desk: TradingDesk) -> None:
     desk.broker.forbidden = {(str(SMALL), "instructions")}
     assert [main([*command, "--yes"]) for command in (SUBMIT, CANCEL)] == [1, 1]
     assert wires(desk) == []
 
 
-def test_a_dry_run_reads_once_and_sends_nothing(desk: Desk) -> None:
+def test_a_dry_run_reads_once_and_sends_nothing(desk: TradingDesk) -> None:
     assert main([*CLOSE_ALL, "--dry-run"]) == 0
     assert len(desk.broker.asked("/positions")) == 1
     assert wires(desk) == []
@@ -277,7 +286,7 @@ class Reply:
     meanwhile: Callable[[BrokerServer], Any] = lambda _: None
 
 
-def converse(desk: Desk, command: Sequence[str], *replies: Reply) -> tuple[Ended, int]:
+def converse(desk: TradingDesk, command: Sequence[str], *replies: Reply) -> tuple[Ended, int]:
     """A command on a terminal: how it ended, and how many questions it asked."""
     mine, theirs = pty.openpty()
     with subprocess.Popen(
@@ -316,7 +325,7 @@ GREW = {
 
 
 @EACH
-def test_a_person_is_shown_what_has_changed_and_asked_again(desk: Desk, command: tuple[str, ...]) -> None:
+def test_a_person_is_shown_what_has_changed_and_asked_again(desk: TradingDesk, command: tuple[str, ...]) -> None:
     method, path, word = SENT[command]
     answers(desk, command)
     ended, questions = converse(desk, command, Reply(f"{word}\n", GREW[command].put), Reply(f"{word}\n"))
@@ -328,14 +337,14 @@ def test_a_person_is_shown_what_has_changed_and_asked_again(desk: Desk, command:
     assert sorted(desk.states()) == [["PREPARED", "RESOLVED"], ["PREPARED", "SENT", "ANSWERED"]]
 
 
-def test_a_person_who_does_not_want_it_any_more_sends_nothing(desk: Desk) -> None:
+def test_a_person_who_does_not_want_it_any_more_sends_nothing(desk: TradingDesk) -> None:
     ended, questions = converse(desk, CLOSE, Reply("AAPL\n", GREW[CLOSE].put), Reply("no\n"))
     assert (ended.code, questions) == (2, 2)
     assert "Nothing was sent." in ended.err
     assert wires(desk) == []
 
 
-def test_a_book_that_changes_under_every_answer_is_asked_about_three_times_and_no_more(desk: Desk) -> None:
+def test_a_book_that_changes_under_every_answer_is_asked_about_three_times_and_no_more(desk: TradingDesk) -> None:
     grown = [Reply("AAPL\n", Books([stock(quantity=str(each))]).put) for each in (101, 102, 103)]
     ended, questions = converse(desk, CLOSE, *grown, Reply("AAPL\n"))
     assert (ended.code, questions) == (2, 3)
@@ -345,20 +354,20 @@ def test_a_book_that_changes_under_every_answer_is_asked_about_three_times_and_n
 
 @pytest.mark.parametrize(("command", "books"), [(CLOSE, GONE["it vanished"]), (CLOSE_ALL, GONE["the account is flat"])])
 def test_what_is_gone_when_the_answer_comes_is_told_and_nothing_is_sent(
-    desk: Desk, command: tuple[str, ...], books: Books
+    desk: TradingDesk, command: tuple[str, ...], books: Books
 ) -> None:
     ended, questions = converse(desk, command, Reply(f"{SENT[command][2]}\n", books.put))
     assert (ended.code, questions) == (2, 1), ended.err
     assert wires(desk) == []
 
 
-def test_an_answer_that_was_typed_before_the_question_is_none(desk: Desk) -> None:
+def test_an_answer_that_was_typed_before_the_question_is_none(desk: TradingDesk) -> None:
     ended, questions = converse(desk, CLOSE, Reply("AAPL\nAAPL\n", GREW[CLOSE].put), Reply("no\n"))
     assert (ended.code, questions) == (2, 2)
     assert wires(desk) == []
 
 
-def test_an_answer_after_lunch_is_compared_with_the_book_and_the_clock_of_after_lunch(desk: Desk) -> None:
+def test_an_answer_after_lunch_is_compared_with_the_book_and_the_clock_of_after_lunch(desk: TradingDesk) -> None:
     def lunch(broker: BrokerServer) -> None:
         broker.now = FRIDAY_NOON + timedelta(hours=1)
 
@@ -386,7 +395,7 @@ STATED: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {
 
 @EACH
 def test_a_job_sends_what_it_read_twice_and_nothing_else(
-    desk: Desk, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    desk: TradingDesk, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYBOOK_TRADING_JOBS", "on")
     name, config = STATED[command]
@@ -422,7 +431,9 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("quantity", STRANGE, ids=lambda each: ascii(each)[:20])
-def test_a_stated_quantity_that_is_no_plain_number_is_a_sentence_and_sends_nothing(desk: Desk, quantity: str) -> None:
+def test_a_stated_quantity_that_is_no_plain_number_is_a_sentence_and_sends_nothing(
+    desk: TradingDesk, quantity: str
+) -> None:
     answers(desk, CLOSE)
     with (
         BrokerClient(desk.recorder.url, KEY, requests_per_second=None) as client,

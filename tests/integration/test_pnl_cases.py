@@ -15,7 +15,17 @@ import pytest
 from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
-from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position
+from tests.support.facts import (
+    AccountAnswer,
+    Adjustment,
+    Book,
+    Contract,
+    Evening,
+    Event,
+    Instruction,
+    Position,
+    SignedFill,
+)
 from tests.support.landing import forget, land, open_raw, settings_of
 from tests.support.oracle import consult
 
@@ -61,16 +71,18 @@ def _held(quantity: str, price: str, cost: str | None, day: date, instrument: st
     return replace(made, **changes)
 
 
-def _fill(number: int, quantity: str, price: str | None, day: date, **changes: Any) -> Fill:
+def _fill(number: int, quantity: str, price: str | None, day: date, **changes: Any) -> SignedFill:
     at = datetime.combine(day, time(15, number), UTC)
-    return replace(Fill(f"f{number}", STOCK, Decimal(quantity), _d(price), at), **changes)
+    return replace(SignedFill(f"f{number}", STOCK, Decimal(quantity), _d(price), at), **changes)
 
 
-def _evening(day: date, positions: Iterable[Position], fills: Iterable[Fill] | None = (), **asked: Any) -> Evening:
+def _evening(
+    day: date, positions: Iterable[Position], fills: Iterable[SignedFill] | None = (), **asked: Any
+) -> Evening:
     """A whole evening of account 100, half an hour after the close."""
     at = CALENDAR.session(day).close + timedelta(minutes=30)
     known = None if fills is None else tuple(fill for fill in fills if fill.at <= at)
-    answer = Answer(tuple(positions), LONG_AGO, fills=known, instructions=tuple(asked.pop("instructions", ())))
+    answer = AccountAnswer(tuple(positions), LONG_AGO, fills=known, instructions=tuple(asked.pop("instructions", ())))
     return Evening(at, {"100": answer}, **{name: tuple(each) for name, each in asked.items()})
 
 
@@ -184,7 +196,7 @@ def test_a_spread_in_the_money_on_both_legs_is_worth_the_difference_of_its_strik
         _held("1", "10.10", "300", FRIDAY, OPTION, of=CALL.symbol),
         _held("-1", "5.20", "-100", FRIDAY, OTHER, of=UPPER.symbol),
     ]
-    other = Answer((watched,), LONG_AGO, fills=(), instructions=())
+    other = AccountAnswer((watched,), LONG_AGO, fills=(), instructions=())
     evenings = [
         _evening(FRIDAY, [share, *legs], contracts=[CALL, UPPER]),
         _evening(MONDAY, [replace(share, closing_price_date=MONDAY)], contracts=[CALL, UPPER]),

@@ -30,7 +30,7 @@ from tests.support.trading_desk import (
     FRIDAY,
     SMALL,
     SUBMIT,
-    Desk,
+    TradingDesk,
     instruction,
     order,
     trading_desk,
@@ -41,7 +41,7 @@ THURSDAY = FRIDAY - timedelta(days=1)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     with trading_desk(tmp_path / "home") as desk:
         desk.sync(THURSDAY)
         yield desk
@@ -61,13 +61,13 @@ def fill(order_id: str, quantity: str = "100") -> dict[str, Any]:
     }
 
 
-def built(desk: Desk, query: str) -> list[tuple[Any, ...]]:
+def built(desk: TradingDesk, query: str) -> list[tuple[Any, ...]]:
     with warehouse_session(desk.settings) as con:
         build(con, desk.settings, CATALOG)
         return con.execute(query).fetchall()
 
 
-def closed(desk: Desk) -> None:
+def closed(desk: TradingDesk) -> None:
     """The evening after a close: the order is filled, and nothing is held."""
     done = order(status="FILLED", filled_quantity="100", average_fill_price="151.00", updated_at="2025-10-31T16:00:01Z")
     desk.broker.books["positions"] = {str(SMALL): []}
@@ -85,7 +85,7 @@ TIE = """
 """
 
 
-def test_an_order_is_tied_to_its_request_its_fills_and_the_position_s_day(desk: Desk) -> None:
+def test_an_order_is_tied_to_its_request_its_fills_and_the_position_s_day(desk: TradingDesk) -> None:
     desk.broker.now = FRIDAY - timedelta(hours=4, minutes=30)
     desk.trade(CLOSE_ALL)
     assert built(desk, "select status, filled_quantity, happened_on from core.trade_request") == [
@@ -96,7 +96,7 @@ def test_an_order_is_tied_to_its_request_its_fills_and_the_position_s_day(desk: 
     assert built(desk, TIE) == [("DONE", order()["id"], *expected)]
 
 
-def test_an_order_whose_answer_was_lost_is_tied_once_a_sync_has_found_it(desk: Desk) -> None:
+def test_an_order_whose_answer_was_lost_is_tied_once_a_sync_has_found_it(desk: TradingDesk) -> None:
     desk.broker.now = FRIDAY - timedelta(hours=4, minutes=30)
     desk.recorder.then = "drop"
     desk.trade(CLOSE_ALL)
@@ -106,7 +106,7 @@ def test_an_order_whose_answer_was_lost_is_tied_once_a_sync_has_found_it(desk: D
     assert (outcome, found) == ("FOUND", order()["id"])
 
 
-def test_what_was_rejected_at_the_door_stands_with_its_reason(desk: Desk) -> None:
+def test_what_was_rejected_at_the_door_stands_with_its_reason(desk: TradingDesk) -> None:
     refused = instruction("mine", status="REJECTED", id=NIL, rejection_reason="Too many")
     desk.recorder.canned = (400, {"data": [refused], "error": {"code": 400, "message": "Too many"}, "metadata": {}})
     run = desk.trade(SUBMIT).record.run_id

@@ -33,7 +33,7 @@ from tests.support.trading_desk import (
     SMALL,
     SUBMIT,
     TAKEN,
-    Desk,
+    TradingDesk,
     instruction,
     order,
     rows,
@@ -45,12 +45,12 @@ from tests.unit.test_trading_answers import EXAMPLES
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     with trading_desk(tmp_path / "home") as desk:
         yield desk
 
 
-def test_an_answer_is_in_the_journal_and_in_the_books_with_the_request(desk: Desk) -> None:
+def test_an_answer_is_in_the_journal_and_in_the_books_with_the_request(desk: TradingDesk) -> None:
     done = desk.trade(CLOSE_ALL)
     assert (done.outcome, done.exit_code, done.landed, done.notes) == ("DONE", 0, True, [])
     assert desk.states() == [["PREPARED", "SENT", "ANSWERED"]]
@@ -65,7 +65,7 @@ def test_an_answer_is_in_the_journal_and_in_the_books_with_the_request(desk: Des
     assert "DELETE /v1/accounts/100/positions by command line: DONE" in orjson.loads(findings)[0]["message"]
 
 
-def test_the_trading_key_goes_out_and_nowhere_else(desk: Desk) -> None:
+def test_the_trading_key_goes_out_and_nowhere_else(desk: TradingDesk) -> None:
     desk.recorder.canned = (200, {"data": [order(venue=KEY)], "metadata": {"request_id": "r"}})
     desk.trade(CLOSE)
     (sent,) = desk.recorder.writes
@@ -78,7 +78,7 @@ def test_the_trading_key_goes_out_and_nowhere_else(desk: Desk) -> None:
 @pytest.mark.parametrize("then", ["drop", "reset", "cut", "stall"])
 @pytest.mark.parametrize("request_", [CLOSE, CLOSE_ALL, SUBMIT, CANCEL], ids=lambda each: each.operation)
 def test_no_answer_is_an_unknown_outcome_and_nothing_is_sent_twice(
-    desk: Desk, then: Then, request_: TradeRequest
+    desk: TradingDesk, then: Then, request_: TradeRequest
 ) -> None:
     desk.recorder.then = then
     done = desk.trade(request_, timeout=0.5)
@@ -90,7 +90,7 @@ def test_no_answer_is_an_unknown_outcome_and_nothing_is_sent_twice(
     assert desk.ask("select status, complete from raw.extract_manifest") == [("UNKNOWN", False)]
 
 
-def test_where_nobody_listens_nothing_was_sent_and_that_is_known(desk: Desk) -> None:
+def test_where_nobody_listens_nothing_was_sent_and_that_is_known(desk: TradingDesk) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -107,7 +107,7 @@ def test_where_nobody_listens_nothing_was_sent_and_that_is_known(desk: Desk) -> 
     ("status", "words"),
     [(401, "wrong, expired or revoked"), (403, "this key may only read"), (302, "Rejected, nothing was done")],
 )
-def test_a_refusal_is_one_sentence(desk: Desk, status: int, words: str) -> None:
+def test_a_refusal_is_one_sentence(desk: TradingDesk, status: int, words: str) -> None:
     error = {"code": status, "message": "no\n\x1b[31m" + "x" * 900}
     desk.recorder.canned = (status, {"error": error, "metadata": {"request_id": "r9"}})
     done = desk.trade(CLOSE)
@@ -121,7 +121,7 @@ def test_a_refusal_is_one_sentence(desk: Desk, status: int, words: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"data": null}', b"\xff\xfe\x00"])
-def test_an_answer_of_a_gateway_does_not_tell(desk: Desk, body: bytes) -> None:
+def test_an_answer_of_a_gateway_does_not_tell(desk: TradingDesk, body: bytes) -> None:
     desk.recorder.canned = (502, body)
     done = desk.trade(CLOSE_ALL)
     assert (done.outcome, done.exit_code) == ("UNKNOWN", 3)
@@ -130,7 +130,7 @@ def test_an_answer_of_a_gateway_does_not_tell(desk: Desk, body: bytes) -> None:
     assert desk.states() == [["PREPARED", "SENT", "UNKNOWN"]]
 
 
-def test_rows_that_were_rejected_at_the_door_are_landed_each_under_an_id_of_its_own(desk: Desk) -> None:
+def test_rows_that_were_rejected_at_the_door_are_landed_each_under_an_id_of_its_own(desk: TradingDesk) -> None:
     refused = {"status": "REJECTED", "id": NIL, "rejection_reason": "Duplicate exercise instruction"}
     data = [instruction("a"), instruction("a", **refused), instruction("b", **refused)]
     desk.recorder.canned = (207, {"data": data, "error": {"code": 409, "message": "Duplicate"}, "metadata": {}})
@@ -146,7 +146,7 @@ def test_rows_that_were_rejected_at_the_door_are_landed_each_under_an_id_of_its_
 
 
 @pytest.mark.parametrize(("operation", "status", "body"), EXAMPLES)
-def test_every_documented_answer_is_landed(desk: Desk, operation: str, status: int, body: Any) -> None:
+def test_every_documented_answer_is_landed(desk: TradingDesk, operation: str, status: int, body: Any) -> None:
     account = str((body.get("data") or [{"account_id": SMALL}])[0]["account_id"])
     keys = dict.fromkeys(row["instruction_id"] for row in body.get("data") or [] if "instruction_id" in row)
     request = {
@@ -164,7 +164,7 @@ def test_every_documented_answer_is_landed(desk: Desk, operation: str, status: i
     assert desk.ask(said) == [(status, done.outcome, len(body.get("data") or []), 0)]
 
 
-def test_a_row_that_no_column_holds_is_kept_in_quarantine(desk: Desk) -> None:
+def test_a_row_that_no_column_holds_is_kept_in_quarantine(desk: TradingDesk) -> None:
     desk.recorder.canned = (200, {"data": [order(), order(2, quantity="many")], "metadata": {}})
     done = desk.trade(CLOSE_ALL)
     assert (done.outcome, done.landed) == ("PARTIAL", True)
@@ -173,7 +173,7 @@ def test_a_row_that_no_column_holds_is_kept_in_quarantine(desk: Desk) -> None:
     assert orjson.loads(text)["quantity"] == "many"
 
 
-def test_an_answer_that_cannot_be_landed_now_is_shown_kept_and_landed_by_the_next_run(desk: Desk) -> None:
+def test_an_answer_that_cannot_be_landed_now_is_shown_kept_and_landed_by_the_next_run(desk: TradingDesk) -> None:
     desk.settings.prepare_home()
     with warehouse_session(desk.settings):
         done = desk.trade(CLOSE_ALL, wait=0)
@@ -187,14 +187,14 @@ def test_an_answer_that_cannot_be_landed_now_is_shown_kept_and_landed_by_the_nex
         assert settle(con, desk.settings) == []
 
 
-def test_a_new_warehouse_gets_the_whole_journal_again(desk: Desk) -> None:
+def test_a_new_warehouse_gets_the_whole_journal_again(desk: TradingDesk) -> None:
     desk.trade(CLOSE_ALL)
     desk.settings.warehouse.unlink()
     desk.sync(FRIDAY)
     assert desk.ask("select count(*) from raw.orders") == [(1,)]
 
 
-def test_another_process_that_trades_is_not_raced(desk: Desk) -> None:
+def test_another_process_that_trades_is_not_raced(desk: TradingDesk) -> None:
     desk.settings.prepare_home()
     with Journal(desk.settings).alone(), pytest.raises(LockedOut, match="Another daybook is trading"):
         desk.trade(CLOSE_ALL, wait=0)
@@ -202,7 +202,7 @@ def test_another_process_that_trades_is_not_raced(desk: Desk) -> None:
     assert desk.states() == []
 
 
-def test_books_of_another_broker_stop_a_trade_before_it_is_sent(desk: Desk) -> None:
+def test_books_of_another_broker_stop_a_trade_before_it_is_sent(desk: TradingDesk) -> None:
     desk.settings.prepare_home()
     con = open_warehouse(desk.settings.warehouse)
     remember_broker(con, "api.clearstreet.com")
@@ -213,14 +213,14 @@ def test_books_of_another_broker_stop_a_trade_before_it_is_sent(desk: Desk) -> N
     assert desk.states() == [["PREPARED", "RESOLVED"]]
 
 
-def test_an_account_that_is_left_out_is_not_traded_in(desk: Desk) -> None:
+def test_an_account_that_is_left_out_is_not_traded_in(desk: TradingDesk) -> None:
     desk.settings = desk.settings.model_copy(update={"accounts": ("7",)})
     with pytest.raises(ConfigurationError, match="leaves account 100 out"):
         desk.trade(CLOSE_ALL)
     assert desk.recorder.writes == []
 
 
-def test_a_journal_that_cannot_be_written_stops_a_trade(desk: Desk) -> None:
+def test_a_journal_that_cannot_be_written_stops_a_trade(desk: TradingDesk) -> None:
     desk.settings.prepare_home()
     (desk.settings.home / "trading").write_text("in the way")
     with pytest.raises((DaybookError, OSError)):

@@ -27,7 +27,7 @@ from tests.support.trading_desk import (
     FRIDAY_NOON,
     SMALL,
     SUBMIT,
-    Desk,
+    TradingDesk,
     instruction,
     order,
     rows,
@@ -38,24 +38,24 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     with trading_desk(tmp_path / "home") as desk:
         yield desk
 
 
-def lost(desk: Desk, request: TradeRequest) -> None:
+def lost(desk: TradingDesk, request: TradeRequest) -> None:
     desk.recorder.then = "drop"
     assert desk.trade(request).outcome == "UNKNOWN"
 
 
-def resolution(desk: Desk) -> Any:
+def resolution(desk: TradingDesk) -> Any:
     journal = Journal(desk.settings)
     (run,) = journal.run_ids()
     return journal.read(run).resolution
 
 
 @pytest.mark.parametrize("request_", [CLOSE, CLOSE_ALL], ids=["one", "all"])
-def test_an_order_that_was_made_since_resolves_a_close(desk: Desk, request_: TradeRequest) -> None:
+def test_an_order_that_was_made_since_resolves_a_close(desk: TradingDesk, request_: TradeRequest) -> None:
     earlier = order(1, created_at="2025-10-31T15:00:00Z")
     lost(desk, request_)
     desk.broker.books["orders"] = {str(SMALL): [earlier, order(2, created_at=sent_at(desk))]}
@@ -73,14 +73,14 @@ def test_an_order_that_was_made_since_resolves_a_close(desk: Desk, request_: Tra
     assert desk.ask(trail) == found
 
 
-def sent_at(desk: Desk) -> str:
+def sent_at(desk: TradingDesk) -> str:
     journal = Journal(desk.settings)
     moment = journal.read(journal.run_ids()[0]).at("SENT")
     assert moment is not None
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def test_an_order_in_another_instrument_does_not_resolve_a_close(desk: Desk) -> None:
+def test_an_order_in_another_instrument_does_not_resolve_a_close(desk: TradingDesk) -> None:
     lost(desk, CLOSE)
     other = order(2, created_at=sent_at(desk), instrument_id=CONTRACT, symbol="AAPL  251219C00140000")
     desk.broker.books["orders"] = {str(SMALL): [other]}
@@ -88,7 +88,7 @@ def test_an_order_in_another_instrument_does_not_resolve_a_close(desk: Desk) -> 
     assert resolution(desk).outcome == "NOT_FOUND"
 
 
-def test_an_order_that_names_its_instrument_by_symbol_alone_resolves_a_close(desk: Desk) -> None:
+def test_an_order_that_names_its_instrument_by_symbol_alone_resolves_a_close(desk: TradingDesk) -> None:
     lost(desk, CLOSE)
     desk.broker.books["orders"] = {str(SMALL): [order(2, created_at=sent_at(desk), instrument_id=None)]}
     (sentence,) = desk.sync(FRIDAY)
@@ -96,14 +96,14 @@ def test_an_order_that_names_its_instrument_by_symbol_alone_resolves_a_close(des
     assert f"close_position of account {SMALL} (AAPL)" in sentence
 
 
-def test_an_order_in_another_instrument_of_the_same_symbol_does_not_resolve_a_close(desk: Desk) -> None:
+def test_an_order_in_another_instrument_of_the_same_symbol_does_not_resolve_a_close(desk: TradingDesk) -> None:
     lost(desk, CLOSE)
     desk.broker.books["orders"] = {str(SMALL): [order(2, created_at=sent_at(desk), instrument_id=CONTRACT)]}
     desk.sync(FRIDAY)
     assert resolution(desk).outcome == "NOT_FOUND"
 
 
-def test_a_list_that_was_read_too_soon_does_not_prove_that_nothing_arrived(desk: Desk) -> None:
+def test_a_list_that_was_read_too_soon_does_not_prove_that_nothing_arrived(desk: TradingDesk) -> None:
     lost(desk, CLOSE)
     (sentence,) = desk.sync(FRIDAY_NOON + timedelta(minutes=1))
     assert "still of unknown outcome" in sentence
@@ -112,14 +112,14 @@ def test_a_list_that_was_read_too_soon_does_not_prove_that_nothing_arrived(desk:
     assert resolution(desk).outcome == "NOT_FOUND"
 
 
-def test_a_list_that_could_not_be_read_proves_nothing(desk: Desk) -> None:
+def test_a_list_that_could_not_be_read_proves_nothing(desk: TradingDesk) -> None:
     lost(desk, CLOSE)
     desk.broker.forbidden = {(str(SMALL), "orders")}
     desk.sync(FRIDAY)
     assert resolution(desk) is None
 
 
-def test_keys_that_the_broker_lists_resolve_a_submission(desk: Desk) -> None:
+def test_keys_that_the_broker_lists_resolve_a_submission(desk: TradingDesk) -> None:
     lost(desk, submit_instructions(str(SMALL), rows("a", "b")))
     desk.broker.books["instructions"] = {str(SMALL): [instruction("a", status="ACCEPTED", accepted_quantity="1")]}
     (sentence,) = desk.sync(FRIDAY)
@@ -128,14 +128,14 @@ def test_keys_that_the_broker_lists_resolve_a_submission(desk: Desk) -> None:
     assert resolution(desk).outcome == "FOUND"
 
 
-def test_a_key_that_the_broker_does_not_list_was_not_carried_out(desk: Desk) -> None:
+def test_a_key_that_the_broker_does_not_list_was_not_carried_out(desk: TradingDesk) -> None:
     lost(desk, SUBMIT)
     (sentence,) = desk.sync(FRIDAY)
     assert "it was not carried out" in sentence
     assert resolution(desk).outcome == "NOT_FOUND"
 
 
-def test_the_state_of_an_instruction_resolves_its_cancellation(desk: Desk) -> None:
+def test_the_state_of_an_instruction_resolves_its_cancellation(desk: TradingDesk) -> None:
     lost(desk, CANCEL)
     (sentence,) = desk.sync(FRIDAY)
     assert "still of unknown outcome" in sentence  # it is not listed, which may mean anything
@@ -144,7 +144,7 @@ def test_the_state_of_an_instruction_resolves_its_cancellation(desk: Desk) -> No
     assert "is CANCELLED" in sentence
 
 
-def test_an_instruction_that_stands_was_not_cancelled_once_it_has_had_time(desk: Desk) -> None:
+def test_an_instruction_that_stands_was_not_cancelled_once_it_has_had_time(desk: TradingDesk) -> None:
     lost(desk, CANCEL)
     desk.broker.books["instructions"] = {str(SMALL): [instruction("a", status="SENT")]}
     desk.sync(FRIDAY_NOON + timedelta(minutes=1))
@@ -154,7 +154,7 @@ def test_an_instruction_that_stands_was_not_cancelled_once_it_has_had_time(desk:
     assert resolution(desk).outcome == "NOT_FOUND"
 
 
-def test_a_damaged_record_is_told_and_stops_nothing(desk: Desk) -> None:
+def test_a_damaged_record_is_told_and_stops_nothing(desk: TradingDesk) -> None:
     first = desk.trade(CLOSE_ALL).record.run_id
     desk.settings.warehouse.unlink()
     second = desk.trade(CLOSE_ALL).record.run_id
@@ -165,13 +165,13 @@ def test_a_damaged_record_is_told_and_stops_nothing(desk: Desk) -> None:
     assert desk.ask("select run_id from raw.orders") == [(second,)]
 
 
-def books(desk: Desk) -> dict[str, Any]:
+def books(desk: TradingDesk) -> dict[str, Any]:
     with warehouse_session(desk.settings) as con:
         build(con, desk.settings, CATALOG)
         return derived(con)
 
 
-def test_a_request_is_nobody_s_end_of_day(desk: Desk, tmp_path: Path) -> None:
+def test_a_request_is_nobody_s_end_of_day(desk: TradingDesk, tmp_path: Path) -> None:
     monday = datetime(2025, 11, 3, 17, tzinfo=UTC)
     desk.sync(FRIDAY)
     before = books(desk)
@@ -190,7 +190,7 @@ def test_a_request_is_nobody_s_end_of_day(desk: Desk, tmp_path: Path) -> None:
     assert found == [("trade", "INFO", str(SMALL)), ("trade", "WARN", str(SMALL))]
 
 
-def test_an_instruction_that_is_not_in_an_answer_is_not_called_absent(desk: Desk) -> None:
+def test_an_instruction_that_is_not_in_an_answer_is_not_called_absent(desk: TradingDesk) -> None:
     listed = instruction("old", id="0195f6d0-a1b2-7c3d-8e4f-5a6b7c8d9eff")
     desk.broker.books["instructions"] = {str(SMALL): [listed]}
     desk.sync(FRIDAY)
@@ -202,7 +202,7 @@ def test_an_instruction_that_is_not_in_an_answer_is_not_called_absent(desk: Desk
     assert desk.ask(history) == [("mine", None), ("old", None)]
 
 
-def test_orders_and_fills_are_tied_to_the_request_that_made_them(desk: Desk) -> None:
+def test_orders_and_fills_are_tied_to_the_request_that_made_them(desk: TradingDesk) -> None:
     done = desk.trade(CLOSE_ALL)
     desk.broker.books["positions"] = {str(SMALL): []}
     desk.broker.books["executions"] = {

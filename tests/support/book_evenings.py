@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pipelines.calendar import NEW_YORK, Session, TradingCalendar
-from tests.support.facts import Answer, Evening, Position
-from tests.support.ledger import CENT, ZERO, Account, fills_seen, instructions_seen
+from tests.support.facts import AccountAnswer, Evening, Position
+from tests.support.ledger import CENT, ZERO, LedgerAccount, fills_seen, instructions_seen
 
 CALENDAR = TradingCalendar.load()
 HOLES = (
@@ -37,7 +37,7 @@ def rarely(draw: Draw, times: int) -> bool:
     return bool(draw(st.integers(1, times)) == times)
 
 
-def evenings_of(draw: Draw, sessions: tuple[Session, ...], accounts: list[Account]) -> tuple[Evening, ...]:
+def evenings_of(draw: Draw, sessions: tuple[Session, ...], accounts: list[LedgerAccount]) -> tuple[Evening, ...]:
     """A run after each close, but for a few that nobody made; and now and then one at 03:30 with better marks."""
     newcomer = draw(st.sampled_from((0, 0, 1, 2))) if len(accounts) > 1 else 0
     worlds = list({id(account.world): account.world for account in accounts}.values())
@@ -75,7 +75,7 @@ def _night(session: Session) -> datetime:
     return datetime.combine(session.date + timedelta(days=1), time(3, 30), NEW_YORK)
 
 
-def _answer(draw: Draw, account: Account, day: int, at: datetime, last_complete: date | None) -> Answer:
+def _answer(draw: Draw, account: LedgerAccount, day: int, at: datetime, last_complete: date | None) -> AccountAnswer:
     world = account.world
     session = world.sessions[day]
     readable = world.reads_fills == "always" or (world.reads_fills == "sometimes" and draw(st.booleans()))
@@ -83,7 +83,7 @@ def _answer(draw: Draw, account: Account, day: int, at: datetime, last_complete:
     positions = _with_hole(draw, account.evenings[day].values())
     positions += [_cash(len(account.fills))] if world.shows_cash else []
     since = _two_before(last_complete or session.date)
-    return Answer(
+    return AccountAnswer(
         positions=None if fate == "refused" else tuple(positions[1:] if fate == "torn" else positions),
         fills_since=since,
         whole=fate != "torn",
@@ -94,7 +94,7 @@ def _answer(draw: Draw, account: Account, day: int, at: datetime, last_complete:
     )
 
 
-def _balance(draw: Draw, account: Account, positions: Iterable[Position], day: int) -> Decimal | None:
+def _balance(draw: Draw, account: LedgerAccount, positions: Iterable[Position], day: int) -> Decimal | None:
     """The broker's total of the day: of one reading of its daily fields, of the other, or of neither."""
     kind = draw(st.sampled_from((None, None, "since_cost", "since_prior_close", "neither")))
     if kind is None:
@@ -135,7 +135,7 @@ def _nothing(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _corrected(
-    draw: Draw, accounts: list[Account], evening: Evening, day: int, last_complete: dict[str, date]
+    draw: Draw, accounts: list[LedgerAccount], evening: Evening, day: int, last_complete: dict[str, date]
 ) -> Evening:
     """The 03:30 run: the same books with some prices put right."""
     at = _night(accounts[0].world.sessions[day])

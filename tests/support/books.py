@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from pipelines.calendar import NEW_YORK, Session, TradingCalendar
 from tests.support.book_evenings import Draw, evenings_of, rarely
-from tests.support.facts import Adjustment, Book, Contract, Event, Fill, Instruction
+from tests.support.facts import Adjustment, Book, Contract, Event, Instruction, SignedFill
 from tests.support.ledger import (
     CENT,
     ZERO,
-    Account,
-    Instrument,
+    LedgerAccount,
+    LedgerInstrument,
     World,
     close_day,
     deliver,
@@ -53,7 +53,7 @@ def books(draw: Draw, markets: int = 2) -> Book:
     for number in range(draw(st.integers(1, markets))):
         world = draw(_worlds(sessions, number * 10))
         names = draw(st.sampled_from(((100,), (100, 105))))
-        accounts += [Account(world, str(name + 10 * number)) for name in names]
+        accounts += [LedgerAccount(world, str(name + 10 * number)) for name in names]
     for account in accounts:
         _open(draw, account)
     for day in range(len(sessions)):
@@ -100,7 +100,9 @@ def _dividends(draw: Draw, number: int, sessions: tuple[Session, ...]) -> tuple[
     return tuple(Event(_id(number + paying), sessions[day].date, amount=Decimal("0.35")) for day in days)
 
 
-def _stock(draw: Draw, number: int, symbol: str, sessions: tuple[Session, ...], splits: Iterable[Event]) -> Instrument:
+def _stock(
+    draw: Draw, number: int, symbol: str, sessions: tuple[Session, ...], splits: Iterable[Event]
+) -> LedgerInstrument:
     cents = draw(st.integers(2000, 30000))
     moves = draw(st.lists(st.integers(-900, 900), min_size=len(sessions), max_size=len(sessions)))
     prices = []
@@ -110,12 +112,12 @@ def _stock(draw: Draw, number: int, symbol: str, sessions: tuple[Session, ...], 
         for event in splits:
             price = price if session.date < event.day else (price / (event.ratio or 1)).quantize(CENT)
         prices.append(price)
-    return Instrument(_id(number), symbol, tuple(prices))
+    return LedgerInstrument(_id(number), symbol, tuple(prices))
 
 
-def _options(draw: Draw, stock: Instrument, market: int, sessions: tuple[Session, ...]) -> list[Instrument]:
+def _options(draw: Draw, stock: LedgerInstrument, market: int, sessions: tuple[Session, ...]) -> list[LedgerInstrument]:
     """One or two options; they expire on one of the sessions, a day when the market is closed, or long after."""
-    made: list[Instrument] = []
+    made: list[LedgerInstrument] = []
     for number in range(draw(st.integers(0, 2))):
         last = draw(st.integers(0, len(sessions)))
         kind = draw(st.sampled_from(("CALL", "PUT")))
@@ -133,11 +135,11 @@ def _options(draw: Draw, stock: Instrument, market: int, sessions: tuple[Session
         contract = Contract(option, symbol, stock.id, kind, strike, expiry, multiplier)
         if all(other.symbol != symbol for other in made):
             quotes = tuple(Decimal(price) / 100 for price in prices)
-            made.append(Instrument(option, symbol, quotes, multiplier, contract))
+            made.append(LedgerInstrument(option, symbol, quotes, multiplier, contract))
     return made
 
 
-def _open(draw: Draw, account: Account) -> None:
+def _open(draw: Draw, account: LedgerAccount) -> None:
     lots = 0
     for instrument in account.world.instruments.values():
         is_spread = (
@@ -151,7 +153,7 @@ def _open(draw: Draw, account: Account) -> None:
         account.trade(instrument.id, quantity, quantity * price * instrument.multiplier)
 
 
-def _live(draw: Draw, account: Account, day: int) -> None:
+def _live(draw: Draw, account: LedgerAccount, day: int) -> None:
     """One session: the night's lifecycle and splits first, then trades, then transfers."""
     open_day(account, day)
     split(account, day)
@@ -166,7 +168,7 @@ def _live(draw: Draw, account: Account, day: int) -> None:
         _expire(draw, account, day)
 
 
-def _trade(draw: Draw, account: Account, day: int) -> None:
+def _trade(draw: Draw, account: LedgerAccount, day: int) -> None:
     """Add, reduce, close, flip or a round trip, in one fill or two."""
     world = account.world
     instrument = draw(st.sampled_from(sorted(world.instruments.values(), key=lambda each: each.id)))
@@ -192,7 +194,7 @@ def _trade(draw: Draw, account: Account, day: int) -> None:
             _fill(draw, account, instrument, day, part)
 
 
-def _fill(draw: Draw, account: Account, instrument: Instrument, day: int, quantity: Decimal) -> None:
+def _fill(draw: Draw, account: LedgerAccount, instrument: LedgerInstrument, day: int, quantity: Decimal) -> None:
     session = account.world.sessions[day]
     offset = Decimal(draw(st.integers(-150, 150))) / 100
     price = max(instrument.prices[day] + offset, CENT)
@@ -204,7 +206,7 @@ def _fill(draw: Draw, account: Account, instrument: Instrument, day: int, quanti
         else session.open + timedelta(minutes=5 + len(account.fills))
     )
     account.fills.append(
-        Fill(
+        SignedFill(
             id=f"f{account.name:0>7}-0000-4000-8000-{len(account.fills):012}",
             instrument_id=instrument.id,
             quantity=quantity,
@@ -216,7 +218,7 @@ def _fill(draw: Draw, account: Account, instrument: Instrument, day: int, quanti
     account.trade(instrument.id, quantity, quantity * price * instrument.multiplier)
 
 
-def _transfer(draw: Draw, account: Account, day: int) -> None:
+def _transfer(draw: Draw, account: LedgerAccount, day: int) -> None:
     """Shares journaled in at today's price or out at yesterday's; sometimes nobody writes it down."""
     world = account.world
     stock = draw(st.sampled_from(world.stocks()))
@@ -241,7 +243,7 @@ def _transfer(draw: Draw, account: Account, day: int) -> None:
         account.adjustments.append(replace(line, quantity=quantity, value=value, cost_basis=cost))
 
 
-def _expire(draw: Draw, account: Account, day: int) -> None:
+def _expire(draw: Draw, account: LedgerAccount, day: int) -> None:
     """Contracts that expired on session `day` and are still held: exercised, assigned, lapsed or worthless."""
     world = account.world
     for option in world.options():
@@ -267,7 +269,7 @@ def _expire(draw: Draw, account: Account, day: int) -> None:
             deliver(account, option, lot.quantity)
 
 
-def _exercise_early(draw: Draw, account: Account, day: int) -> None:
+def _exercise_early(draw: Draw, account: LedgerAccount, day: int) -> None:
     """A long option exercised yesterday by instruction (perhaps in part), or a short one assigned, before it
     expires."""
     world = account.world
@@ -288,7 +290,9 @@ def _exercise_early(draw: Draw, account: Account, day: int) -> None:
         deliver(account, option, accepted)
 
 
-def _instruct(account: Account, option: Instrument, kind: str, wanted: Decimal, accepted: Decimal, day: int) -> None:
+def _instruct(
+    account: LedgerAccount, option: LedgerInstrument, kind: str, wanted: Decimal, accepted: Decimal, day: int
+) -> None:
     session = account.world.sessions[day]
     wait = timedelta(minutes=10) if account.world.books_at_once else timedelta(hours=1)
     account.instructions.append(

@@ -38,7 +38,7 @@ _TROUBLE = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdd
 
 
 @dataclass
-class Page:
+class Tab:
     """One tab. `requests` are the URLs it asked for; `trouble` is what it logged, threw or asked in a dialog."""
 
     socket: ClientConnection
@@ -108,7 +108,7 @@ class Page:
 
 
 @contextmanager
-def page(*options: str) -> Iterator[Page]:
+def page(*options: str) -> Iterator[Tab]:
     """A tab of a browser of its own, started with more `options`, gone when the block ends."""
     assert CHROMIUM is not None
     with TemporaryDirectory() as profile:
@@ -152,7 +152,7 @@ def _leave(profile: Path) -> None:
     profile.mkdir(exist_ok=True)  # for the folder's own clean-up
 
 
-def _tab(socket: ClientConnection) -> Page:
+def _tab(socket: ClientConnection) -> Tab:
     def ask(number: int, method: str, **parameters: Any) -> dict[str, Any]:
         socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
@@ -162,7 +162,7 @@ def _tab(socket: ClientConnection) -> Page:
                 return result
 
     target = ask(1, "Target.createTarget", url="about:blank")["targetId"]
-    made = Page(socket, ask(2, "Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+    made = Tab(socket, ask(2, "Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
     for domain in ("Page", "Runtime", "Log", "Network"):
         made.ask(f"{domain}.enable")
     return made

@@ -30,7 +30,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Fill:
+class SignedFill:
     """An execution; `quantity` is signed here (bought +, sold -), `price` None where the broker gave none."""
 
     id: str
@@ -103,14 +103,14 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AccountAnswer:
     """What the broker answered of one account on one evening; None: it could not be read. `whole` is False where the
     positions came but not all of them. `fills` are those from `fills_since` until the evening."""
 
     positions: tuple[Position, ...] | None
     fills_since: datetime
     whole: bool = True
-    fills: tuple[Fill, ...] | None = None
+    fills: tuple[SignedFill, ...] | None = None
     instructions: tuple[Instruction, ...] | None = ()
     history: tuple[Segment, ...] | None = None
     daily_pnl: Decimal | None = None
@@ -121,7 +121,7 @@ class Evening:
     """One run: the broker's clock, each expected account's answer, and what is asked once for all accounts."""
 
     at: datetime
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, AccountAnswer]
     contracts: tuple[Contract, ...] = ()
     events: tuple[Event, ...] = ()
 

@@ -32,7 +32,18 @@ from pipelines.broker.columns import to_batch
 from pipelines.calendar import TradingCalendar
 from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.settings import Realized, Settings
-from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
+from tests.support.facts import (
+    AccountAnswer,
+    Adjustment,
+    Book,
+    Contract,
+    Evening,
+    Event,
+    Instruction,
+    Position,
+    Segment,
+    SignedFill,
+)
 
 _CALENDAR = TradingCalendar.load()
 _PER_ACCOUNT = ("positions", "position_instructions", "executions", "orders", "balances", "portfolio_history")
@@ -131,7 +142,7 @@ def _run_row(run_id: str, evening: Evening) -> dict[str, Any]:
     }
 
 
-def _is_complete(answer: Answer) -> bool:
+def _is_complete(answer: AccountAnswer) -> bool:
     return answer.positions is not None and answer.whole and answer.instructions is not None
 
 
@@ -221,7 +232,7 @@ def wire_position(account: str, position: Position) -> dict[str, Any]:
     }
 
 
-def wire_fill(account: str, fill: Fill) -> dict[str, Any]:
+def wire_fill(account: str, fill: SignedFill) -> dict[str, Any]:
     """A row of executions."""
     return {
         "account_id": int(account),

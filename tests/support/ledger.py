@@ -7,14 +7,14 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from pipelines.calendar import Session
-from tests.support.facts import Adjustment, Contract, Event, Fill, Instruction, Position, Segment
+from tests.support.facts import Adjustment, Contract, Event, Instruction, Position, Segment, SignedFill
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class Instrument:
+class LedgerInstrument:
     id: str
     symbol: str
     prices: tuple[Decimal, ...]
@@ -43,7 +43,7 @@ class World:
     """A market of two stocks and up to two options on the first, and how the broker keeps books of it."""
 
     sessions: tuple[Session, ...]
-    instruments: dict[str, Instrument]
+    instruments: dict[str, LedgerInstrument]
     splits: tuple[Event, ...]
     events: tuple[Event, ...]
     in_cents: bool
@@ -60,21 +60,21 @@ class World:
         kinds = [(o.contract.expiry, o.contract.contract_type, o.multiplier) for o in self.options() if o.contract]
         return len(kinds) == 2 and len(set(kinds)) == 1
 
-    def stocks(self) -> list[Instrument]:
+    def stocks(self) -> list[LedgerInstrument]:
         return [each for each in self.instruments.values() if each.contract is None]
 
-    def options(self) -> list[Instrument]:
+    def options(self) -> list[LedgerInstrument]:
         return [each for each in self.instruments.values() if each.contract is not None]
 
 
 @dataclass
-class Account:
+class LedgerAccount:
     """One account's true ledger and what it left behind."""
 
     world: World
     name: str
     lots: dict[str, Lot] = field(default_factory=dict)
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[SignedFill] = field(default_factory=list)
     instructions: list[Instruction] = field(default_factory=list)
     adjustments: list[Adjustment] = field(default_factory=list)
     evenings: list[dict[str, Position]] = field(default_factory=list)
@@ -108,11 +108,11 @@ class Account:
         return amount.quantize(CENT if self.world.in_cents else Decimal("1e-10"), ROUND_HALF_EVEN)
 
 
-def is_over(instrument: Instrument, day: date) -> bool:
+def is_over(instrument: LedgerInstrument, day: date) -> bool:
     return instrument.contract is not None and instrument.contract.expiry < day
 
 
-def take_out(account: Account, option: Instrument, contracts: Decimal) -> Decimal:
+def take_out(account: LedgerAccount, option: LedgerInstrument, contracts: Decimal) -> Decimal:
     """Take contracts out at nothing; their cost."""
     lot = account.lot(option.id)
     cost = (lot.cost * contracts / lot.quantity).quantize(CENT)
@@ -120,7 +120,7 @@ def take_out(account: Account, option: Instrument, contracts: Decimal) -> Decima
     return cost
 
 
-def deliver(account: Account, option: Instrument, contracts: Decimal) -> None:
+def deliver(account: LedgerAccount, option: LedgerInstrument, contracts: Decimal) -> None:
     contract = option.contract
     assert contract is not None
     premium = take_out(account, option, contracts)
@@ -133,7 +133,7 @@ def price_of(world: World, instrument: str, day: int) -> Decimal:
     return world.instruments[instrument].prices[max(day, 0)]
 
 
-def snapshot(account: Account, day: int, said: str) -> dict[str, Position]:
+def snapshot(account: LedgerAccount, day: int, said: str) -> dict[str, Position]:
     shown = {}
     for instrument, lot in sorted(account.lots.items()):
         if lot.quantity != 0 or (said != "none" and instrument in account.realized):
@@ -141,7 +141,7 @@ def snapshot(account: Account, day: int, said: str) -> dict[str, Position]:
     return shown
 
 
-def _position(account: Account, instrument: Instrument, lot: Lot, day: int, said: str) -> Position:
+def _position(account: LedgerAccount, instrument: LedgerInstrument, lot: Lot, day: int, said: str) -> Position:
     price = instrument.prices[day]
     value = lot.quantity * price * instrument.multiplier
     whole = lot.quantity * instrument.multiplier
@@ -164,7 +164,7 @@ def _position(account: Account, instrument: Instrument, lot: Lot, day: int, said
     )
 
 
-def _daily(account: Account, instrument: str, said: str) -> tuple[Decimal | None, Decimal | None]:
+def _daily(account: LedgerAccount, instrument: str, said: str) -> tuple[Decimal | None, Decimal | None]:
     """What a broker might say of the day; whether it is right is not the oracle's concern."""
     if said == "none":
         return None, None
@@ -174,7 +174,7 @@ def _daily(account: Account, instrument: str, said: str) -> tuple[Decimal | None
     return realized, ((lot.quantity - before.quantity) * price).quantize(CENT) if lot.quantity else None
 
 
-def close_day(account: Account, day: int) -> None:
+def close_day(account: LedgerAccount, day: int) -> None:
     """The broker's own history of the day, near the truth."""
     held = account.evenings[day].values()
     unrealized = sum((position.unrealized_pnl or ZERO for position in held), ZERO)
@@ -184,11 +184,11 @@ def close_day(account: Account, day: int) -> None:
     account.segments.append(segment)
 
 
-def fills_seen(account: Account, since: datetime, at: datetime) -> tuple[Fill, ...]:
+def fills_seen(account: LedgerAccount, since: datetime, at: datetime) -> tuple[SignedFill, ...]:
     return tuple(fill for fill in account.fills if since <= fill.at <= at)
 
 
-def instructions_seen(account: Account, at: datetime) -> tuple[Instruction, ...]:
+def instructions_seen(account: LedgerAccount, at: datetime) -> tuple[Instruction, ...]:
     """As they stand at `at`: accepted only once they are."""
     return tuple(
         each
@@ -203,7 +203,7 @@ def splits_on(world: World, instrument: str, day: date) -> bool:
     return any(split.instrument_id == instrument and split.day == day for split in world.splits)
 
 
-def open_day(account: Account, day: int) -> None:
+def open_day(account: LedgerAccount, day: int) -> None:
     """Forget yesterday's doings, and remember where the day began."""
     account.realized, account.touched = {}, set()
     account.before = {
@@ -212,7 +212,7 @@ def open_day(account: Account, day: int) -> None:
     }
 
 
-def split(account: Account, day: int) -> None:
+def split(account: LedgerAccount, day: int) -> None:
     for split in account.world.splits:
         if split.day == account.world.sessions[day].date and split.ratio is not None:
             lot = account.lot(split.instrument_id)

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from pipelines.calendar import NEW_YORK, TradingCalendar
-from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Fill, Position
+from tests.support.facts import AccountAnswer, Adjustment, Book, Contract, Evening, Position, SignedFill
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -169,7 +169,7 @@ class Evidence:
             return _whole(position.market_value / (position.quantity * price))
         return Decimal(100)
 
-    def answers(self, account: str) -> Iterable[tuple[datetime, Answer]]:
+    def answers(self, account: str) -> Iterable[tuple[datetime, AccountAnswer]]:
         for evening in self.book.evenings:
             if account in evening.answers:
                 yield evening.at, evening.answers[account]
@@ -188,11 +188,11 @@ class Evidence:
     def post_close(self, day: date) -> datetime:
         return datetime.combine(day, time(20), NEW_YORK)
 
-    def fills(self, span: Span) -> dict[str, list[Fill]]:
+    def fills(self, span: Span) -> dict[str, list[SignedFill]]:
         """Each instrument's fills that traded in the span, as last seen."""
         since = self.post_close(span.prev or self.calendar.previous(span.day))
         seen = {fill.id: fill for _, answer in self.answers(span.account) for fill in answer.fills or ()}
-        found: dict[str, list[Fill]] = {}
+        found: dict[str, list[SignedFill]] = {}
         for fill in seen.values():
             if since < fill.at <= self.post_close(span.day):
                 found.setdefault(fill.instrument_id, []).append(fill)

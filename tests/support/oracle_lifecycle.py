@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 
-from tests.support.facts import Adjustment, Contract, Fill
+from tests.support.facts import Adjustment, Contract, SignedFill
 from tests.support.oracle_evidence import CENT, ONE, ZERO, Evidence, Held, Span, cost_of, quantity_of
 
 SHARE_OF_MONEY = Decimal("1e-10")
-Fills = Mapping[str, list[Fill]]
+Fills = Mapping[str, list[SignedFill]]
 
 
 @dataclass(frozen=True)

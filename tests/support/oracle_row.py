@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tests.support.facts import Fill, Position
+from tests.support.facts import Position, SignedFill
 from tests.support.oracle_evidence import ONE, ZERO, Evidence, Span, cost_of, unrealized_of
 from tests.support.oracle_lifecycle import Move
 
@@ -33,7 +33,9 @@ class Row:
 class Known:
     """What is known about one row, and the measures that follow from it."""
 
-    def __init__(self, evidence: Evidence, span: Span, instrument: str, fills: list[Fill], moves: list[Move]) -> None:
+    def __init__(
+        self, evidence: Evidence, span: Span, instrument: str, fills: list[SignedFill], moves: list[Move]
+    ) -> None:
         self.span = span
         self.instrument = instrument
         self.ratio = evidence.ratio(instrument, span)
@@ -137,5 +139,5 @@ def _shrank(q0: Decimal, q1: Decimal) -> bool:
     return q0 != 0 and (q0 * q1 < 0 or abs(q1) < abs(q0))
 
 
-def _usual_multiplier(fills: Iterable[Fill]) -> Decimal:
+def _usual_multiplier(fills: Iterable[SignedFill]) -> Decimal:
     return Decimal(100) if any(fill.underlying_instrument_id for fill in fills) else ONE

@@ -94,7 +94,7 @@ def unchanging(request: TradeRequest) -> Proposal:
 
 
 @dataclass
-class Desk:
+class TradingDesk:
     """A broker whose answers a test writes, behind a recorder, and a home."""
 
     broker: BrokerServer
@@ -125,7 +125,7 @@ class Desk:
 
 
 @contextmanager
-def trading_desk(home: Path) -> Iterator[Desk]:
+def trading_desk(home: Path) -> Iterator[TradingDesk]:
     """A desk on Friday at noon: a long position in AAPL, and every write answered with an order."""
     held = {SMALL: [shares("100", "151.00", cost="14500.00", day="2025-10-31", account=SMALL)]}
     books: dict[str, Any] = {name: {SMALL: []} for name in ("instructions", "executions", "orders", "history")}
@@ -134,4 +134,4 @@ def trading_desk(home: Path) -> Iterator[Desk]:
         Recorder(broker.url) as recorder,
     ):
         recorder.canned = DONE
-        yield Desk(broker, recorder, Settings(base_url=recorder.url, home=home, trading_api_key=KEY))
+        yield TradingDesk(broker, recorder, Settings(base_url=recorder.url, home=home, trading_api_key=KEY))

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
+from tests.support.facts import (
+    AccountAnswer,
+    Adjustment,
+    Book,
+    Contract,
+    Evening,
+    Event,
+    Instruction,
+    Position,
+    Segment,
+    SignedFill,
+)
 from tests.support.oracle import Result, consult
 from tests.support.scenarios import REALIZED, SAID_BY_PEOPLE, scenarios
 
@@ -69,13 +80,15 @@ def _evenings(scenario: Mapping[str, Any]) -> Iterator[Evening]:
         yield Evening(datetime.fromisoformat(day["snapshot_at"]), answers, contracts, events)
 
 
-def _answer(scenario: Mapping[str, Any], day: Mapping[str, Any], account: int, history: Mapping[Any, Any]) -> Answer:
+def _answer(
+    scenario: Mapping[str, Any], day: Mapping[str, Any], account: int, history: Mapping[Any, Any]
+) -> AccountAnswer:
     at = datetime.fromisoformat(day["snapshot_at"])
     positions = {row["instrument_id"]: _position(row) for row in _of(account, day["positions"])}
     segments = [_segment(each) for (owner, _), each in history.items() if owner == account]
     balances = [each["daily_pnl"] for each in _of(account, day.get("balances", ())) if "daily_pnl" in each]
     fills = [_fill(row) for each in scenario["days"] for row in _of(account, each.get("executions", ()))]
-    return Answer(
+    return AccountAnswer(
         positions=None if account in day.get("failed_accounts", ()) else tuple(positions.values()),
         fills_since=datetime(2020, 1, 1, tzinfo=UTC),
         whole=day.get("total_items", len(positions)) == len(positions),
@@ -105,10 +118,10 @@ def _position(row: Mapping[str, Any]) -> Position:
     )
 
 
-def _fill(row: Mapping[str, Any]) -> Fill:
+def _fill(row: Mapping[str, Any]) -> SignedFill:
     signed = Decimal(row["quantity"]) * (1 if row["side"] == "BUY" else -1)
     at = datetime.fromisoformat(row["transaction_time"])
-    return Fill(row["id"], row["instrument_id"], signed, _number(row["price"]), at)
+    return SignedFill(row["id"], row["instrument_id"], signed, _number(row["price"]), at)
 
 
 def _contract(row: Mapping[str, Any]) -> Contract:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.trading import NIL, UUID, InstructionRow
 from pipelines.errors import ConfigurationError
-from pipelines.trading.batch import Wanted, instruction_row, read_batch, with_keys
+from pipelines.trading.batch import Wanted, checked_instruction, read_batch, with_keys
 from pipelines.trading.requests import (
     cancel_instruction,
     close_position,
@@ -115,7 +115,7 @@ def test_a_key_may_be_on_one_row_only() -> None:
 )
 def test_an_instruction_that_cannot_be_used_is_told_in_words(change: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        instruction_row(Wanted({**ROW, **change}, "Instruction 1: "))
+        checked_instruction(Wanted({**ROW, **change}, "Instruction 1: "))
 
 
 def test_keys_that_are_not_given_are_made_and_those_that_are_stay() -> None:
