@@ -157,7 +157,7 @@ class Journal:
             yield
 
     def run_ids(self) -> list[str]:
-        """The path of every record, in the order of their time."""
+        """The run id of every record, in the order of their time."""
         return sorted(path.stem for path in self.folder.glob("*.json") if RUN_ID.fullmatch(path.stem))
 
     def path(self, run_id: str) -> Path:
