@@ -20,7 +20,7 @@ from pipelines.progress import (
     as_lines,
 )
 
-READ = [
+READ: list[ProgressEvent] = [
     AccountsExpected(3),
     AccountRead("100001", 2500, 3, None),
     AccountRead("100002", 7, 1, "page 2 of positions of 100002 was not answered"),
@@ -51,7 +51,7 @@ def test_a_bar_has_no_end_until_the_accounts_are_counted(shown: Progress) -> Non
 
 
 def test_a_bar_counts_accounts_pages_and_positions(shown: Progress) -> None:
-    line = after(shown, [*READ])
+    line = after(shown, READ)
     assert "2 of 3 accounts, 4 pages, 2,507 positions" in line
     assert "account 100002: 7 positions on 1 pages - NOT WHOLE: page 2 of positions of 100002 was not answered" in line
     assert (shown.tasks[0].completed, shown.tasks[0].total) == (2, 3)
@@ -79,8 +79,9 @@ def test_without_a_terminal_whom_we_wait_for_is_always_said_and_the_rest_now_and
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     waiting = Waiting("process 12 (daybook eod)")
+    events: list[ProgressEvent] = [*READ, waiting, Activity("publishing"), waiting]
     with console.progress("reading") as show:
-        for event in (*READ, waiting, Activity("publishing"), waiting):
+        for event in events:
             show(event)
     assert capsys.readouterr().err == 2 * "waiting for process 12 (daybook eod) to finish\n"
 
@@ -99,8 +100,9 @@ def test_without_a_terminal_something_is_said_when_it_was_quiet_for_long(
 def test_a_log_gets_every_event_as_a_line() -> None:
     lines: list[str] = []
     on_progress = as_lines(lines.append)
-    for event in (READ[1], Waiting("another process", Path("/books/w.duckdb")), ReportWritten(Path("/books/r.html"))):
-        on_progress(event)
+    on_progress(READ[1])
+    on_progress(Waiting("another process", Path("/books/w.duckdb")))
+    on_progress(ReportWritten(Path("/books/r.html")))
     assert lines == [
         "account 100001: 2500 positions on 3 pages",
         "waiting: Another process has /books/w.duckdb open: close it there.",
