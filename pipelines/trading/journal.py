@@ -21,8 +21,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from models.trading import Answer, Operation, read_answer
-from pipelines.archive.durable_files import fsync, write_durably
-from pipelines.archive.files import read_file
+from pipelines.archive.files import fsync, read_file, write_whole
 from pipelines.broker.read import ClockReading
 from pipelines.broker.transport import Reply
 from pipelines.errors import DaybookError, LockedOut
@@ -170,7 +169,7 @@ class Journal:
         record.turn(state)
         path = self.path(record.run_id)
         try:
-            write_durably(path, _RECORD.dump_json(record, indent=2))
+            write_whole(path, _RECORD.dump_json(record, indent=2), durable=True)
         except OSError as error:
             raise DaybookError(f"The journal can't be written: {path} ({error.strerror}).") from error
 

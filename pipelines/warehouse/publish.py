@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive.durable_files import fsync
+from pipelines.archive.files import fsync
 from pipelines.errors import BuildFailed, first_line
 from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.passing_name import BESIDE

@@ -214,12 +214,12 @@ def test_a_folder_of_the_home_that_is_elsewhere_by_a_link_is_used_and_nothing_el
     assert [path.read_text() for path in sorted(tmp_path.glob("elsewhere-*/mine.txt"))] == ["mine"] * 3
 
 
-@pytest.mark.parametrize("name", ["warehouse.duckdb", "daybook.duckdb", "run.lock", "run.lock.holder.new"])
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "daybook.duckdb", "run.lock", "run.lock.holder.{process}.part"])
 @pytest.mark.parametrize("put", [pipe, folder], ids=lambda put: put.__name__)
 def test_a_file_of_ours_that_is_none_hangs_nothing(
     name: str, put: Callable[[Path], None], settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = settings.home / name
+    path = settings.home / name.format(process=os.getpid())
     path.unlink(missing_ok=True)
     put(path)
     for command in (["build"], ["sql", "select 1"], ["status"], ["doctor"]):
