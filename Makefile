@@ -77,7 +77,10 @@ demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embed
 	$(RUN)/daybook demo
 
 test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
-	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto $(ARGS)
+	@rm -rf .coverage && mkdir .coverage
+	@export DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python; \
+	  $(TEST)/python -m coverage run -m pytest -n auto $(ARGS); ended=$$?; \
+	  $(TEST)/python -m tests.tools.coverage_summary && exit $$ended
 
 CASES ?= 100000
 soak: .venv-test/ready  ## 100,000 hostile answers, landed and built (CASES=5000 for fewer); CI tries a share of them

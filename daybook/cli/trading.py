@@ -17,8 +17,8 @@ from daybook.cli import console
 from pipelines.errors import USAGE, ConfigurationError
 
 if TYPE_CHECKING:
-    from pipelines.broker.client import BrokerClient
     from pipelines.settings import Settings
+    from pipelines.trading.changes import Changed
     from pipelines.trading.effects import Effect
     from pipelines.trading.preview import Cancelling, Closing, Preview
     from pipelines.trading.proposals import Proposal
@@ -60,53 +60,55 @@ class Manner:
     timeout: float
     wait: float
 
-    def refuse_unasked(self) -> None:
+
+class Terminal:
+    """The desk of a person: shows what would happen, asks for `word`, and shows anew what has changed meanwhile.
+
+    A person is asked `QUESTIONS` times in all; with --yes a change is the end."""
+
+    caller = "command line"
+    tell = staticmethod(console.notice)
+
+    def __init__(self, manner: Manner, word: str) -> None:
+        self.timeout, self.wait = manner.timeout, manner.wait
+        self._manner, self._word = manner, word
+        self._questions = QUESTIONS
+        self._exit_code = 0
+
+    def open(self, settings: Settings) -> None:  # noqa: ARG002  (where there is a terminal, nothing is left to be allowed)
         """Raises ConfigurationError where nobody could be asked and nobody has said --yes."""
-        if not (self.yes or self.dry_run or sys.stdin.isatty()):
+        if not (self._manner.yes or self._manner.dry_run or sys.stdin.isatty()):
             raise ConfigurationError(
                 "There is no terminal to confirm this on, so nothing was sent: add --yes to trade, --dry-run to look."
             )
 
+    def agrees(self, shown: Proposal) -> bool:
+        """Shows it, and asks, unless --yes has answered."""
+        self._shown = shown
+        _show(shown.preview, to_stdout=self._manner.dry_run and not self._manner.json)
+        if self._manner.dry_run or not shown.preview.lines:
+            _show_unsent(shown.request, shown.preview, self._manner)
+            self._exit_code = 0 if self._questions == QUESTIONS else USAGE  # what was confirmed is gone, and not by us
+            return False
+        if not self._manner.yes and not _confirmed(shown.request, self._word):
+            console.notice("Nothing was sent.")
+            self._exit_code = USAGE
+            return False
+        return True
 
-def carry_out(
-    settings: Settings,
-    client: BrokerClient,
-    propose: Callable[[str], Proposal],
-    manner: Manner,
-    *,
-    word: str,
-    questions: int = QUESTIONS,
-) -> int:
-    """Show what would happen, ask for `word`, send if it is still so, and say what came of it. The exit code.
-
-    `propose` is given a run's id. Where something has changed since it was shown, a person is shown it anew and asked
-    again, `questions` times in all; with --yes that is the end. Raises Changed then, and whatever stops a trade.
-    """
-    from pipelines.trading.changes import Changed
-    from pipelines.trading.journal import new_run_id
-    from pipelines.trading.send import trade
-
-    run_id = new_run_id(client.clock().now)
-    shown = propose(run_id)
-    _show(shown.preview, to_stdout=manner.dry_run and not manner.json)
-    if manner.dry_run or not shown.preview.lines:
-        _show_unsent(shown.request, shown.preview, manner)
-        return 0 if questions == QUESTIONS else USAGE  # what was confirmed is gone, and not by us
-    if not manner.yes and not _confirmed(shown.request, word):
-        console.notice("Nothing was sent.")
-        return USAGE
-    clock = client.clock()  # again: somebody may have thought for a while
-    try:
-        done = trade(
-            settings, shown, clock, run_id=run_id, timeout=manner.timeout, wait=manner.wait, tell=console.notice
-        )
-    except Changed as changed:
-        if manner.yes or questions == 1:
-            raise
+    def hear(self, changed: Changed) -> None:
+        """Raises it where nobody is asked again."""
+        if self._manner.yes or self._questions == 1:
+            raise changed
         console.notice(f"Nothing was sent, for this has changed since it was shown: {changed.what}. Now it is so:")
-        return carry_out(settings, client, propose, manner, word=word, questions=questions - 1)
-    _report(done, shown.request, as_json=manner.json)
-    return done.exit_code
+        self._questions -= 1
+
+    def conclude(self, done: Trade | None) -> int:
+        """Says what came of it; the exit code."""
+        if done is None:
+            return self._exit_code
+        _report(done, self._shown.request, as_json=self._manner.json)
+        return done.exit_code
 
 
 def _confirmed(request: TradeRequest, word: str) -> bool:

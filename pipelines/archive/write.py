@@ -73,9 +73,8 @@ class Archive:
         _make_durably(folder)
         self._folder, self._began = folder, {"format": FORMAT, "began": circumstances}
         self._pages = os.open(folder / PAGES, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        write_whole(
-            folder / RUN, _sealed(self._began), durable=True
-        )  # this syncs the folder too, with the pages' name in it
+        # this syncs the folder too, with the pages' name in it
+        write_whole(folder / RUN, _sealed(self._began), durable=True)
         for received in self._waiting:
             self(received)
         self._waiting.clear()

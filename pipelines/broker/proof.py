@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, Generic
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,10 +17,10 @@ from models.envelope import Metadata
 from models.reading import Page, Problem, Rejected
 from models.shapes import INSTRUCTIONS, POSITIONS, Shape
 from models.text import SHOWN
-from pipelines.broker.columns import json_of
+from pipelines.broker.columns import json_of, to_batch
 from pipelines.broker.page_table import PageTable
 from pipelines.broker.pages import Moved
-from pipelines.broker.read import Finding, Keep, KeepColumns
+from pipelines.broker.read import Batch, Finding, Keep, KeepColumns
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -32,16 +32,16 @@ Holding = tuple[Any, Any, Any]
 
 
 @dataclass
-class Pass:
+class Pass(Generic[Batch]):
     """What one pass has brought so far. `seen` maps the key of a row to a fingerprint of all of it; `columns` are the
     pages that were read as columns, which `batches` has too, and `held` their holdings by the hash of their rows."""
 
     shape: Shape
     account_id: str
-    keep: Keep
+    keep: Keep[Batch]
     began_at: datetime
-    keep_columns: KeepColumns | None = None
-    batches: list[Any] = field(default_factory=list)
+    keep_columns: KeepColumns[Batch] | None = None
+    batches: list[Batch] = field(default_factory=list)
     rows: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -79,8 +79,8 @@ class Pass:
             self.held[page.rows_hash] = page.holdings
         self.observed += page.observed
         self.rows += len(page.table)
-        self.columns.append(self.keep_columns(page.table))
-        self.batches.append(self.columns[-1])
+        self.columns.append(page.table)
+        self.batches.append(self.keep_columns(page.table))
 
     def has_none_of(self, page: PageTable) -> bool:
         """Whether no instrument of the page has come before."""
@@ -161,7 +161,7 @@ class Pass:
         if key not in self.seen and former is None:
             self.seen[key] = fingerprint
             return True
-        if not (former.equals(self.keep(self.shape, [row])) if former else self.seen[key] == fingerprint):
+        if not (former.equals(to_batch(self.shape, [row])) if former else self.seen[key] == fingerprint):
             raise Moved("duplicate_row_differs", f"row {self._name(row)} came twice with different contents")
         message = f"{self.shape.name} row {self._name(row)} came twice, the same both times; kept once"
         self.findings.append(Finding("duplicate_row", "WARN", message, row.get("instrument_id")))

@@ -86,15 +86,12 @@ CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "freeze", "data_
 
 
 def broker_source(tables: dict[str, list[pa.Table]]) -> DltSource:
-    """The dlt source of one run: `tables` holds what was read, by raw table; a table that isn't named lands no rows.
-
-    It takes the tables out of `tables` as it goes, so that no row is in memory once it is on disk.
-    """
+    """The dlt source of one run: `tables` holds what was read, by raw table; one that isn't named lands no rows."""
     import dlt
 
     def broker() -> Iterator[DltResource]:
         for name, (key, nothing) in TABLES.items():
-            yield _resource(name, key, [table for table in tables.pop(name, ()) if table.num_rows] or [nothing])
+            yield _resource(name, key, [table for table in tables.get(name, ()) if table.num_rows] or [nothing])
 
     source: DltSource = dlt.source(broker, name="broker", max_table_nesting=0, schema_contract=CONTRACT)()
     return source
@@ -104,10 +101,7 @@ def _resource(name: str, key: tuple[str, ...], batches: list[pa.Table]) -> DltRe
     import dlt
 
     def rows() -> Iterator[Any]:
-        table = _once(pa.concat_tables(batches), key)
-        batches.clear()
-        yield table
-        del table
+        yield _once(pa.concat_tables(batches), key)
 
     resource: DltResource = dlt.resource(
         rows,

@@ -22,7 +22,7 @@ from pipelines.errors import BuildFailed, first_line
 from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.passing_name import BESIDE
 
-#: What is published: everything that the contract names. dlt's staging stays behind.
+#: What is published, in the order of its making: everything that the contract names. dlt's staging stays behind.
 PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
 
 #: Seconds after which a second name of the copy is nobody's: a reader needs it for as long as opening takes.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -299,4 +300,4 @@ def test_every_command_explains_itself_with_examples(tmp_path: Path, command: st
 
 
 def test_the_version_is_that_of_the_project(tmp_path: Path) -> None:
-    assert daybook("--version", home=tmp_path).out == "0.1.0\n"
+    assert daybook("--version", home=tmp_path).out == version("daybook") + "\n"

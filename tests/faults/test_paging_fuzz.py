@@ -186,7 +186,7 @@ def test_no_bytes_of_a_broker_crash_a_read_and_what_is_kept_fits_its_columns(
     SPOILT.server.faults = [Fault("positions", times=None, status=status, body=spoil(SPOILT.whole, mutations))]
     found = SPOILT.client.positions(ACCOUNT)
     assert found.complete == (found.error is None)
-    assert all(batch.schema.equals(to_batch("run", POSITIONS, []).schema) for batch in found.batches)
+    assert all(batch.schema.equals(to_batch(POSITIONS, []).schema) for batch in found.batches)
     if found.complete:
         assert status in (200, 299)
         assert found.rows == sum(batch.num_rows for batch in found.batches)
@@ -211,7 +211,7 @@ class _Spoilt:
 
     @cached_property
     def client(self) -> BrokerClient:
-        return BrokerClient(self.server.url, None, keep=lambda shape, rows: to_batch("run", shape, rows), budget=0.05)
+        return BrokerClient(self.server.url, None, keep=to_batch, budget=0.05)
 
     @cached_property
     def whole(self) -> bytes:
