@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.case import Figure
 from bench.cases import CASES
-from bench.kept import RESULTS, Kept, NotAResult, parse, read
-from bench.report import ROOT, amount
+from bench.kept import RESULTS, ROOT, Kept, NotAResult, parse, read
+from bench.report import amount
 
 SAME_MACHINE = ("cpus", "cpu", "memory")
 SLOWER, FASTER, SAME = "slower", "faster", "same"

@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from assets.catalog import CATALOG
-from bench.report import ROOT, machine, table
+from bench.kept import ROOT
+from bench.report import machine, table
 from bench.work import books
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -37,8 +38,13 @@ sys.stdin.read()
 """
 
 
-def broker(now: datetime = EVENING, **changes: object) -> BrokerServer:
-    books = {"accounts": [100001], "positions": {100001: [position(100001, 1)]}, "instructions": {}, "now": now}
+def broker(now: datetime = EVENING, **changes: Any) -> BrokerServer:
+    books: dict[str, Any] = {
+        "accounts": [100001],
+        "positions": {100001: [position(100001, 1)]},
+        "instructions": {},
+        "now": now,
+    }
     return BrokerServer(**{**books, **changes})
 
 

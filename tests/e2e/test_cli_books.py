@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +21,8 @@ MIDDAY = datetime(2025, 10, 31, 16, 0, tzinfo=UTC)
 HOSTILE = "\x1b[2J[bold]x[/bold]"
 
 
-def broker(now: datetime = EVENING, **changes: object) -> BrokerServer:
-    books = {
+def broker(now: datetime = EVENING, **changes: Any) -> BrokerServer:
+    books: dict[str, Any] = {
         "accounts": [100001, 100002],
         "positions": {100001: [position(100001, 1), position(100001, 2)], 100002: []},
         "instructions": {},

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,7 +53,7 @@ def explorer(home: Path, log: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with log.open("wb") as output:
-        command = [DAYBOOK, "explore", "--headless", "--port", str(port)]
+        command: list[str | Path] = [DAYBOOK, "explore", "--headless", "--port", str(port)]
         process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=output, start_new_session=True)
     try:
         deadline = time.monotonic() + 60
@@ -155,8 +155,8 @@ def test_the_chart_marks_days_that_somebody_is_missing_from(books: Books) -> Non
     assert ask.chart(Scope([LONG_SHORT], LAST, books.days[0])) == ""
 
 
-def date_after(day: object, books: Books) -> object:
-    return books.days[books.days.index(day) + 1]  # type: ignore[arg-type]
+def date_after(day: date, books: Books) -> date:
+    return books.days[books.days.index(day) + 1]
 
 
 def test_instants_are_read_as_new_york_time_unless_they_say_otherwise() -> None:

@@ -80,7 +80,8 @@ def spoil_copy(settings: Settings) -> None:
 
 def after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, hurt: Hurt, settings: Settings) -> None:
     """Somebody hurts the home right after a function has returned, once."""
-    real, done = getattr(module, name), []
+    real = getattr(module, name)
+    done: list[bool] = []
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         result = real(*args, **kwargs)

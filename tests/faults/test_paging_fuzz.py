@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,7 +69,7 @@ class Moving:
             self.rows[at] = {**self.rows[at], "quantity": str(number)}
 
 
-def read(server: BrokerServer) -> tuple[Read, Holdings]:
+def read(server: BrokerServer) -> tuple[Read[Holdings], Holdings]:
     """The account's positions as the client reads them."""
 
     def keep(_: Shape, rows: list[Row]) -> Holdings:
@@ -210,7 +211,7 @@ class _Spoilt:
         return BrokerServer([ACCOUNT], {ACCOUNT: rows}).__enter__()
 
     @cached_property
-    def client(self) -> BrokerClient:
+    def client(self) -> BrokerClient[pa.Table]:
         return BrokerClient(self.server.url, None, keep=to_batch, budget=0.05)
 
     @cached_property

@@ -23,7 +23,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigurationError
-from pipelines.warehouse import passing_name
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.passing_name import BESIDE
 from pipelines.warehouse.publish import ABANDONED, PUBLISHED_SCHEMAS, publish
@@ -198,7 +197,7 @@ def another_disk(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
         link(source, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(passing_name.os, "link", within_one)
+        patch.setattr(os, "link", within_one)
         yield
 
 
@@ -337,7 +336,7 @@ class TestHowTheFileIsOpened:
     def test_no_statement_can_write_where_a_file_can_have_one_name_only(
         self, home: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(passing_name.os, "link", no_links)
+        monkeypatch.setattr(os, "link", no_links)
         with open_published(home / "daybook.duckdb") as con:
             assert con.execute("select count(*) from core.run").fetchone() == (1,)
         self.try_all(home)

@@ -47,7 +47,7 @@ def test_duckdbs_own_shell_reads_the_file_as_the_page_says(books: Books) -> None
 
 
 def test_duckdbs_own_shell_can_not_write_what_the_page_opens_read_only(books: Books) -> None:
-    command = [SHELL, "-readonly", books.published, "-c", "delete from core.calendar"]
+    command: list[str | Path] = [SHELL, "-readonly", books.published, "-c", "delete from core.calendar"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert "read-only" in ended.stderr

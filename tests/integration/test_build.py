@@ -313,7 +313,8 @@ def test_a_period_is_closed_once_and_never_before_it_is_known(tmp_path: Path) ->
 
 
 def test_what_vanished_is_known_from_an_earlier_look_that_had_it_flat(tmp_path: Path) -> None:
-    midday, gone = "2025-10-31T17:00:00+00:00", []
+    midday = "2025-10-31T17:00:00+00:00"
+    gone: list[dict[str, Any]] = []
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
         d.broker.forbidden = {("100", "executions")}
         d.evening(THURSDAY)
@@ -348,7 +349,7 @@ def test_what_vanished_while_it_was_last_seen_open_is_unknown(tmp_path: Path) ->
 def test_one_absurd_row_is_unknown_and_the_rest_of_the_book_is_built(tmp_path: Path) -> None:
     """Each number fits its column, and what they make together fits none."""
     most = "9999999999999999.99999999"
-    other = {"instrument_id": ABSURD, "symbol": "ABSURD"}
+    other: dict[str, Any] = {"instrument_id": ABSURD, "symbol": "ABSURD"}
     absurd = shares(most, most, cost="1.00", day="2025-10-30", market_value="1.00", unrealized_pnl=None, **other)
     with desk(tmp_path, accounts=[100], positions={100: [*HELD[100], absurd]}, instructions={}) as d:
         d.evening(THURSDAY)

@@ -421,7 +421,12 @@ def test_a_207_without_an_error_is_incomplete_too() -> None:
 
 def test_an_error_inside_a_200_is_incomplete() -> None:
     edit = metadata()
-    fault = Fault("positions", edit=lambda whole: whole.update(error={"code": 500, "message": "half"}) or edit(whole))
+
+    def fail_half(whole: dict[str, Any]) -> None:
+        whole["error"] = {"code": 500, "message": "half"}
+        edit(whole)
+
+    fault = Fault("positions", edit=fail_half)
     with reading(BrokerServer(accounts=[7], positions=book(7, 1), faults=[fault])) as client:
         read = client.positions("7")
     assert (read.complete, read.http_status) == (False, 200)
