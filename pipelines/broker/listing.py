@@ -24,8 +24,7 @@ from models.text import escaped
 from pipelines.broker.budget import Budget
 from pipelines.broker.http import GaveUp, Refused, Replies, Reply
 from pipelines.broker.page_table import PageTable, read_rest, read_table
-from pipelines.broker.pages import Broken, Guards, Moved
-from pipelines.broker.proof import Holding, Pass, holdings_of
+from pipelines.broker.proof import Broken, Guards, Holding, Moved, Pass, holdings_of
 from pipelines.broker.read import Archive, Batch, Finding, Keep, KeepColumns, Read, Received
 from pipelines.errors import DaybookError
 

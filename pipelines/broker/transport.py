@@ -25,6 +25,7 @@ from pipelines.broker.redaction import Redaction, one_line
 from pipelines.errors import ConfigurationError
 from pipelines.settings import checked_base_url, is_loopback_host
 
+CONNECTIONS = 32
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 #: Longer addresses are refused by servers anyway; a page token or an id of an answer may be of any length.
@@ -61,14 +62,13 @@ class NoReply(Exception):
 class Transport:
     """Connections to one broker with one key; threads may share them; a context manager.
 
-    `secrets` are further keys that must never come back. Raises ConfigurationError for an address, a key or a proxy
-    that can't be used.
+    `secrets` are further keys that must never come back, `kept` is how many connections are kept for the next request.
+    Raises ConfigurationError for an address, a key or a proxy that can't be used.
     """
 
-    #: How many connections are kept for the next request.
-    _KEPT = 32
-
-    def __init__(self, base_url: str, api_key: str | None, *, secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self, base_url: str, api_key: str | None, *, secrets: Iterable[str] = (), kept: int = CONNECTIONS
+    ) -> None:
         url = _usable_url(base_url)
         parts = urlsplit(url)
         self.host, self.is_local = parts.netloc, is_loopback_host(str(parts.hostname))
@@ -83,8 +83,8 @@ class Transport:
         self._pool = httpcore.ConnectionPool(
             ssl_context=_authorities(local=self.is_local) if self._base.scheme == "https" else None,
             proxy=None if self.is_local else _proxy(self._base.scheme, self._base.host),
-            max_connections=32,
-            max_keepalive_connections=self._KEPT,
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=kept,
             keepalive_expiry=5.0,
             network_backend=self._network,
         )

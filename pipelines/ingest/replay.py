@@ -29,11 +29,10 @@ from pipelines.broker.ids import can_be_asked
 from pipelines.broker.read import Read
 from pipelines.broker.redaction import Redaction
 from pipelines.errors import DaybookError, WrongWarehouse
-from pipelines.ingest.landing import extract, load
+from pipelines.ingest.landing import TABLES, extract, load
 from pipelines.ingest.reading import Asked, read_evening
 from pipelines.ingest.run_context import ending_from, run_context_from
 from pipelines.ingest.snapshot import Run, Snapshot, snapshot_of, tables_of
-from pipelines.ingest.source import TABLES
 from pipelines.ingest.warehouse_state import landed_runs
 from pipelines.progress import Tell
 from pipelines.settings import Settings

@@ -18,11 +18,10 @@ from pipelines.broker.columns import as_they_are, to_batch, with_run
 from pipelines.broker.read import ClockReading, Finding, Read
 from pipelines.calendar import END_OF_DAY, TRADING_DATE_RULE, Grade, TradingCalendar
 from pipelines.errors import ConfigurationError
-from pipelines.ingest.landing import Tables, extract, load
+from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE, Tables, extract, load
 from pipelines.ingest.manifest import as_json, quarantined
 from pipelines.ingest.reading import Asked, Evening, read_evening
 from pipelines.ingest.run_context import Ending, RunContext, run_context
-from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.ingest.warehouse_state import Known, read_known
 from pipelines.progress import Tell
 from pipelines.settings import Settings

@@ -18,9 +18,8 @@ from models.trading import NIL, Answer, Rejection
 from pipelines.broker.columns import to_batch, with_run
 from pipelines.broker.read import Finding
 from pipelines.calendar import TRADING_DATE_RULE, TradingCalendar
-from pipelines.ingest.landing import Tables, land
+from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE, Tables, land
 from pipelines.ingest.manifest import as_json, quarantined
-from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.ingest.warehouse_state import read_known
 from pipelines.settings import Settings
 from pipelines.trading.journal import Record

@@ -16,7 +16,7 @@ import zstandard
 from models.shapes import POSITIONS
 from pipelines.broker.columns import to_batch, with_run
 from pipelines.errors import ConfigurationError, NoAccountList, WrongWarehouse
-from pipelines.ingest.source import broker_source
+from pipelines.ingest.landing import broker_source
 from pipelines.warehouse.connect import remember_broker
 from pipelines.warehouse.dlt_pipeline import open_pipeline
 from tests.support.broker_server import Fault, position

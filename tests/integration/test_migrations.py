@@ -11,9 +11,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import DaybookError, WrongWarehouse
-from pipelines.ingest.landing import land
+from pipelines.ingest.landing import TABLES, broker_source, land
 from pipelines.ingest.snapshot import Snapshot
-from pipelines.ingest.source import TABLES, broker_source
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.dlt_pipeline import open_pipeline

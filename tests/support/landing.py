@@ -30,7 +30,7 @@ from models.shapes import (
 from pipelines.books.adjustments import COLUMNS
 from pipelines.broker.columns import to_batch, with_run
 from pipelines.calendar import TradingCalendar
-from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
+from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.settings import Realized, Settings
 from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
 
