@@ -76,7 +76,7 @@ setup: .venv/ready  ## the runtime environment in .venv
 demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embedded sandbox broker
 	$(RUN)/daybook demo
 
-test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
+test: .venv-test/ready .venv-duck2/ready  ## every test, and how much of each package they ran; ARGS='-k words' for some
 	@rm -rf .coverage && mkdir .coverage
 	@export DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python; \
 	  $(TEST)/python -m coverage run -m pytest -n auto $(ARGS); ended=$$?; \
@@ -129,4 +129,4 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt
 
 clean:  ## remove environments and caches (never the books)
-	rm -rf .venv .venv-* .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
