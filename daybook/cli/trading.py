@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.trading.changes import Changed
     from pipelines.trading.effects import Effect
+    from pipelines.trading.journal import Record
     from pipelines.trading.preview import Cancelling, Closing, Preview
     from pipelines.trading.proposals import Proposal
     from pipelines.trading.requests import TradeRequest
@@ -84,7 +85,6 @@ class Terminal:
 
     def agrees(self, shown: Proposal) -> bool:
         """Shows it, and asks, unless --yes has answered."""
-        self._shown = shown
         _show(shown.preview, to_stdout=self._manner.dry_run and not self._manner.json)
         if self._manner.dry_run or not shown.preview.lines:
             _show_unsent(shown.request, shown.preview, self._manner)
@@ -107,7 +107,7 @@ class Terminal:
         """Says what came of it; the exit code."""
         if done is None:
             return self._exit_code
-        _report(done, self._shown.request, as_json=self._manner.json)
+        _report(done, as_json=self._manner.json)
         return done.exit_code
 
 
@@ -144,11 +144,11 @@ def _show_unsent(request: TradeRequest, preview: Preview, manner: Manner) -> Non
         console.say("Nothing was sent.")
 
 
-def _report(done: Trade, request: TradeRequest, *, as_json: bool) -> None:
+def _report(done: Trade, *, as_json: bool) -> None:
     for note in done.notes:
         console.notice(note)
     if as_json:
-        console.show_json(as_document(done, request))
+        console.show_json(as_document(done))
     elif done.answer:
         _show_answer(done)
     if done.outcome != "DONE":
@@ -159,12 +159,12 @@ def _report(done: Trade, request: TradeRequest, *, as_json: bool) -> None:
         console.notice("To find out: " + "; then ".join(done.find_out()))
 
 
-def as_document(done: Trade, request: TradeRequest) -> dict[str, Any]:
+def as_document(done: Trade) -> dict[str, Any]:
     """What a script wants to know of a trade."""
     answer = done.answer
     return {
         "sent": True,
-        **_asked(request),
+        **_asked(done.record),
         "outcome": done.outcome,
         "exit_code": done.exit_code,
         "sentence": done.sentence,
@@ -182,7 +182,7 @@ def as_document(done: Trade, request: TradeRequest) -> dict[str, Any]:
     }
 
 
-def _asked(request: TradeRequest) -> dict[str, Any]:
+def _asked(request: TradeRequest | Record) -> dict[str, Any]:
     import orjson
 
     return {
