@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.command_line import DAYBOOK, daybook, environment
 from tests.support.fault_books import close_day, friday, published, thursday
+from tests.support.processes import Process
 
 HOLD = """
 import duckdb, sys
@@ -31,8 +32,7 @@ def test_runs_started_at_once_take_turns_and_the_books_are_those_of_one_after_th
         environ = environment(settings.home, server.url)
         commands = [["sync"], ["sync"], ["build"], ["sync"]]
         runs = [
-            subprocess.Popen([DAYBOOK, *command, "--wait", "100"], env=environ, stderr=subprocess.PIPE)
-            for command in commands
+            Process([DAYBOOK, *command, "--wait", "100"], env=environ, stderr=subprocess.PIPE) for command in commands
         ]
         for run in runs:
             _, said = run.communicate(timeout=120)

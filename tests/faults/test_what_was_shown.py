@@ -29,6 +29,7 @@ from pipelines.trading.proposals import propose_closing, propose_closing_all
 from tests.support.broker_server import BrokerServer, Fault, position
 from tests.support.command_line import DAYBOOK, KEY, Ended, environment
 from tests.support.desk import AAPL, shares
+from tests.support.processes import Process
 from tests.support.trading_desk import CONTRACT, FRIDAY_NOON, SMALL, TAKEN, Desk, instruction, order, trading_desk
 
 MSFT = "b1b2b3b4-c1c2-d1d2-e1e2-e3e4e5e6e7e8"
@@ -280,7 +281,7 @@ class Reply:
 def converse(desk: Desk, command: Sequence[str], *replies: Reply) -> tuple[Ended, int]:
     """A command on a terminal: how it ended, and how many questions it asked."""
     mine, theirs = pty.openpty()
-    with subprocess.Popen(
+    with Process(
         [DAYBOOK, *command],
         env=environment(desk.settings.home, desk.recorder.url),
         stdin=theirs,

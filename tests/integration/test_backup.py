@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -26,8 +25,8 @@ from pipelines.warehouse.contents import contents, differences
 from pipelines.warehouse.session import evening
 from pipelines.warehouse.verify import verify_home
 from tests.support.care import NOBODY, days_in, two_evenings
+from tests.support.processes import run
 
-ROOT = Path(__file__).parents[2]
 ADJUSTMENTS = "trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note\n"
 
 
@@ -159,7 +158,7 @@ settings = Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))
 with evening(settings) as con:
     backup.make_backup(con, settings)
 """
-    ended = subprocess.run([sys.executable, "-c", code, settings.home], cwd=ROOT, check=False)
+    ended = run([sys.executable, "-c", code, settings.home])
     assert ended.returncode == -signal.SIGKILL
     assert latest_backup(settings.backups) is None
     folder = backed_up(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import time
 from datetime import datetime
@@ -24,8 +23,8 @@ from tests.support.broker_server import BrokerServer
 from tests.support.care import NOBODY, two_evenings
 from tests.support.desk import FRIDAY, shares
 from tests.support.fault_books import close_day, published
+from tests.support.processes import run
 
-ROOT = Path(__file__).parents[2]
 #: Warehouses as earlier versions left them, by their version.
 FROZEN = sorted((Path(__file__).parents[1] / "fixtures").glob("warehouse-*.sql"))
 
@@ -138,7 +137,7 @@ def test_a_migration_that_is_killed_is_taken_up_by_the_next_command(point: str, 
     settings = thawed(FROZEN[0], tmp_path / "home")
     with duckdb.connect(settings.warehouse, read_only=True) as con:
         was = rows(con, "raw.positions"), versions(con)
-    killed = subprocess.run([sys.executable, "-c", DEADLY, settings.home, point], cwd=ROOT, check=False)
+    killed = run([sys.executable, "-c", DEADLY, settings.home, point])
     assert killed.returncode == -signal.SIGKILL
     time.sleep(1)  # backups are named by the second
     with evening(settings, wait=5) as con:
