@@ -19,7 +19,7 @@ from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.support.broker_server import Fault
 from tests.support.command_line import Ended, daybook
-from tests.support.fault_books import BIG, broker, close_day, published, thursday
+from tests.support.fault_books import BIG, broker, close_day, published
 
 MIB = 2**20
 DISK = 96 * MIB
@@ -56,11 +56,6 @@ def _fill_up(disk: Path, room: int) -> None:
     fill(disk, but=room)
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
-
-
 def assert_one_sentence(ended: Ended) -> None:
     assert ended.code in (1, 2)
     assert "Traceback" not in ended.err
@@ -69,10 +64,10 @@ def assert_one_sentence(ended: Ended) -> None:
 
 
 @pytest.fixture
-def disk(tmp_path: Path, template: Path) -> Iterator[Path]:
+def disk(tmp_path: Path, home_of_thursday: Path) -> Iterator[Path]:
     """A home after a Thursday, on a small disk of its own."""
     with small_disk(tmp_path / "disk") as made:
-        shutil.copytree(template, made / "home")
+        shutil.copytree(home_of_thursday, made / "home")
         yield made / "home"
 
 

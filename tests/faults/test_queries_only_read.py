@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -30,7 +31,6 @@ from pipelines.warehouse.publish import ABANDONED, PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.question import ask
 from tests.faults.test_disk_full import small_disk
 from tests.support.command_line import DAYBOOK, KEY, daybook, environment
-from tests.support.fault_books import thursday
 
 LONG_SCALAR = "select levenshtein(repeat('a', 400000), repeat('b', 400000))"
 LONG_JOIN = "select sum(a.range * b.range) from range(100000000) a, range(100000) b"
@@ -157,8 +157,11 @@ WRAPPERS = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
+def home(home_of_thursday: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which a Thursday has been closed, for these tests alone."""
+    home = tmp_path_factory.mktemp("thursday") / "home"
+    shutil.copytree(home_of_thursday, home)
+    return home
 
 
 def everything(home: Path) -> dict[str, str]:

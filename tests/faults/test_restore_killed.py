@@ -26,7 +26,7 @@ from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.restoring import finish_if_killed
 from pipelines.warehouse.session import evening
-from tests.support.care import NOBODY, two_evenings
+from tests.support.care import NOBODY
 from tests.support.processes import run
 
 FORMER, RESTORED = "former", "restored"
@@ -43,10 +43,11 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(home_of_two_evenings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a backup of everything, and after it changes of everything: books that a restore replaces."""
     home = tmp_path_factory.mktemp("template") / "home"
-    settings = two_evenings(home)
+    shutil.copytree(home_of_two_evenings, home)
+    settings = Settings(base_url=NOBODY, home=home)
     mark(settings, RESTORED)
     with evening(settings) as con:
         make_backup(con, settings, with_archive=True)

@@ -24,17 +24,17 @@ from pipelines.warehouse.compact import compact
 from pipelines.warehouse.contents import contents, differences
 from pipelines.warehouse.session import evening
 from pipelines.warehouse.verify import verify_home
-from tests.support.care import NOBODY, days_in, two_evenings
+from tests.support.care import NOBODY, days_in
 from tests.support.processes import run
 
 ADJUSTMENTS = "trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note\n"
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of two evenings, not to be changed."""
-    home = tmp_path_factory.mktemp("first")
-    two_evenings(home)
+def first(home_of_two_evenings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of two evenings with adjustments, not to be changed."""
+    home = tmp_path_factory.mktemp("first") / "home"
+    shutil.copytree(home_of_two_evenings, home)
     (home / "adjustments.csv").write_text(ADJUSTMENTS)
     return home
 

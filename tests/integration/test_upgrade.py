@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -20,7 +21,7 @@ from pipelines.warehouse.migrations import KEY, STEPS
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import evening
 from tests.support.broker_server import BrokerServer
-from tests.support.care import NOBODY, two_evenings
+from tests.support.care import NOBODY
 from tests.support.desk import FRIDAY, shares
 from tests.support.fault_books import close_day, published
 from tests.support.processes import run
@@ -151,8 +152,11 @@ def test_every_version_has_a_step_and_those_before_it_a_warehouse_that_was_kept(
     assert [path.stem for path in FROZEN] == [f"warehouse-{version}" for version in range(1, SCHEMA_VERSION)]
 
 
-def test_a_table_or_view_of_a_newer_daybook_is_published_though_no_figure_changed(tmp_path: Path) -> None:
-    settings = two_evenings(tmp_path / "home")
+def test_a_table_or_view_of_a_newer_daybook_is_published_though_no_figure_changed(
+    home_of_two_evenings: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(home_of_two_evenings, tmp_path / "home")
+    settings = Settings(base_url=NOBODY, home=tmp_path / "home")
     with evening(settings, wait=5) as con:
         assert not publish_if_behind(con, settings)
         con.execute("create view quality.seen_by_a_newer_daybook as select 1 as one")
