@@ -44,5 +44,5 @@ def home_of_two_evenings(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def books(shared: Path) -> Books:
-    """Books with something to ask about (tests/support/example_books.py), not to be changed; a module may have others."""
+    """Books with something to ask about (tests/support/example_books.py); a module may have others."""
     return example_books(shared)
