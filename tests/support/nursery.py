@@ -103,10 +103,19 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
 
 
 def _stream(number: int, like: io.TextIOWrapper) -> io.TextIOWrapper:
-    """A standard stream as Python makes it at its start."""
-    raw = os.fdopen(number, "rb" if number == 0 else "wb", closefd=False)
-    lines = number == 2 or raw.isatty()
-    return io.TextIOWrapper(raw, like.encoding, like.errors, newline="\n" if number else None, line_buffering=lines)
+    """A standard stream as Python makes it at its start, buffered or not as the one that is there."""
+    at_once = like.write_through
+    raw = os.fdopen(number, "wb" if number else "rb", 0 if at_once and number else -1, closefd=False)
+    text = io.TextIOWrapper(
+        raw,
+        like.encoding,
+        like.errors,
+        newline="\n" if number else None,
+        line_buffering=not at_once and (number == STREAMS - 1 or raw.isatty()),
+        write_through=at_once,
+    )
+    text.mode = "w" if number else "r"  # type: ignore[misc]
+    return text
 
 
 def run(arguments: list[str]) -> None:
