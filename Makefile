@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test soak canary audit check format dev explore bench lock clean
+.PHONY: help setup demo test quick soak canary audit check format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,7 +77,11 @@ demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embed
 	$(RUN)/daybook demo
 
 test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
-	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto $(ARGS)
+	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+quick: .venv-test/ready .venv-duck2/ready  ## what takes no kill, no browser and no server of other people: under two minutes
+	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto --dist worksteal \
+	  -m "not heavy and not kill and not npm" tests/unit tests/integration $(ARGS)
 
 CASES ?= 100000
 soak: .venv-test/ready  ## 100,000 hostile answers, landed and built (CASES=5000 for fewer); CI tries a share of them

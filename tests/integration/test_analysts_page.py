@@ -16,6 +16,7 @@ from tests.support.example_books import ACCOUNTS, LAST, Books
 
 PAGE = Path(__file__).parents[2] / "docs" / "analysts.md"
 SHELL = Path(sys.executable).with_name("duckdb")
+pytestmark = pytest.mark.heavy
 
 
 def block(heading: str, books: Books) -> str:

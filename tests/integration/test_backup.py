@@ -142,6 +142,7 @@ def test_a_backup_waits_for_the_run_that_is_writing(settings: Settings) -> None:
     assert read_backup(done[0]).tables["main.written_meanwhile"] == 1
 
 
+@pytest.mark.kill
 def test_a_backup_that_is_killed_leaves_no_backup_and_the_next_one_is_whole(settings: Settings) -> None:
     code = """
 import os, signal, sys

@@ -154,6 +154,7 @@ def test_a_file_of_a_newer_duckdb_is_told_and_its_log_stays(settings: Settings) 
     assert "newer DuckDB" in trouble(settings, "FAIL").what
 
 
+@pytest.mark.kill
 def test_who_has_the_books_is_named_and_nothing_is_touched_meanwhile(settings: Settings) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD_LOCK, settings.run_lock],

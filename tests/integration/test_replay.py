@@ -255,6 +255,7 @@ def test_any_zstd_tool_shows_the_pages_as_they_were_received(home: Path) -> None
     assert b"<html>busy</html>" in shown
 
 
+@pytest.mark.kill
 def test_a_run_that_was_killed_keeps_what_it_had_received_and_is_not_landed(tmp_path: Path) -> None:
     book = [position(100001, number) for number in range(25)]
     faults = [Fault("positions", page=2, drip=0.05)]

@@ -38,6 +38,7 @@ from tests.support.example_books import (
 FOLDER = Path(__file__).parents[2] / "docs" / "sql"
 ZERO = Decimal(0)
 Row = dict[str, Any]
+pytestmark = pytest.mark.heavy
 
 
 def rows(books: Books, query: str) -> list[Row]:
