@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,24 +18,7 @@ from pipelines.warehouse.session import evening
 from tests.support.broker_server import Fault
 from tests.support.command_line import Ended, daybook
 from tests.support.fault_books import BIG, broker, close_day, published
-
-MIB = 2**20
-DISK = 96 * MIB
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of its own for the block; skips where this user may not mount one."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"this user can't mount a small disk: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+from tests.support.small_disk import MIB, small_disk
 
 
 def fill(disk: Path, *, but: int) -> Path:
