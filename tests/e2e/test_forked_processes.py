@@ -114,7 +114,8 @@ def test_a_command_says_and_does_the_same_forked_or_not(
     for how in ("forked", "alone"):
         home = tmp_path / how
         shutil.copytree(home_of_two_evenings, home)
-        words, env = [DAYBOOK, *command], environment(home, NOBODY)
+        words: list[str | Path] = [DAYBOOK, *command]
+        env = environment(home, NOBODY)
         ended = run(words, env=env) if how == "forked" else _alone(words, env)
         errors = [
             line for line in ended.stderr.splitlines() if line.startswith(b"daybook: ")

@@ -15,6 +15,8 @@ from pipelines.errors import BuildFailed, ConfigurationError
 from pipelines.warehouse.tables import make_empty, replace_days
 from tests.support.desk import FRIDAY, HELD, THURSDAY, desk, fill, hold, shares, totals
 
+pytestmark = pytest.mark.heavy  # evenings, one after the other
+
 ABSURD = "0190c5a2-7e00-7000-8000-00000000abcd"
 
 

@@ -12,6 +12,8 @@ from pipelines.books.locks import lock_period
 from pipelines.errors import ConfigurationError, NotPublished
 from tests.support.desk import AAPL, FRIDAY, HELD, MONDAY, SATURDAY, THURSDAY, desk, fill, hold, shares, totals
 
+pytestmark = pytest.mark.heavy  # evenings, one after the other
+
 
 def test_a_fill_that_arrives_late_restates_its_day_and_keeps_what_was_said(tmp_path: Path) -> None:
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, executions={100: []}) as d:

@@ -79,7 +79,9 @@ class Process:
         if self.returncode is None:
             if not select.select([self._report], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
-            self.returncode = os.waitstatus_to_exitcode(int.from_bytes(os.read(self._report, 8), "big"))
+            status = os.read(self._report, 8)
+            assert status, "whoever waits for it has gone"
+            self.returncode = os.waitstatus_to_exitcode(int.from_bytes(status, "big"))
             os.close(self._report)
         return self.returncode
 
@@ -89,7 +91,8 @@ class Process:
         heard = {stream: b"" for stream in (self.stdout, self.stderr) if stream is not None}
 
         def hear(stream: IO[bytes]) -> None:
-            heard[stream] = stream.read()
+            with stream:
+                heard[stream] = stream.read()
 
         def say(stream: IO[bytes]) -> None:
             with suppress(BrokenPipeError), stream:
@@ -105,9 +108,8 @@ class Process:
             if thread.is_alive():
                 raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
         self.wait(None if until is None else max(0.0, until - time.monotonic()))
-        for stream in heard:
-            stream.close()
-        return tuple(heard.get(stream, b"") if stream else b"" for stream in (self.stdout, self.stderr))  # type: ignore[return-value]
+        out, err = (heard[stream] if stream else b"" for stream in (self.stdout, self.stderr))
+        return out, err
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
@@ -147,6 +149,7 @@ def run(
         out, err = process.communicate(stdin, timeout)
     except BaseException:
         process.kill()
+        process.wait()
         raise
     return subprocess.CompletedProcess(process.args, process.wait(), out, err)
 
