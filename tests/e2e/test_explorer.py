@@ -20,7 +20,7 @@ from daybook.explore.questions import Books as Questions
 from pipelines.errors import ConfigurationError
 from tests.support.browser import Page, needs_chromium, page
 from tests.support.command_line import DAYBOOK, daybook, environment
-from tests.support.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books, example_books
+from tests.support.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books
 
 #: Marimo's parts keep their text in shadow roots: everything that can be read on the page.
 _TEXT = """
@@ -37,13 +37,6 @@ _FIND = """
         return own.concat(...inside.filter(c => c.nodeType === 1).map(c => find(selector, c)));
     }
 """
-
-
-@pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Books:
-    """The books, replayed once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    return example_books(base if worker_id == "master" else base.parent)
 
 
 @contextmanager

@@ -12,17 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.example_books import ACCOUNTS, LAST, Books, example_books
+from tests.support.example_books import ACCOUNTS, LAST, Books
 
 PAGE = Path(__file__).parents[2] / "docs" / "analysts.md"
 SHELL = Path(sys.executable).with_name("duckdb")
-
-
-@pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Books:
-    """The books, replayed once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    return example_books(base if worker_id == "master" else base.parent)
+pytestmark = pytest.mark.heavy
 
 
 def block(heading: str, books: Books) -> str:

@@ -33,19 +33,12 @@ from tests.support.example_books import (
     SAID_AT,
     SMALL,
     Books,
-    example_books,
 )
 
 FOLDER = Path(__file__).parents[2] / "docs" / "sql"
 ZERO = Decimal(0)
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Books:
-    """The books, replayed once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    return example_books(base if worker_id == "master" else base.parent)
+pytestmark = pytest.mark.heavy
 
 
 def rows(books: Books, query: str) -> list[Row]:
