@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test soak canary audit check format dev explore bench lock clean
+.PHONY: help setup demo test quick soak canary audit check format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,8 +76,15 @@ setup: .venv/ready  ## the runtime environment in .venv
 demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embedded sandbox broker
 	$(RUN)/daybook demo
 
-test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
-	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto $(ARGS)
+test: .venv-test/ready .venv-duck2/ready  ## every test, and how much of each package they ran; ARGS='-k words' for some
+	@rm -rf .coverage && mkdir .coverage
+	@export DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python; \
+	  $(TEST)/python -m coverage run -m pytest -n auto --dist worksteal $(ARGS); ended=$$?; \
+	  $(TEST)/python -m tests.tools.coverage_summary && exit $$ended
+
+quick: .venv-test/ready .venv-duck2/ready  ## what takes no kill, no browser and no server of other people: under two minutes
+	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto --dist worksteal \
+	  -m "not heavy and not kill and not npm" tests/unit tests/integration $(ARGS)
 
 CASES ?= 100000
 soak: .venv-test/ready  ## 100,000 hostile answers, landed and built (CASES=5000 for fewer); CI tries a share of them
@@ -126,4 +133,4 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt
 
 clean:  ## remove environments and caches (never the books)
-	rm -rf .venv .venv-* .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

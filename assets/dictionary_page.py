@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from assets.catalog import CATALOG
-from pipelines.books.comments import SCHEMAS
 from pipelines.books.dictionary import ColumnEntry, TableEntry, entries
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
 
 PAGE = Path(__file__).parents[1] / "docs" / "data-dictionary.md"
 
@@ -32,7 +32,7 @@ _SCHEMAS = {
 def page() -> str:
     """The whole page, as Markdown."""
     parts = [_PREFACE]
-    for schema in SCHEMAS:
+    for schema in PUBLISHED_SCHEMAS:
         parts.append(f"## {schema}\n\n{_SCHEMAS[schema]}\n")
         parts += [_section(entry) for entry in entries(CATALOG).values() if entry.name.startswith(f"{schema}.")]
     return "\n".join(parts)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.case import Figure
 from bench.cases import CASES
-from bench.report import ROOT, amount
-from bench.result_files import RESULTS, Kept, NotAResult, parse, read
+from bench.report import amount
+from bench.result_files import RESULTS, ROOT, Kept, NotAResult, parse, read
 
 SAME_MACHINE = ("cpus", "cpu", "memory")
 SLOWER, FASTER, SAME = "slower", "faster", "same"

@@ -118,7 +118,8 @@ def _moved(table: str, column: Column) -> str:
 def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
     rows = con.execute(
         "select schema_name || '.' || table_name from duckdb_tables() "
-        "where schema_name in ('raw', 'core', 'pnl', 'quality') and not temporary order by all"
+        "where list_contains($1, schema_name) and not temporary order by all",
+        [PUBLISHED_SCHEMAS],
     ).fetchall()
     return [name for (name,) in rows if name not in NOT_DAILY]
 

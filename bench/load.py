@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from assets.catalog import CATALOG
-from bench.report import ROOT, machine, table
+from bench.report import machine, table
+from bench.result_files import ROOT
 from bench.work import book_totals
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar

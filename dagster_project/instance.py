@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.isolation import isolate_children
-from pipelines.archive.files import read_file
+from pipelines.archive.files import read_file, write_whole
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 
@@ -58,7 +58,7 @@ def prepare_instance(settings: Settings) -> Path:
     settings.prepare_home()
     config = settings.dagster / "dagster.yaml"
     if not os.path.lexists(config):
-        config.write_text(_INSTANCE, encoding="utf-8")
+        write_whole(config, _INSTANCE.encode(), durable=False)
     _check(config)
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
     os.environ["DAYBOOK_HOME"] = str(settings.home)  # absolute: a run starts in a folder of its own

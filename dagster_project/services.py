@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from dagster_project.instance import HOST, prepare_instance
 from dagster_project.processes import Processes, stop_signals
 from dagster_project.web.token import token_of
+from pipelines.archive.files import write_whole
 from pipelines.errors import ConfigurationError
 from pipelines.settings import VARIABLES, Settings
 
@@ -48,7 +49,7 @@ def dev(settings: Settings, port: int, show_line: Callable[[str], None]) -> int:
         os.environ.setdefault("DAYBOOK_DAGSTER_URL", url)  # links in alerts lead there
         private = Path(stack.enter_context(_private_folder()))
         code, workspace = private / "code", home / "workspace.yaml"
-        workspace.write_text(_WORKSPACE.format(socket=code), encoding="utf-8")
+        write_whole(workspace, _WORKSPACE.format(socket=code).encode(), durable=False)
         stopped = stack.enter_context(stop_signals())
         services = stack.enter_context(Processes(home, private))
 

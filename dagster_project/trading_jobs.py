@@ -12,28 +12,19 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, model_validator
 
-from pipelines.broker.client import BrokerClient
 from pipelines.errors import ConfigurationError, DaybookError
-from pipelines.progress import as_lines
+from pipelines.progress import ProgressEvent
 from pipelines.settings import Settings
+from pipelines.trading import operations
 from pipelines.trading.batch import Wanted
-from pipelines.trading.changes import refuse_unexpected
-from pipelines.trading.journal import new_run_id
-from pipelines.trading.proposals import (
-    Proposal,
-    propose_cancelling,
-    propose_closing,
-    propose_closing_all,
-    propose_submission,
-)
-from pipelines.trading.send import Trade, refuse_other_accounts, trade
+from pipelines.trading.changes import Changed
+from pipelines.trading.proposals import Proposal
+from pipelines.trading.send import Trade
 
 #: How long an answer waits for the books before it is left to the next run.
 WAIT = 60.0
 #: Dagster would start a crashed run once more: for these that could be a second trade.
 ONCE = {"dagster/max_retries": "0"}
-
-Propose = Callable[[Settings, BrokerClient, str], Proposal]
 
 
 class Confirmed(dg.Config):
@@ -99,46 +90,41 @@ class CancelInstruction(Confirmed):
 @dg.op
 def close_position_op(context: dg.OpExecutionContext, config: ClosePosition) -> None:
     """Close one position, if it is held as stated."""
-
-    def propose(_: Settings, client: BrokerClient, __: str) -> Proposal:
-        proposal = propose_closing(client, config.account, config.instrument, cancel_orders=config.cancel_orders)
-        refuse_unexpected(proposal, {config.instrument: config.quantity})
-        return proposal
-
-    _carry_out(context, config.account, propose)
+    _carry_out(
+        context,
+        lambda settings, desk: operations.close_one(
+            settings,
+            desk,
+            config.account,
+            config.instrument,
+            cancel_orders=config.cancel_orders,
+            held=config.quantity,
+        ),
+    )
 
 
 @dg.op
 def close_positions_op(context: dg.OpExecutionContext, config: ClosePositions) -> None:
     """Close every position of an account, if they are held as stated."""
-
-    def propose(_: Settings, client: BrokerClient, __: str) -> Proposal:
-        proposal = propose_closing_all(client, config.account, cancel_orders=config.cancel_orders)
-        refuse_unexpected(proposal, config.positions)
-        return proposal
-
-    _carry_out(context, config.account, propose)
+    _carry_out(
+        context,
+        lambda settings, desk: operations.close_all(
+            settings, desk, config.account, cancel_orders=config.cancel_orders, held=config.positions
+        ),
+    )
 
 
 @dg.op
 def submit_instructions_op(context: dg.OpExecutionContext, config: SubmitInstructions) -> None:
     """Submit instructions, after working out what they would do."""
     wanted = [Wanted(_row(each), f"Instruction {number}: ") for number, each in enumerate(config.instructions, 1)]
-
-    def propose(settings: Settings, client: BrokerClient, run_id: str) -> Proposal:
-        return propose_submission(settings, client, config.account, wanted, run_id)
-
-    _carry_out(context, config.account, propose)
+    _carry_out(context, lambda settings, desk: operations.submit(settings, desk, config.account, wanted))
 
 
 @dg.op
 def cancel_instruction_op(context: dg.OpExecutionContext, config: CancelInstruction) -> None:
     """Cancel an instruction that the broker lists."""
-
-    def propose(_: Settings, client: BrokerClient, __: str) -> Proposal:
-        return propose_cancelling(client, config.account, config.instruction_id)
-
-    _carry_out(context, config.account, propose)
+    _carry_out(context, lambda settings, desk: operations.cancel(settings, desk, config.account, config.instruction_id))
 
 
 @dg.job(name="close_position", tags=ONCE, executor_def=dg.in_process_executor)
@@ -177,11 +163,43 @@ def _row(each: InstructionConfig) -> dict[str, str]:
     return row | ({"client_instruction_id": each.client_instruction_id} if each.client_instruction_id else {})
 
 
-def _carry_out(context: dg.OpExecutionContext, account: str, propose: Propose) -> None:
-    """Show in the log what would happen, send once, land. Fails the run for anything but a request that was done."""
+class RunLog:
+    """The desk of a job: shows in the run's log what would happen. Whoever wrote the config has agreed to what it says,
+    and to nothing else."""
+
+    timeout, wait = 60.0, WAIT
+
+    def __init__(self, context: dg.OpExecutionContext) -> None:
+        self.caller = f"Dagster run {context.run_id}"
+        self._context = context
+
+    def open(self, settings: Settings) -> None:
+        """Raises DaybookError in a process that has no trading jobs, and in a run that repeats another."""
+        _refuse_second_try(self._context)
+        if not settings.has_trading_jobs():
+            raise ConfigurationError(
+                "DAYBOOK_TRADING_JOBS is not on in the process that runs this job: nothing was sent."
+            )
+
+    def agrees(self, shown: Proposal) -> bool:
+        """Whether there is anything to do."""
+        for line in (*shown.preview.as_json(), *shown.preview.warnings):
+            self._context.log.info(str(line))
+        return bool(shown.preview.lines)
+
+    def hear(self, changed: Changed) -> None:
+        """Raises it: nobody is asked again."""
+        raise changed
+
+    def on_progress(self, event: ProgressEvent) -> None:
+        """Into the log."""
+        self._context.log.info(str(event))
+
+
+def _carry_out(context: dg.OpExecutionContext, operation: Callable[[Settings, RunLog], Trade | None]) -> None:
+    """Send once, and land. Fails the run for anything but a request that was done."""
     try:
-        _refuse_second_try(context)
-        done = _trade(context, account, propose)
+        done = operation(Settings.from_env(), RunLog(context))
     except DaybookError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     if done is None:
@@ -208,28 +226,4 @@ def _refuse_second_try(context: dg.OpExecutionContext) -> None:
         raise DaybookError(
             "This run repeats one that may have traded, so nothing was sent. Find out what became of the first, "
             "and launch a new run if it is still wanted."
-        )
-
-
-def _trade(context: dg.OpExecutionContext, account: str, propose: Propose) -> Trade | None:
-    settings = Settings.from_env()
-    if not settings.has_trading_jobs():
-        raise ConfigurationError("DAYBOOK_TRADING_JOBS is not on in the process that runs this job: nothing was sent.")
-    refuse_other_accounts(settings, account)
-    settings.trading_key()
-    with BrokerClient.of(settings) as client:
-        run_id = new_run_id(client.clock().now)
-        proposal = propose(settings, client, run_id)
-        for line in (*proposal.preview.as_json(), *proposal.preview.warnings):
-            context.log.info(str(line))
-        if not proposal.preview.lines:
-            return None
-        return trade(
-            settings,
-            proposal,
-            client.clock(),
-            run_id=run_id,
-            caller=f"Dagster run {context.run_id}",
-            wait=WAIT,
-            on_progress=as_lines(context.log.info),
         )

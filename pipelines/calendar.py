@@ -27,6 +27,8 @@ DAY_ENDS = time(20)  # the end of after-hours trading; what executes later belon
 TRADING_DATE_RULE = "new_york_0400"
 
 Grade = Literal["PRE_OPEN", "INTRADAY", "POST_CLOSE", "LATE"]
+#: The grades of a snapshot that may stand for the end of its day.
+END_OF_DAY: tuple[Grade, ...] = ("POST_CLOSE", "LATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Assignment:
     @property
     def eod_eligible(self) -> bool:
         """Whether a snapshot taken at the instant may stand for the end of the day."""
-        return self.grade in ("POST_CLOSE", "LATE")
+        return self.grade in END_OF_DAY
 
 
 class TradingCalendar:

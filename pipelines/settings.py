@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -87,17 +88,7 @@ class Settings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _normal(cls, url: str) -> str:
-        parts = _split(url)
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("has a user name or password in it; put the key in CLEAR_STREET_API_KEY instead")
-        if parts.query or parts.fragment:
-            raise ValueError("has a ? or # in it; give the host alone, such as https://api.clearstreet.com")
-        host = str(parts.hostname)
-        if parts.scheme == "http" and not is_loopback_host(host):
-            raise ValueError(f"would send the key to {host} unencrypted; use https:// (http:// is for loopback alone)")
-        port = f":{parts.port}" if parts.port else ""
-        path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-        return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
+        return checked_base_url(url)
 
     @field_validator("home")
     @classmethod
@@ -291,6 +282,14 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in SECRETS}
 
 
+def code_version() -> str:
+    """Which daybook this is: the version of the installed package, which pyproject.toml states."""
+    try:
+        return version("daybook")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def is_loopback_host(host: str) -> bool:
     """Whether a host is this machine by its spelling alone; nothing is resolved, so a name can't pretend."""
     if host.lower().rstrip(".") == "localhost":
@@ -299,6 +298,25 @@ def is_loopback_host(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def checked_base_url(url: str) -> str:
+    """The broker's address as it is used: https, or http on loopback, without a slash or /v1 at its end.
+
+    Raises ValueError with a sentence about CLEAR_STREET_BASE_URL that quotes no more of it than the host: it may hold a
+    password.
+    """
+    parts = _split(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user name or password in it; put the key in CLEAR_STREET_API_KEY instead")
+    if parts.query or parts.fragment:
+        raise ValueError("has a ? or # in it; give the host alone, such as https://api.clearstreet.com")
+    host = str(parts.hostname)
+    if parts.scheme == "http" and not is_loopback_host(host):
+        raise ValueError(f"would send the key to {host} unencrypted; use https:// (http:// is for loopback alone)")
+    port = f":{parts.port}" if parts.port else ""
+    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
 
 
 def mail_server_problem(url: str) -> str | None:

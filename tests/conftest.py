@@ -1,9 +1,48 @@
-"""What holds for every test."""
+"""What holds for every test, and what is made once for all of them."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from tests.support.care import two_evenings
+from tests.support.example_books import Books, example_books
+from tests.support.fault_books import thursday
+from tests.support.once import made_once
 
 # a machine with other work to do is no fault of what is tested: a timing is never an assertion
 settings.register_profile("daybook", deadline=None, print_blob=True)
 settings.load_profile("daybook")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("heavy") is None)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all workers of this test run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def home_of_thursday(shared: Path) -> Path:
+    """A home in which a Thursday has been closed (tests/support/fault_books.py), not to be changed."""
+    return made_once(shared, "thursday", thursday)
+
+
+@pytest.fixture(scope="session")
+def home_of_two_evenings(shared: Path) -> Path:
+    """A home of a Thursday and a Friday (tests/support/care.py), not to be changed."""
+    return made_once(shared, "two-evenings", two_evenings)
+
+
+@pytest.fixture(scope="session")
+def books(shared: Path) -> Books:
+    """Books with something to ask about (tests/support/example_books.py); a module may have others."""
+    return example_books(shared)

@@ -6,10 +6,9 @@ import hmac
 import os
 import secrets
 import stat
-from contextlib import suppress
 from pathlib import Path
 
-from pipelines.archive.durable_files import write_all
+from pipelines.archive.files import write_whole
 from pipelines.errors import ConfigurationError
 
 #: How long a browser stays logged in.
@@ -22,28 +21,15 @@ def token_of(path: Path) -> str:
 
     Raises ConfigurationError where it can't be trusted: another user may read or has made it, or it is cut short.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         if not os.path.lexists(path):
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            try:
-                write_all(handle, secrets.token_urlsafe(32).encode())
-            finally:
-                os.close(handle)
-            _put(draft, path)
+            # never over a token that another start made meanwhile: its own link has been printed
+            write_whole(path, secrets.token_urlsafe(32).encode(), durable=False, replace=False)
         return _read(path)
     except OSError as error:
         raise ConfigurationError(
             f"The token of Dagster's UI, {path}, can't be read or made ({error.strerror}): remove what is there."
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _put(draft: Path, path: Path) -> None:
-    """Never over a token that another start made meanwhile: its own link has been printed."""
-    with suppress(FileExistsError):
-        path.hardlink_to(draft)
 
 
 def _read(path: Path) -> str:

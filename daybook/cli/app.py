@@ -7,7 +7,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -59,7 +58,9 @@ def _daybook(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if show_version:
-        console.say(version("daybook"))
+        from pipelines.settings import code_version
+
+        console.say(code_version())
     elif context.invoked_subcommand is None:
         console.say(context.get_help())
 

@@ -56,9 +56,7 @@ def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
 
 def _last_day(settings: Settings) -> dict[str, Any] | None:
     from pipelines.warehouse.connect import open_published
+    from pipelines.warehouse.tables import rows_of
 
     with open_published(settings.published) as con:
-        answer = con.execute(_LAST_DAY)
-        names = [column[0] for column in answer.description or ()]
-        row = answer.fetchone()
-    return dict(zip(names, row, strict=True)) if row else None
+        return next(iter(rows_of(con, _LAST_DAY)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 from daybook.cli import console
 from daybook.cli.options import AsJson
 from daybook.cli.positions import counted, finish
-from daybook.cli.trading import Account, DryRun, Manner, Timeout, Wait, Yes, carry_out, instructions_table
+from daybook.cli.trading import Account, DryRun, Manner, Terminal, Timeout, Wait, Yes, instructions_table
 from pipelines.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -118,18 +117,13 @@ def submit(
       daybook instructions submit --account 19816 --type EXERCISE --instrument "AAPL  251219C00140000" --quantity 2
       daybook instructions submit --account 19816 --file batch.csv --dry-run
     """
-    from pipelines.broker.client import BrokerClient
+    from pipelines.settings import Settings
+    from pipelines.trading import operations
     from pipelines.trading.batch import read_batch
-    from pipelines.trading.proposals import propose_submission
 
     wanted = _wanted(file, kind, instrument, quantity, key) or read_batch(file or Path())
-    settings = _settings_for(account)
-    manner = Manner(yes, dry_run, json, timeout, wait)
-    manner.refuse_unasked()
-    settings.trading_key()
-    with BrokerClient.of(settings) as client:
-        propose = partial(propose_submission, settings, client, account, wanted)
-        return carry_out(settings, client, propose, manner, word="submit")
+    desk = Terminal(Manner(yes, dry_run, json, timeout, wait), word="submit")
+    return desk.conclude(operations.submit(Settings.from_env(), desk, account, wanted))
 
 
 @instructions.command("cancel", short_help="Cancel one instruction.")
@@ -153,22 +147,11 @@ def cancel(
     Examples:
       daybook instructions cancel --account 19816 --id 0195f6d0-a1b2-7c3d-8e4f-5a6b7c8d9e02
     """
-    from pipelines.broker.client import BrokerClient
     from pipelines.settings import Settings
-    from pipelines.trading.proposals import propose_cancelling
-    from pipelines.trading.requests import cancel_instruction
-    from pipelines.trading.send import refuse_other_accounts
+    from pipelines.trading import operations
 
-    cancel_instruction(account, instruction_id)  # what can't be one is said before anybody is asked
-    settings = Settings.from_env()
-    refuse_other_accounts(settings, account)
-    manner = Manner(yes, dry_run, json, timeout, wait)
-    manner.refuse_unasked()
-    settings.trading_key()
-    with BrokerClient.of(settings) as client:
-        return carry_out(
-            settings, client, lambda _: propose_cancelling(client, account, instruction_id), manner, word="cancel"
-        )
+    desk = Terminal(Manner(yes, dry_run, json, timeout, wait), word="cancel")
+    return desk.conclude(operations.cancel(Settings.from_env(), desk, account, instruction_id))
 
 
 def _settings_for(account: str) -> Settings:

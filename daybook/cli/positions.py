@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,13 +9,11 @@ from rich.text import Text
 
 from daybook.cli import console
 from daybook.cli.options import AsJson
-from daybook.cli.trading import Account, CancelOrders, DryRun, Manner, Timeout, Wait, Yes, carry_out
+from daybook.cli.trading import Account, CancelOrders, DryRun, Manner, Terminal, Timeout, Wait, Yes
 from pipelines.errors import FAILED, INCOMPLETE
 
 if TYPE_CHECKING:
-    from pipelines.broker.client import BrokerClient
     from pipelines.broker.read import Read
-    from pipelines.trading.proposals import Proposal
 
 positions = typer.Typer(
     name="positions",
@@ -88,14 +85,12 @@ def close(
       daybook positions close --account 19816 --instrument AAPL
       daybook positions close --account 19816 --instrument AAPL --cancel-orders --dry-run
     """
-    from pipelines.trading.proposals import propose_closing
-    from pipelines.trading.requests import checked_instrument
+    from pipelines.settings import Settings
+    from pipelines.trading import operations
 
-    def propose(client: BrokerClient) -> Proposal:
-        return propose_closing(client, account, instrument, cancel_orders=cancel_orders)
-
-    checked_instrument(instrument)
-    return _close(account, propose, Manner(yes, dry_run, json, timeout, wait), word=instrument)
+    desk = Terminal(Manner(yes, dry_run, json, timeout, wait), word=instrument)
+    settings = Settings.from_env()
+    return desk.conclude(operations.close_one(settings, desk, account, instrument, cancel_orders=cancel_orders))
 
 
 @positions.command("close-all", short_help="Close every position of an account.")
@@ -119,26 +114,11 @@ def close_all(
       daybook positions close-all --account 19816 --dry-run
       daybook positions close-all --account 19816 --cancel-orders
     """
-    from pipelines.trading.proposals import propose_closing_all
-
-    def propose(client: BrokerClient) -> Proposal:
-        return propose_closing_all(client, account, cancel_orders=cancel_orders)
-
-    return _close(account, propose, Manner(yes, dry_run, json, timeout, wait), word=account)
-
-
-def _close(account: str, propose: Callable[[BrokerClient], Proposal], manner: Manner, *, word: str) -> int:
-    from pipelines.broker.client import BrokerClient
     from pipelines.settings import Settings
-    from pipelines.trading.requests import checked_account
-    from pipelines.trading.send import refuse_other_accounts
+    from pipelines.trading import operations
 
-    settings = Settings.from_env()
-    refuse_other_accounts(settings, checked_account(account))
-    manner.refuse_unasked()
-    settings.trading_key()
-    with BrokerClient.of(settings) as client:
-        return carry_out(settings, client, lambda _: propose(client), manner, word=word)
+    desk = Terminal(Manner(yes, dry_run, json, timeout, wait), word=account)
+    return desk.conclude(operations.close_all(Settings.from_env(), desk, account, cancel_orders=cancel_orders))
 
 
 def counted(number: int, what: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from daybook.cli import console
-from daybook.cli.whole_file import whole_file
+from daybook.cli.output_file import output_file
 from pipelines.errors import ConfigurationError
 
 #: What a table on a terminal shows unless told otherwise; files are never cut without being asked.
@@ -61,7 +61,7 @@ def sql(
         raise ConfigurationError("--timeout needs a number of seconds.")
     settings = Settings.from_env()
     finish_if_killed(settings.home)  # here, where it can be said: the process that asks has no home of its own
-    with whole_file(output, settings.home) as target:
+    with output_file(output, settings.home) as target:
         cut = run_query(Query(text, str(settings.published), form.value, most, timeout, output is not None), target)
     if cut:
         console.notice(f"These are the first {most:,} rows of more: --limit 0 shows all.")

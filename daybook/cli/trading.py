@@ -17,9 +17,10 @@ from daybook.cli import console
 from pipelines.errors import USAGE, ConfigurationError
 
 if TYPE_CHECKING:
-    from pipelines.broker.client import BrokerClient
     from pipelines.settings import Settings
+    from pipelines.trading.changes import Changed
     from pipelines.trading.effects import Effect
+    from pipelines.trading.journal import Record
     from pipelines.trading.preview import Cancelling, Closing, Preview
     from pipelines.trading.proposals import Proposal
     from pipelines.trading.requests import TradeRequest
@@ -60,54 +61,54 @@ class Manner:
     timeout: float
     wait: float
 
-    def refuse_unasked(self) -> None:
+
+class Terminal:
+    """The desk of a person: shows what would happen, asks for `word`, and shows anew what has changed meanwhile.
+
+    A person is asked `QUESTIONS` times in all; with --yes a change is the end."""
+
+    caller = "command line"
+    on_progress = staticmethod(console.show_event)
+
+    def __init__(self, manner: Manner, word: str) -> None:
+        self.timeout, self.wait = manner.timeout, manner.wait
+        self._manner, self._word = manner, word
+        self._questions = QUESTIONS
+        self._exit_code = 0
+
+    def open(self, settings: Settings) -> None:  # noqa: ARG002  (where there is a terminal, nothing is left to be allowed)
         """Raises ConfigurationError where nobody could be asked and nobody has said --yes."""
-        if not (self.yes or self.dry_run or sys.stdin.isatty()):
+        if not (self._manner.yes or self._manner.dry_run or sys.stdin.isatty()):
             raise ConfigurationError(
                 "There is no terminal to confirm this on, so nothing was sent: add --yes to trade, --dry-run to look."
             )
 
+    def agrees(self, shown: Proposal) -> bool:
+        """Shows it, and asks, unless --yes has answered."""
+        _show(shown.preview, to_stdout=self._manner.dry_run and not self._manner.json)
+        if self._manner.dry_run or not shown.preview.lines:
+            _show_unsent(shown.request, shown.preview, self._manner)
+            self._exit_code = 0 if self._questions == QUESTIONS else USAGE  # what was confirmed is gone, and not by us
+            return False
+        if not self._manner.yes and not _confirmed(shown.request, self._word):
+            console.notice("Nothing was sent.")
+            self._exit_code = USAGE
+            return False
+        return True
 
-def carry_out(
-    settings: Settings,
-    client: BrokerClient,
-    propose: Callable[[str], Proposal],
-    manner: Manner,
-    *,
-    word: str,
-    questions: int = QUESTIONS,
-) -> int:
-    """Show what would happen, ask for `word`, send if it is still so, and say what came of it. The exit code.
-
-    `propose` is given a run's id. Where something has changed since it was shown, a person is shown it anew and asked
-    again, `questions` times in all; with --yes that is the end. Raises Changed then, and whatever stops a trade.
-    """
-    from pipelines.trading.changes import Changed
-    from pipelines.trading.journal import new_run_id
-    from pipelines.trading.send import trade
-
-    run_id = new_run_id(client.clock().now)
-    shown = propose(run_id)
-    _show(shown.preview, to_stdout=manner.dry_run and not manner.json)
-    if manner.dry_run or not shown.preview.lines:
-        _show_unsent(shown.request, shown.preview, manner)
-        return 0 if questions == QUESTIONS else USAGE  # what was confirmed is gone, and not by us
-    if not manner.yes and not _confirmed(shown.request, word):
-        console.notice("Nothing was sent.")
-        return USAGE
-    on_progress = console.show_event
-    clock = client.clock()  # again: somebody may have thought for a while
-    try:
-        done = trade(
-            settings, shown, clock, run_id=run_id, timeout=manner.timeout, wait=manner.wait, on_progress=on_progress
-        )
-    except Changed as changed:
-        if manner.yes or questions == 1:
-            raise
+    def hear(self, changed: Changed) -> None:
+        """Raises it where nobody is asked again."""
+        if self._manner.yes or self._questions == 1:
+            raise changed
         console.notice(f"Nothing was sent, for this has changed since it was shown: {changed.what}. Now it is so:")
-        return carry_out(settings, client, propose, manner, word=word, questions=questions - 1)
-    _report(done, shown.request, as_json=manner.json)
-    return done.exit_code
+        self._questions -= 1
+
+    def conclude(self, done: Trade | None) -> int:
+        """Says what came of it; the exit code."""
+        if done is None:
+            return self._exit_code
+        _report(done, as_json=self._manner.json)
+        return done.exit_code
 
 
 def _confirmed(request: TradeRequest, word: str) -> bool:
@@ -143,11 +144,11 @@ def _show_unsent(request: TradeRequest, preview: Preview, manner: Manner) -> Non
         console.say("Nothing was sent.")
 
 
-def _report(done: Trade, request: TradeRequest, *, as_json: bool) -> None:
+def _report(done: Trade, *, as_json: bool) -> None:
     for note in done.notes:
         console.notice(note)
     if as_json:
-        console.show_json(as_document(done, request))
+        console.show_json(as_document(done))
     elif done.answer:
         _show_answer(done)
     if done.outcome != "DONE":
@@ -158,12 +159,12 @@ def _report(done: Trade, request: TradeRequest, *, as_json: bool) -> None:
         console.notice("To find out: " + "; then ".join(done.find_out()))
 
 
-def as_document(done: Trade, request: TradeRequest) -> dict[str, Any]:
+def as_document(done: Trade) -> dict[str, Any]:
     """A trade as JSON-ready values, for --json."""
     answer = done.answer
     return {
         "sent": True,
-        **_asked(request),
+        **_asked(done.record),
         "outcome": done.outcome,
         "exit_code": done.exit_code,
         "sentence": done.sentence,
@@ -181,7 +182,7 @@ def as_document(done: Trade, request: TradeRequest) -> dict[str, Any]:
     }
 
 
-def _asked(request: TradeRequest) -> dict[str, Any]:
+def _asked(request: TradeRequest | Record) -> dict[str, Any]:
     import orjson
 
     return {

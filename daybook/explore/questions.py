@@ -15,6 +15,7 @@ from pipelines.report.charts import pnl
 from pipelines.report.content import DayTotals
 from pipelines.report.markdown_chart import day_of_pnl
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.tables import rows_of
 
 Row = dict[str, Any]
 NOW = datetime(9999, 12, 30, tzinfo=UTC)  # an instant at which the versions of today are known
@@ -135,9 +136,7 @@ class PublishedBooks:
 
     def _ask(self, query: str, **values: Any) -> list[Row]:
         with open_published(self._path) as con:
-            answer = con.execute(query, values) if values else con.execute(query)
-            names = [column[0] for column in answer.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+            return rows_of(con, query, values)
 
 
 def _day(day: date, made: dict[date, list[Any]], accounts: int) -> DayTotals:

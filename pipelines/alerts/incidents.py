@@ -6,7 +6,6 @@ Runs, sensors and commands are separate processes; each holds the lock of the fi
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from pipelines.alerts.delivery import Message, Route
-from pipelines.archive.files import read_file
+from pipelines.archive.files import read_file, write_whole
 
 KEPT = timedelta(days=90)
 WAIT = 60.0  # seconds for another process that is telling
@@ -56,10 +55,7 @@ class Incidents:
         return {key: incident for key, incident in known.items() if incident["at"] >= oldest}
 
     def _save(self, known: _Known) -> None:
-        draft = self._file.with_name(f"{self._file.name}.{os.getpid()}.part")
-        draft.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        draft.chmod(0o600)
-        draft.replace(self._file)
+        write_whole(self._file, json.dumps(known, indent=1).encode(), durable=False)
 
 
 def _tell_all(known: _Known, name: str, route: Route) -> list[str]:

@@ -1,7 +1,7 @@
-"""Files that people put where daybook reads: looked at before they are opened, and never read without end.
+"""Files as a whole: read within bounds, written whole or not at all.
 
-Opening a named pipe waits for whoever writes into it, for ever; a device has no end; and a file of any size would be
-read into memory.
+What people put where daybook reads is looked at before it is opened: opening a named pipe waits for whoever writes into
+it, for ever; a device has no end; and a file of any size would be read into memory.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -39,6 +42,54 @@ def refuse_special(path: Path) -> None:
     except FileNotFoundError:
         return
     _refuse(found, path)
+
+
+@contextmanager
+def whole_file(path: Path, *, durable: bool, replace: bool = True) -> Iterator[IO[bytes]]:
+    """A file to write, for this user alone, that gets its name when the block is done: whole, or not at all.
+
+    `durable`: before the block ends, the file and its name are where a power cut can't take them. Without `replace` a
+    file that has the name by then keeps it. Raises OSError where the disk refuses.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    draft.unlink(missing_ok=True)  # whatever it is, a pipe or a link: it is not ours
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        if replace:
+            draft.replace(path)
+        else:
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)
+    if durable:
+        fsync(path.parent)
+
+
+def write_whole(path: Path, content: bytes, *, durable: bool, replace: bool = True) -> None:
+    """The same for content that is there already."""
+    with whole_file(path, durable=durable, replace=replace) as file:
+        file.write(content)
+
+
+def write_all(handle: int, content: bytes) -> None:
+    """Every byte to an open file: the system may take fewer at a time."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
+
+
+def fsync(path: Path) -> None:
+    """What a file holds, or the names in a folder, on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def size_in_words(count: int) -> str:

@@ -24,7 +24,7 @@ from typing import Any, Self
 import orjson
 import zstandard
 
-from pipelines.archive.durable_files import fsync, write_all, write_durably
+from pipelines.archive.files import fsync, write_all, write_whole
 from pipelines.broker.read import ReceivedReply
 
 PAGES = "pages.json.zst"
@@ -73,7 +73,8 @@ class Archive:
         _make_durably(folder)
         self._folder, self._began = folder, {"format": FORMAT, "began": context}
         self._pages = os.open(folder / PAGES, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        write_durably(folder / RUN, _sealed(self._began))  # this syncs the folder too, with the pages' name in it
+        # this syncs the folder too, with the pages' name in it
+        write_whole(folder / RUN, _sealed(self._began), durable=True)
         for received in self._waiting:
             self(received)
         self._waiting.clear()
@@ -98,7 +99,7 @@ class Archive:
         with self._writing, self._or_never_again():
             os.fdatasync(self._pages)
         pages = {"file": PAGES, "bytes": self._written, "sha256": self._hash.hexdigest()}
-        write_durably(self._folder / RUN, _sealed({**self._began, "ended": ending, "pages": pages}))
+        write_whole(self._folder / RUN, _sealed({**self._began, "ended": ending, "pages": pages}), durable=True)
 
     def _append(self, record: bytes) -> int:
         """Where the record ends in the file."""

@@ -16,11 +16,11 @@ from pathlib import Path
 import duckdb
 
 from pipelines.books.catalog import Catalog, Table, select_of
-from pipelines.books.comments import SCHEMAS
 from pipelines.books.inputs import load_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
 from pipelines.warehouse.tables import OPEN_END, run_statement
 
 HERE = Path(__file__).parent
@@ -155,7 +155,7 @@ def _derive(books: BooksAsKnown, catalog: Catalog) -> None:
     con = books.con
     raw = _raw_tables(con)
     con.execute("use memory")
-    for schema in SCHEMAS:
+    for schema in PUBLISHED_SCHEMAS:
         con.execute(f"create schema {schema}")
     from_date = _ask(books)
     for table in catalog.tables:

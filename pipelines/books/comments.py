@@ -19,9 +19,8 @@ from models.shapes import LANDED
 from pipelines.books.catalog import Catalog
 from pipelines.broker.columns import RENAMED
 from pipelines.warehouse.contents import literal
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
 
-#: The schemas that are published, in the order of their making.
-SCHEMAS = ("raw", "core", "pnl", "quality")
 _VERSIONS = "Every version of the rows of {}, with the time from which and until which it was known."
 _AS_KNOWN = "The rows of {} as they were known at an instant."
 _TEXT_OF = "The broker's own text of {} where it is finer than a microsecond, else null"
@@ -100,7 +99,7 @@ def _ours(con: duckdb.DuckDBPyConnection, catalog: Catalog, query: str) -> list[
     """The rows that begin with the name of a table of ours, schema by schema; dlt's own tables are left out."""
     known = table_descriptions(catalog)
     rows = [row for row in con.execute(query).fetchall() if row[0] in known]
-    return sorted(rows, key=lambda row: (SCHEMAS.index(row[0].partition(".")[0]), row[0].partition(".")[2]))
+    return sorted(rows, key=lambda row: (PUBLISHED_SCHEMAS.index(row[0].partition(".")[0]), row[0].partition(".")[2]))
 
 
 @cache

@@ -61,7 +61,7 @@ def columns(catalog: Catalog, table: str) -> tuple[ColumnEntry, ...]:
 def make_empty_books(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Every table and view without rows, as a first evening would make them: raw, and a build of nothing on it."""
     # Imported here: the raw tables bring dlt, which no build needs.
-    from pipelines.ingest.source import TABLES as RAW
+    from pipelines.ingest.landing import TABLES as RAW
 
     con.execute("create schema raw")
     for name, (_, nothing) in RAW.items():

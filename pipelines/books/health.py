@@ -104,31 +104,26 @@ def _read_books(health: Health, con: duckdb.DuckDBPyConnection, archive: Path) -
     import duckdb
 
     from pipelines.ingest.warehouse_state import broker_overrides
+    from pipelines.warehouse.tables import rows_of
 
     try:
-        health.last_run = next(iter(_rows(con, _LAST_RUN)), None)
+        health.last_run = next(iter(rows_of(con, _LAST_RUN)), None)
         health.broker = health.last_run["broker_host"] if health.last_run else health.broker
         health.last_day = next(
-            iter(_rows(con, f"{_LAST_DAY} from quality.day order by trading_date desc limit 1")), None
+            iter(rows_of(con, f"{_LAST_DAY} from quality.day order by trading_date desc limit 1")), None
         )
         if health.last_day:
             day = {"day": health.last_day["trading_date"]}
-            health.accounts = _rows(con, _ACCOUNTS, day)
-            health.findings = _rows(con, _FINDINGS, day)
-            health.reconciled = _rows(con, _RECONCILED, day)
-        health.gaps = _rows(con, _GAPS)
-        health.days = {row["status"]: row["days"] for row in _rows(con, _DAYS)}
+            health.accounts = rows_of(con, _ACCOUNTS, day)
+            health.findings = rows_of(con, _FINDINGS, day)
+            health.reconciled = rows_of(con, _RECONCILED, day)
+        health.gaps = rows_of(con, _GAPS)
+        health.days = {row["status"]: row["days"] for row in rows_of(con, _DAYS)}
         overrides = broker_overrides(con)
     except duckdb.Error as error:
         raise DaybookError(f"The published books can't be read ({first_line(error)}).") from error
     health.unpublished_run = _later_run(archive, health.last_run)
     return TradingCalendar.load(overrides)
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    answer = con.execute(query, values) if values else con.execute(query)
-    names = [column[0] for column in answer.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 def _later_run(archive: Path, published: dict[str, Any] | None) -> str | None:

@@ -51,6 +51,8 @@ class Budgets:
 
 
 SHIPPED = Budgets()
+#: For what was read before, within its bounds then: an archive takes as long as it takes.
+UNBOUNDED = Budgets(Limits(), Limits(), Limits())
 
 
 class Budget:

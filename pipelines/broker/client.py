@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Generic
 from urllib.parse import quote
 
 from models.fields import ACCOUNT_ID, parse_instant
@@ -26,12 +26,23 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
-from pipelines.broker.budget import SHIPPED, Budget, Budgets
+from pipelines.broker.budget import SHIPPED, Budgets
 from pipelines.broker.clock import choose_clock
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.ids import can_be_asked, in_batches
 from pipelines.broker.listing import Listing, ListingRequest
-from pipelines.broker.read import ClockReading, Finding, Keep, KeepColumns, OnReply, Read, ReceivedReply, merge
+from pipelines.broker.read import (
+    Batch,
+    ClockReading,
+    Finding,
+    Keep,
+    KeepColumns,
+    OnReply,
+    Read,
+    ReceivedReply,
+    Rows,
+    merge,
+)
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
 
@@ -52,11 +63,11 @@ EVENTS_ONE_BY_ONE = 100
 NOT_OFFERED = (400, 403, 404, 405, 422)
 
 
-def _rows_themselves(_shape: Shape, rows: list[dict[str, Any]]) -> Any:
+def _rows_themselves(_shape: Shape, rows: Rows) -> Rows:
     return rows
 
 
-class BrokerClient:
+class BrokerClient(Generic[Batch]):
     """Reads from one broker with one key; safe to share between threads; a context manager.
 
     `keep` gets the rows of each page once they are validated (again from the first page where a listing is read
@@ -74,8 +85,8 @@ class BrokerClient:
         base_url: str,
         api_key: str | None,
         *,
-        keep: Keep = _rows_themselves,
-        keep_columns: KeepColumns | None = None,
+        keep: Keep[Batch] = _rows_themselves,  # type: ignore[assignment]  # what Batch is where nothing else is said
+        keep_columns: KeepColumns[Batch] | None = None,
         archive: OnReply | None = None,
         requests_per_second: float | None = 20.0,
         budget: float = 60.0,
@@ -97,11 +108,11 @@ class BrokerClient:
         cls,
         settings: Settings,
         *,
-        keep: Keep = _rows_themselves,
-        keep_columns: KeepColumns | None = None,
+        keep: Keep[Batch] = _rows_themselves,  # type: ignore[assignment]  # what Batch is where nothing else is said
+        keep_columns: KeepColumns[Batch] | None = None,
         archive: OnReply | None = None,
         budgets: Budgets = SHIPPED,
-    ) -> BrokerClient:
+    ) -> BrokerClient[Batch]:
         """The client that settings describe. Raises ConfigurationError also where the key is missing."""
         key, secrets = settings.reading_key(), settings.keys
         return cls(
@@ -114,7 +125,7 @@ class BrokerClient:
             budgets=budgets,
         )
 
-    def __enter__(self) -> BrokerClient:
+    def __enter__(self) -> BrokerClient[Batch]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -147,37 +158,37 @@ class BrokerClient:
         self._skew = reading.skew
         return reading
 
-    def accounts(self) -> Read:
+    def accounts(self) -> Read[Batch]:
         """Every account that the key sees."""
         return self._read(ListingRequest(ACCOUNTS, "/v1/accounts", "the list of accounts", {"page_size": PAGE_SIZE}))
 
-    def positions(self, account_id: str) -> Read:
+    def positions(self, account_id: str) -> Read[Batch]:
         """Every position of an account, proven whole, and where it has pages, unmoved between two reads."""
         params = {"page_size": PAGE_SIZE, "sort_by": "SYMBOL", "sort_direction": "ASC"}
         return self._of_account(POSITIONS, account_id, "positions", params, stable=True)
 
-    def instructions(self, account_id: str) -> Read:
+    def instructions(self, account_id: str) -> Read[Batch]:
         """The position instructions that the broker lists for an account."""
         return self._of_account(INSTRUCTIONS, account_id, "positions/instructions")
 
-    def executions(self, account_id: str, since: datetime, until: datetime) -> Read:
+    def executions(self, account_id: str, since: datetime, until: datetime) -> Read[Batch]:
         """The fills of an account between two instants, both included."""
         return self._of_account(EXECUTIONS, account_id, "executions", _window(since, until))
 
-    def orders(self, account_id: str, since: datetime, until: datetime) -> Read:
+    def orders(self, account_id: str, since: datetime, until: datetime) -> Read[Batch]:
         """The orders of an account between two instants."""
         return self._of_account(ORDERS, account_id, "orders", _window(since, until))
 
-    def balances(self, account_id: str) -> Read:
+    def balances(self, account_id: str) -> Read[Batch]:
         """The money of an account, now: one row."""
         return self._of_account(BALANCES, account_id, "balances")
 
-    def portfolio_history(self, account_id: str, start: date, end: date) -> Read:
+    def portfolio_history(self, account_id: str, start: date, end: date) -> Read[Batch]:
         """The broker's own P&L of an account, a row per trading day from `start` to `end`."""
         params = {"start_date": start.isoformat(), "end_date": end.isoformat()}
         return self._of_account(PORTFOLIO_HISTORY, account_id, "portfolio-history", params)
 
-    def option_contracts(self, ids: Sequence[str]) -> Read:
+    def option_contracts(self, ids: Sequence[str]) -> Read[Batch]:
         """The contracts with these instrument ids. One that the broker doesn't know is a finding."""
         wanted = list(dict.fromkeys(ids))
         found: set[str] = set()
@@ -193,17 +204,17 @@ class BrokerClient:
             read.findings += [Finding("contract_not_listed", "WARN", message, contract_id) for contract_id in absent]
         return _with_unasked(read, wanted)
 
-    def instrument_events(self, instrument_id: str, from_date: date, to_date: date) -> Read:
+    def instrument_events(self, instrument_id: str, from_date: date, to_date: date) -> Read[Batch]:
         """The corporate events of an instrument: splits, dividends, earnings, IPOs."""
         path = f"/v1/instruments/{quote(instrument_id, safe='')}/events"
         params = {"from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
         return self._read(ListingRequest(INSTRUMENT_EVENTS, path, f"corporate events of {instrument_id}", params))
 
-    def events(self, instrument_ids: Sequence[str], from_date: date, to_date: date) -> Read:
+    def events(self, instrument_ids: Sequence[str], from_date: date, to_date: date) -> Read[Batch]:
         """The splits and dividends of these instruments, many in one request. Where the broker doesn't offer that, a
         few are asked about one by one; of many the first refusal stands for all."""
         wanted = list(dict.fromkeys(instrument_ids))
-        reads: list[Read] = []
+        reads: list[Read[Batch]] = []
         for some in in_batches(wanted, EVENTS_AT_ONCE):
             params = {
                 "event_types": "DIVIDEND,STOCK_SPLIT",
@@ -221,7 +232,7 @@ class BrokerClient:
                 break  # it is evidence: not worth waiting for the same failure of every batch
         return _with_unasked(merge(EVENTS_BY_DATE.name, reads), wanted)
 
-    def market_hours(self, date: date, market: str) -> Read:
+    def market_hours(self, date: date, market: str) -> Read[Batch]:
         """The trading hours of a market (us_equities, us_options) on a day."""
         params = {"date": date.isoformat(), "market": market}
         what = f"market hours of {market} on {date.isoformat()}"
@@ -235,26 +246,19 @@ class BrokerClient:
         params: dict[str, str] | None = None,
         *,
         stable: bool = False,
-    ) -> Read:
+    ) -> Read[Batch]:
         if not re.fullmatch(ACCOUNT_ID, account_id):
             raise ConfigurationError(f"{account_id!r} is not an account id")
         path = f"/v1/accounts/{account_id}/{endpoint}"
         what = f"{shape.name.replace('_', ' ')} of account {account_id}"
         return self._read(ListingRequest(shape, path, what, params or {}, account_id, stable))
 
-    def _read(self, request: ListingRequest, keep: Keep | None = None) -> Read:
+    def _read(self, request: ListingRequest, keep: Keep[Batch] | None = None) -> Read[Batch]:
+        if not self._http.answers(request.path):
+            return Read(request.shape.name, request.account_id)
+        now = self._http.clock(request.path) or self._broker_now
         budget = self._budget.of(request.account_id)
-        return self._listing(request, keep, self._archive, self._broker_now, budget).read()
-
-    def _listing(
-        self,
-        request: ListingRequest,
-        keep: Keep | None,
-        archive: OnReply | None,
-        now: Callable[[], datetime],
-        budget: Budget | None = None,
-    ) -> Listing:
-        return Listing(self._http, request, keep or self._keep, archive, now, self._keep_columns, budget)
+        return Listing(self._http, request, keep or self._keep, self._archive, now, self._keep_columns, budget).read()
 
     def _broker_now(self) -> datetime:
         return datetime.now(UTC) + self._skew
@@ -284,7 +288,7 @@ def _told_time(reply: Reply) -> datetime | None:
     return parse_instant(page.rows[0]["clock"]).astimezone(UTC) if page.rows and not page.failure else None
 
 
-def _with_unasked(read: Read, wanted: Sequence[str]) -> Read:
+def _with_unasked(read: Read[Batch], wanted: Sequence[str]) -> Read[Batch]:
     """A read with a finding for the ids that no request could name."""
     message = "the broker can't be asked about this instrument: no address can have its id"
     unasked = (each for each in wanted if not can_be_asked(each))
@@ -302,8 +306,8 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _noting_ids(keep: Keep, found: set[str]) -> Callable[[Shape, list[dict[str, Any]]], Any]:
-    def noting(shape: Shape, rows: list[dict[str, Any]]) -> Any:
+def _noting_ids(keep: Keep[Batch], found: set[str]) -> Keep[Batch]:
+    def noting(shape: Shape, rows: Rows) -> Batch:
         found.update(row["id"] for row in rows)
         return keep(shape, rows)
 

@@ -37,12 +37,20 @@ ARROW = {
 RENAMED = {"accounts": {"id": "account_id"}}
 
 
+_RUN_ID = pa.field("run_id", pa.string(), nullable=False)
+
+
 @cache
 def schema_of(shape: Shape) -> pa.Schema:
-    """The columns of a shape's raw table: `run_id`, the model's, the text of instants finer than a
-    microsecond, `extra`."""
+    """The columns of a shape's raw table: `run_id`, then those of `page_schema`."""
+    return pa.schema([_RUN_ID, *page_schema(shape)])
+
+
+@cache
+def page_schema(shape: Shape) -> pa.Schema:
+    """The columns of a page: the model's, the text of instants finer than a microsecond, `extra`."""
     names = RENAMED.get(shape.name, {})
-    fields = [pa.field("run_id", pa.string(), nullable=False)]
+    fields = []
     for column in shape.columns:
         is_key = column.name in (*shape.key, "account_id")
         nullable = column.nullable and not is_key
@@ -63,9 +71,9 @@ def key_of(shape: Shape) -> tuple[str, ...]:
     return ("run_id", *account, *own)
 
 
-def to_batch(run_id: str, shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Validated rows as a table of `schema_of(shape)`. Fields that no model knows are kept as JSON in `extra`."""
-    columns: list[pa.Array] = [pa.repeat(pa.scalar(run_id), len(rows))]
+def to_batch(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Validated rows as a table of `page_schema(shape)`. Fields that no model knows are kept as JSON in `extra`."""
+    columns: list[pa.Array] = []
     for column in shape.columns:
         values = [row.get(column.name) for row in rows]
         if column.kind in ("integer", "flag"):
@@ -77,12 +85,17 @@ def to_batch(run_id: str, shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pa
         else:
             columns.append(texts if ARROW[column.kind] == pa.string() else texts.cast(ARROW[column.kind]))
     columns.append(pa.array(_extras(shape, rows), pa.string()))
-    return pa.Table.from_arrays(columns, schema=schema_of(shape))
+    return pa.Table.from_arrays(columns, schema=page_schema(shape))
 
 
-def with_run(run_id: str, columns: pa.Table) -> pa.Table:
-    """The columns of a raw table, with the run's id before them."""
-    return columns.add_column(0, pa.field("run_id", pa.string(), nullable=False), pa.repeat(run_id, len(columns)))
+def as_they_are(page: pa.Table) -> pa.Table:
+    """What becomes of a page that was read as columns: nothing, for they are those of `page_schema`."""
+    return page
+
+
+def with_run(run_id: str, page: pa.Table) -> pa.Table:
+    """The rows of a page as those of its raw table, of a run."""
+    return page.add_column(0, _RUN_ID, pa.repeat(run_id, len(page)))
 
 
 def empty(shape: Shape) -> pa.Table:

@@ -84,6 +84,14 @@ class Replies(ABC):
     def close(self) -> None:
         """Release what the source holds, such as connections."""
 
+    def answers(self, path: str) -> bool:  # noqa: ARG002  (a broker can be asked anything)
+        """Whether there can be a reply at all: a recording has only what was asked then."""
+        return True
+
+    def clock(self, path: str) -> Callable[[], datetime] | None:  # noqa: ARG002  (time goes on for every path alike)
+        """Tells when the pass begins whose first page is the next one; None where that is now."""
+        return None
+
     def clean_error(self, error: ApiError) -> str:
         """The broker's own words, fit to be shown: one line, not endless, and never with the key in them."""
         return self.clean(error.message) or "no message"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -24,9 +24,8 @@ from models.text import escaped
 from pipelines.broker.budget import Budget
 from pipelines.broker.http import GaveUp, Refused, Replies, Reply
 from pipelines.broker.page_table import PageTable, read_rest, read_table
-from pipelines.broker.pages import Broken, Guards, Moved
-from pipelines.broker.proof import Holding, Pass, holdings_of
-from pipelines.broker.read import Finding, Keep, KeepColumns, OnReply, Read, ReceivedReply
+from pipelines.broker.proof import Broken, Guards, Holding, Moved, Pass, holdings_of
+from pipelines.broker.read import Batch, Finding, Keep, KeepColumns, OnReply, Read, ReceivedReply
 from pipelines.errors import DaybookError
 
 T = TypeVar("T")
@@ -82,17 +81,17 @@ class _Look:
         return len(self.page.rows) + len(self.page.rejected)
 
 
-class Listing:
+class Listing(Generic[Batch]):
     """One endpoint being read. `now` is the broker's time, as well as it is known."""
 
     def __init__(
         self,
         http: Replies,
         request: ListingRequest,
-        keep: Keep,
+        keep: Keep[Batch],
         archive: OnReply | None,
         now: Callable[[], datetime],
-        keep_columns: KeepColumns | None = None,
+        keep_columns: KeepColumns[Batch] | None = None,
         budget: Budget | None = None,
     ) -> None:
         self._http = http
@@ -110,7 +109,7 @@ class Listing:
         self._guards = Guards()
         self._not_archived: Exception | None = None
 
-    def read(self) -> Read:
+    def read(self) -> Read[Batch]:
         """The outcome. Raises Unauthorized and every other DaybookError that is not about one reply, and what `archive`
         raises; every other failure is in the Read, those of our own code too."""
         request_id = None
@@ -254,7 +253,7 @@ class Listing:
         page = read_page(self._request.shape, reply.body)
         return _Glance(reply, page.metadata, page.error, holdings_of(page.rows), len(page.rows), page.failure)
 
-    def _take(self, taken: Pass, page: Page | PageTable, reply: Reply) -> None:
+    def _take(self, taken: Pass[Batch], page: Page | PageTable, reply: Reply) -> None:
         self._status = reply.status
         if isinstance(page, PageTable):
             taken.take_columns(page)
@@ -265,7 +264,7 @@ class Listing:
             taken.fail("broker_error", f"the broker answered {reply.status}, which is not the whole answer")
         taken.take(page, last=page.metadata.next_page_token is None)
 
-    def _new_pass(self) -> Pass:
+    def _new_pass(self) -> Pass[Batch]:
         self._began_at = self._now()
         return Pass(
             self._request.shape, self._request.account_id, self._keep, self._began_at, keep_columns=self._keep_columns
@@ -277,7 +276,7 @@ class Listing:
     def _fail(self, check_name: str, message: str) -> None:
         self._note(check_name, "FAIL", message)
 
-    def _outcome(self, request_id: str | None) -> Read:
+    def _outcome(self, request_id: str | None) -> Read[Batch]:
         taken = self._taken
         findings = [*taken.findings, *self._notes]
         failures = list(dict.fromkeys(finding.message for finding in findings if finding.severity == "FAIL"))

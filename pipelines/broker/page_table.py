@@ -27,7 +27,7 @@ from models.envelope import Metadata, WireMetadata, metadata_of
 from models.exact import DECIMALS
 from models.fields import ModelColumn
 from models.shapes import POSITIONS
-from pipelines.broker.columns import ARROW, schema_of
+from pipelines.broker.columns import ARROW, page_schema
 
 _FIRST_DAY = pa.scalar(date.min, pa.date32())
 #: Where the rows of a reply begin. No text within one can have this: its quotes would be escaped.
@@ -67,7 +67,7 @@ def read_table(account_id: str, body: bytes) -> PageTable | None:
     held = zip(*(sent[name].to_pylist() for name in HELD), strict=True)
     where = _rows_of(body)
     return PageTable(
-        table=pa.Table.from_arrays(arrays, schema=_table_schema()),
+        table=pa.Table.from_arrays(arrays, schema=page_schema(POSITIONS)),
         metadata=metadata,
         observed=Observed(_fields(sent, body) if rows else set()),
         holdings=dict(zip(sent["instrument_id"].to_pylist(), held, strict=True)),
@@ -182,8 +182,3 @@ def _wire_schema() -> pa.Schema:
     ]
     row = [(column.name, pa.int64() if column.number else pa.string()) for column in POSITIONS.columns]
     return pa.schema([("metadata", pa.struct(metadata)), ("data", pa.list_(pa.struct(row))), ("error", pa.null())])
-
-
-@cache
-def _table_schema() -> pa.Schema:
-    return schema_of(POSITIONS).remove(0)  # the run's id comes with the run

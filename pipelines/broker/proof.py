@@ -1,4 +1,5 @@
-"""One pass through a listing, page by page: rows are taken in only as far as they can be proven to belong there."""
+"""One pass through a listing, page by page: pages are followed, and rows taken in, only as far as they can be proven to
+belong there. What one page's metadata says must fit what the former ones said."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, Generic
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,13 +19,14 @@ from models.envelope import Metadata
 from models.reading import Page, Problem, Rejected
 from models.shapes import INSTRUCTIONS, POSITIONS, Shape
 from models.text import SHOWN
-from pipelines.broker.columns import json_of
+from pipelines.broker.columns import json_of, to_batch
 from pipelines.broker.page_table import PageTable
-from pipelines.broker.pages import Moved
-from pipelines.broker.read import Finding, Keep, KeepColumns
+from pipelines.broker.read import Batch, Finding, Keep, KeepColumns
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 
+#: How long a page token may be, as it stands in an address. Servers refuse longer addresses, and so does httpx.
+LONGEST_TOKEN = 8_000
 #: How many undocumented fields, or values, of a read are a finding each. All of them are counted.
 NAMED = 100
 
@@ -31,17 +34,97 @@ NAMED = 100
 Holding = tuple[Any, Any, Any]
 
 
+class Broken(Exception):
+    """A listing that can't be read to its end. `check_name` names the guard."""
+
+    def __init__(self, check_name: str, message: str) -> None:
+        super().__init__(message)
+        self.check_name = check_name
+
+
+class Moved(Broken):
+    """A listing that changed while it was read: worth starting over from page 1."""
+
+
+class Guards:
+    """The memory of one pass through a listing."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self.total_items: int | None = None
+        self._total_pages: int | None = None
+        self._number: int | None = None
+        self._tokens: set[str] = set()
+
+    def next_token(self, metadata: Metadata, rows: int) -> str | None:
+        """The token of the next page, None after the last one.
+
+        Raises Broken for a loop or a gap, and Moved where the totals changed. The token is looked at first: a server
+        that repeats itself breaks the other rules, too, and this is the reason that helps.
+        """
+        self.pages += 1
+        token = metadata.next_page_token
+        if token is not None:
+            self._new_token(token, rows)
+        self._one_further(metadata.page_number)
+        self.total_items = _unchanged("total_items", self.total_items, metadata.total_items)
+        self._total_pages = _unchanged("total_pages", self._total_pages, metadata.total_pages)
+        self._not_endless(token, rows)
+        return token
+
+    def _new_token(self, token: str, rows: int) -> None:
+        if (length := _length(token)) is None:
+            raise Broken("page_token_is_no_text", f"page {self.pages} names a next page by a token that is no text")
+        if length > LONGEST_TOKEN:
+            raise Broken(
+                "page_token_too_long",
+                f"page {self.pages} names a next page by a token of {length} letters: no address"
+                f" holds more than {LONGEST_TOKEN}",
+            )
+        if token in self._tokens:
+            raise Broken(
+                "repeated_page_token", f"page {self.pages} repeated a page token, so the listing would never end"
+            )
+        self._tokens.add(token)
+        if not rows:
+            raise Broken("empty_page_with_token", f"page {self.pages} is empty, yet names a next page")
+
+    def _one_further(self, number: int | None) -> None:
+        if number is not None and self._number is not None and number != self._number + 1:
+            raise Broken("page_number_jump", f"page number {number} came after page number {self._number}")
+        self._number = number if number is not None else self._number
+
+    def _not_endless(self, token: str | None, rows: int) -> None:
+        # an empty page at the very end is a way to say "that was all"
+        if self._total_pages is not None and self.pages > max(self._total_pages, 1) and (rows or token):
+            raise Broken("too_many_pages", f"page {self.pages} came of a listing of {self._total_pages} pages")
+
+
+def _length(token: str) -> int | None:
+    """How long a token is in an address; None where no address can have it."""
+    try:
+        return len(quote(token, safe=""))
+    except UnicodeEncodeError:
+        return None
+
+
+def _unchanged(name: str, before: int | None, now: int | None) -> int | None:
+    if before is not None and now is not None and before != now:
+        raise Moved("total_changed", f"{name} changed from {before} to {now} while the pages were read")
+    return before if now is None else now
+
+
 @dataclass
-class Pass:
+class Pass(Generic[Batch]):
     """What one pass has brought so far. `seen` maps the key of a row to a fingerprint of all of it; `columns` are the
     pages that were read as columns, which `batches` has too, and `held` their holdings by the hash of their rows."""
 
     shape: Shape
     account_id: str
-    keep: Keep
+    keep: Keep[Batch]
     began_at: datetime
-    keep_columns: KeepColumns | None = None
-    batches: list[Any] = field(default_factory=list)
+    keep_columns: KeepColumns[Batch] | None = None
+    batches: list[Batch] = field(default_factory=list)
     rows: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -79,8 +162,8 @@ class Pass:
             self.held[page.rows_hash] = page.holdings
         self.observed += page.observed
         self.rows += len(page.table)
-        self.columns.append(self.keep_columns(page.table))
-        self.batches.append(self.columns[-1])
+        self.columns.append(page.table)
+        self.batches.append(self.keep_columns(page.table))
 
     def has_none_of(self, page: PageTable) -> bool:
         """Whether no instrument of the page has come before."""
@@ -161,7 +244,7 @@ class Pass:
         if key not in self.seen and former is None:
             self.seen[key] = fingerprint
             return True
-        if not (former.equals(self.keep(self.shape, [row])) if former else self.seen[key] == fingerprint):
+        if not (former.equals(to_batch(self.shape, [row])) if former else self.seen[key] == fingerprint):
             raise Moved("duplicate_row_differs", f"row {self._name(row)} came twice with different contents")
         message = f"{self.shape.name} row {self._name(row)} came twice, the same both times; kept once"
         self.findings.append(Finding("duplicate_row", "WARN", message, row.get("instrument_id")))

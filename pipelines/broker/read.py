@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal
+
+from typing_extensions import TypeVar
 
 from models.reading import Rejected
 from models.shapes import Shape
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 #: How many errors of many reads are told in full.
 ERRORS_TOLD = 3
 
+Rows = list[dict[str, Any]]
+#: What is kept of a page: its rows, unless the client is told to make something else of them.
+Batch = TypeVar("Batch", default=Rows)
 #: What becomes of a page's validated rows; its results are `Read.batches`.
-Keep = Callable[[Shape, list[dict[str, Any]]], Any]
+Keep = Callable[[Shape, Rows], Batch]
 #: The same for a page that was read as columns: those of its raw table, but for the run's id.
-KeepColumns = Callable[["pa.Table"], Any]
+KeepColumns = Callable[["pa.Table"], Batch]
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class ClockReading:
 
 
 @dataclass
-class Read:
+class Read(Generic[Batch]):
     """The outcome of reading one endpoint, of one account where it has one.
 
     `complete` is a proof, not a hope: False whenever rows may be missing, double, foreign or unreadable, and then
@@ -89,7 +94,7 @@ class Read:
 
     endpoint: str
     account_id: str = ""
-    batches: list[Any] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
     rows: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -104,11 +109,11 @@ class Read:
     fields_seen: dict[str, Any] = field(default_factory=dict)
 
 
-def merge(endpoint: str, reads: Sequence[Read]) -> Read:
+def merge(endpoint: str, reads: Sequence[Read[Batch]]) -> Read[Batch]:
     """One read out of several of the same endpoint; complete when all of them are, also when there are none."""
     errors = [read.error for read in reads if read.error]
     totals = [read.total_items for read in reads if read.total_items is not None]
-    merged = Read(endpoint, complete=all(read.complete for read in reads), error=_some_of(errors))
+    merged: Read[Batch] = Read(endpoint, complete=all(read.complete for read in reads), error=_some_of(errors))
     merged.total_items = sum(totals) if totals and len(totals) == len(reads) else None
     merged.captured_at = min((read.captured_at for read in reads if read.captured_at), default=None)
     merged.http_status = next((read.http_status for read in reads if not read.complete), None)

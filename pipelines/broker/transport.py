@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
 
-from pipelines.broker.address import checked_base_url, checked_key
 from pipelines.broker.content import ACCEPTED, Content, Unusable
 from pipelines.broker.deadline import TimedBackend
 from pipelines.broker.redaction import Redaction, one_line
 from pipelines.errors import ConfigurationError
+from pipelines.settings import checked_base_url, is_loopback_host
 
+CONNECTIONS = 32
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 #: Longer addresses are refused by servers anyway; a page token or an id of an answer may be of any length.
@@ -61,16 +62,17 @@ class NoReply(Exception):
 class Transport:
     """Connections to one broker with one key; threads may share them; a context manager.
 
-    `secrets` are further keys that must never come back. Raises ConfigurationError for an address, a key or a proxy
-    that can't be used.
+    `secrets` are further keys that must never come back, `kept` is how many connections are kept for the next request.
+    Raises ConfigurationError for an address, a key or a proxy that can't be used.
     """
 
-    #: How many connections are kept for the next request.
-    _KEPT = 32
-
-    def __init__(self, base_url: str, api_key: str | None, *, secrets: Iterable[str] = ()) -> None:
-        url, self.host, self.is_local = checked_base_url(base_url)
-        key = checked_key(api_key)
+    def __init__(
+        self, base_url: str, api_key: str | None, *, secrets: Iterable[str] = (), kept: int = CONNECTIONS
+    ) -> None:
+        url = _usable_url(base_url)
+        parts = urlsplit(url)
+        self.host, self.is_local = parts.netloc, is_loopback_host(str(parts.hostname))
+        key = _usable_key(api_key)
         self.redaction = Redaction([key, *secrets])
         self._base = httpx.URL(url)
         self._headers = {"Host": self._base.netloc.decode(), "Accept": "application/json", "User-Agent": "daybook"}
@@ -81,8 +83,8 @@ class Transport:
         self._pool = httpcore.ConnectionPool(
             ssl_context=_authorities(local=self.is_local) if self._base.scheme == "https" else None,
             proxy=None if self.is_local else _proxy(self._base.scheme, self._base.host),
-            max_connections=32,
-            max_keepalive_connections=self._KEPT,
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=kept,
             keepalive_expiry=5.0,
             network_backend=self._network,
         )
@@ -192,6 +194,26 @@ def http_date(text: str | None) -> datetime | None:
         return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _usable_url(base_url: str) -> str:
+    """The base URL as settings have it, whoever gives it. Raises ConfigurationError."""
+    try:
+        return checked_base_url(base_url)
+    except ValueError as why:
+        raise ConfigurationError(f"CLEAR_STREET_BASE_URL {why}") from None
+
+
+def _usable_key(api_key: str | None) -> str | None:
+    """The key without blanks around it. Raises ConfigurationError, never with the key, if no header can carry it."""
+    key = (api_key or "").strip()
+    if not key:
+        return None
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigurationError(
+            "CLEAR_STREET_API_KEY has a blank, a line end or a special character in it; copy it again"
+        )
+    return key
 
 
 def _has_more(response: httpcore.Response) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
@@ -34,19 +34,18 @@ _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instru
 class EndpointRead:
     """One endpoint, read; with the window of time that was asked for, where the endpoint has one."""
 
-    read: Read
+    read: Read[pa.Table]
     window_from: datetime | None = None
     window_to: datetime | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class DayRead:
     """A trading day as it was read: the day, the accounts expected, and every read of an endpoint."""
 
     day: Assignment
-    calendar: TradingCalendar
-    expected: list[str] = field(default_factory=list)
-    reads: list[EndpointRead] = field(default_factory=list)
+    expected: list[str]
+    reads: list[EndpointRead]
 
     def complete_accounts(self) -> list[str]:
         """Expected accounts whose positions and instructions are both whole."""
@@ -67,7 +66,7 @@ class DayRead:
 
 
 def read_trading_day(
-    client: BrokerClient,
+    client: BrokerClient[pa.Table],
     now: datetime,
     known: WarehouseState,
     only: tuple[str, ...],
@@ -77,19 +76,19 @@ def read_trading_day(
     ConfigurationError."""
     hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
     calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
-    evening = DayRead(calendar.assign(now), calendar)
-    evening.reads.append(EndpointRead(hours))
-    evening.reads.append(EndpointRead(client.accounts()))
-    evening.expected = _expected(evening.reads[-1].read, known, only, evening.day.trading_date)
-    on_progress(AccountsExpected(len(evening.expected)))
+    day = calendar.assign(now)
+    listed = client.accounts()
+    expected = _expected(listed, known, only, day.trading_date)
+    reads = [EndpointRead(hours), EndpointRead(listed)]
+    on_progress(AccountsExpected(len(expected)))
     with _pool() as pool:
-        for reads in pool.map(lambda account: _account(client, account, now, known, evening), evening.expected):
-            evening.reads += reads
-            positions = reads[0].read
+        for of_account in pool.map(lambda account: _account(client, account, now, known, calendar), expected):
+            reads += of_account
+            positions = of_account[0].read
             error = None if positions.complete else str(positions.error)
             on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
-    evening.reads += _instruments(client, evening, known)
-    return evening
+    reads += _instruments(client, reads, known, day.trading_date)
+    return DayRead(day, expected, reads)
 
 
 @contextmanager
@@ -105,7 +104,7 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def _broker_hours(hours: Read) -> list[Override]:
+def _broker_hours(hours: Read[pa.Table]) -> list[Override]:
     """What the broker says of the day. Where that makes no sense, the read gets a finding, and our calendar decides."""
     said = []
     for row in (row for batch in hours.batches for row in batch.select(_HOURS).to_pylist()):
@@ -117,7 +116,7 @@ def _broker_hours(hours: Read) -> list[Override]:
     return [override for override in said if override is not None]
 
 
-def _expected(listed: Read, known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
+def _expected(listed: Read[pa.Table], known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
     """Accounts listed today or in the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
     if not listed.complete:
         raise NoAccountList(f"The list of accounts could not be read whole, so nothing was promoted: {listed.error}")
@@ -138,11 +137,11 @@ def _expected(listed: Read, known: WarehouseState, only: tuple[str, ...], today:
 
 
 def _account(
-    client: BrokerClient, account: str, now: datetime, known: WarehouseState, evening: DayRead
+    client: BrokerClient[pa.Table], account: str, now: datetime, known: WarehouseState, calendar: TradingCalendar
 ) -> list[EndpointRead]:
-    since = _fills_since(evening, known.last_complete.get(account))
-    start = _history_since(evening, known.last_complete.get(account))
-    today = evening.day.trading_date
+    today, last_complete = calendar.assign(now).trading_date, known.last_complete.get(account)
+    since = _fills_since(calendar, last_complete or today)
+    start = _history_since(calendar, today, last_complete)
     return [
         EndpointRead(client.positions(account)),
         EndpointRead(client.instructions(account)),
@@ -153,51 +152,50 @@ def _account(
     ]
 
 
-def _fills_since(evening: DayRead, last_complete: date | None) -> datetime:
+def _fills_since(calendar: TradingCalendar, day: date) -> datetime:
     """The close two sessions before the account's last complete day: late fills come with the next evening."""
-    day = last_complete or evening.day.trading_date
     for _ in range(2):
-        day = evening.calendar.previous(day)
-    return evening.calendar.session(day).close
+        day = calendar.previous(day)
+    return calendar.session(day).close
 
 
-def _history_since(evening: DayRead, last_complete: date | None) -> date:
-    today = evening.day.trading_date
+def _history_since(calendar: TradingCalendar, today: date, last_complete: date | None) -> date:
     if last_complete is None:
         return date(today.year, 1, 1)
     start = today
     for _ in range(HISTORY_SESSIONS - 1):
-        start = evening.calendar.previous(start)
+        start = calendar.previous(start)
     return min(start, last_complete)
 
 
-def _instruments(client: BrokerClient, evening: DayRead, known: WarehouseState) -> list[EndpointRead]:
+def _instruments(
+    client: BrokerClient[pa.Table], reads: list[EndpointRead], known: WarehouseState, today: date
+) -> list[EndpointRead]:
     """Contracts of options not seen before, and the corporate events of what is held."""
-    held = _held(evening)
+    held = _held(reads)
     options = sorted({instrument for instrument, kind in held if kind == "OPTION"} - known.contracts)
     others = sorted({instrument for instrument, kind in held if kind not in ("OPTION", "CASH")})
-    today = evening.day.trading_date
     start = min([*known.last_complete.values(), today - LATE_EVENTS])
     contracts = _or_not_asked("option_contracts", options, lambda: client.option_contracts(options))
     events = _or_not_asked("corporate_events", others, lambda: client.events(others, start, today + AHEAD))
     return [EndpointRead(contracts), EndpointRead(events)]
 
 
-def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read]) -> Read:
+def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read[pa.Table]]) -> Read[pa.Table]:
     """A read, or where there is nothing to ask about, an empty one: no page and no status, so `NOT_ASKED`."""
     return read() if wanted else Read(endpoint)
 
 
-def _held(evening: DayRead) -> set[tuple[str, str]]:
+def _held(reads: Iterable[EndpointRead]) -> set[tuple[str, str]]:
     """Instruments in today's positions and fills, each with its type; a fill tells an option by its underlying."""
-    found = pa.concat_tables([_NONE_HELD, *_types(evening)]).group_by(_NONE_HELD.column_names).aggregate([]).to_pydict()
+    found = pa.concat_tables([_NONE_HELD, *_types(reads)]).group_by(_NONE_HELD.column_names).aggregate([]).to_pydict()
     held = {(one, kind) for one, kind in zip(*found.values(), strict=True) if one is not None}
     options = {instrument for instrument, kind in held if kind == "OPTION"}
     return {(instrument, kind) for instrument, kind in held if kind != "UNKNOWN" or instrument not in options}
 
 
-def _types(evening: DayRead) -> Iterator[pa.Table]:
-    for asked in evening.reads:
+def _types(reads: Iterable[EndpointRead]) -> Iterator[pa.Table]:
+    for asked in reads:
         for batch in asked.read.batches:
             if asked.read.endpoint == "positions":
                 yield batch.select(_NONE_HELD.column_names)

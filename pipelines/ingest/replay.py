@@ -16,22 +16,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from models.reading import NotUnderstood
 from models.shapes import OPTION_CONTRACTS
 from pipelines.archive.read import ArchivedReply, ArchivedRun, Bodies, archived_runs
+from pipelines.broker.budget import UNBOUNDED
 from pipelines.broker.client import BrokerClient
+from pipelines.broker.columns import as_they_are, to_batch
 from pipelines.broker.http import Again, GaveUp, Replies, Reply
 from pipelines.broker.ids import can_be_asked
-from pipelines.broker.listing import ListingRequest
-from pipelines.broker.read import Keep, KeepColumns, Read
+from pipelines.broker.read import Read
 from pipelines.broker.redaction import Redaction
 from pipelines.errors import DaybookError, WrongWarehouse
-from pipelines.ingest.landing import land
+from pipelines.ingest.landing import TABLES, extract, load
 from pipelines.ingest.reading import EndpointRead, read_trading_day
 from pipelines.ingest.run_context import ending_from, run_context_from
 from pipelines.ingest.snapshot import Run, Snapshot, snapshot_of, tables_of
-from pipelines.ingest.source import TABLES
 from pipelines.ingest.warehouse_state import landed_runs
 from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
@@ -138,16 +139,19 @@ def _replay(
 
 def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:
     archived.prove()
-    run = Run()
-    run.began, run.ended, run.files = run_context_from(archived.began), ending_from(archived.ended), archived.files()
-    remember_broker(con, run.began.broker_host)
+    run = Run(run_context_from(archived.began), ending_from(archived.ended), archived.files())
+    began = run.began
+    remember_broker(con, began.broker_host)
     with archived.bodies() as bodies:
         recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
-        with ReplayClient(recorded, run.keep, run.keep_columns) as client:
-            evening = read_trading_day(client, run.began.started.now, run.began.known, run.began.accounts)
-    evening.reads = [recorded.with_window(asked) for asked in evening.reads]
-    _forget_others(con, run.began.run_id, land(pipeline, tables_of(run, evening)))
-    return snapshot_of(run, evening, [])
+        with ReplayClient(recorded) as client:
+            evening = read_trading_day(client, began.started.now, began.known, began.accounts)
+    evening = replace(evening, reads=[recorded.with_window(asked) for asked in evening.reads])
+    snapshot = snapshot_of(run, evening, [])
+    extract(pipeline, tables_of(run, evening))
+    del evening  # as when it was read the first time
+    _forget_others(con, began.run_id, load(pipeline))
+    return snapshot
 
 
 def _forget_others(con: duckdb.DuckDBPyConnection, run_id: str, load_id: str) -> None:
@@ -158,25 +162,18 @@ def _forget_others(con: duckdb.DuckDBPyConnection, run_id: str, load_id: str) ->
     con.execute("commit")
 
 
-class ReplayClient(BrokerClient):
+class ReplayClient(BrokerClient[pa.Table]):
     """The reading client, answered by a recording."""
 
-    def __init__(self, recorded: Recorded, keep: Keep, keep_columns: KeepColumns) -> None:
-        super().__init__("", None, keep=keep, keep_columns=keep_columns, replies=recorded)
+    def __init__(self, recorded: Recorded) -> None:
+        super().__init__("", None, keep=to_batch, keep_columns=as_they_are, replies=recorded, budgets=UNBOUNDED)
         self._recorded = recorded
 
-    def option_contracts(self, ids: Sequence[str]) -> Read:
+    def option_contracts(self, ids: Sequence[str]) -> Read[pa.Table]:
         """The contracts that the run asked for: those were the ones that it did not know."""
         asked = self._recorded.contracts_asked()
         then = [each for each in ids if each in asked or not can_be_asked(each)]
         return super().option_contracts(then) if then else Read(OPTION_CONTRACTS.name)
-
-    def _read(self, request: ListingRequest, keep: Keep | None = None) -> Read:
-        """A read; an empty one, without pages, where the run did not ask: an older daybook knew fewer endpoints."""
-        if not self._recorded.has(request.path):
-            return Read(request.shape.name, request.account_id)
-        now = self._recorded.clock(request.path)
-        return self._listing(request, keep, None, now).read()
 
 
 class Recorded(Replies):
@@ -197,12 +194,12 @@ class Recorded(Replies):
     def close(self) -> None:
         """Nothing to release: the archive's file is the caller's."""
 
-    def has(self, path: str) -> bool:
-        """Whether the run asked for it."""
+    def answers(self, path: str) -> bool:
+        """Whether the run asked for it: an older daybook did not know every endpoint."""
         return path in self._paths
 
     def clock(self, path: str) -> Callable[[], datetime]:
-        """Tells when the pass began whose first page is the next one."""
+        """Tells when the pass began then whose first page is the next one."""
 
         def now() -> datetime:
             first_pages = (group[0].entry["began_at"] for group in self._queues[path] if _token(group[0]) is None)

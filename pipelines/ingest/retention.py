@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive.durable_files import fsync
+from pipelines.archive.files import fsync
 from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
 from pipelines.ingest.warehouse_state import landed_runs
 from pipelines.settings import Settings

@@ -5,16 +5,16 @@ It is kept in the archive beside the replies, so that a replay starts from the s
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipelines.broker.read import ClockReading
 from pipelines.calendar import Override
 from pipelines.ingest.warehouse_state import WarehouseState
-from pipelines.settings import Settings
+from pipelines.settings import Settings, code_version
 
 Json = dict[str, Any]
 MICROSECOND = timedelta(microseconds=1)
@@ -59,14 +59,17 @@ class Ending:
         return {"finished": _clock_said(self.finished), "trading_date": self.trading_date.isoformat()}
 
 
-def run_context(
-    settings: Settings, run_id: str, trigger: str, started: ClockReading, known: WarehouseState
-) -> RunContext:
+def new_run_id(now: datetime) -> str:
+    """An id that sorts by the broker's time."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
+
+
+def run_context(settings: Settings, trigger: str, started: ClockReading, known: WarehouseState) -> RunContext:
     """The context of a run that begins now."""
     return RunContext(
-        run_id=run_id,
+        run_id=new_run_id(started.now),
         trigger=trigger,
-        code_version=_code_version(),
+        code_version=code_version(),
         broker_host=settings.broker_host,
         is_loopback=settings.is_loopback,
         accounts=settings.accounts,
@@ -118,10 +121,3 @@ def _moment(said: str | None) -> datetime | None:
 
 def _size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _code_version() -> str:
-    try:
-        return version("daybook")
-    except PackageNotFoundError:
-        return "unknown"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -11,19 +10,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from models.shapes import CLOCK, LANDED, Shape
+from models.shapes import CLOCK, LANDED
 from pipelines.archive.write import Archive
 from pipelines.broker.budget import SHIPPED, Budgets
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.columns import to_batch, with_run
+from pipelines.broker.columns import as_they_are, to_batch, with_run
 from pipelines.broker.read import ClockReading, Finding, Read
-from pipelines.calendar import TRADING_DATE_RULE, Grade, TradingCalendar
+from pipelines.calendar import END_OF_DAY, TRADING_DATE_RULE, Grade, TradingCalendar
 from pipelines.errors import ConfigurationError
-from pipelines.ingest.landing import land
+from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE, Tables, extract, load
 from pipelines.ingest.manifest import as_json, quarantined
 from pipelines.ingest.reading import DayRead, EndpointRead, read_trading_day
 from pipelines.ingest.run_context import Ending, RunContext, run_context
-from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.ingest.warehouse_state import WarehouseState, read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
@@ -53,7 +51,7 @@ class Snapshot:
     @property
     def is_end_of_day(self) -> bool:
         """Whether the snapshot was taken after the close, so that it may stand for the day."""
-        return self.grade in ("POST_CLOSE", "LATE")
+        return self.grade in END_OF_DAY
 
 
 def take_snapshot(
@@ -79,50 +77,39 @@ def take_snapshot(
     alert = finish_pending(con, settings)
     import_dlt_meanwhile()
     known = read_warehouse_state(con)
-    run = Run()
     with (
         Archive() as archive,
-        BrokerClient.of(
-            settings, keep=run.keep, keep_columns=run.keep_columns, archive=archive, budgets=budgets
-        ) as client,
+        BrokerClient.of(settings, keep=to_batch, keep_columns=as_they_are, archive=archive, budgets=budgets) as client,
     ):
-        run.begin(settings, trigger, client.assume(clock) if clock else client.clock(), known)
-        archive.begin(settings.archive / f"{run.began.started.now:%Y-%m}" / run.began.run_id, run.began.as_json())
-        _refuse_other_days(run.began.started, known, partition)
-        evening = read_trading_day(client, run.began.started.now, known, settings.accounts, on_progress)
-        run.ended = Ending(client.clock(), evening.day.trading_date)
-        archive.close(run.ended.as_json())
-        run.files = archive.files
-    land(open_pipeline(con, settings.dlt), tables_of(run, evening))
-    return snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
+        began = run_context(settings, trigger, client.assume(clock) if clock else client.clock(), known)
+        archive.begin(settings.archive / f"{began.started.now:%Y-%m}" / began.run_id, began.as_json())
+        _refuse_other_days(began.started, known, partition)
+        evening = read_trading_day(client, began.started.now, known, settings.accounts, on_progress)
+        ended = Ending(client.clock(), evening.day.trading_date)
+        archive.close(ended.as_json())
+    run = Run(began, ended, archive.files)
+    snapshot = snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
+    pipeline = open_pipeline(con, settings.dlt)
+    extract(pipeline, tables_of(run, evening))
+    del evening  # its rows lie in files now: the memory is for those who load them
+    load(pipeline)
+    return snapshot
 
 
+@dataclass(frozen=True)
 class Run:
-    """One run: how it began and ended, and its files in the archive. Its id sorts by the time when it began."""
+    """One run whose reading has ended: how it began and ended, and its files in the archive, by endpoint and account.
+    Its id sorts by the time when it began."""
 
-    def __init__(self) -> None:
-        self.began: RunContext
-        self.ended: Ending
-        self.files: dict[tuple[str, str], list[dict[str, Any]]] = {}
-
-    def begin(self, settings: Settings, trigger: str, clock: ClockReading, known: WarehouseState) -> None:
-        """Give the run an id and its context, which is that of now."""
-        run_id = f"{clock.now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
-        self.began = run_context(settings, run_id, trigger, clock, known)
+    began: RunContext
+    ended: Ending
+    files: dict[tuple[str, str], list[dict[str, Any]]]
 
     @property
     def doubts(self) -> list[str]:
         """Sentences that say why the run did not use a time that the broker's clock told."""
         said = (clock.doubt for clock in (self.began.started, self.ended.finished))
         return list(dict.fromkeys(doubt for doubt in said if doubt))
-
-    def keep(self, shape: Shape, rows: list[dict[str, Any]]) -> pa.Table:
-        """The rows of a page as an Arrow table with the run's id."""
-        return to_batch(self.began.run_id, shape, rows)
-
-    def keep_columns(self, columns: pa.Table) -> pa.Table:
-        """A page that was read as columns, with the run's id."""
-        return with_run(self.began.run_id, columns)
 
 
 def snapshot_of(run: Run, evening: DayRead, alerts: list[str]) -> Snapshot:
@@ -151,12 +138,11 @@ def _refuse_other_days(clock: ClockReading, known: WarehouseState, partition: da
         )
 
 
-def tables_of(run: Run, evening: DayRead) -> dict[str, list[pa.Table]]:
-    """Everything that a run lands, by raw table. The reads let go of their rows: they are here now, and only here."""
-    tables: dict[str, list[pa.Table]] = {shape.name: [] for shape in LANDED}
+def tables_of(run: Run, evening: DayRead) -> Tables:
+    """Everything that a run lands, by raw table."""
+    tables: Tables = {shape.name: [] for shape in LANDED}
     for asked in evening.reads:
-        tables[asked.read.endpoint] += asked.read.batches
-        asked.read.batches = []
+        tables[asked.read.endpoint] += [with_run(run.began.run_id, batch) for batch in asked.read.batches]
     tables["extract_run"] = [_run_row(run, evening)]
     tables["extract_manifest"] = [_manifest(run, [*evening.reads, *_doubted_clock(run)])]
     tables["quarantine"] = [_quarantine(run, evening.reads)]

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import orjson
 
-from pipelines.calendar import NEW_YORK, Override
+from pipelines.calendar import END_OF_DAY, NEW_YORK, Override
 from pipelines.warehouse.tables import exists
 
 _LAST_COMPLETE = """
@@ -19,7 +19,7 @@ _LAST_COMPLETE = """
     from raw.extract_manifest as manifest
     inner join raw.extract_run as run on manifest.run_id = run.run_id
     inner join raw._dlt_loads as committed on run._dlt_load_id = committed.load_id and committed.status = 0
-    where manifest.endpoint = 'positions' and manifest.complete and run.grade in ('POST_CLOSE', 'LATE')
+    where manifest.endpoint = 'positions' and manifest.complete and list_contains($end_of_day, run.grade)
     group by manifest.account_id
 """
 
@@ -51,7 +51,7 @@ def read_warehouse_state(con: duckdb.DuckDBPyConnection) -> WarehouseState:
     if not _has_raw(con):
         return WarehouseState()
     return WarehouseState(
-        last_complete=dict(con.execute(_LAST_COMPLETE).fetchall()),
+        last_complete=dict(con.execute(_LAST_COMPLETE, {"end_of_day": END_OF_DAY}).fetchall()),
         contracts=frozenset(row[0] for row in con.execute("select distinct id from raw.option_contracts").fetchall()),
         overrides=tuple(broker_overrides(con)),
     )

@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.books.catalog import select_of
 from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
-from pipelines.warehouse.tables import run_statement
+from pipelines.warehouse.tables import rows_of
 
 #: The questions of the report, a file a section.
 QUESTIONS = Path(__file__).parent / "sql"
@@ -99,9 +99,7 @@ def collect_report(books: BooksAsKnown) -> Report:
 
 def _asker(books: BooksAsKnown) -> Callable[..., list[dict[str, Any]]]:
     def ask(name: str, **values: Any) -> list[dict[str, Any]]:
-        answer = run_statement(books.con, select_of(QUESTIONS / f"{name}.sql"), {"day": books.day, **values})
-        names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        return rows_of(books.con, select_of(QUESTIONS / f"{name}.sql"), {"day": books.day, **values})
 
     return ask
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from pipelines.archive.files import write_whole
 from pipelines.books.as_known import open_known
 from pipelines.books.catalog import Catalog
 from pipelines.errors import DaybookError
@@ -106,21 +105,8 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
         path = folder / name
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(path, content)
+            write_whole(path, content, durable=False)
         except OSError as error:
             raise DaybookError(f"The report can't be written to {path} ({error.strerror}).") from error
         written.append(path)
     return written
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """The file whole or not at all, for this user alone."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        draft.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            draft.unlink()

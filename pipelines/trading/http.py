@@ -30,12 +30,11 @@ class TradingHttp(Transport):
     """Requests with the trading key to one broker; a context manager. `timeout`: seconds for a whole answer, the
     connection, its heads and its end included. `secrets` as every Transport."""
 
-    _KEPT = 0  # nothing that was said to one request can be taken for the answer to another
-
     def __init__(
         self, base_url: str, api_key: str | None, *, timeout: float = 60.0, secrets: Iterable[str] = ()
     ) -> None:
-        super().__init__(base_url, api_key, secrets=secrets)
+        # nothing that was said to one request can be taken for the answer to another
+        super().__init__(base_url, api_key, secrets=secrets, kept=0)
         self._timeout = timeout
 
     def send(self, method: str, path: str, body: bytes) -> Reply:

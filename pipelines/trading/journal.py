@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import base64
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from models.trading import Answer, Operation, read_answer
-from pipelines.archive.durable_files import fsync, write_durably
-from pipelines.archive.files import read_file
+from pipelines.archive.files import fsync, read_file, write_whole
 from pipelines.broker.read import ClockReading
 from pipelines.broker.transport import Reply
 from pipelines.errors import DaybookError, LockedOut
-from pipelines.settings import Settings
+from pipelines.settings import Settings, code_version
 from pipelines.trading.requests import TradeRequest
 from pipelines.warehouse.lock import journal_lock
 from pipelines.warehouse.restoring import JOURNAL as RESTORING
@@ -34,11 +31,6 @@ from pipelines.warehouse.restoring import finish_if_killed
 
 State = Literal["PREPARED", "SENT", "ANSWERED", "UNKNOWN", "RESOLVED"]
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
-
-
-def new_run_id(now: datetime) -> str:
-    """An id that sorts by the broker's time, as the sync's runs have."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
 
 
 @dataclass
@@ -170,7 +162,7 @@ class Journal:
         record.turn(state)
         path = self.path(record.run_id)
         try:
-            write_durably(path, _RECORD.dump_json(record, indent=2))
+            write_whole(path, _RECORD.dump_json(record, indent=2), durable=True)
         except OSError as error:
             raise DaybookError(f"The journal can't be written: {path} ({error.strerror}).") from error
 
@@ -210,16 +202,9 @@ def new_record(
         caller=caller,
         broker_host=settings.broker_host,
         is_loopback=settings.is_loopback,
-        code_version=_code_version(),
+        code_version=code_version(),
         began_at=clock.now,
         clock_source=clock.source,
         skew_us=clock.skew // timedelta(microseconds=1),
         preview=list(preview),
     )
-
-
-def _code_version() -> str:
-    try:
-        return version("daybook")
-    except PackageNotFoundError:
-        return "unknown"

@@ -15,12 +15,11 @@ import pyarrow as pa
 
 from models.shapes import INSTRUCTIONS, ORDERS
 from models.trading import NIL, Answer, Rejection
-from pipelines.broker.columns import to_batch
+from pipelines.broker.columns import to_batch, with_run
 from pipelines.broker.read import Finding
 from pipelines.calendar import TRADING_DATE_RULE, TradingCalendar
-from pipelines.ingest.landing import land
+from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE, Tables, land
 from pipelines.ingest.manifest import as_json, quarantined
-from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE
 from pipelines.ingest.warehouse_state import read_warehouse_state
 from pipelines.settings import Settings
 from pipelines.trading.journal import Record
@@ -32,7 +31,6 @@ TRIGGER = "trading"
 #: The run that lands what was found out later about an outcome that was unknown.
 RESOLVED = "-resolved"
 
-Tables = dict[str, list[pa.Table]]
 Json = dict[str, Any]
 
 
@@ -105,9 +103,9 @@ def _request_tables(record: Record, calendar: TradingCalendar) -> Tables:
         return tables
     tables["quarantine"] = [_quarantine(record, answer)]
     orders = [{"account_id": record.account_id, **row} for row in _distinct(answer.orders)]
-    tables["orders"] = [to_batch(record.run_id, ORDERS, orders)]
+    tables["orders"] = [with_run(record.run_id, to_batch(ORDERS, orders))]
     instructions = identified(record.run_id, answer.instructions)
-    tables["position_instructions"] = [to_batch(record.run_id, INSTRUCTIONS, instructions)]
+    tables["position_instructions"] = [with_run(record.run_id, to_batch(INSTRUCTIONS, instructions))]
     return tables
 
 

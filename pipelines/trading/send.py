@@ -15,11 +15,12 @@ from pipelines.broker.read import ClockReading
 from pipelines.broker.redaction import one_line
 from pipelines.broker.transport import Reply
 from pipelines.errors import FAILED, INCOMPLETE, ConfigurationError, DaybookError, LockedOut
+from pipelines.ingest.run_context import new_run_id
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.trading.changes import refuse_changed
 from pipelines.trading.http import NotSent, TradingHttp, Unanswered
-from pipelines.trading.journal import Journal, Received, Record, Resolution, new_record, new_run_id
+from pipelines.trading.journal import Journal, Received, Record, Resolution, new_record
 from pipelines.trading.landing import identified, land_records
 from pipelines.trading.proposals import Proposal
 from pipelines.trading.requests import TradeRequest

@@ -21,8 +21,7 @@ from typing import Any
 import duckdb
 import orjson
 
-from pipelines.archive.durable_files import fsync, write_durably
-from pipelines.archive.files import read_file
+from pipelines.archive.files import fsync, read_file, write_whole
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
@@ -86,7 +85,7 @@ def make_backup(
         archive = None if with_archive else str(settings.archive)
         host = remembered(con, "broker_host") or settings.broker_host
         backup = Backup(now.isoformat(), host, duckdb.__version__, tables, _hashes(draft), archive)
-        write_durably(draft / NOTE, orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2))
+        write_whole(draft / NOTE, orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2), durable=True)
         draft.rename(folder)
         fsync(settings.backups)
     except (OSError, duckdb.Error, subprocess.CalledProcessError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.archive.durable_files import fsync
+from pipelines.archive.files import fsync
 from pipelines.errors import DaybookError, NotPublished, first_line
 from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings

@@ -22,8 +22,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from pipelines.archive.durable_files import fsync
-from pipelines.archive.files import refuse_special
+from pipelines.archive.files import fsync, refuse_special
 from pipelines.archive.read import Damaged, archived_runs
 from pipelines.errors import DaybookError, LockedOut, first_line
 from pipelines.settings import Settings

@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipelines.archive.files import read_file, refuse_special
+from pipelines.archive.files import read_file, refuse_special, write_whole
 from pipelines.errors import DaybookError, LockedOut
 from pipelines.progress import OnProgress, Waiting, ignore_progress
 
@@ -82,11 +82,7 @@ def _note(path: Path) -> Path:
 def _sign(path: Path, command: str) -> None:
     """Says who holds the lock, whole or not at all: somebody may be reading."""
     note = {"pid": os.getpid(), "command": command, "since": datetime.now(UTC).isoformat(timespec="seconds")}
-    draft = _note(path).with_name(path.name + ".holder.new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(note), encoding="utf-8")
-    draft.replace(_note(path))
+    write_whole(_note(path), json.dumps(note).encode(), durable=False)
 
 
 def read_holder(path: Path) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive.durable_files import fsync
+from pipelines.archive.files import fsync
 from pipelines.errors import BuildFailed, first_line
 from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.temporary_name import BESIDE
 
-#: What is published: everything that the contract names. dlt's staging stays behind.
+#: What is published, in the order of its making: everything that the contract names. dlt's staging stays behind.
 PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
 
 #: Seconds after which a second name of the copy is nobody's: a reader needs it for as long as opening takes.

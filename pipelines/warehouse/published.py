@@ -33,7 +33,7 @@ _EDITION = """
                 order by schema_name, table_name, column_name
             )
             from duckdb_columns()
-            where database_name = current_database() and schema_name in ('raw', 'core', 'pnl', 'quality')
+            where database_name = current_database() and list_contains($1, schema_name)
         )
 """
 
@@ -42,9 +42,13 @@ def is_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
     """Whether the published copy holds what the open warehouse holds."""
     try:
         with open_published(settings.published) as copy:
-            return copy.execute(_EDITION).fetchone() == con.execute(_EDITION).fetchone()
+            return _edition(copy) == _edition(con)
     except (DaybookError, duckdb.Error):
         return False  # none yet, an older daybook's, or not readable: a new copy is due
+
+
+def _edition(con: duckdb.DuckDBPyConnection) -> object:
+    return con.execute(_EDITION, [PUBLISHED_SCHEMAS]).fetchone()
 
 
 def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -56,8 +60,8 @@ def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     check_not_replaced(settings.warehouse)
     try:
         with open_published(settings.published) as copy:
-            found = copy.execute(_EDITION).fetchone()
-        expected = con.execute(_EDITION).fetchone()
+            found = _edition(copy)
+        expected = _edition(con)
     except (DaybookError, duckdb.Error) as error:
         raise BuildFailed(
             f"{settings.published} can't be read after it was published ({first_line(error).rstrip('.')}): "

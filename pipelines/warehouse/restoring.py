@@ -18,8 +18,7 @@ from pathlib import Path
 import orjson
 
 from models.printable import printable
-from pipelines.archive.durable_files import fsync, write_durably
-from pipelines.archive.files import read_file
+from pipelines.archive.files import fsync, read_file, write_whole
 from pipelines.errors import DaybookError, LockedOut
 from pipelines.warehouse.lock import run_lock
 
@@ -221,7 +220,7 @@ def _sync(*folders: Path) -> None:
 
 
 def _write(home: Path, planned: Swap) -> None:
-    write_durably(home / JOURNAL, orjson.dumps(asdict(planned), option=orjson.OPT_INDENT_2))
+    write_whole(home / JOURNAL, orjson.dumps(asdict(planned), option=orjson.OPT_INDENT_2), durable=True)
 
 
 def _read(home: Path) -> Swap:

@@ -34,6 +34,15 @@ def run_statement(con: duckdb.DuckDBPyConnection, statement: str, values: Mappin
     return con.execute(statement, {name: (values or {})[name] for name in used})
 
 
+def rows_of(
+    con: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a query, each by the names of its columns."""
+    answer = run_statement(con, query, values)
+    names = [column[0] for column in answer.description]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
 def make_temporary(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
     """A temporary table with the rows of a select."""
     run_statement(con, f"create or replace temporary table {_checked(name)} as {select}", values)

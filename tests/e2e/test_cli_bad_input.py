@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from pipelines.warehouse.connect import remember_broker
 from tests.support.broker_server import BrokerServer, Fault, position
 from tests.support.command_line import DAYBOOK, EVENING, KEY, NEXT_EVENING, ask, daybook, environment
+from tests.support.processes import Process
 
 HOLD_RUN_LOCK = """
 import sys
@@ -37,8 +39,13 @@ sys.stdin.read()
 """
 
 
-def broker(now: datetime = EVENING, **changes: object) -> BrokerServer:
-    books = {"accounts": [100001], "positions": {100001: [position(100001, 1)]}, "instructions": {}, "now": now}
+def broker(now: datetime = EVENING, **changes: Any) -> BrokerServer:
+    books: dict[str, Any] = {
+        "accounts": [100001],
+        "positions": {100001: [position(100001, 1)]},
+        "instructions": {},
+        "now": now,
+    }
     return BrokerServer(**{**books, **changes})
 
 
@@ -161,11 +168,9 @@ def test_a_second_run_waits_as_long_as_it_is_told_and_names_the_first(tmp_path: 
 
 def test_a_second_run_begins_when_the_first_is_done(tmp_path: Path) -> None:
     with broker() as server, held(HOLD_RUN_LOCK, tmp_path / "run.lock"):
-        second = subprocess.Popen(
-            [DAYBOOK, "sync"], env=environment(tmp_path, server.url), stderr=subprocess.PIPE, text=True
-        )
+        second = Process([DAYBOOK, "sync"], env=environment(tmp_path, server.url), stderr=subprocess.PIPE)
         assert second.stderr is not None
-        assert "waiting for process" in second.stderr.readline()
+        assert b"waiting for process" in second.stderr.readline()
     with broker() as server, second:  # the first has ended: whatever port the broker is on now, the lock is free
         second.communicate(timeout=60)
     assert second.returncode in (0, 1)
@@ -232,13 +237,8 @@ def test_an_interrupted_sync_says_so_in_a_word_and_lands_nothing(tmp_path: Path)
     slow = Fault("positions", times=None, drip=0.05)
     with (
         broker(faults=[slow]) as server,
-        subprocess.Popen(
-            [DAYBOOK, "sync"],
-            env=environment(tmp_path, server.url),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # a shell starts what it runs in the background deaf to Ctrl-C, these tests too
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        Process(
+            [DAYBOOK, "sync"], env=environment(tmp_path, server.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as run,
     ):
         while not server.asked("positions"):

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,8 +21,8 @@ MIDDAY = datetime(2025, 10, 31, 16, 0, tzinfo=UTC)
 HOSTILE = "\x1b[2J[bold]x[/bold]"
 
 
-def broker(now: datetime = EVENING, **changes: object) -> BrokerServer:
-    books = {
+def broker(now: datetime = EVENING, **changes: Any) -> BrokerServer:
+    books: dict[str, Any] = {
         "accounts": [100001, 100002],
         "positions": {100001: [position(100001, 1), position(100001, 2)], 100002: []},
         "instructions": {},
@@ -299,4 +301,4 @@ def test_every_command_explains_itself_with_examples(tmp_path: Path, command: st
 
 
 def test_the_version_is_that_of_the_project(tmp_path: Path) -> None:
-    assert daybook("--version", home=tmp_path).out == "0.1.0\n"
+    assert daybook("--version", home=tmp_path).out == version("daybook") + "\n"

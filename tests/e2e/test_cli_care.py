@@ -9,24 +9,16 @@ from pathlib import Path
 import pytest
 
 from pipelines.archive.read import archived_runs
-from tests.support.care import days_in, two_evenings
+from tests.support.care import days_in
 from tests.support.command_line import ask, daybook
 
 COMMANDS = ("replay", "backup", "restore", "verify", "doctor", "compact", "prune")
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of two evenings, not to be changed."""
-    home = tmp_path_factory.mktemp("first")
-    two_evenings(home)
-    return home
-
-
 @pytest.fixture
-def home(first: Path, tmp_path: Path) -> Path:
+def home(home_of_two_evenings: Path, tmp_path: Path) -> Path:
     """A copy of it."""
-    shutil.copytree(first, tmp_path / "home")
+    shutil.copytree(home_of_two_evenings, tmp_path / "home")
     (tmp_path / "home").chmod(0o700)
     return tmp_path / "home"
 

@@ -100,7 +100,7 @@ def test_without_a_person_to_ask_nothing_is_closed(home: Path) -> None:
 def test_a_person_is_asked(home: Path, answer: str, code: int, expected: list[object]) -> None:
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
-    command = [DAYBOOK, "lock", "--through", "2025-10-31"]
+    command: list[str | Path] = [DAYBOOK, "lock", "--through", "2025-10-31"]
     ended = subprocess.run(
         command, env=environment(home), stdin=theirs, capture_output=True, timeout=60, check=False, text=True
     )

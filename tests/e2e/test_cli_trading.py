@@ -17,6 +17,7 @@ import pytest
 
 from pipelines.sandbox.server import Sandbox
 from tests.support.command_line import DAYBOOK, KEY, Ended, ask, daybook, environment
+from tests.support.processes import Process
 from tests.support.trading_server import Recorder
 
 ACCOUNT, OPTIONS = "20517", "20518"
@@ -38,7 +39,7 @@ class Desk:
     def type(self, answer: str, *arguments: str) -> Ended:
         """Run a command on a terminal, and type an answer when it asks."""
         mine, theirs = pty.openpty()
-        with subprocess.Popen(
+        with Process(
             [DAYBOOK, *arguments],
             env=environment(self.home, self.recorder.url),
             stdin=theirs,
@@ -52,8 +53,9 @@ class Desk:
                 asked += heard
             os.write(mine, answer.encode())
             out, err = process.communicate(timeout=60)
+            ended = process.wait()
         os.close(mine)
-        return Ended(process.returncode, out.decode(), (asked + err).decode())
+        return Ended(ended, out.decode(), (asked + err).decode())
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def by_command(tmp_path: Path) -> dict[str, list[tuple[Any, ...]]]:
     home = tmp_path / "command"
 
     def close(sandbox: Sandbox, _: date) -> None:
-        command = [Path(sys.executable).with_name("daybook"), "eod"]
+        command: list[str | Path] = [Path(sys.executable).with_name("daybook"), "eod"]
         ended = subprocess.run(command, env=environment(sandbox, home), capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
         assert "COMPLETE" in ended.stdout

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from daybook.explore.questions import PublishedBooks as Questions
 from pipelines.errors import ConfigurationError
 from tests.support.browser import Tab, needs_chromium, page
 from tests.support.command_line import DAYBOOK, daybook, environment
-from tests.support.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books, example_books
+from tests.support.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books
 
 #: Marimo's parts keep their text in shadow roots: everything that can be read on the page.
 _TEXT = """
@@ -39,13 +39,6 @@ _FIND = """
 """
 
 
-@pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Books:
-    """The books, replayed once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    return example_books(base if worker_id == "master" else base.parent)
-
-
 @contextmanager
 def explorer(home: Path, log: Path) -> Iterator[str]:
     """`daybook explore` on a free port; its address."""
@@ -53,7 +46,7 @@ def explorer(home: Path, log: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with log.open("wb") as output:
-        command = [DAYBOOK, "explore", "--headless", "--port", str(port)]
+        command: list[str | Path] = [DAYBOOK, "explore", "--headless", "--port", str(port)]
         process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=output, start_new_session=True)
     try:
         deadline = time.monotonic() + 60
@@ -155,8 +148,8 @@ def test_the_chart_marks_days_that_somebody_is_missing_from(books: Books) -> Non
     assert ask.chart(Scope([LONG_SHORT], LAST, books.days[0])) == ""
 
 
-def date_after(day: object, books: Books) -> object:
-    return books.days[books.days.index(day) + 1]  # type: ignore[arg-type]
+def date_after(day: date, books: Books) -> date:
+    return books.days[books.days.index(day) + 1]
 
 
 def test_instants_are_read_as_new_york_time_unless_they_say_otherwise() -> None:

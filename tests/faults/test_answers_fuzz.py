@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,12 +25,13 @@ from assets.catalog import CATALOG
 from pipelines.archive.write import Archive
 from pipelines.books.build import build
 from pipelines.broker.client import BrokerClient
+from pipelines.broker.columns import as_they_are, to_batch
 from pipelines.broker.read import ClockReading, Read
 from pipelines.calendar import Assignment, TradingCalendar
 from pipelines.ingest.landing import land
 from pipelines.ingest.reading import DayRead, EndpointRead
 from pipelines.ingest.reading import _broker_hours as said_of
-from pipelines.ingest.run_context import Ending
+from pipelines.ingest.run_context import Ending, run_context
 from pipelines.ingest.snapshot import Run, tables_of
 from pipelines.ingest.warehouse_state import WarehouseState
 from pipelines.settings import Settings
@@ -107,17 +109,16 @@ class Soak:
         self._begin()
 
     def _begin(self) -> None:
-        self.run = Run()
-        self.run.begin(self.settings, "manual", ClockReading(NOW, "API", timedelta()), WarehouseState())
-        self.evening = DayRead(Assignment(LAST, "POST_CLOSE"), TradingCalendar.load())
+        self.began = run_context(self.settings, "manual", ClockReading(NOW, "API", timedelta()), WarehouseState())
+        self.reads: list[EndpointRead] = []
         self.archive = Archive()
-        self.archive.begin(self.settings.archive / self.run.began.run_id, self.run.began.as_json())
+        self.archive.begin(self.settings.archive / self.began.run_id, self.began.as_json())
         self.client = BrokerClient(
-            self.settings.base_url, None, keep=self.run.keep, keep_columns=self.run.keep_columns, archive=self.archive,
+            self.settings.base_url, None, keep=to_batch, keep_columns=as_they_are, archive=self.archive,
             budget=0.01,
         )  # fmt: skip
 
-    def take(self, which: int, read: Read) -> None:
+    def take(self, which: int, read: Read[pa.Table]) -> None:
         """What every read has to be, whatever was answered."""
         assert read.complete == (read.error is None)
         assert not [each for each in read.findings if each.check_name == "could_not_be_read"], read.findings
@@ -125,23 +126,23 @@ class Soak:
             assert read.rows == sum(batch.num_rows for batch in read.batches)
             assert not [each for each in read.findings if each.severity == "FAIL"]
         read.account_id = str(which)
-        self.evening.reads.append(EndpointRead(read))
-        self.evening.expected.append(str(which))
-        if len(self.evening.reads) >= AN_EVENING:
+        self.reads.append(EndpointRead(read))
+        if len(self.reads) >= AN_EVENING:
             self.land()
 
     def land(self) -> None:
         """Land the evening and build it: what was read fits its tables, and all that are made of them."""
         self.client.close()
-        self.run.ended = Ending(ClockReading(NOW, "API", timedelta()), LAST)
-        self.archive.close(self.run.ended.as_json())
-        self.run.files = self.archive.files
-        reads = {asked.read.account_id: asked.read for asked in self.evening.reads}
+        ended = Ending(ClockReading(NOW, "API", timedelta()), LAST)
+        self.archive.close(ended.as_json())
+        made = Run(self.began, ended, self.archive.files)
+        reads = {asked.read.account_id: asked.read for asked in self.reads}
+        day = DayRead(Assignment(LAST, "POST_CLOSE"), list(reads), self.reads)
         whole = sum(read.rows for read in reads.values() if read.endpoint == "positions" and read.complete)
         with self.archive, warehouse_session(self.settings) as con:
-            land(open_pipeline(con, self.settings.dlt), tables_of(self.run, self.evening))
+            land(open_pipeline(con, self.settings.dlt), tables_of(made, day))
             build(con, self.settings, CATALOG)
-            run = self.run.began.run_id
+            run = self.began.run_id
             query = "select count(*) from raw.extract_manifest where run_id = ?"
             assert con.execute(query, [run]).fetchall() == [(len(reads),)]
             query = """select count(*) from raw.positions as row
@@ -154,7 +155,7 @@ class Soak:
         self._begin()
 
 
-def ask(client: BrokerClient, endpoint: str, which: int) -> Read:
+def ask(client: BrokerClient[pa.Table], endpoint: str, which: int) -> Read[pa.Table]:
     """One endpoint as the evening asks it."""
     one = str(which)
     asked = {
@@ -203,7 +204,7 @@ def test_no_bytes_heads_or_values_end_a_read_a_landing_or_a_build(shard: int, so
         server.faults = [Fault(endpoint, times=None, status=status, body=body, headers=heads)]
         server.requests.clear()
         if endpoint == "clock":
-            assert TradingCalendar.load().assign(made.client.clock().now)
+            TradingCalendar.load().assign(made.client.clock().now)
             return
         read = ask(made.client, endpoint, which)
         if endpoint == "market-hours":

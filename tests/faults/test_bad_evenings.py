@@ -16,7 +16,7 @@ import pytest
 from pipelines.errors import NoAccountList, Unauthorized
 from pipelines.settings import Settings
 from tests.support.broker_server import BrokerServer, Fault
-from tests.support.fault_books import BIG, PER_RUN, SMALL, Books, close_day, friday, published, thursday
+from tests.support.fault_books import BIG, PER_RUN, SMALL, Books, close_day, friday, published
 
 Row = dict[str, Any]
 #: Tables that keep what went wrong, also once it is over.
@@ -89,14 +89,9 @@ HARMLESS = {
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
-
-
-@pytest.fixture(scope="module")
-def calm(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Books:
+def calm(home_of_thursday: Path, tmp_path_factory: pytest.TempPathFactory) -> Books:
     """The books after an undisturbed Friday."""
-    with friday(template, tmp_path_factory.mktemp("friday") / "home") as (_, settings):
+    with friday(home_of_thursday, tmp_path_factory.mktemp("friday") / "home") as (_, settings):
         close_day(settings)
         return published(settings)[0]
 
@@ -114,9 +109,9 @@ def of(books: Books, account: int) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 def test_what_passes_within_the_evening_leaves_no_trace_in_the_books(
-    fault: Fault, template: Path, calm: Books, tmp_path: Path
+    fault: Fault, home_of_thursday: Path, calm: Books, tmp_path: Path
 ) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         server.faults = [replace(fault)]
         assert close_day(settings).is_complete
         assert len(server.asked("/positions")) > 4
@@ -125,9 +120,9 @@ def test_what_passes_within_the_evening_leaves_no_trace_in_the_books(
 
 @pytest.mark.parametrize("fault", STAYING.values(), ids=STAYING)
 def test_what_stays_costs_one_account_one_day_until_it_is_over(
-    fault: Fault, template: Path, calm: Books, tmp_path: Path
+    fault: Fault, home_of_thursday: Path, calm: Books, tmp_path: Path
 ) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         before, _ = published(settings)
         server.faults = [replace(fault, times=None)]
         snapshot = close_day(settings)
@@ -143,8 +138,10 @@ def test_what_stays_costs_one_account_one_day_until_it_is_over(
 
 
 @pytest.mark.parametrize("edit", HARMLESS.values(), ids=HARMLESS)
-def test_what_is_only_new_is_kept_and_counted(edit: Callable[[Row], None], template: Path, tmp_path: Path) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+def test_what_is_only_new_is_kept_and_counted(
+    edit: Callable[[Row], None], home_of_thursday: Path, tmp_path: Path
+) -> None:
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         server.faults = [Fault("positions", str(SMALL), times=None, edit=edit)]
         assert close_day(settings).is_complete
         books, _ = published(settings)
@@ -152,8 +149,10 @@ def test_what_is_only_new_is_kept_and_counted(edit: Callable[[Row], None], templ
         assert books["quality.gap"] == []
 
 
-def test_an_account_that_vanished_is_a_gap_and_the_others_stand(template: Path, calm: Books, tmp_path: Path) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+def test_an_account_that_vanished_is_a_gap_and_the_others_stand(
+    home_of_thursday: Path, calm: Books, tmp_path: Path
+) -> None:
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         listed = list(server.accounts)
         server.accounts = [each for each in listed if str(BIG) not in str(each)]
         assert not close_day(settings).is_complete
@@ -167,9 +166,9 @@ def test_an_account_that_vanished_is_a_gap_and_the_others_stand(template: Path, 
 
 @pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (403, NoAccountList)])
 def test_where_there_is_no_account_list_nothing_is_landed_and_the_former_books_stand(
-    status: int, error: type[Exception], template: Path, calm: Books, tmp_path: Path
+    status: int, error: type[Exception], home_of_thursday: Path, calm: Books, tmp_path: Path
 ) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         before = published(settings)
         server.faults = [Fault(each, times=None, status=status) for each in ("clock", "accounts", "positions")]
         with pytest.raises(error):

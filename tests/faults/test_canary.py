@@ -165,7 +165,7 @@ def test_a_key_in_a_head_is_in_nothing_that_is_made_of_it(tmp_path: Path, where:
     assert not has_key(made, KEYS)
 
 
-TRADES = {
+TRADES: dict[str, tuple[TradeRequest, dict[str, Any]]] = {
     "close": (CLOSE, DONE[1]),
     "close all": (CLOSE_ALL, DONE[1]),
     "submit": (SUBMIT, {"data": [instruction("mine")], "error": None, "metadata": {"request_id": "r1"}}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.e2e.test_explorer import explorer, wait_for
 from tests.support.browser import needs_chromium, page
 from tests.support.command_line import DAYBOOK, environment
 from tests.support.dagster_ui import daybook_dev
-from tests.support.fault_books import broker, thursday
+from tests.support.fault_books import broker
 
 #: What a process of daybook, of Dagster or of marimo imports after its first line.
 MODULES = [
@@ -49,8 +50,11 @@ COMMANDS = [
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
+def template(home_of_thursday: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which a Thursday has been closed, for these tests alone."""
+    home = tmp_path_factory.mktemp("thursday") / "home"
+    shutil.copytree(home_of_thursday, home)
+    return home
 
 
 def hostile(folder: Path, modules: list[str]) -> Path:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,25 +17,8 @@ from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import Fault
 from tests.support.command_line import Ended, daybook
-from tests.support.fault_books import BIG, broker, close_day, published, thursday
-
-MIB = 2**20
-DISK = 96 * MIB
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of its own for the block; skips where this user may not mount one."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"this user can't mount a small disk: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+from tests.support.fault_books import BIG, broker, close_day, published
+from tests.support.small_disk import MIB, small_disk
 
 
 def fill(disk: Path, *, but: int) -> Path:
@@ -56,11 +37,6 @@ def _fill_up(disk: Path, room: int) -> None:
     fill(disk, but=room)
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
-
-
 def assert_one_sentence(ended: Ended) -> None:
     assert ended.code in (1, 2)
     assert "Traceback" not in ended.err
@@ -69,10 +45,10 @@ def assert_one_sentence(ended: Ended) -> None:
 
 
 @pytest.fixture
-def disk(tmp_path: Path, template: Path) -> Iterator[Path]:
+def disk(tmp_path: Path, home_of_thursday: Path) -> Iterator[Path]:
     """A home after a Thursday, on a small disk of its own."""
     with small_disk(tmp_path / "disk") as made:
-        shutil.copytree(template, made / "home")
+        shutil.copytree(home_of_thursday, made / "home")
         yield made / "home"
 
 

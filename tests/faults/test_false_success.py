@@ -22,24 +22,18 @@ from pipelines.warehouse import publish as publishing
 from pipelines.warehouse import published
 from pipelines.warehouse.published import check_published, publish_if_behind
 from pipelines.warehouse.session import warehouse_session
-from tests.support.fault_books import broker, thursday
+from tests.support.fault_books import broker
 from tests.support.kill import kill
 
 Hurt = Callable[[Settings], None]
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which a Thursday has been closed."""
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
-
-
 @pytest.fixture
-def settings(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def settings(home_of_thursday: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A copy of it, with the books of Thursday beside it as somebody may have kept them, and a broker on Friday."""
-    shutil.copytree(template, tmp_path / "home")
+    shutil.copytree(home_of_thursday, tmp_path / "home")
     for name in ("warehouse.duckdb", "daybook.duckdb"):
-        shutil.copyfile(template / name, tmp_path / name)
+        shutil.copyfile(home_of_thursday / name, tmp_path / name)
     with broker() as server:
         monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("CLEAR_STREET_BASE_URL", server.url)
@@ -80,7 +74,8 @@ def spoil_copy(settings: Settings) -> None:
 
 def after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, hurt: Hurt, settings: Settings) -> None:
     """Somebody hurts the home right after a function has returned, once."""
-    real, done = getattr(module, name), []
+    real = getattr(module, name)
+    done: list[bool] = []
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         result = real(*args, **kwargs)

@@ -11,7 +11,7 @@ from assets.catalog import CATALOG
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from pipelines.warehouse.session import warehouse_session
-from tests.support.fault_books import Books, close_day, derived, friday, published, raw_runs, thursday
+from tests.support.fault_books import Books, close_day, derived, friday, published, raw_runs
 from tests.support.kill import kill
 from tests.support.killer import LANDED, POINTS
 
@@ -19,15 +19,9 @@ State = tuple[Books, list[Books]]
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which a Thursday has been closed."""
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
-
-
-@pytest.fixture(scope="session")
-def undisturbed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
+def undisturbed(home_of_thursday: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
     """The published books before and after a Friday evening that nothing disturbed."""
-    with friday(template, tmp_path_factory.mktemp("friday") / "home") as (_, settings):
+    with friday(home_of_thursday, tmp_path_factory.mktemp("friday") / "home") as (_, settings):
         before = published(settings)
         close_day(settings)
         return before, published(settings)
@@ -46,13 +40,23 @@ def assert_made_good(settings: Settings, undisturbed: tuple[State, State], *, ke
         assert (derived(con), raw_runs(con)) == (now, landed)
 
 
+def assert_untouched(settings: Settings, home_of_thursday: Path) -> None:
+    """The published copy is the one of before to the byte, and nothing lies beside it that would be read with it."""
+    before = Settings(base_url=settings.base_url, home=home_of_thursday).published
+    assert settings.published.read_bytes() == before.read_bytes()
+    assert not settings.published.with_name(settings.published.name + ".wal").exists()
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_a_run_killed_there_shows_nothing_by_halves_and_the_next_makes_it_good(
-    point: str, template: Path, undisturbed: tuple[State, State], tmp_path: Path
+    point: str, home_of_thursday: Path, undisturbed: tuple[State, State], tmp_path: Path
 ) -> None:
-    with friday(template, tmp_path / "home") as (_, settings):
+    with friday(home_of_thursday, tmp_path / "home") as (_, settings):
         kill(point, settings)
-        assert published(settings) == undisturbed[POINTS[point].seen]
+        if POINTS[point].seen:
+            assert published(settings) == undisturbed[1]
+        else:
+            assert_untouched(settings, home_of_thursday)
         assert_made_good(settings, undisturbed, kept=POINTS[point].kept)
     assert not list(settings.home.glob("daybook.duckdb.*.publishing*"))
     assert not (settings.home / "quarantine").exists()
@@ -68,9 +72,9 @@ def test_a_run_killed_there_shows_nothing_by_halves_and_the_next_makes_it_good(
     ],
 )
 def test_a_run_killed_while_it_makes_a_killed_one_good_is_made_good_too(
-    points: tuple[str, ...], template: Path, undisturbed: tuple[State, State], tmp_path: Path
+    points: tuple[str, ...], home_of_thursday: Path, undisturbed: tuple[State, State], tmp_path: Path
 ) -> None:
-    with friday(template, tmp_path / "home") as (_, settings):
+    with friday(home_of_thursday, tmp_path / "home") as (_, settings):
         for point in points:
             kill(point, settings)
             assert published(settings) in undisturbed or POINTS[point].seen
@@ -82,8 +86,10 @@ def test_a_run_killed_while_it_makes_a_killed_one_good_is_made_good_too(
 
 
 @pytest.mark.parametrize("point", [point for point in POINTS if "report" in point])
-def test_a_report_that_was_killed_is_written_again_to_the_byte(point: str, template: Path, tmp_path: Path) -> None:
-    with friday(template, tmp_path / "home") as (_, settings):
+def test_a_report_that_was_killed_is_written_again_to_the_byte(
+    point: str, home_of_thursday: Path, tmp_path: Path
+) -> None:
+    with friday(home_of_thursday, tmp_path / "home") as (_, settings):
         kill(point, settings)
         there = {path.name: path.read_bytes() for path in written(settings)}
         write_report(settings, CATALOG)
@@ -97,8 +103,8 @@ def written(settings: Settings) -> list[Path]:
     return [path for path in settings.reports.rglob("*") if path.is_file() and path.suffix != ".part"]
 
 
-def test_the_first_run_of_all_may_be_killed_too(tmp_path: Path, template: Path) -> None:
-    with friday(template, tmp_path / "home") as (server, _):
+def test_the_first_run_of_all_may_be_killed_too(tmp_path: Path, home_of_thursday: Path) -> None:
+    with friday(home_of_thursday, tmp_path / "home") as (server, _):
         settings = Settings(base_url=server.url, home=tmp_path / "new")
         calm = Settings(base_url=server.url, home=tmp_path / "calm")
         close_day(calm)
@@ -109,8 +115,8 @@ def test_the_first_run_of_all_may_be_killed_too(tmp_path: Path, template: Path) 
         assert published(settings)[0] == published(calm)[0]
 
 
-def test_every_table_of_the_landing_has_its_kill_points(template: Path) -> None:
-    with warehouse_session(Settings(base_url="http://127.0.0.1:1", home=template), wait=5) as con:
+def test_every_table_of_the_landing_has_its_kill_points(home_of_thursday: Path) -> None:
+    with warehouse_session(Settings(base_url="http://127.0.0.1:1", home=home_of_thursday), wait=5) as con:
         found = con.execute(
             "select table_name from duckdb_tables() where schema_name = 'raw' and not starts_with(table_name, '_dlt')"
         ).fetchall()
@@ -118,12 +124,12 @@ def test_every_table_of_the_landing_has_its_kill_points(template: Path) -> None:
 
 
 def test_whoever_looks_during_a_run_sees_the_books_before_it_or_after_it(
-    template: Path, undisturbed: tuple[State, State], tmp_path: Path
+    home_of_thursday: Path, undisturbed: tuple[State, State], tmp_path: Path
 ) -> None:
     seen: list[State] = []
     done = threading.Event()
 
-    with friday(template, tmp_path / "home") as (_, settings):
+    with friday(home_of_thursday, tmp_path / "home") as (_, settings):
 
         def look() -> None:
             while not done.is_set():

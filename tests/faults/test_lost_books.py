@@ -18,17 +18,19 @@ from pipelines.warehouse.backup import make_backup, restore
 from pipelines.warehouse.connect import open_warehouse, remember_broker
 from pipelines.warehouse.doctor import examine
 from pipelines.warehouse.session import warehouse_session
-from tests.support.care import NOBODY, days_in, two_evenings
+from tests.support.care import NOBODY, days_in
 from tests.support.fault_books import broker, close_day, published
 from tests.support.kill import kill
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(home_of_two_evenings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of two evenings with a backup."""
     home = tmp_path_factory.mktemp("template") / "home"
-    with warehouse_session(two_evenings(home)) as con:
-        make_backup(con, Settings(base_url=NOBODY, home=home), with_archive=True)
+    shutil.copytree(home_of_two_evenings, home)
+    settings = Settings(base_url=NOBODY, home=home)
+    with warehouse_session(settings) as con:
+        make_backup(con, settings, with_archive=True)
     return home
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,7 +69,7 @@ class Moving:
             self.rows[at] = {**self.rows[at], "quantity": str(number)}
 
 
-def read(server: BrokerServer) -> tuple[Read, Holdings]:
+def read(server: BrokerServer) -> tuple[Read[Holdings], Holdings]:
     """The account's positions as the client reads them."""
 
     def keep(_: Shape, rows: list[Row]) -> Holdings:
@@ -186,7 +187,7 @@ def test_no_bytes_of_a_broker_crash_a_read_and_what_is_kept_fits_its_columns(
     SPOILT.server.faults = [Fault("positions", times=None, status=status, body=spoil(SPOILT.whole, mutations))]
     found = SPOILT.client.positions(ACCOUNT)
     assert found.complete == (found.error is None)
-    assert all(batch.schema.equals(to_batch("run", POSITIONS, []).schema) for batch in found.batches)
+    assert all(batch.schema.equals(to_batch(POSITIONS, []).schema) for batch in found.batches)
     if found.complete:
         assert status in (200, 299)
         assert found.rows == sum(batch.num_rows for batch in found.batches)
@@ -210,8 +211,8 @@ class _Spoilt:
         return BrokerServer([ACCOUNT], {ACCOUNT: rows}).__enter__()
 
     @cached_property
-    def client(self) -> BrokerClient:
-        return BrokerClient(self.server.url, None, keep=lambda shape, rows: to_batch("run", shape, rows), budget=0.05)
+    def client(self) -> BrokerClient[pa.Table]:
+        return BrokerClient(self.server.url, None, keep=to_batch, budget=0.05)
 
     @cached_property
     def whole(self) -> bytes:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,9 +26,9 @@ from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.restoring import finish_if_killed
 from pipelines.warehouse.session import warehouse_session
-from tests.support.care import NOBODY, two_evenings
+from tests.support.care import NOBODY
+from tests.support.processes import run
 
-ROOT = Path(__file__).parents[2]
 FORMER, RESTORED = "former", "restored"
 FINISHED, UNTOUCHED = "that was killed is finished now", "killed before it had changed anything"
 #: Each step of a restore over full books, and whether the journal was there by then.
@@ -44,10 +43,11 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(home_of_two_evenings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a backup of everything, and after it changes of everything: books that a restore replaces."""
     home = tmp_path_factory.mktemp("template") / "home"
-    settings = two_evenings(home)
+    shutil.copytree(home_of_two_evenings, home)
+    settings = Settings(base_url=NOBODY, home=home)
     mark(settings, RESTORED)
     with warehouse_session(settings) as con:
         make_backup(con, settings, with_archive=True)
@@ -97,11 +97,8 @@ def states(home: Path) -> set[str]:
 
 def killed(settings: Settings, step: str, what: str | None = None) -> None:
     """A restore, or with "-" whoever finishes one, killed at a step."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.support.restorer", step, what or backup_of(settings), settings.home],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ended.returncode == -signal.SIGKILL, f"{step} was never reached: {ended.stdout}{ended.stderr}"
+    ended = run([sys.executable, "-m", "tests.support.restorer", step, what or backup_of(settings), settings.home])
+    assert ended.returncode == -signal.SIGKILL, f"{step} was never reached: {ended.stdout!r}{ended.stderr!r}"
 
 
 def assert_whole(settings: Settings, state: str) -> None:
@@ -133,11 +130,9 @@ def test_a_restore_killed_there_is_finished_or_undone_by_the_next_command_and_re
 
 
 def test_every_step_of_a_restore_has_its_kill_point(settings: Settings) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.support.restorer", "count", backup_of(settings), settings.home],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    called = dict(pair.split("=") for pair in ended.stdout.split())
+    ended = run([sys.executable, "-m", "tests.support.restorer", "count", backup_of(settings), settings.home])
+    assert ended.returncode == 0, ended.stderr
+    called = dict(pair.split("=") for pair in ended.stdout.decode().split())
     assert called.pop("move") == str(MOVES)
     assert called.pop("sync") == "3"
     assert set(called.values()) == {"1"}

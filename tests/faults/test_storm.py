@@ -10,14 +10,9 @@ import pytest
 from pipelines.errors import NoAccountList
 from pipelines.settings import Settings
 from tests.support.broker_server import Fault
-from tests.support.fault_books import BIG, broker, close_day, friday, published, thursday
+from tests.support.fault_books import BIG, broker, close_day, friday, published
 
 BUDGET = 2.0
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
 
 
 @pytest.mark.parametrize("wait", ["0", "1", "3600", "Fri, 31 Dec 2027 23:59:59 GMT", "soon", "-5", "9" * 40, "\u0661"])
@@ -37,8 +32,10 @@ def test_whatever_it_asks_to_wait_a_page_costs_no_more_than_its_budget(wait: str
     assert "429" in (found.error or "")
 
 
-def test_a_storm_over_one_account_is_a_gap_of_that_account_until_it_is_over(template: Path, tmp_path: Path) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+def test_a_storm_over_one_account_is_a_gap_of_that_account_until_it_is_over(
+    home_of_thursday: Path, tmp_path: Path
+) -> None:
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         server.faults = [Fault("positions", str(BIG), times=None, status=429, headers={"Retry-After": "3600"})]
         snapshot = close_day(settings)
         assert (snapshot.accounts_complete, snapshot.accounts_expected) == (2, 3)
@@ -51,8 +48,8 @@ def test_a_storm_over_one_account_is_a_gap_of_that_account_until_it_is_over(temp
         assert [row[1] for row in books["quality.day"]] == ["COMPLETE", "COMPLETE"]
 
 
-def test_a_storm_over_everything_promotes_nothing(template: Path, tmp_path: Path) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+def test_a_storm_over_everything_promotes_nothing(home_of_thursday: Path, tmp_path: Path) -> None:
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         before = published(settings)
         endpoints = ("accounts", "positions", "instructions", "clock", "market-hours")
         server.faults = [Fault(each, times=None, status=429, headers={"Retry-After": "3600"}) for each in endpoints]

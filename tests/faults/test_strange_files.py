@@ -26,7 +26,7 @@ from pipelines.books.adjustments import COLUMNS, MOST_BYTES, read_adjustments
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 from pipelines.warehouse.doctor import examine
-from tests.support.care import NOBODY, two_evenings
+from tests.support.care import NOBODY
 from tests.support.command_line import DAYBOOK, environment
 
 HEAD = ",".join(COLUMNS) + "\n"
@@ -73,16 +73,10 @@ class _inside:  # noqa: N801  (a path of a socket is short)
 STRANGE = [pipe, folder, device, a_socket, link_to_nothing, link_to_itself]
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of two evenings."""
-    return two_evenings(tmp_path_factory.mktemp("template") / "home").home
-
-
 @pytest.fixture
-def settings(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(home_of_two_evenings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A copy of it, and the environment's."""
-    shutil.copytree(template, tmp_path / "home", symlinks=True)
+    shutil.copytree(home_of_two_evenings, tmp_path / "home", symlinks=True)
     monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CLEAR_STREET_BASE_URL", NOBODY)
     return Settings(base_url=NOBODY, home=tmp_path / "home")
@@ -214,12 +208,12 @@ def test_a_folder_of_the_home_that_is_elsewhere_by_a_link_is_used_and_nothing_el
     assert [path.read_text() for path in sorted(tmp_path.glob("elsewhere-*/mine.txt"))] == ["mine"] * 3
 
 
-@pytest.mark.parametrize("name", ["warehouse.duckdb", "daybook.duckdb", "run.lock", "run.lock.holder.new"])
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "daybook.duckdb", "run.lock", "run.lock.holder.{process}.part"])
 @pytest.mark.parametrize("put", [pipe, folder], ids=lambda put: put.__name__)
 def test_a_file_of_ours_that_is_none_hangs_nothing(
     name: str, put: Callable[[Path], None], settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = settings.home / name
+    path = settings.home / name.format(process=os.getpid())
     path.unlink(missing_ok=True)
     put(path)
     for command in (["build"], ["sql", "select 1"], ["status"], ["doctor"]):

@@ -24,6 +24,7 @@ from pipelines.trading.journal import Journal, Record
 from pipelines.trading.settle import settle
 from pipelines.warehouse.session import warehouse_session
 from tests.support.command_line import DAYBOOK, KEY, daybook, environment
+from tests.support.processes import Process, run
 from tests.support.trading_server import Recorder
 
 ACCOUNT = "20517"
@@ -115,13 +116,9 @@ def orders_of_the_trade(settings: Settings) -> int:
 
 
 def run_until_killed(at: Killed, settings: Settings, arguments: tuple[str, ...]) -> None:
-    process = subprocess.run(
+    process = run(
         [sys.executable, "-c", DEADLY, at.module, at.name, at.when, str(at.nth), *arguments],
         env=environment(settings.home, settings.base_url),
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        timeout=90,
-        check=False,
     )
     assert process.returncode == -signal.SIGKILL, process.stderr
 
@@ -189,7 +186,7 @@ def test_a_cancellation_that_is_killed_is_told_by_the_state_of_the_instruction(
 def test_a_trade_that_is_killed_while_it_waits_for_the_answer_is_found_out_by_the_next_sync(tmp_path: Path) -> None:
     with broker(tmp_path / "home") as (sandbox, recorder, settings):
         recorder.then = "stall"
-        process = subprocess.Popen(
+        process = Process(
             [DAYBOOK, *CLOSE_ALL],
             env=environment(settings.home, recorder.url),
             stdin=subprocess.DEVNULL,
@@ -212,13 +209,12 @@ def test_a_trade_that_is_killed_while_it_waits_for_the_answer_is_found_out_by_th
 def test_ctrl_c_while_waiting_is_an_unknown_outcome_with_the_commands_that_find_out(tmp_path: Path) -> None:
     with broker(tmp_path / "home") as (_, recorder, settings):
         recorder.then = "stall"
-        process = subprocess.Popen(
+        process = Process(
             [DAYBOOK, *CLOSE_ALL],
             env=environment(settings.home, recorder.url),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
         deadline = time.monotonic() + 60
         while not recorder.writes and time.monotonic() < deadline:
@@ -226,8 +222,8 @@ def test_ctrl_c_while_waiting_is_an_unknown_outcome_with_the_commands_that_find_
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 3
-        assert "OUTCOME UNKNOWN" in err
-        assert f"daybook positions list --account {ACCOUNT}" in err
+        assert b"OUTCOME UNKNOWN" in err
+        assert f"daybook positions list --account {ACCOUNT}" in err.decode()
         left = record(settings)
         assert left is not None
         assert left.state == "UNKNOWN"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import DAYBOOK, daybook, environment
-from tests.support.fault_books import close_day, friday, published, thursday
+from tests.support.fault_books import close_day, friday, published
+from tests.support.processes import Process
 
 HOLD = """
 import duckdb, sys
@@ -19,27 +20,21 @@ print("ready", flush=True); sys.stdin.readline()
 """
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return thursday(tmp_path_factory.mktemp("thursday") / "home")
-
-
 def test_runs_started_at_once_take_turns_and_the_books_are_those_of_one_after_the_other(
-    template: Path, tmp_path: Path
+    home_of_thursday: Path, tmp_path: Path
 ) -> None:
-    with friday(template, tmp_path / "together") as (server, settings):
+    with friday(home_of_thursday, tmp_path / "together") as (server, settings):
         environ = environment(settings.home, server.url)
         commands = [["sync"], ["sync"], ["build"], ["sync"]]
         runs = [
-            subprocess.Popen([DAYBOOK, *command, "--wait", "100"], env=environ, stderr=subprocess.PIPE)
-            for command in commands
+            Process([DAYBOOK, *command, "--wait", "100"], env=environ, stderr=subprocess.PIPE) for command in commands
         ]
         for run in runs:
             _, said = run.communicate(timeout=120)
             assert run.returncode == 0, said
         assert daybook("build", home=settings.home).code == 0
         together, landed = published(settings)
-    with friday(template, tmp_path / "alone") as (_, settings):
+    with friday(home_of_thursday, tmp_path / "alone") as (_, settings):
         close_day(settings)
         alone, (_, once) = published(settings)
     assert together == alone
@@ -49,9 +44,9 @@ def test_runs_started_at_once_take_turns_and_the_books_are_those_of_one_after_th
 
 @pytest.mark.parametrize("way", ["read", "write"])
 def test_a_stranger_in_the_warehouse_costs_an_evening_nothing_but_time(
-    way: str, template: Path, tmp_path: Path
+    way: str, home_of_thursday: Path, tmp_path: Path
 ) -> None:
-    with friday(template, tmp_path / "home") as (server, settings):
+    with friday(home_of_thursday, tmp_path / "home") as (server, settings):
         command = [sys.executable, "-c", HOLD, str(settings.warehouse), way]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger:
             assert stranger.stdin is not None

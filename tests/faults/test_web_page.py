@@ -19,6 +19,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from pipelines.sandbox.server import Sandbox
 from tests.faults.test_loopback import family_of
@@ -35,9 +36,10 @@ TRADING = "trading-key-that-must-never-be-seen-4711"
 #: What the stand-in's account holds at the time of these tests: the job trades only where that is stated.
 HELD = {"AAPL": "2400", "GOOG": "200", "IBM": "500", "MSFT": "-2000"}
 CONFIG = {"ops": {"close_positions_op": {"config": {"account": ACCOUNT, "confirm": ACCOUNT, "positions": HELD}}}}
-MUTATION = {"query": LAUNCH, "variables": {"run": to_launch("close_positions", [], CONFIG)}}
+MUTATION: dict[str, Any] = {"query": LAUNCH, "variables": {"run": to_launch("close_positions", [], CONFIG)}}
 JSON = {"Content-Type": "application/json"}
 EVIL = "evil.example"
+GRAPHQL = Subprotocol("graphql-ws")
 
 
 @dataclass(frozen=True)
@@ -199,16 +201,22 @@ def test_a_websocket_of_another_origin_is_not_opened(stage: Stage, origin: str |
     url = f"{stage.dev.url.replace('http', 'ws')}/graphql"
     for who in ({}, {"Cookie": stage.dev.cookie}):
         with pytest.raises(InvalidStatus) as caught:
-            connect(url, origin=origin, additional_headers=who, subprotocols=["graphql-ws"], proxy=None)  # type: ignore[arg-type, list-item]
+            connect(
+                url,
+                origin=Origin(origin) if origin else None,
+                additional_headers=who,
+                subprotocols=[GRAPHQL],
+                proxy=None,
+            )
         assert caught.value.response.status_code == 403
 
 
 def test_a_websocket_of_its_own_page_is_opened_with_the_cookie_and_not_without(stage: Stage) -> None:
     url, own = f"{stage.dev.url.replace('http', 'ws')}/graphql", stage.dev.url
     with pytest.raises(InvalidStatus):
-        connect(url, origin=own, subprotocols=["graphql-ws"], proxy=None)  # type: ignore[arg-type, list-item]
+        connect(url, origin=Origin(own), subprotocols=[GRAPHQL], proxy=None)
     cookie = {"Cookie": stage.dev.cookie}
-    with connect(url, origin=own, additional_headers=cookie, subprotocols=["graphql-ws"], proxy=None) as opened:  # type: ignore[arg-type, list-item]
+    with connect(url, origin=Origin(own), additional_headers=cookie, subprotocols=[GRAPHQL], proxy=None) as opened:
         opened.send(json.dumps({"type": "connection_init"}))
         assert json.loads(opened.recv(timeout=30)) == {"type": "connection_ack"}
 
@@ -365,7 +373,7 @@ def test_unless_it_is_asked_for_no_job_trades_and_no_process_has_the_key_that_do
         ({"DAYBOOK_TRADING_JOBS": "on"}, "CLEAR_STREET_TRADING_API_KEY is not set"),
     ],
 )
-def test_settings_that_can_not_be_used_start_nothing(tmp_path: Path, environ: dict[str, str], words: str) -> None:
+def test_settings_that_can_not_be_used_start_nothing(tmp_path: Path, environ: dict[str, Any], words: str) -> None:
     ended = daybook("dev", home=tmp_path / "home", url="https://broker.example", **environ)
     assert ended.code == 2
     assert words in ended.sentence

@@ -58,7 +58,7 @@ class Mailbox:
     @property
     def mails(self) -> list[EmailMessage]:
         parser = BytesParser(policy=default)
-        return [parser.parsebytes(each.content) for each in self.envelopes]  # type: ignore[misc]
+        return [parser.parsebytes(each.content) for each in self.envelopes]
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         self.envelopes.append(envelope)
@@ -76,8 +76,8 @@ class AnyPort(Controller):
 
     def _trigger_server(self) -> None:
         assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # asyncio's have them
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -12,17 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.example_books import ACCOUNTS, LAST, Books, example_books
+from tests.support.example_books import ACCOUNTS, LAST, Books
 
 PAGE = Path(__file__).parents[2] / "docs" / "analysts.md"
 SHELL = Path(sys.executable).with_name("duckdb")
-
-
-@pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Books:
-    """The books, replayed once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    return example_books(base if worker_id == "master" else base.parent)
+pytestmark = pytest.mark.heavy
 
 
 def block(heading: str, books: Books) -> str:
@@ -47,7 +41,7 @@ def test_duckdbs_own_shell_reads_the_file_as_the_page_says(books: Books) -> None
 
 
 def test_duckdbs_own_shell_can_not_write_what_the_page_opens_read_only(books: Books) -> None:
-    command = [SHELL, "-readonly", books.published, "-c", "delete from core.calendar"]
+    command: list[str | Path] = [SHELL, "-readonly", books.published, "-c", "delete from core.calendar"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert "read-only" in ended.stderr

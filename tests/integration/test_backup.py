@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -25,17 +24,17 @@ from pipelines.warehouse.compact import compact
 from pipelines.warehouse.contents import contents, differences
 from pipelines.warehouse.session import warehouse_session
 from pipelines.warehouse.verify import verify_home
-from tests.support.care import NOBODY, days_in, two_evenings
+from tests.support.care import NOBODY, days_in
+from tests.support.processes import run
 
-ROOT = Path(__file__).parents[2]
 ADJUSTMENTS = "trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note\n"
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of two evenings, not to be changed."""
-    home = tmp_path_factory.mktemp("first")
-    two_evenings(home)
+def first(home_of_two_evenings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of two evenings with adjustments, not to be changed."""
+    home = tmp_path_factory.mktemp("first") / "home"
+    shutil.copytree(home_of_two_evenings, home)
     (home / "adjustments.csv").write_text(ADJUSTMENTS)
     return home
 
@@ -143,6 +142,7 @@ def test_a_backup_waits_for_the_run_that_is_writing(settings: Settings) -> None:
     assert read_backup(done[0]).tables["main.written_meanwhile"] == 1
 
 
+@pytest.mark.kill
 def test_a_backup_that_is_killed_leaves_no_backup_and_the_next_one_is_whole(settings: Settings) -> None:
     code = """
 import os, signal, sys
@@ -159,7 +159,7 @@ settings = Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))
 with evening(settings) as con:
     backup.make_backup(con, settings)
 """
-    ended = subprocess.run([sys.executable, "-c", code, settings.home], cwd=ROOT, check=False)
+    ended = run([sys.executable, "-c", code, settings.home])
     assert ended.returncode == -signal.SIGKILL
     assert latest_backup(settings.backups) is None
     folder = backed_up(settings)

@@ -34,6 +34,7 @@ from tests.support.desk import FRIDAY, MONDAY, THURSDAY, desk, shares
 from tests.support.report_books import published
 from tests.support.web_server import WebServer
 
+pytestmark = pytest.mark.heavy
 HELD = {
     100: [shares("100", "150.50", cost="14500.00", day="2025-10-31")],
     200: [shares("-5", "150.50", cost="-700.00", day="2025-10-31", account=200)],

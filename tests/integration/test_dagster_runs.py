@@ -25,6 +25,7 @@ from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
 from tests.support.desk import FRIDAY, MONDAY, THURSDAY, shares
 
+pytestmark = pytest.mark.heavy
 MID_SESSION = "2025-10-31T15:00:00+00:00"
 HELD = {
     100: [shares("100", "150.50", cost="14500.00", day="2025-10-31")],

@@ -21,7 +21,7 @@ from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.doctor import Diagnosis, examine
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.session import warehouse_session
-from tests.support.care import NOBODY, two_evenings
+from tests.support.care import NOBODY
 
 ROOT = Path(__file__).parents[2]
 #: Commits, and dies before any checkpoint: what was committed is in the write-ahead log alone.
@@ -39,18 +39,10 @@ with run_lock(Path(sys.argv[1]), command="daybook eod"):
 """
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A healthy home, not to be changed."""
-    home = tmp_path_factory.mktemp("first")
-    two_evenings(home)
-    return home
-
-
 @pytest.fixture
-def settings(first: Path, tmp_path: Path) -> Settings:
+def settings(home_of_two_evenings: Path, tmp_path: Path) -> Settings:
     """A copy of it, to be hurt."""
-    shutil.copytree(first, tmp_path / "home")
+    shutil.copytree(home_of_two_evenings, tmp_path / "home")
     (tmp_path / "home").chmod(0o700)
     return Settings(base_url=NOBODY, home=tmp_path / "home")
 
@@ -162,6 +154,7 @@ def test_a_file_of_a_newer_duckdb_is_told_and_its_log_stays(settings: Settings) 
     assert "newer DuckDB" in trouble(settings, "FAIL").what
 
 
+@pytest.mark.kill
 def test_who_has_the_books_is_named_and_nothing_is_touched_meanwhile(settings: Settings) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD_LOCK, settings.run_lock],

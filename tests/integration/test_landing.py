@@ -14,9 +14,9 @@ import pytest
 import zstandard
 
 from models.shapes import POSITIONS
-from pipelines.broker.columns import to_batch
+from pipelines.broker.columns import to_batch, with_run
 from pipelines.errors import ConfigurationError, NoAccountList, WrongWarehouse
-from pipelines.ingest.source import broker_source
+from pipelines.ingest.landing import broker_source
 from pipelines.warehouse.connect import remember_broker
 from pipelines.warehouse.dlt_pipeline import open_pipeline
 from tests.support.broker_server import Fault, position
@@ -27,7 +27,7 @@ HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
 
 def _earlier_run(d: Desk, run_id: str = "20251029T203000Z-00000000") -> dict[str, list[pa.Table]]:
     rows = [shares("7", "150.00", cost="1000.00", day="2025-10-29") | {"account_id": "100"}]
-    return {"positions": [to_batch(run_id, POSITIONS, rows)]}
+    return {"positions": [with_run(run_id, to_batch(POSITIONS, rows))]}
 
 
 def test_fetched_and_flat_failed_and_never_asked_are_three_facts(tmp_path: Path) -> None:

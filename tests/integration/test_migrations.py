@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +12,15 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import DaybookError, WrongWarehouse
-from pipelines.ingest.landing import land
+from pipelines.ingest.landing import TABLES, broker_source, land
 from pipelines.ingest.snapshot import Snapshot
-from pipelines.ingest.source import TABLES, broker_source
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import SCHEMA_VERSION, remembered
 from pipelines.warehouse.dlt_pipeline import open_pipeline
 from pipelines.warehouse.migrations import KEY, Step, migrate
 from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
-from tests.support.care import NOBODY, days_in, two_evenings
+from tests.support.care import NOBODY, days_in
 from tests.support.desk import FRIDAY, shares
 from tests.support.fault_books import close_day
 
@@ -40,9 +40,10 @@ BROKEN = (replace(LATER[-1], statements=(*LATER[-1].statements, "alter table raw
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(home_of_two_evenings: Path, tmp_path: Path) -> Settings:
     """A home with two evenings in it, as of today's version."""
-    return two_evenings(tmp_path / "home")
+    shutil.copytree(home_of_two_evenings, tmp_path / "home")
+    return Settings(base_url=NOBODY, home=tmp_path / "home")
 
 
 def close_friday(settings: Settings) -> Snapshot:

@@ -15,12 +15,12 @@ from models.exact import decimal_pattern
 from models.reading import NotUnderstood, read_page
 from models.shapes import POSITIONS
 from pipelines.broker.client import BrokerClient
-from pipelines.broker.columns import to_batch, with_run
+from pipelines.broker.columns import as_they_are, to_batch
 from pipelines.broker.page_table import read_rest, read_table
 from pipelines.broker.read import Read
 from tests.support.broker_server import BrokerServer, Fault, position
 
-ACCOUNT, RUN = "7", "run"
+ACCOUNT = "7"
 OPTION = {"instrument_type": "OPTION", "position_type": "SHORT", "quantity": "-3", "underlying_instrument_id": "u"}
 
 
@@ -31,7 +31,7 @@ def reply(*rows: dict[str, Any], **envelope: Any) -> bytes:
 
 
 def by_the_models(body: bytes) -> pa.Table:
-    return to_batch(RUN, POSITIONS, [row | {"account_id": ACCOUNT} for row in read_page(POSITIONS, body).rows])
+    return to_batch(POSITIONS, [row | {"account_id": ACCOUNT} for row in read_page(POSITIONS, body).rows])
 
 
 def test_a_page_as_documented_is_the_same_table_as_by_the_models() -> None:
@@ -39,7 +39,7 @@ def test_a_page_as_documented_is_the_same_table_as_by_the_models() -> None:
     body = reply(position(ACCOUNT, 0), position(ACCOUNT, 1, cost_basis=None, **OPTION), absent)
     page = read_table(ACCOUNT, body)
     assert page is not None
-    assert with_run(RUN, page.table).equals(by_the_models(body))
+    assert page.table.equals(by_the_models(body))
     models = read_page(POSITIONS, body)
     assert page.metadata == models.metadata
     assert page.observed == observe(POSITIONS, models.rows)
@@ -122,7 +122,7 @@ def test_what_is_read_as_columns_is_what_the_models_make_of_it(changes: list[dic
         return
     if page is not None:
         assert (models.rejected, models.problems) == ([], [])
-        assert with_run(RUN, page.table).equals(by_the_models(body))
+        assert page.table.equals(by_the_models(body))
         assert page.observed == observe(POSITIONS, models.rows)
 
 
@@ -205,16 +205,7 @@ def test_a_second_read_with_another_price_is_decoded_and_agrees() -> None:
 
 def read(rows: list[dict[str, Any]], *faults: Fault) -> Read:
     server = BrokerServer([ACCOUNT], {ACCOUNT: rows}, faults=list(faults), most_rows=2)
-
-    def keep(shape: Any, rows: list[dict[str, Any]]) -> pa.Table:
-        return to_batch(RUN, shape, rows)
-
-    with (
-        server,
-        BrokerClient(
-            server.url, None, keep=keep, keep_columns=lambda columns: with_run(RUN, columns), budget=5
-        ) as client,
-    ):
+    with server, BrokerClient(server.url, None, keep=to_batch, keep_columns=as_they_are, budget=5) as client:
         return client.positions(ACCOUNT)
 
 

@@ -29,6 +29,7 @@ from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer, Fault, position
 from tests.support.command_line import DAYBOOK, EVENING, KEY, daybook, environment
 from tests.support.desk import AAPL, FRIDAY, MONDAY, SATURDAY, THURSDAY, Desk, desk, fill, shares
+from tests.support.processes import Process
 
 BIG = 25
 CLOSES = {"2025-10-30": "150.50", "2025-10-31": "152.25", "2025-11-03": "149.75"}
@@ -254,13 +255,12 @@ def test_any_zstd_tool_shows_the_pages_as_they_were_received(home: Path) -> None
     assert b"<html>busy</html>" in shown
 
 
+@pytest.mark.kill
 def test_a_run_that_was_killed_keeps_what_it_had_received_and_is_not_landed(tmp_path: Path) -> None:
     book = [position(100001, number) for number in range(25)]
     faults = [Fault("positions", page=2, drip=0.05)]
     with BrokerServer([100001], {100001: book}, {}, now=EVENING, most_rows=10, faults=faults) as server:
-        with subprocess.Popen(
-            [DAYBOOK, "sync"], env=environment(tmp_path, server.url), stderr=subprocess.DEVNULL
-        ) as run:
+        with Process([DAYBOOK, "sync"], env=environment(tmp_path, server.url), stderr=subprocess.DEVNULL) as run:
             deadline = time.monotonic() + 30
             while len(server.asked("/positions")) < 2:
                 assert time.monotonic() < deadline

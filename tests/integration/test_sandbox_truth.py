@@ -17,6 +17,7 @@ from pipelines.warehouse.session import warehouse_session
 
 SEEDS = [1, 7]
 Books = tuple[Sandbox, dict[str, list[dict[str, Any]]]]
+pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")

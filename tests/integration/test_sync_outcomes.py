@@ -93,6 +93,7 @@ class Desk:
 
     def firm(self, day: date = MONDAY) -> Decimal | None:
         """The firm's P&L of a day."""
+        total: Decimal | None
         ((total,),) = self.ask("select total_pnl from pnl.firm_daily where trading_date = $day", day=day)
         return total
 

@@ -22,6 +22,7 @@ from tests.support.command_line import KEY
 from tests.support.trading_server import Recorder
 
 EQUITIES, OPTIONS = "20517", "20518"
+pytestmark = pytest.mark.heavy
 NAMES = ["close_position", "close_positions", "submit_instructions", "cancel_instruction"]
 
 

@@ -34,6 +34,7 @@ from tests.support.trading_desk import (
     trading_desk,
 )
 
+pytestmark = pytest.mark.heavy
 ROOT = Path(__file__).parents[2]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
-import subprocess
 import sys
 import time
 from datetime import datetime
@@ -21,11 +21,11 @@ from pipelines.warehouse.migrations import KEY, STEPS
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
-from tests.support.care import NOBODY, two_evenings
+from tests.support.care import NOBODY
 from tests.support.desk import FRIDAY, shares
 from tests.support.fault_books import close_day, published
+from tests.support.processes import run
 
-ROOT = Path(__file__).parents[2]
 #: Warehouses as earlier versions left them, by their version.
 FROZEN = sorted((Path(__file__).parents[1] / "fixtures").glob("warehouse-*.sql"))
 
@@ -133,12 +133,13 @@ with evening(Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))):
 """
 
 
+@pytest.mark.kill
 @pytest.mark.parametrize("point", ["make_backup", "remember", "_take"])  # backed up; changed, uncommitted; done
 def test_a_migration_that_is_killed_is_taken_up_by_the_next_command(point: str, tmp_path: Path) -> None:
     settings = thawed(FROZEN[0], tmp_path / "home")
     with duckdb.connect(settings.warehouse, read_only=True) as con:
         was = rows(con, "raw.positions"), versions(con)
-    killed = subprocess.run([sys.executable, "-c", DEADLY, settings.home, point], cwd=ROOT, check=False)
+    killed = run([sys.executable, "-c", DEADLY, settings.home, point])
     assert killed.returncode == -signal.SIGKILL
     time.sleep(1)  # backups are named by the second
     with warehouse_session(settings, wait=5) as con:
@@ -152,8 +153,11 @@ def test_every_version_has_a_step_and_those_before_it_a_warehouse_that_was_kept(
     assert [path.stem for path in FROZEN] == [f"warehouse-{version}" for version in range(1, SCHEMA_VERSION)]
 
 
-def test_a_table_or_view_of_a_newer_daybook_is_published_though_no_figure_changed(tmp_path: Path) -> None:
-    settings = two_evenings(tmp_path / "home")
+def test_a_table_or_view_of_a_newer_daybook_is_published_though_no_figure_changed(
+    home_of_two_evenings: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(home_of_two_evenings, tmp_path / "home")
+    settings = Settings(base_url=NOBODY, home=tmp_path / "home")
     with warehouse_session(settings, wait=5) as con:
         assert not publish_if_behind(con, settings)
         con.execute("create view quality.seen_by_a_newer_daybook as select 1 as one")

@@ -98,6 +98,7 @@ class TestRunLock:
             with run_lock(lock, wait=20, on_progress=finish):
                 assert holder.returncode == 0
 
+    @pytest.mark.kill
     def test_a_killed_run_blocks_nobody(self, tmp_path: Path) -> None:
         lock = tmp_path / "run.lock"
         with process(HOLD_LOCK, lock) as holder:
@@ -391,6 +392,7 @@ class TestPublish:
             writer.join()
         assert published
 
+    @pytest.mark.kill
     def test_a_killed_publication_leaves_the_former_copy_and_the_next_one_cleans_up(self, tmp_path: Path) -> None:
         target = tmp_path / "daybook.duckdb"
         path = tmp_path / "warehouse.duckdb"

@@ -295,7 +295,7 @@ def _endpoint(path: str) -> tuple[str, str | None]:
     return parts[-1], account_id
 
 
-def _rows(book: Mapping[str, Any], account_id: str, _query: dict[str, str]) -> Any:
+def _rows(book: Mapping[str, Any], account_id: Any, _query: dict[str, str]) -> Any:
     return book.get(account_id, [])
 
 

@@ -1,9 +1,8 @@
-"""The real `daybook` command in a process of its own, with an environment of its own."""
+"""The real `daybook` command in a process of its own (processes.py), with an environment of its own."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from tests.support.processes import run
 
 DAYBOOK = Path(sys.executable).with_name("daybook")
 KEY = "key-that-must-never-be-seen-4711"
@@ -52,14 +53,8 @@ def daybook(
     **more: str,
 ) -> Ended:
     """Run a command to its end, `timeout` seconds at most."""
-    ended = subprocess.run(
-        [DAYBOOK, *arguments],
-        env=environment(home, url, **more),
-        input=stdin if isinstance(stdin, bytes) else stdin.encode(),
-        capture_output=True,
-        timeout=timeout,
-        check=False,
-    )
+    said = stdin if isinstance(stdin, bytes) else stdin.encode()
+    ended = run([DAYBOOK, *arguments], env=environment(home, url, **more), stdin=said, timeout=timeout)
     return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 

@@ -148,7 +148,7 @@ def daybook_dev(environ: dict[str, str], log: Path) -> Iterator[Dev]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with log.open("wb") as output:
-        command = [Path(sys.executable).with_name("daybook"), "dev", "--port", str(port)]
+        command: list[str | Path] = [Path(sys.executable).with_name("daybook"), "dev", "--port", str(port)]
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=subprocess.STDOUT)
         dev = Dev(f"http://127.0.0.1:{port}", process, Path(environ["DAYBOOK_HOME"]) / "ui-token")
         try:

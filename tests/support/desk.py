@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -97,3 +97,17 @@ def fill(number: int, side: str, quantity: str, price: str, at: str, account: in
         "price": price,
         "transaction_time": at,
     }
+
+
+#: What account 100 holds on the Thursday.
+HELD = {100: [shares("100", "150.50", cost="14500.00", day="2025-10-30")]}
+
+
+def hold(desk_: Desk, quantity: str, price: str, cost: str, day: str) -> None:
+    """Account 100 holds so much of AAPL at a closing price."""
+    desk_.broker.positions["100"] = [shares(quantity, price, cost=cost, day=day)]
+
+
+def totals(desk_: Desk) -> list[tuple[date, Decimal | None]]:
+    """What each day made, as the books say now."""
+    return desk_.ask("select trading_date, total_pnl from pnl.position_daily order by trading_date")

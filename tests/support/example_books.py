@@ -19,8 +19,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from filelock import FileLock
-
 from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.books.locks import lock_period
@@ -31,6 +29,7 @@ from pipelines.sandbox.truth import Truth
 from pipelines.settings import Settings
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.session import warehouse_session
+from tests.support.once import made_once
 
 START, DAYS = date(2005, 2, 7), 26  # to 2005-03-15: a dividend each side, a split, an expiry, and one to come
 LONG_SHORT, OPTIONS, SMALL = "20517", "20518", "205170"
@@ -138,11 +137,7 @@ class Books:
 
 def example_books(root: Path) -> Books:
     """The books, replayed once for all workers of a test run, whose common folder is `root`."""
-    home = root / "example-books"
-    published = home / "daybook.duckdb"
-    with FileLock(root / "example-books.lock"):
-        if not published.exists():
-            _replay(home)
+    published = made_once(root, "example-books", _replay) / "daybook.duckdb"
     sandbox = Sandbox(start=START, days=DAYS)
     return Books(published, sandbox.truth, sandbox.days)
 

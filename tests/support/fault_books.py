@@ -134,24 +134,40 @@ def friday(template: Path, home: Path, **changes: Any) -> Iterator[tuple[BrokerS
 Books = dict[str, list[tuple[Any, ...]]]
 #: They have a row for each run, and a run that was killed and kept says the same once more.
 PER_RUN = {"core.run", "core.snapshot_grade", "quality.finding"}
+#: It has a row for every session of thirty years, whose instants take longer to fetch than all other tables.
+LONG = {"core.calendar"}
 
 
 def derived(con: duckdb.DuckDBPyConnection) -> Books:
     """Every row of every table and view of core, pnl and quality, but for what names a run."""
-    return {name: _rows(con, name) for name in _tables(con) if not name.startswith("raw.")}
+    rows: Books = {}
+    for name in _tables(con):
+        if not name.startswith("raw."):
+            every = "distinct " if name in PER_RUN else ""
+            said = f"cast({_SAID} as varchar)" if name in LONG else _SAID
+            rows[name] = con.execute(f"select {every}{said} from {name} order by all").fetchall()
+    return rows
 
 
 def raw_runs(con: duckdb.DuckDBPyConnection) -> list[Books]:
     """Every committed run, oldest first, as the rows of each raw table, without what names the run."""
     found = con.execute("select run_id from raw.extract_run order by started_at, run_id").fetchall()
     tables = [name for name in _tables(con) if name.startswith("raw.") and "_dlt" not in name]
-    return [{name: _rows(con, name, run) for name in tables} for (run,) in found]
+    runs: dict[str, Books] = {run: {name: [] for name in tables} for (run,) in found}
+    for name in tables:
+        for run, *said in con.execute(f"select run_id as of_run, {_SAID} from {name} order by all").fetchall():
+            runs.get(run, {name: []})[name].append(tuple(said))
+    return list(runs.values())
 
 
 def published(settings: Settings) -> tuple[Books, list[Books]]:
     """What the published copy says, opened as anyone would: derived, and run by run."""
     with open_published(settings.published) as con:
         return derived(con), raw_runs(con)
+
+
+#: Every column but those that differ between runs that read the same.
+_SAID = f"columns(lambda name: name not in {tuple(sorted(NOT_THE_BOOKS))})"
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -163,11 +179,3 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
         order by all
     """
     return [name for (name,) in con.execute(query).fetchall()]
-
-
-def _rows(con: duckdb.DuckDBPyConnection, table: str, run: str | None = None) -> list[tuple[Any, ...]]:
-    columns = [row[0] for row in con.execute(f"describe {table}").fetchall() if row[0] not in NOT_THE_BOOKS]
-    where = "where run_id = $run" if run else ""
-    every = "distinct " if table in PER_RUN else ""
-    query = f"select {every}{', '.join(columns)} from {table} {where} order by all"
-    return con.execute(query, {"run": run} if run else None).fetchall()

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 from pipelines.settings import Settings
 from tests.support.command_line import environment
+from tests.support.processes import run
 
 
 def kill(point: str, settings: Settings, *commands: str) -> None:
     """Run commands (by default those that close the day and report it) in a process that is killed at the point."""
-    process = subprocess.run(
+    process = run(
         [sys.executable, "-m", "tests.support.killer", point, *(commands or ("sync", "build", "report"))],
         env=environment(settings.home, settings.base_url),
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
     )
-    assert process.returncode == -signal.SIGKILL, f"{point} was never reached: {process.stdout}{process.stderr}"
+    assert process.returncode == -signal.SIGKILL, f"{point} was never reached: {process.stdout!r}{process.stderr!r}"

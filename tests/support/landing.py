@@ -28,9 +28,9 @@ from models.shapes import (
     Shape,
 )
 from pipelines.books.adjustments import COLUMNS
-from pipelines.broker.columns import to_batch
+from pipelines.broker.columns import to_batch, with_run
 from pipelines.calendar import TradingCalendar
-from pipelines.ingest.source import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
+from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, TABLES
 from pipelines.settings import Realized, Settings
 from tests.support.facts import (
     AccountAnswer,
@@ -104,7 +104,7 @@ def land(con: duckdb.DuckDBPyConnection, evening: Evening) -> str:
     _insert(con, "extract_manifest", pa.Table.from_pylist(manifest, schema=EXTRACT_MANIFEST), run_id)
     for shape, rows in _rows(evening):
         if rows:
-            _insert(con, shape.name, to_batch(run_id, shape, [_validated(row) for row in rows]), run_id)
+            _insert(con, shape.name, with_run(run_id, to_batch(shape, [_validated(row) for row in rows])), run_id)
     return run_id
 
 

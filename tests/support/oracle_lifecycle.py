@@ -58,8 +58,8 @@ class Lifecycle:
                 moves.setdefault(instrument, []).append(move)
             if line.kind == "CASH_IN_LIEU" and line.quantity is None:
                 fraction = self._unexplained(span, fills, moves, line.instrument_id)
-                held = quantity_of(span.start.held.get(line.instrument_id))
-                if abs(fraction) < 1 and fraction * held < 0:
+                before = quantity_of(span.start.held.get(line.instrument_id))
+                if abs(fraction) < 1 and fraction * before < 0:
                     moves[line.instrument_id].append(Move(fraction))
         gone: dict[str, list[_Gone]] = {}
         for instrument, held in sorted(span.start.held.items()):

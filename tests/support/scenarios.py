@@ -102,8 +102,8 @@ class Replay:
         lines = [each for each in self.scenario.get("lifecycle", ()) if each["kind"] in SAID_BY_PEOPLE]
         if not lines:
             return
-        columns = ("trading_date", "account_id", "kind", "instrument_id", "to_instrument_id")
-        columns += ("quantity", "cash", "value", "cost_basis", "author", "note")
+        columns = ["trading_date", "account_id", "kind", "instrument_id", "to_instrument_id"]
+        columns += ["quantity", "cash", "value", "cost_basis", "author", "note"]
         rows = [",".join(columns)]
         for line in lines:
             known = {**line, "trading_date": line["date"], "author": "ops", "note": self.scenario["id"]}

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
-import click
 import pytest
 from typer.main import get_command
 
 from daybook.cli.app import app
 
 
-def commands(group: click.Command, name: str = "daybook") -> Iterator[tuple[str, click.Command]]:
+def commands(group: Any, name: str = "daybook") -> Iterator[tuple[str, Any]]:
     """Every command that can be run, with its full name."""
     inside = getattr(group, "commands", None)
     if inside is None:

@@ -7,12 +7,15 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
+from datetime import date
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from assets.catalog import TABLES
+from pipelines.settings import code_version
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("daybook", "dagster_project", "assets", "pipelines", "models")
@@ -103,6 +106,29 @@ def test_no_module_is_longer_than_a_person_reads() -> None:
     lengths = {path: len(path.read_text().splitlines()) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
     assert lengths
     assert {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > 400} == {}
+
+
+def test_the_newest_release_of_the_changelog_is_this_version() -> None:
+    said = re.findall(r"(?m)^## (.*)$", (ROOT / "CHANGELOG.md").read_text())
+    released = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", each) for each in said[1:]]
+    assert said[0] == "[Unreleased]"
+    assert released
+    assert all(released), said
+    dates = [date.fromisoformat(each[2]) for each in released if each]
+    assert dates == sorted(dates, reverse=True)
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert stated == (released[0] or "")[1] == code_version()
+
+
+def test_nothing_but_pyproject_states_the_version() -> None:
+    stated = f'"{code_version()}"'
+    again = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if stated in path.read_text()]
+    assert again == []
+
+
+def test_the_changelog_has_the_sections_of_its_form() -> None:
+    sections = set(re.findall(r"(?m)^### (.*)$", (ROOT / "CHANGELOG.md").read_text()))
+    assert sections <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def test_no_function_is_longer_than_a_person_reads() -> None:

@@ -42,11 +42,13 @@ def code(path: Path) -> str:
     return re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
 
 
-def parsed(path: Path) -> exp.Expression:
-    return sqlglot.parse_one(code(path), dialect="duckdb")
+def parsed(text: str) -> exp.Query:
+    found = sqlglot.parse_one(text, dialect="duckdb")
+    assert isinstance(found, exp.Query)
+    return found
 
 
-def _with(select: exp.Expression) -> list[exp.Expression]:
+def _with(select: exp.Query) -> list[exp.Expression]:
     found = select.find(exp.With)
     assert found
     return found.expressions
@@ -60,13 +62,13 @@ def test_a_file_is_short_enough_to_be_read_in_one_go(path: Path) -> None:
 @pytest.mark.parametrize("path", DERIVED, ids=name)
 def test_a_table_names_its_columns_and_so_does_all_that_it_is_made_of(path: Path) -> None:
     # count(*) counts rows and hides no column
-    stars = [each for each in parsed(path).find_all(exp.Star) if not isinstance(each.parent, exp.Count)]
+    stars = [each for each in parsed(code(path)).find_all(exp.Star) if not isinstance(each.parent, exp.Count)]
     assert stars == []
 
 
 @pytest.mark.parametrize("path", DERIVED, ids=name)
 def test_the_parts_of_a_union_give_their_columns_the_same_names(path: Path) -> None:
-    for union in parsed(path).find_all(exp.Union):
+    for union in parsed(code(path)).find_all(exp.Union):
         assert union.left.named_selects == union.right.named_selects
 
 
@@ -103,7 +105,7 @@ def test_every_ephemeral_table_is_read_by_a_later_one(table: Table) -> None:
 
 def test_an_ephemeral_table_becomes_a_part_of_the_selects_that_read_it() -> None:
     (change,) = (table for table in TABLES if table.name == "core.position_change")
-    parts = [part.alias for part in _with(sqlglot.parse_one(change.select, dialect="duckdb"))]
+    parts = [part.alias for part in _with(parsed(change.select))]
     assert parts.index("account_day") < parts.index("position_before") < parts.index("position_pair")
     assert len(parts) == len(set(parts))
 
@@ -113,7 +115,7 @@ def test_the_rows_that_have_versions_and_no_others_have_reasons_of_them() -> Non
     assert versioned == set(HERE.glob("*/reason/*.sql"))
     for table in TABLES:
         if table.kind == "versions":
-            (reason,) = parsed(table.path.parent / "reason" / table.path.name).selects
+            (reason,) = parsed(code(table.path.parent / "reason" / table.path.name)).selects
             assert reason.alias == "reason"
             assert table.reason.split()[0] == "case"
             assert table.reason.split()[-1] == "end"
@@ -123,4 +125,4 @@ def test_what_makes_a_build_look_at_a_day_again_is_one_column_of_dates_each() ->
     files = [path for path in (HERE / "changed").glob("*.sql") if path.stem != "new_run"]
     assert len(files) >= 5
     for path in files:
-        assert len(parsed(path).named_selects) == 1
+        assert len(parsed(code(path)).named_selects) == 1

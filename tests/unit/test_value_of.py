@@ -34,7 +34,8 @@ def value_of(con: duckdb.DuckDBPyConnection, *given: Decimal) -> Decimal | None:
         [format(each, "f") for each in given],
     ).fetchone()
     assert found
-    return found[0]
+    value: Decimal | None = found[0]
+    return value
 
 
 @given(quantity=quantities, price=prices, multiplier=multipliers)

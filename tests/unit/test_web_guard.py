@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
@@ -46,7 +46,7 @@ CHANGE = {
 def routes() -> list[BaseRoute]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says that /dagit_info is old
-        found: list[BaseRoute] = DagsterWebserver(None).build_routes()  # type: ignore[type-var]
+        found: list[BaseRoute] = DagsterWebserver(None).build_routes()  # type: ignore[no-untyped-call, type-var]
     return found
 
 
@@ -123,15 +123,15 @@ def ask(
     }
     said: list[dict[str, Any]] = []
 
-    async def send(message: dict[str, Any]) -> None:
-        said.append(message)
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(dict(message))
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
     guard = Guard(app or App(), TOKEN, allowed_origins(port, url), now=lambda: now, user_of=lambda _: user)
     with suppress(StopIteration):
-        guard(scope, receive, send).send(None)  # type: ignore[arg-type]  (nothing in it waits: no loop is needed)
+        guard(scope, receive, send).send(None)  # nothing in it waits: no loop is needed
     return Answer(said)
 
 

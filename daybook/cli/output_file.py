@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from pipelines.archive.files import whole_file
 from pipelines.errors import ConfigurationError
 
 
 @contextmanager
-def whole_file(path: Path | None, home: Path) -> Iterator[IO[bytes] | None]:
+def output_file(path: Path | None, home: Path) -> Iterator[IO[bytes] | None]:
     """A file to write, which gets its name when the block is done; None where no path is given.
 
     Raises ConfigurationError where it can't be written, is no file, or is in DAYBOOK_HOME.
@@ -20,16 +20,10 @@ def whole_file(path: Path | None, home: Path) -> Iterator[IO[bytes] | None]:
     if path is None:
         yield None
         return
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         _check(path, home)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with whole_file(path, durable=False) as file:
+            yield file
     except (OSError, ValueError) as error:
         if isinstance(error, BrokenPipeError):
             raise
