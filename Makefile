@@ -79,7 +79,7 @@ demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embed
 test: .venv-test/ready .venv-duck2/ready  ## every test; ARGS='-k words' for some
 	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-quick: .venv-test/ready .venv-duck2/ready  ## what takes no kill, no browser and no server of other people: under two minutes
+quick: .venv-test/ready .venv-duck2/ready  ## the loop while working: no kill, no browser, no server of other people
 	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto --dist worksteal \
 	  -m "not heavy and not kill and not npm" tests/unit tests/integration $(ARGS)
 
