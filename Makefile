@@ -82,7 +82,7 @@ test: .venv-test/ready .venv-duck2/ready  ## every test, and how much of each pa
 	  $(TEST)/python -m coverage run -m pytest -n auto --dist worksteal $(ARGS); ended=$$?; \
 	  $(TEST)/python -m tests.tools.coverage_summary && exit $$ended
 
-quick: .venv-test/ready .venv-duck2/ready  ## what takes no kill, no browser and no server of other people: under two minutes
+quick: .venv-test/ready .venv-duck2/ready  ## the loop while working: no kill, no browser, no server of other people
 	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto --dist worksteal \
 	  -m "not heavy and not kill and not npm" tests/unit tests/integration $(ARGS)
 

@@ -42,7 +42,9 @@ class RunContext:
             "started": _clock_said(self.started),
             "known": {
                 "last_complete": {account: day.isoformat() for account, day in known.last_complete.items()},
-                "overrides": [[_said(each.date), _said(each.open), _said(each.close)] for each in known.overrides],
+                "overrides": [
+                    [_iso_text(each.date), _iso_text(each.open), _iso_text(each.close)] for each in known.overrides
+                ],
             },
         }
 
@@ -111,7 +113,7 @@ def _clock(said: Json) -> ClockReading:
     return ClockReading(now, said["source"], skew, said.get("doubt"))
 
 
-def _said(moment: date | None) -> str | None:
+def _iso_text(moment: date | None) -> str | None:
     return moment.isoformat() if moment else None
 
 

@@ -108,19 +108,19 @@ class Record:
     @property
     def request_id(self) -> str | None:
         """The broker's name for the request, where its answer told: in the body, else in a header."""
-        answer = self.understood()
+        answer = self.parsed_answer()
         return (answer.request_id if answer else None) or (self.answer.request_id if self.answer else None)
 
     def at(self, state: State) -> datetime | None:
         """When it came to a state; None where it never did."""
         return next((moment for each, moment in self.history if each == state), None)
 
-    def turn(self, state: State) -> None:
+    def enter(self, state: State) -> None:
         """Change to a state, and note when."""
         self.state = state
         self.history.append((state, self.now))
 
-    def understood(self) -> Answer | None:
+    def parsed_answer(self) -> Answer | None:
         """The answer, read with today's models; None where none came."""
         if self.answer is None:
             return None
@@ -137,7 +137,7 @@ class Journal:
         self.folder = settings.home / "trading"
 
     @contextmanager
-    def alone(self, *, wait: float = 0.0) -> Iterator[None]:
+    def locked(self, *, wait: float = 0.0) -> Iterator[None]:
         """Hold the journal for the block. Raises LockedOut where another process still has it after `wait` seconds: of
         two that trade at a time, each would act on a preview that the other has made stale. And while a restore is
         about to move it."""
@@ -159,7 +159,7 @@ class Journal:
     def write(self, record: Record, state: State) -> None:
         """Take a record to a state, on disk whole or not at all. Raises DaybookError where the disk refuses."""
         self._make()
-        record.turn(state)
+        record.enter(state)
         path = self.path(record.run_id)
         try:
             write_whole(path, _RECORD.dump_json(record, indent=2), durable=True)

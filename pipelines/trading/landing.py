@@ -70,7 +70,7 @@ def outcome_of(record: Record) -> str:
     """DONE, PARTIAL, REJECTED, UNKNOWN or NEVER_SENT: what was known when the request was over."""
     if record.resolution is not None and record.resolution.outcome == "NEVER_SENT":
         return "NEVER_SENT"
-    answer = record.understood()
+    answer = record.parsed_answer()
     return answer.outcome if answer else "UNKNOWN"
 
 
@@ -92,7 +92,7 @@ def _parts(record: Record, calendar: TradingCalendar) -> Iterator[Tables]:
 
 
 def _request_tables(record: Record, calendar: TradingCalendar) -> Tables:
-    answer = record.understood()
+    answer = record.parsed_answer()
     outcome = outcome_of(record)
     ended = record.at("ANSWERED") or record.at("UNKNOWN") or record.at("RESOLVED") or record.began_at
     tables: Tables = {
@@ -181,7 +181,7 @@ def _findings(record: Record, outcome: str) -> list[Finding]:
     severity = "INFO" if outcome in ("DONE", "REJECTED", "NEVER_SENT") else "WARN"
     what = f"{record.method} {record.path} by {record.caller}: {outcome}" + (f" ({record.why})" if record.why else "")
     found = [Finding("trade", severity, what, value=record.body or None)]
-    answer = record.understood()
+    answer = record.parsed_answer()
     return found + _noticed(answer) if answer else found
 
 

@@ -65,7 +65,7 @@ class Trade:
             return f"OUTCOME UNKNOWN: {record.why}{self._where}. {once}"
         if answer is None or self.outcome == "DONE":
             return f"Done: {record.operation} of account {record.account_id}."
-        said = _said(answer)
+        said = _answer_summary(answer)
         if answer.status in _KEY_TROUBLE:
             said += f": {_KEY_TROUBLE[answer.status]} {record.account_id}"
         taken = "Only in part" if self.outcome == "PARTIAL" else "Rejected, nothing was done"
@@ -112,7 +112,7 @@ def trade(
     settings.prepare_home()
     journal = Journal(settings)
     record = new_record(settings, request, clock, run_id or new_run_id(clock.now), caller, shown.preview.as_json())
-    with journal.alone(wait=wait):
+    with journal.locked(wait=wait):
         journal.write(record, "PREPARED")
         with TradingHttp(settings.base_url, key, timeout=timeout, secrets=settings.keys) as http:
             with _nothing_sent(journal, record):
@@ -171,12 +171,12 @@ def _send(http: TradingHttp, journal: Journal, record: Record, request: TradeReq
 
 def _answered(journal: Journal, record: Record, reply: Reply) -> Trade:
     record.answer = Received.of(reply)
-    answer = record.understood()
+    answer = record.parsed_answer()
     done = Trade(record, answer)
     if reply.repeated_key:
         done.notes.append("The broker's answer had an API key in it; [key] is kept in its place.")
     if answer and done.outcome == "UNKNOWN":
-        record.why = f"{_said(answer)}, which doesn't tell what became of it"
+        record.why = f"{_answer_summary(answer)}, which doesn't tell what became of it"
     return _keep(journal, done)
 
 
@@ -208,5 +208,5 @@ def _land(settings: Settings, done: Trade, wait: float, on_progress: OnProgress)
         )
 
 
-def _said(answer: Answer) -> str:
+def _answer_summary(answer: Answer) -> str:
     return f"the broker answered {answer.status}" + (f" ({one_line(answer.error.message)})" if answer.error else "")

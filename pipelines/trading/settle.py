@@ -77,7 +77,7 @@ def settle(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     if not open_ids:
         return []
     try:
-        with journal.alone():
+        with journal.locked():
             return _settle(con, settings, journal, open_ids)
     except LockedOut:  # somebody trades just now: the next run settles
         return []

@@ -92,6 +92,15 @@ def everything(home: Path) -> dict[str, str]:
     }
 
 
+def seen(home: Path) -> dict[str, tuple[int, ...]]:
+    """Every file and folder of a home, with its size and when it was written; what takes no reading."""
+    files = {path: path.stat() for path in home.rglob("*")}
+    return {
+        str(path.relative_to(home)): (each.st_ino, each.st_size, each.st_mtime_ns) if path.is_file() else ()
+        for path, each in files.items()
+    }
+
+
 def filled(statement: str, home: Path) -> str:
     for name, path in {"books": home / "daybook.duckdb", "home": home, "new": home / "new"}.items():
         statement = statement.replace(f"{{{name}}}", str(path))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.queries import everything
+from tests.support.queries import everything, seen
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,15 @@ def home(home_of_thursday: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def untouched(home: Path) -> Iterator[None]:
-    """Fails where anything in the home is other than before."""
+    """Fails where a test has written anything in the home."""
+    before = seen(home)
+    yield
+    assert seen(home) == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _untouched_by_all(home: Path) -> Iterator[None]:
+    """Fails where anything in the home holds something other than before, to the byte."""
     before = everything(home)
     yield
     assert everything(home) == before

@@ -18,7 +18,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.question import ask
 from tests.support.command_line import DAYBOOK, environment
-from tests.support.queries import WRITING, everything, filled
+from tests.support.queries import WRITING, filled, seen
 
 #: SELECTs that reach for what is not the books.
 REACHING = [
@@ -138,14 +138,14 @@ class TestWhatIsAsked:
         blanks = [data.draw(self._blank) for _ in range(len(mixed) + 1)]
         text = blanks[0] + "".join(word + blank for word, blank in zip(mixed, blanks[1:], strict=True))
         text += filled(statement, home) + ends
-        files = everything(home) if writes else {}
+        files = seen(home) if writes else {}
         with open_published(home / "daybook.duckdb") as con:
             if not writes:
                 assert ask(con, text).fetchall()
                 return
             with pytest.raises((ConfigurationError, duckdb.Error)):
                 ask(con, text).fetchall()
-        assert everything(home) == files
+        assert seen(home) == files
 
     @settings(max_examples=300, deadline=None)
     @given(
@@ -162,9 +162,9 @@ class TestWhatIsAsked:
     )  # fmt: skip
     @example(words=["explain", "analyze", "copy core.run to '{new}'"])
     def test_no_heap_of_words_writes(self, home: Path, words: list[str]) -> None:
-        files = everything(home)
+        files = seen(home)
         with open_published(home / "daybook.duckdb") as con:
             with suppress(ConfigurationError, duckdb.Error):
                 ask(con, filled(" ".join(words), home)).fetchall()
             assert con.execute("select count(*) from duckdb_tables() where table_name = 'mine'").fetchone() == (0,)
-        assert everything(home) == files
+        assert seen(home) == files
