@@ -64,7 +64,7 @@ def test_a_trade_whose_answer_never_ends_lets_go_of_the_journal(tmp_path: Path) 
         with within():
             done = trade(here, unchanging(CLOSE), ClockReading(FRIDAY_NOON, "API", timedelta()), timeout=SECONDS)
         assert done.outcome == "UNKNOWN"
-        with Journal(here).alone(wait=0):
+        with Journal(here).locked(wait=0):
             pass
 
 

@@ -257,12 +257,12 @@ def test_a_restore_that_is_going_on_is_left_alone_and_readers_read_on(
 
 
 def test_nobody_trades_into_a_journal_that_is_about_to_be_moved(settings: Settings) -> None:
-    with Journal(settings).alone(), pytest.raises(LockedOut, match="trading from these books"):
+    with Journal(settings).locked(), pytest.raises(LockedOut, match="trading from these books"):
         restore(backup_of(settings), settings, force=True, wait=0)
     assert_whole(settings, FORMER)
     with run_lock(settings.run_lock):
         (settings.home / restoring.JOURNAL).write_text("{}")
-        with pytest.raises(LockedOut, match="restore of these books is going on"), Journal(settings).alone():
+        with pytest.raises(LockedOut, match="restore of these books is going on"), Journal(settings).locked():
             pytest.fail("traded")
 
 

@@ -196,7 +196,7 @@ def test_a_new_warehouse_gets_the_whole_journal_again(desk: TradingDesk) -> None
 
 def test_another_process_that_trades_is_not_raced(desk: TradingDesk) -> None:
     desk.settings.prepare_home()
-    with Journal(desk.settings).alone(), pytest.raises(LockedOut, match="Another daybook is trading"):
+    with Journal(desk.settings).locked(), pytest.raises(LockedOut, match="Another daybook is trading"):
         desk.trade(CLOSE_ALL, wait=0)
     assert desk.recorder.writes == []
     assert desk.states() == []
