@@ -120,7 +120,7 @@ def test_before_a_migration_there_is_a_backup_and_it_can_be_restored(path: Path,
 DEADLY = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from pipelines.settings import Settings
 from pipelines.warehouse import migrations
 real = getattr(migrations, sys.argv[2])
@@ -128,13 +128,13 @@ def deadly(*args, **kwargs):
     real(*args, **kwargs)
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(migrations, sys.argv[2], deadly)
-with evening(Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))):
+with warehouse_session(Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))):
     pass
 """
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize("point", ["make_backup", "remember", "_take"])  # backed up; changed, uncommitted; done
+@pytest.mark.parametrize("point", ["make_backup", "remember", "_apply"])  # backed up; changed, uncommitted; done
 def test_a_migration_that_is_killed_is_taken_up_by_the_next_command(point: str, tmp_path: Path) -> None:
     settings = thawed(FROZEN[0], tmp_path / "home")
     with duckdb.connect(settings.warehouse, read_only=True) as con:
