@@ -84,6 +84,7 @@ def _keep(request: dict[str, Any], handles: list[int]) -> dict[str, Any]:
 def _become(request: dict[str, Any], streams: list[int]) -> None:
     """Have this process be as one that was started so."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the tests may have been started by what ignores it
     if request["session"]:
         os.setsid()
     os.environ.clear()
