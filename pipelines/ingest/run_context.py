@@ -5,7 +5,8 @@ They stand in the archive beside the replies, so that a replay starts from the s
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,7 +42,9 @@ class RunContext:
         return asdict(self) | {
             "started": _clock_said(self.started),
             "known": {
-                "last_complete": {account: day.isoformat() for account, day in known.last_complete.items()},
+                "last_complete": _days_said(known.last_complete),
+                "expected": sorted(known.expected),
+                "closed": _days_said(known.closed),
                 "overrides": [[_said(each.date), _said(each.open), _said(each.close)] for each in known.overrides],
             },
         }
@@ -69,7 +72,7 @@ def run_context(settings: Settings, run_id: str, trigger: str, started: ClockRea
         is_loopback=settings.is_loopback,
         accounts=settings.accounts,
         started=started,
-        known=Known(last_complete=known.last_complete, overrides=known.overrides),
+        known=replace(known, contracts={}),
         warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
     )
 
@@ -80,13 +83,21 @@ def run_context_from(said: Json) -> RunContext:
         Override(date.fromisoformat(day), _moment(open_), _moment(close))
         for day, open_, close in said["known"]["overrides"]
     )
-    last = {account: date.fromisoformat(day) for account, day in said["known"]["last_complete"].items()}
+    known = said["known"]
+    last = _days(known["last_complete"])
+    # an archive of before says whose last day was whole last
+    latest = [account for account, day in last.items() if day == max(last.values())]
     return RunContext(
         **said
         | {
             "accounts": tuple(said["accounts"]),
             "started": _clock(said["started"]),
-            "known": Known(last_complete=last, overrides=tuple(overrides)),
+            "known": Known(
+                last_complete=last,
+                expected=frozenset(known.get("expected", latest)),
+                closed=_days(known.get("closed", {})),
+                overrides=tuple(overrides),
+            ),
         }
     )
 
@@ -108,6 +119,14 @@ def _clock(said: Json) -> ClockReading:
 
 def _said(moment: date | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _days_said(days: Mapping[str, date]) -> dict[str, str]:
+    return {account: day.isoformat() for account, day in days.items()}
+
+
+def _days(said: Mapping[str, str]) -> dict[str, date]:
+    return {account: date.fromisoformat(day) for account, day in said.items()}
 
 
 def _moment(said: str | None) -> datetime | None:
