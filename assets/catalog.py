@@ -63,6 +63,7 @@ CATALOG = catalog_of(
     _table("pnl.pnl_semantics", "days", as_known="copied"),
     _table("pnl.pnl_source", "ephemeral"),
     _table("pnl.pnl_total", "ephemeral"),
+    _table("pnl.quality_proof", "ephemeral"),
     _table("pnl.position_daily", "versions", key=("account_id", "instrument_id", "trading_date")),
     _table("pnl.account_daily", "versions", key=("account_id", "trading_date")),
     _table("pnl.missed_day", "versions", key=("account_id", "trading_date")),

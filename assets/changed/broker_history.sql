@@ -1,32 +1,37 @@
--- Days of which a new run's portfolio-history says something else than the books have, missed days among them.
-select distinct history.date as trading_date
-from raw.portfolio_history as history
-inner join new_run on history.run_id = new_run.run_id
-inner join raw.extract_manifest as manifest
-    on
-        history.run_id = manifest.run_id and history.account_id = manifest.account_id
-        and manifest.endpoint = 'portfolio_history' and manifest.complete
-left join (
+-- Days of which a new run's portfolio-history says something else than the last one before it that told of them, missed days too.
+with segments as (
     select
-        account_id, trading_date, realized_pnl, unrealized_pnl, net_pnl, day_pnl, position_pnl, sod_equity, eod_equity
-    from core.broker_day
-    union all
-    select
-        account_id, trading_date, realized_pnl, unrealized_pnl, net_pnl, day_pnl, position_pnl, sod_equity, eod_equity
-    from pnl.missed_day
-) as known
-    on history.account_id = known.account_id and history.date = known.trading_date
-where
-    (
-        history.realized_pnl, history.unrealized_pnl, history.net_pnl, history.day_pnl, history.position_pnl,
-        history.sod_equity, history.eod_equity
+        history.account_id,
+        history.date,
+        history.run_id in (select run_id from new_run) as is_new,
+        (
+            history.realized_pnl, history.unrealized_pnl, history.net_pnl, history.day_pnl, history.position_pnl,
+            history.sod_equity, history.eod_equity
+        ) as figures,
+        runs.finished_at
+    from raw.portfolio_history as history
+    inner join (
+        select run_id, finished_at from core.run
+        union all
+        select run_id, finished_at from new_run
+    ) as runs on history.run_id = runs.run_id
+    inner join raw.extract_manifest as manifest
+        on
+            history.run_id = manifest.run_id and history.account_id = manifest.account_id
+            and manifest.endpoint = 'portfolio_history' and manifest.complete
+    where history.date >= (
+        select min(date) from raw.portfolio_history where run_id in (select run_id from new_run)
     )
-    is distinct from
-    (
-        known.realized_pnl, known.unrealized_pnl, known.net_pnl, known.day_pnl,
-        known.position_pnl, known.sod_equity, known.eod_equity
-    )
-    and exists (
-        select 1 from core.account_eod
-        where account_eod.account_id = history.account_id and account_eod.trading_date <= history.date
-    )
+),
+
+latest as (
+    select account_id, date, is_new, figures
+    from segments
+    qualify row_number() over (partition by account_id, date, is_new order by finished_at desc) = 1
+)
+
+select now_said.date as trading_date
+from latest as now_said
+left join latest as said_before
+    on now_said.account_id = said_before.account_id and now_said.date = said_before.date and not said_before.is_new
+where now_said.is_new and now_said.figures is distinct from said_before.figures

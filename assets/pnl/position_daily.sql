@@ -58,13 +58,7 @@ select
     total.pnl_semantics,
     total.semantics_source,
     total.total_source,
-    case total.total_source
-        when 'EXECUTIONS' then 'EXACT'
-        when 'REPORTED' then 'REPORTED'
-        when 'SNAPSHOT' then 'ASSUMED'
-        when 'ACCOUNT_RESIDUAL' then 'IMPLIED'
-        else 'UNKNOWN'
-    end as quality,
+    quality_proof.quality,
     coalesce(split(nullif(concat_ws(
         ',',
         step.event_flag,
@@ -102,3 +96,4 @@ inner join pnl_total as total
         step.account_id = total.account_id
         and step.trading_date = total.trading_date
         and step.instrument_id = total.instrument_id
+inner join quality_proof on (total.total_source is not distinct from quality_proof.total_source)

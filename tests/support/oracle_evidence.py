@@ -103,7 +103,7 @@ class Evidence:
 
     def _end_of_day(self, account: str, day: date, evenings: Iterable[Evening]) -> Eod | None:
         """Quantities, cost and daily fields of the last snapshot between the close and 20:00; marks of the last one
-        whose prices are all of the day, else of the last one. One of the night tells the day's close and nothing else."""
+        whose prices are all of the day, else of the last one. One of the night tells the day's close alone."""
         whole = [e for e in evenings if (a := e.answers.get(account)) and a.positions is not None and a.whole]
         if not whole:
             return None
