@@ -17,13 +17,13 @@ with sourced as (
         step.value_step,
         step.unrealized_step,
         step.basis_step,
-        -- yesterday's (split-adjusted) quantity at today's price against its value of yesterday
+        -- yesterday's (split-adjusted) quantity at today's price against its value of yesterday, less what left it without P&L
         case
             when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
             when step.quantity_prev = 0 then 0
             when step.quantity = step.quantity_prev_split then step.market_value
             else value_of(step.quantity_prev_split, step.price, step.multiplier)
-        end - step.market_value_prev as carried_pnl,
+        end - step.market_value_prev - case when step.only_expiry then 0 else step.moved_value end as carried_pnl,
         semantics.pnl_semantics,
         semantics.semantics_source,
         case
@@ -43,6 +43,8 @@ with sourced as (
             when step.is_opening or step.value_step is null then null
             -- fills are known and do not add up: nothing may be assumed
             when step.executions_loaded and step.quantities_agree is not true and step.split_suspected is not true then null
+            -- what was paid is told by fills and by cost in units that nobody knows
+            when step.multiplier is null and step.implied_trade <> 0 then null
             when step.split_suspected then 'SNAPSHOT'
             -- a fill that closed something realized something, and what is not known
             when

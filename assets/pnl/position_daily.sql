@@ -33,7 +33,6 @@ select
     try_cast(total.realized_pnl as decimal(28, 10)) as realized_pnl,
     try_cast(total.unrealized_change as decimal(28, 10)) as unrealized_change,
     try_cast(total.total_pnl as decimal(28, 10)) as total_pnl,
-    -- carried: yesterday's (split-adjusted) quantity at today's price against its value of yesterday; traded: the rest of the total
     -- carried in from the day before, and traded on the day: the rest of the total
     try_cast(total.carried_pnl as decimal(28, 10)) as position_pnl,
     try_cast(
