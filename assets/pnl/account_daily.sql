@@ -35,7 +35,9 @@ summed as (
         days.executions_loaded,
         -- a flat account's first day says nothing of what it traded, unless its fills were read
         coalesce(positions.positions_unknown, 0) = 0
-        and (days.prev_trading_date is not null or positions.positions_known > 0 or days.executions_loaded) as all_known,
+        and (
+            days.prev_trading_date is not null or coalesce(positions.positions_known, 0) > 0 or days.executions_loaded
+        ) as all_known,
         case when positions.account_id is null then 0 else positions.realized_pnl end as known_realized,
         case when positions.account_id is null then 0 else positions.unrealized_change end as known_unrealized,
         coalesce(positions.total_pnl, 0) as known_total,
