@@ -24,11 +24,16 @@ select
     pair.option_right,
     -- of an option that no snapshot ever held its contract tells it, else it is the usual one (a fill tells an option by its underlying, or by
     -- its symbol)
-    coalesce(
-        pair.multiplier,
-        try_cast(option_contract.multiplier as decimal(12, 4)),
-        case when trades.underlying_instrument_id is not null or osi_terms(trades.symbol) is not null then 100 else 1 end
-    ) as multiplier,
+    case
+        when pair.instrument_type is not null then pair.multiplier
+        else coalesce(
+            try_cast(option_contract.multiplier as decimal(12, 4)),
+            case
+                when trades.underlying_instrument_id is not null or osi_terms(trades.symbol) is not null then 100
+                else 1
+            end
+        )
+    end as multiplier,
     pair.quantity,
     pair.market_value,
     pair.cost_basis,

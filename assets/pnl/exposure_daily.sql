@@ -1,5 +1,5 @@
 -- Exposure of every account at the end of its day, cash apart: long and short market value (short negative), gross = long - short,
--- net = long + short, and both in per cent of the account's equity where the broker gave it; null where that is next to nothing.
+-- net = long + short, and both in per cent of the account's equity where the broker gave it; null where that is next to nothing, or nothing or less.
 with parts as (
     -- stacked: to join every position to its day would cost more than to add them up
     select account_id, trading_date, null as run_id, market_value, instrument_id, null as equity
@@ -21,7 +21,7 @@ summed as (
         trading_date,
         coalesce(sum(case when market_value > 0 then market_value end), 0) as long_market_value,
         coalesce(sum(case when market_value < 0 then market_value end), 0) as short_market_value,
-        nullif(cast(max(equity) as double), 0) as equity,
+        case when max(equity) > 0 then cast(max(equity) as double) end as equity,
         count(instrument_id) as position_count
     from parts
     group by account_id, trading_date

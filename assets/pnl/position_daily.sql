@@ -33,25 +33,15 @@ select
     try_cast(total.realized_pnl as decimal(28, 10)) as realized_pnl,
     try_cast(total.unrealized_change as decimal(28, 10)) as unrealized_change,
     try_cast(total.total_pnl as decimal(28, 10)) as total_pnl,
-    -- carried: yesterday's (split-adjusted) quantity at today's price against its value at yesterday's
+    -- carried in from the day before, and traded on the day: the rest of the total
+    try_cast(total.carried_pnl as decimal(28, 10)) as position_pnl,
     try_cast(
         case
-            when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
-            when step.quantity_prev = 0 then 0
-            else
-                value_of(step.quantity_prev_split, step.price, step.multiplier)
-                - value_of(step.quantity_prev, step.sod_price, step.multiplier)
-        end as decimal(28, 10)
-    ) as position_pnl,
-    try_cast(
-        case
-            when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
-            when step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
-                then step.trade_cash + case
-                    when step.traded_quantity = 0 then 0
-                    else value_of(step.traded_quantity, step.price, step.multiplier)
-                end
-            when not step.executions_loaded and step.implied_trade = 0 and step.fills = 0 then 0
+            when total.total_source = 'EXECUTIONS' then total.total_pnl - step.adjusted_cash - total.carried_pnl
+            when
+                not step.executions_loaded and step.implied_trade = 0 and step.fills = 0
+                and not differs(total.total_pnl, total.carried_pnl)
+                then 0
         end as decimal(28, 10)
     ) as day_pnl,
     try_cast(step.income_estimate as decimal(28, 10)) as income_estimate,
@@ -67,13 +57,7 @@ select
     total.pnl_semantics,
     total.semantics_source,
     total.total_source,
-    case total.total_source
-        when 'EXECUTIONS' then 'EXACT'
-        when 'REPORTED' then 'REPORTED'
-        when 'SNAPSHOT' then 'ASSUMED'
-        when 'ACCOUNT_RESIDUAL' then 'IMPLIED'
-        else 'UNKNOWN'
-    end as quality,
+    quality_proof.quality,
     coalesce(split(nullif(concat_ws(
         ',',
         step.event_flag,
@@ -97,6 +81,9 @@ select
                 then 'UNEXPLAINED_QUANTITY'
         end,
         case when step.unpriced_fills > 0 then 'UNPRICED_FILLS' end,
+        case when step.basis_step is null and not step.is_opening then 'COST_UNKNOWN' end,
+        case when step.only_opened and step.implied_trade = 0 and step.basis_step <> 0 then 'COST_RESTATED' end,
+        case when step.multiplier is null then 'UNIT_UNKNOWN' end,
         case when step.price_grade in ('STALE', 'IMPLIED') then 'PRICE_' || step.price_grade end,
         case when total.total_source is null and not step.is_opening then 'REALIZED_UNKNOWN' end
     ), ''), ','), cast([] as varchar[])) as flags,
@@ -108,3 +95,4 @@ inner join pnl_total as total
         step.account_id = total.account_id
         and step.trading_date = total.trading_date
         and step.instrument_id = total.instrument_id
+inner join quality_proof on (total.total_source is not distinct from quality_proof.total_source)

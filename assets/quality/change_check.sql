@@ -10,6 +10,20 @@ where list_contains(flags, 'UNEXPLAINED_QUANTITY') or list_contains(flags, 'SPLI
 union all
 select
     trading_date, account_id, instrument_id, run_id,
+    'cost_restated' as check_name, 'INFO' as severity,
+    cast(cost_basis as varchar) as value,
+    cast(cost_basis_prev as varchar) as expected,
+    'the cost changed and nothing was traded (a wash sale, a basis that came late): that is no P&L' as message
+from position_change
+semi join new_position_daily as restated
+    on
+        position_change.account_id = restated.account_id
+        and position_change.trading_date = restated.trading_date
+        and position_change.instrument_id = restated.instrument_id
+        and list_contains(restated.flags, 'COST_RESTATED')
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
     'daily_unrealized_vs_change' as check_name, 'WARN' as severity,
     cast(daily_unrealized_pnl as varchar) as value,
     cast(unrealized_pnl - unrealized_pnl_prev as varchar) as expected,

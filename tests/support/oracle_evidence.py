@@ -103,7 +103,7 @@ class Evidence:
 
     def _end_of_day(self, account: str, day: date, evenings: Iterable[Evening]) -> Eod | None:
         """Quantities, cost and daily fields of the last snapshot between the close and 20:00; marks of the last one
-        whose prices are all of the day, else of the last one."""
+        whose prices are all of the day, else of the last one. One of the night tells the day's close alone."""
         whole = [e for e in evenings if (a := e.answers.get(account)) and a.positions is not None and a.whole]
         if not whole:
             return None
@@ -112,6 +112,7 @@ class Evidence:
         final = [e for e in whole if all(p.closing_price_date == day for p in _rows(e, account))]
         marks = (final or whole)[-1]
         marked = {p.instrument_id: p for p in _rows(marks, account)}
+        marks_are_late = marks not in after_close
         unrolled = [evening for evening in after_close if not self._has_rolled(evening, account, day)]
         daily = {p.instrument_id: p for p in _rows(unrolled[-1], account)} if unrolled else {}
         held = {}
@@ -123,9 +124,14 @@ class Evidence:
                 daily_unrealized_pnl=said.daily_unrealized_pnl if said else None,
             )
             other = marked.get(position.instrument_id)
-            if other is not None and other.quantity == own.quantity:
-                own = _remarked(own, other)
-            held[position.instrument_id] = self._held(own, day, marks.at)
+            late = book not in after_close
+            if (
+                other is not None
+                and other.quantity == own.quantity
+                and (not marks_are_late or other.closing_price_date == day)
+            ):
+                own, late = _remarked(own, other), marks_are_late
+            held[position.instrument_id] = self._held(own, day, late=late)
         return Eod(book.at, held)
 
     def _has_rolled(self, evening: Evening, account: str, day: date) -> bool:
@@ -133,27 +139,23 @@ class Evidence:
         seen = [e for e in self.runs[day] if e.at < evening.at and account in e.answers]
         return not _speaks_of_today(evening, account) and any(_speaks_of_today(each, account) for each in seen)
 
-    def _held(self, position: Position, day: date, captured_at: datetime) -> Held:
+    def _held(self, position: Position, day: date, *, late: bool) -> Held:
         multiplier = self.multiplier(position)
         cost = position.cost_basis
         if cost is None and position.avg_price is not None:
             cost = position.quantity * position.avg_price * multiplier
+        if cost is None and position.unrealized_pnl is not None:
+            cost = position.market_value - position.unrealized_pnl
+        if late and position.closing_price is not None and position.closing_price_date == day:
+            at_close = position.quantity * position.closing_price * multiplier
+            if abs(position.market_value - at_close) > CENT:
+                position = replace(position, market_value=at_close, unrealized_pnl=None)
         unrealized = position.unrealized_pnl
         if unrealized is None and cost is not None:
             unrealized = position.market_value - cost
         if position.quantity == 0:
             cost = unrealized = ZERO
-        price = self._price(position, day, captured_at, multiplier)
-        return Held(position, multiplier, price, cost, unrealized)
-
-    def _price(self, position: Position, day: date, captured_at: datetime, multiplier: Decimal) -> Decimal | None:
-        if position.closing_price is not None and position.closing_price_date == day:
-            return position.closing_price
-        if position.instrument_price is not None and captured_at >= self.calendar.session(day).close:
-            return position.instrument_price
-        if position.quantity != 0:
-            return position.market_value / (position.quantity * multiplier)
-        return position.closing_price
+        return Held(position, multiplier, _price(position, day, multiplier, late=late), cost, unrealized)
 
     def multiplier(self, position: Position) -> Decimal:
         """Shares have none. A contract is of whole units, whatever rounding its cost went through."""
@@ -251,11 +253,22 @@ def _speaks_of_today(evening: Evening, account: str) -> bool:
     return any(p.daily_realized_pnl or p.daily_unrealized_pnl for p in _rows(evening, account))
 
 
+def _price(position: Position, day: date, multiplier: Decimal, *, late: bool) -> Decimal | None:
+    """The day's close, else a last price that was one of the day, else what the value says."""
+    if position.closing_price is not None and position.closing_price_date == day:
+        return position.closing_price
+    if position.instrument_price is not None and not late:
+        return position.instrument_price
+    if position.quantity != 0:
+        return position.market_value / (position.quantity * multiplier)
+    return position.closing_price
+
+
 def _remarked(position: Position, marks: Position) -> Position:
     return replace(
         position,
         market_value=marks.market_value,
-        unrealized_pnl=marks.unrealized_pnl,
+        unrealized_pnl=marks.unrealized_pnl if marks.cost_basis == position.cost_basis else None,
         closing_price=marks.closing_price,
         closing_price_date=marks.closing_price_date,
         instrument_price=marks.instrument_price,
