@@ -37,6 +37,7 @@ select
     try_cast(
         case
             when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
+            when step.split_unmatched or step.split_suspected then null
             when step.quantity_prev = 0 then 0
             else
                 value_of(step.quantity_prev_split, step.price, step.multiplier)
@@ -46,6 +47,7 @@ select
     try_cast(
         case
             when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
+            when step.split_unmatched or step.split_suspected then null
             when step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
                 then step.trade_cash + case
                     when step.traded_quantity = 0 then 0
@@ -83,6 +85,8 @@ select
         case when total.total_source = 'REPORTED' and step.seen_flat then 'PARTIAL' end,
         case when step.symbol_prev <> step.symbol then 'SYMBOL_CHANGED' end,
         case when step.has_split then 'SPLIT' end,
+        case when step.split_unmatched then 'SPLIT_UNMATCHED' end,
+        case when step.after_snapshot then 'AFTER_SNAPSHOT' end,
         case when step.split_suspected then 'SPLIT_SUSPECT' end,
         case when total.total_source = 'ACCOUNT_RESIDUAL' then 'FROM_ACCOUNT_RESIDUAL' end,
         case when step.adjustment_kind = 'TRANSFER' and step.adjusted_quantity > 0 then 'TRANSFER_IN' end,

@@ -17,6 +17,8 @@ select
     change.quantity_prev_split,
     change.quantity,
     change.split_numerator <> change.split_denominator as has_split,
+    change.split_unmatched,
+    change.after_snapshot,
     change.sod_price,
     change.eod_price,
     change.price_grade,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -118,12 +118,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Evening:
-    """One run: the broker's clock, each expected account's answer, and what is asked once for all accounts."""
+    """One run: the broker's clock, each expected account's answer, and what is asked once for all accounts; of accounts
+    that are closed, since when."""
 
     at: datetime
     answers: Mapping[str, Answer]
     contracts: tuple[Contract, ...] = ()
     events: tuple[Event, ...] = ()
+    closed: Mapping[str, date] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def _manifest_row(
 
 
 def _rows(evening: Evening) -> Iterable[tuple[Shape, list[dict[str, Any]]]]:
-    yield ACCOUNTS, [{"id": account, "status": "ACTIVE"} for account in evening.answers]
+    yield ACCOUNTS, [wire_account(account, evening.closed.get(account)) for account in evening.answers]
     yield OPTION_CONTRACTS, [wire_contract(each) for each in evening.contracts]
     grouped = wire_events(evening.events).values()
     yield INSTRUMENT_EVENTS, [row for group in grouped for row in unfold_events(group)]
@@ -196,6 +196,11 @@ def _rows(evening: Evening) -> Iterable[tuple[Shape, list[dict[str, Any]]]]:
 
 
 # ---- what the broker would send
+
+
+def wire_account(account: str, closed: date | None) -> dict[str, Any]:
+    """An account of the listing."""
+    return {"id": account, "status": "CLOSED" if closed else "ACTIVE", "close_date": _day(closed)}
 
 
 def wire_position(account: str, position: Position) -> dict[str, Any]:
