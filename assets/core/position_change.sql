@@ -64,6 +64,7 @@ select
     case when adjustments.instrument_id is null then 0 else adjustments.cost_basis end as adjusted_cost_basis,
     coalesce(adjustments.transferred_value, 0) as transferred_value,
     adjustments.kind as adjustment_kind,
+    stranger.instrument_id is not null as is_stranger,
     case
         when split_numerator = split_denominator then pair.quantity_prev
         else try_cast(round(
@@ -95,6 +96,11 @@ left join adjustment_effect as adjustments
         pair.account_id = adjustments.account_id
         and pair.trading_date = adjustments.trading_date
         and pair.instrument_id = adjustments.instrument_id
+left join stranger
+    on
+        pair.account_id = stranger.account_id
+        and pair.trading_date = stranger.trading_date
+        and pair.instrument_id = stranger.instrument_id
 left join split_effect as splits
     on
         pair.account_id = splits.account_id

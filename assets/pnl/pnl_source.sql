@@ -17,6 +17,8 @@ with sourced as (
         semantics.pnl_semantics,
         semantics.semantics_source,
         case
+            -- a line about what was never there
+            when step.is_stranger then null
             when
                 not step.is_opening and step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
                 and step.unrealized_step is not null and step.basis_step is not null and step.trade_cash is not null

@@ -92,6 +92,7 @@ select
         case when step.adjustment_kind = 'TRANSFER' and step.adjusted_quantity > 0 then 'TRANSFER_IN' end,
         case when step.adjustment_kind = 'TRANSFER' and step.adjusted_quantity < 0 then 'TRANSFER_OUT' end,
         case when step.adjustment_kind <> 'TRANSFER' then step.adjustment_kind end,
+        case when step.is_stranger then 'ADJUSTMENT_OF_NOTHING' end,
         case
             when total.total_source = 'SNAPSHOT' and step.quantity_prev = 0 and step.moved_quantity = 0
                 then 'OPENED_UNCONFIRMED'

@@ -36,6 +36,7 @@ select
     value_of(1, change.sold_per_share - change.bought_per_share, change.multiplier) as trade_cash,
     change.adjusted_quantity,
     change.adjustment_kind,
+    change.is_stranger,
     change.transferred_value,
     change.seen_flat,
     -- nothing happened, or what no column could hold: the one is zero, the other unknown

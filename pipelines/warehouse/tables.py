@@ -70,6 +70,11 @@ def make_view(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     con.execute(f"create or replace view {_checked(name)} as {select}")
 
 
+def drop_view(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Take a view away, or the table that an earlier daybook had under its name."""
+    con.execute(f"drop {'table' if exists(con, _checked(name)) else 'view'} if exists {name}")
+
+
 def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> bool:
     """A table with a select's columns and no rows, where there is none, or one with other columns: whether it was so,
     and its rows have to be derived.
