@@ -13,7 +13,7 @@ with weighed as (
         coalesce(held.quantity, 0) - coalesce(position_before.quantity, 0) * way.ratio - way.traded
         - coalesce(adjustments.quantity, 0) as missing,
         -- cash in lieu is paid for the part of a share that is missing
-        abs(missing) < 0.000001
+        not differs(missing, 0)
         or (
             coalesce(adjustments.pays_a_fraction, false) and abs(missing) < 1
             and sign(missing) = -sign(position_before.quantity)
@@ -70,7 +70,7 @@ select
     start_by_time,
     end_by_time,
     is_near_split,
-    price_apart <= price_nearest + 0.000001 as price_agrees,
+    not differs(price_apart, price_nearest) as price_agrees,
     -- quantities whose fills nobody has read may agree by chance: then the price has to say so, too
     rolls and (splits = 'COVERING' or executions_loaded or coalesce(price_agrees, false)) as fits
 from compared
