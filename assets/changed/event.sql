@@ -40,11 +40,24 @@ listed as (
     ) = 1
 ),
 
-asked as (
-    select distinct reads.told, reads.trading_date, reads.finished_at, positions.instrument_id
+-- what the last answer has still is not looked for: positions are many
+missing as (
+    select distinct listed.instrument_id
+    from listed
+    where listed.finished_at < (select max(reads.finished_at) from reads where reads.told = listed.told)
+),
+
+held as (
+    select distinct positions.run_id, positions.instrument_id
     from raw.positions
-    inner join reads on positions.run_id = reads.run_id
-    semi join listed on positions.instrument_id = listed.instrument_id
+    semi join missing on positions.instrument_id = missing.instrument_id
+    where positions.run_id in (select run_id from reads)
+),
+
+asked as (
+    select reads.told, reads.trading_date, reads.finished_at, held.instrument_id
+    from reads
+    inner join held on reads.run_id = held.run_id
 ),
 
 standing as (

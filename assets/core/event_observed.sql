@@ -34,6 +34,13 @@ listed as (
     ) = 1
 ),
 
+-- what the last answer has still is not looked for: positions are many
+missing as (
+    select distinct instrument_id
+    from listed
+    where last_observed_at < (select max(finished_at) from reads)
+),
+
 asked as (
     select
         positions.instrument_id,
@@ -41,7 +48,7 @@ asked as (
         max(reads.finished_at) as asked_at
     from raw.positions
     inner join reads on positions.run_id = reads.run_id
-    semi join listed on positions.instrument_id = listed.instrument_id
+    semi join missing on positions.instrument_id = missing.instrument_id
     group by positions.instrument_id, reads.trading_date
 )
 
