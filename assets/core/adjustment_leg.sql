@@ -4,6 +4,7 @@ with said as (
     select
         account_day.account_id,
         account_day.trading_date,
+        position_adjustment.trading_date as said_date,
         position_adjustment.kind,
         position_adjustment.instrument_id,
         position_adjustment.to_instrument_id,
@@ -22,11 +23,11 @@ with said as (
 ),
 
 sides as (
-    select account_id, trading_date, instrument_id as held_id, instrument_id, -1 as direction
+    select account_id, trading_date, said_date, instrument_id as held_id, instrument_id, -1 as direction
     from said
     where kind = 'ID_CHANGE'
     union all
-    select account_id, trading_date, instrument_id as held_id, to_instrument_id as instrument_id, 1 as direction
+    select account_id, trading_date, said_date, instrument_id as held_id, to_instrument_id as instrument_id, 1 as direction
     from said
     where kind = 'ID_CHANGE'
 )
@@ -34,6 +35,7 @@ sides as (
 select
     account_id,
     trading_date,
+    said_date,
     instrument_id,
     kind,
     quantity,
@@ -46,6 +48,7 @@ union all
 select
     sides.account_id,
     sides.trading_date,
+    sides.said_date,
     sides.instrument_id,
     'ID_CHANGE' as kind,
     sides.direction * position_before.quantity as quantity,

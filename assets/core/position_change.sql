@@ -52,6 +52,9 @@ select
     pair.sod_price,
     coalesce(splits.numerator, 1) as split_numerator,
     coalesce(splits.denominator, 1) as split_denominator,
+    -- a split is near that the quantities do not agree with, or of which the price tells otherwise
+    coalesce(roll.is_near_split and not (roll.fits and coalesce(roll.price_agrees, true)), false) as split_unmatched,
+    coalesce(trades.after_snapshot, false) as after_snapshot,
     coalesce(trades.fills, 0) as fills,
     coalesce(trades.unpriced_fills, 0) as unpriced_fills,
     case when trades.instrument_id is null then 0 else trades.net_quantity end as traded_quantity,
@@ -66,6 +69,7 @@ select
     case when adjustments.instrument_id is null then 0 else adjustments.cost_basis end as adjusted_cost_basis,
     coalesce(adjustments.transferred_value, 0) as transferred_value,
     adjustments.kind as adjustment_kind,
+    stranger.instrument_id is not null as is_stranger,
     case
         when split_numerator = split_denominator then pair.quantity_prev
         else try_cast(round(
@@ -97,11 +101,21 @@ left join adjustment_effect as adjustments
         pair.account_id = adjustments.account_id
         and pair.trading_date = adjustments.trading_date
         and pair.instrument_id = adjustments.instrument_id
-left join split_between as splits
+left join stranger
+    on
+        pair.account_id = stranger.account_id
+        and pair.trading_date = stranger.trading_date
+        and pair.instrument_id = stranger.instrument_id
+left join split_effect as splits
     on
         pair.account_id = splits.account_id
         and pair.trading_date = splits.trading_date
         and pair.instrument_id = splits.instrument_id
+left join roll
+    on
+        pair.account_id = roll.account_id
+        and pair.trading_date = roll.day
+        and pair.instrument_id = roll.instrument_id
 left join possible_delivery as delivery
     on
         pair.account_id = delivery.account_id

@@ -27,6 +27,8 @@ with sourced as (
         semantics.pnl_semantics,
         semantics.semantics_source,
         case
+            -- a line about what was never there
+            when step.is_stranger then null
             when
                 not step.is_opening and step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
                 and step.value_step is not null and step.trade_cash is not null

@@ -34,9 +34,13 @@ select
     try_cast(total.unrealized_change as decimal(28, 10)) as unrealized_change,
     try_cast(total.total_pnl as decimal(28, 10)) as total_pnl,
     -- carried in from the day before, and traded on the day: the rest of the total
-    try_cast(total.carried_pnl as decimal(28, 10)) as position_pnl,
+    try_cast(
+        case when not (step.split_unmatched or step.split_suspected) then total.carried_pnl end as decimal(28, 10)
+    ) as position_pnl,
     try_cast(
         case
+            -- nothing is told apart across a split that does not fit
+            when step.split_unmatched or step.split_suspected then null
             when total.total_source = 'EXECUTIONS' then total.total_pnl - step.adjusted_cash - total.carried_pnl
             when
                 not step.executions_loaded and step.implied_trade = 0 and step.fills = 0
@@ -67,11 +71,14 @@ select
         case when total.total_source = 'REPORTED' and step.seen_flat then 'PARTIAL' end,
         case when step.symbol_prev <> step.symbol then 'SYMBOL_CHANGED' end,
         case when step.has_split then 'SPLIT' end,
+        case when step.split_unmatched then 'SPLIT_UNMATCHED' end,
+        case when step.after_snapshot then 'AFTER_SNAPSHOT' end,
         case when step.split_suspected then 'SPLIT_SUSPECT' end,
         case when total.total_source = 'ACCOUNT_RESIDUAL' then 'FROM_ACCOUNT_RESIDUAL' end,
         case when step.adjustment_kind = 'TRANSFER' and step.adjusted_quantity > 0 then 'TRANSFER_IN' end,
         case when step.adjustment_kind = 'TRANSFER' and step.adjusted_quantity < 0 then 'TRANSFER_OUT' end,
         case when step.adjustment_kind <> 'TRANSFER' then step.adjustment_kind end,
+        case when step.is_stranger then 'ADJUSTMENT_OF_NOTHING' end,
         case
             when total.total_source = 'SNAPSHOT' and step.quantity_prev = 0 and step.moved_quantity = 0
                 then 'OPENED_UNCONFIRMED'

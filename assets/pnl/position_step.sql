@@ -17,6 +17,8 @@ select
     change.quantity_prev_split,
     change.quantity,
     change.split_numerator <> change.split_denominator as has_split,
+    change.split_unmatched,
+    change.after_snapshot,
     change.sod_price,
     change.eod_price,
     change.price_grade,
@@ -36,6 +38,7 @@ select
     change.adjusted_quantity,
     change.adjusted_cash,
     change.adjustment_kind,
+    change.is_stranger,
     change.transferred_value,
     change.seen_flat,
     -- nothing happened, or what no column could hold: the one is zero, the other unknown

@@ -50,3 +50,12 @@ where
     daily.instrument_type <> 'OPTION' and change.split_numerator = change.split_denominator
     and daily.sod_price > 0 and daily.eod_price > 0
     and abs(daily.eod_price - daily.sod_price) > 0.25 * daily.sod_price
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
+    'split_unmatched' as check_name, 'WARN' as severity,
+    cast(quantity as varchar) as value,
+    cast(quantity_prev as varchar) as expected,
+    'a split is announced near this day that quantity or price do not agree with: carried and traded P&L are not told apart' as message
+from new_position_daily
+where list_contains(flags, 'SPLIT_UNMATCHED')

@@ -24,7 +24,8 @@ from pipelines.warehouse.connect import remember, remembered
 from pipelines.warehouse.tables import (
     OPEN_END,
     add_versions,
-    days_of,
+    dates_of,
+    drop_view,
     make_empty,
     make_kept,
     make_version_table,
@@ -106,12 +107,13 @@ def _build(
         asked = _asked(calendar, from_date, to_date)
         if make_tables(con, catalog, settings.working, values):
             asked += landed_days(con)
+        changed = changed_days(con, catalog)  # beside what the books were made of until now
         for table in catalog.of_kind("whole"):
             replace_whole(con, table.name, table.select, values)
         built = Built()
-        ranges = spans(con, sorted({*changed_days(con, catalog), *asked}), calendar)
+        ranges = spans(con, sorted({*changed, *asked}), calendar)
         _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
-        ranges = spans(con, days_of(con, catalog.unsettled), calendar)
+        ranges = spans(con, dates_of(con, catalog.unsettled), calendar)
         _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
         con.execute("commit")
     except duckdb.Error as error:
@@ -147,7 +149,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path,
         return False
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
     for view in catalog.of_kind("view"):
-        con.execute(f"drop view if exists {view.name}")
+        drop_view(con, view.name)
     renewed = [_make(con, working, table, nothing) for table in catalog.tables if table.kind != "ephemeral"]
     comment(con, catalog)
     remember(con, "selects", catalog.fingerprint)

@@ -193,8 +193,7 @@ def _manifest_row(
 
 
 def _rows(evening: Evening) -> Iterable[tuple[Shape, list[dict[str, Any]]]]:
-    closed = [{"id": a, "status": "CLOSED", "close_date": _day(day)} for a, day in evening.closed.items()]
-    yield ACCOUNTS, [{"id": account, "status": "ACTIVE"} for account in evening.answers] + closed
+    yield ACCOUNTS, [wire_account(account, evening.closed) for account in {**evening.answers, **evening.closed}]
     yield OPTION_CONTRACTS, [wire_contract(each) for each in evening.contracts]
     grouped = wire_events(evening.events).values()
     yield INSTRUMENT_EVENTS, [row for group in grouped for row in unfold_events(group)]
@@ -208,6 +207,12 @@ def _rows(evening: Evening) -> Iterable[tuple[Shape, list[dict[str, Any]]]]:
 
 
 # ---- what the broker would send
+
+
+def wire_account(account: str, closed: Mapping[str, date | None]) -> dict[str, Any]:
+    """An account of the listing."""
+    status = "CLOSED" if account in closed else "ACTIVE"
+    return {"id": account, "status": status, "close_date": _day(closed.get(account))}
 
 
 def wire_position(account: str, position: Position) -> dict[str, Any]:

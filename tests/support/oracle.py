@@ -166,14 +166,21 @@ class _Oracle:
         return None
 
     def _income(self, span: Span, instrument: str, quantity: Decimal) -> Decimal:
-        return sum(
-            (
-                quantity * event.amount
-                for event in self.evidence.events
-                if event.instrument_id == instrument and event.amount is not None and event.day in span.sessions
-            ),
-            ZERO,
-        )
+        """What each ex-date pays on what was held by then, in the shares of then."""
+        way = self.evidence.way(span, instrument)
+        income = ZERO
+        for event in self.evidence.events:
+            if event.instrument_id != instrument or event.amount is None or event.day not in span.sessions:
+                continue
+            held = quantity * way.ratio(None, event.day)
+            for fill in way.fills:
+                traded = self.evidence.trading_date(fill.at)
+                held += fill.quantity * way.ratio(traded, event.day) if traded < event.day else ZERO
+            for line in self.evidence.said(span):
+                if line.instrument_id == instrument and line.day < event.day:
+                    held += (line.quantity or ZERO) * way.ratio(line.day, event.day)
+            income += held * event.amount
+        return income
 
 
 def _status(q0: Decimal, q1: Decimal) -> str:

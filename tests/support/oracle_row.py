@@ -48,6 +48,8 @@ class Known:
         self.multiplier = held.multiplier if held else unheld
         self.fills = fills if span.loaded else []
         self.half_known = bool(fills) and not span.loaded
+        self.matched = evidence.way(span, instrument).matched
+        self.net = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in fills), ZERO)
         self.priced = all(fill.price is not None for fill in self.fills)
         self.traded = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in self.fills), ZERO)
         self.moves = moves
@@ -139,6 +141,10 @@ class Known:
 
     def split_by_time(self, row: Row, q0: Decimal, other_price: Decimal | None) -> None:
         """What was carried in moved with the price that the value follows; the rest was traded."""
+        same_cost = cost_of(self.start) is not None and cost_of(self.start) == cost_of(self.end)
+        jumped = q0 * row.quantity > 0 and q0 != row.quantity and self.net == 0 and self.moved == 0 and same_cost
+        if jumped or not self.matched:  # never across a split that nobody has told of, or that does not fit
+            return
         v0 = self.start.value if self.start else ZERO
         price = self._value_price() if self.end and self.end.price is not None else other_price
         if q0 == 0:
