@@ -18,7 +18,8 @@ with sourced as (
         semantics.semantics_source,
         case
             when
-                not step.is_opening and step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
+                not step.is_opening and not step.outcome_open
+                and step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
                 and step.unrealized_step is not null and step.basis_step is not null and step.trade_cash is not null
                 then 'EXECUTIONS'
             when
@@ -30,7 +31,7 @@ with sourced as (
                     or (not step.is_opening and step.unrealized_step is not null)
                 )
                 then 'REPORTED'
-            when step.is_opening or step.unrealized_step is null then null
+            when step.is_opening or step.unrealized_step is null or step.outcome_open then null
             -- fills are known and do not add up: nothing may be assumed
             when step.executions_loaded and step.quantities_agree is not true and step.split_suspected is not true then null
             when step.split_suspected then 'SNAPSHOT'

@@ -33,19 +33,20 @@ select
     try_cast(total.realized_pnl as decimal(28, 10)) as realized_pnl,
     try_cast(total.unrealized_change as decimal(28, 10)) as unrealized_change,
     try_cast(total.total_pnl as decimal(28, 10)) as total_pnl,
-    -- carried: yesterday's (split-adjusted) quantity at today's price against its value at yesterday's
+    -- carried: yesterday's (split-adjusted) quantity at today's price against its value at yesterday's, less what left it without P&L
     try_cast(
         case
-            when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
+            when step.is_opening or step.quantity_is_moved then null
             when step.quantity_prev = 0 then 0
             else
                 value_of(step.quantity_prev_split, step.price, step.multiplier)
                 - value_of(step.quantity_prev, step.sod_price, step.multiplier)
+                - case when step.only_expiry then 0 else step.moved_value end
         end as decimal(28, 10)
     ) as position_pnl,
     try_cast(
         case
-            when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
+            when step.is_opening or step.quantity_is_moved then null
             when step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
                 then step.trade_cash + case
                     when step.traded_quantity = 0 then 0
@@ -76,8 +77,8 @@ select
     end as quality,
     coalesce(split(nullif(concat_ws(
         ',',
-        step.event_flag,
-        case when step.event_flag = 'EXERCISED' and step.quantity <> 0 then 'EXERCISED_PARTIAL' end,
+        step.event_flags,
+        case when contains(step.event_flags, 'EXERCISED') and step.quantity <> 0 then 'EXERCISED_PARTIAL' end,
         case when total.total_source = 'REPORTED' then 'SEMANTICS_' || upper(total.pnl_semantics) end,
         case when step.days_covered > 1 then 'MULTI_DAY' end,
         case when total.total_source = 'REPORTED' and step.seen_flat then 'PARTIAL' end,
@@ -93,9 +94,11 @@ select
                 then 'OPENED_UNCONFIRMED'
         end,
         case
-            when step.executions_loaded and not step.quantities_agree and not step.is_opening
+            when
+                step.executions_loaded and not step.quantities_agree and not step.is_opening and not step.outcome_open
                 then 'UNEXPLAINED_QUANTITY'
         end,
+        case when step.outcome_open and total.total_source is null then 'EXPIRY_OUTCOME_UNKNOWN' end,
         case when step.unpriced_fills > 0 then 'UNPRICED_FILLS' end,
         case when step.price_grade in ('STALE', 'IMPLIED') then 'PRICE_' || step.price_grade end,
         case when total.total_source is null and not step.is_opening then 'REALIZED_UNKNOWN' end

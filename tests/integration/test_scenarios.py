@@ -101,7 +101,7 @@ def _check_positions(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]
             if name in expected and (scenario["id"], name) not in UNKNOWABLE:
                 assert row[column] == _number(expected[name]), f"{name} of {expected['symbol']} on {expected['date']}"
         if "days_covered" in expected:
-            assert row["days_covered"] == expected["days_covered"]
+            assert row["days_covered"] == int(expected["days_covered"])
         if "prev_date" in expected:
             assert row["prev_trading_date"] == date.fromisoformat(expected["prev_date"])
         missing = set(expected.get("flags", ())) - set(row["flags"])
@@ -131,7 +131,7 @@ def _check_accounts(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any])
             if name in expected:
                 assert row[column] == _number(expected[name]), f"{name} on {expected['date']}"
         if "days_covered" in expected:
-            assert row["days_covered"] == expected["days_covered"]
+            assert row["days_covered"] == int(expected["days_covered"])
 
 
 def _check_firm(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]) -> None:

@@ -33,7 +33,16 @@ class Row:
 class Known:
     """What is known about one row, and the measures that follow from it."""
 
-    def __init__(self, evidence: Evidence, span: Span, instrument: str, fills: list[Fill], moves: list[Move]) -> None:
+    def __init__(
+        self,
+        evidence: Evidence,
+        span: Span,
+        instrument: str,
+        fills: list[Fill],
+        moves: list[Move],
+        *,
+        is_open: bool = False,
+    ) -> None:
         self.span = span
         self.instrument = instrument
         self.ratio = evidence.ratio(instrument, span)
@@ -47,6 +56,7 @@ class Known:
         self.priced = all(fill.price is not None for fill in self.fills)
         self.traded = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in self.fills), ZERO)
         self.moves = moves
+        self.is_open = is_open
         self.moved = sum((move.quantity for move in moves), ZERO)
         self.value = sum((move.value for move in moves), ZERO)
         bases = [move.basis for move in moves]
@@ -68,10 +78,10 @@ class Known:
         rolls = q0 + self.traded + self.moved == q1
         known = self.cost_change is not None and self.unrealized_change is not None
         row.open_change = self.unrealized_change
-        if self.span.loaded and rolls and self.priced and known:
+        if self.span.loaded and rolls and self.priced and known and not self.is_open:
             spent = sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO) * self.multiplier
             self._set(row, "EXECUTIONS", self.cash - spent + (self.cost_change or ZERO), self.unrealized_change)
-        elif self._reported(row, q1, since_cost=since_cost):
+        elif self._reported(row, q1, since_cost=since_cost) or self.is_open:
             pass
         elif self.span.loaded and not rolls:
             if self._is_split_suspect(q0, q1):
