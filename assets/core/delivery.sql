@@ -32,8 +32,8 @@ left_over as (
         is_expected,
         low,
         high,
-        round((stock_move - sum(move_high) over same_stock + move_high) / shares, 6) as one_end,
-        round((stock_move - sum(move_low) over same_stock + move_low) / shares, 6) as other_end
+        round((stock_move - sum(move_high) over same_stock + move_high) / nullif(shares, 0), 6) as one_end,
+        round((stock_move - sum(move_low) over same_stock + move_low) / nullif(shares, 0), 6) as other_end
     from chosen
     window same_stock as (partition by account_id, trading_date, linked_to)
 )
@@ -46,6 +46,7 @@ select
     stock_move,
     shares,
     is_expected,
-    greatest(low, cast(ceil(least(one_end, other_end)) as decimal(24, 8))) as at_least,
-    least(high, cast(floor(greatest(one_end, other_end)) as decimal(24, 8))) as at_most
+    -- of a contract whose terms nobody knows nothing can be said; least() and greatest() would pass over that
+    case when shares <> 0 then greatest(low, cast(ceil(least(one_end, other_end)) as decimal(24, 8))) end as at_least,
+    case when shares <> 0 then least(high, cast(floor(greatest(one_end, other_end)) as decimal(24, 8))) end as at_most
 from left_over

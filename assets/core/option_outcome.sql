@@ -10,7 +10,9 @@ with judged as (
         evidence.lapse_known_at,
         evidence.settled_in_cash,
         sign(evidence.contracts) as side,
-        least(evidence.exercise_quantity, option_delivered.delivered) as exercised,
+        -- least() passes over what is not known
+        case when option_delivered.delivered is not null then least(evidence.exercise_quantity, option_delivered.delivered) end
+            as exercised,
         option_delivered.delivered - exercised as inferred,
         case
             when evidence.settled_in_cash or not evidence.surely_expired then 0

@@ -83,7 +83,7 @@ left join price_elsewhere as elsewhere
         change.account_id = elsewhere.account_id
         and change.trading_date = elsewhere.trading_date
         and change.instrument_id = elsewhere.instrument_id
-left join (select distinct account_id, trading_date, instrument_id from open_outcome) as open_outcome
+left join open_outcome
     on
         change.account_id = open_outcome.account_id
         and change.trading_date = open_outcome.trading_date

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.contract import expiry_of
 from models.shapes import POSITIONS
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import schema_of
@@ -26,8 +27,11 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
+#: Prices are asked for of options that expire within so many sessions, today's included, and of what they are on.
+EXPIRY_SESSIONS = 5
 _HOURS = ["date", "status", "today_sessions"]
 _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instrument_type"])
+_OPTION = ["instrument_id", "symbol", "underlying_instrument_id"]
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def _history_since(evening: Evening, last_complete: date | None) -> date:
 
 
 def _instruments(client: BrokerClient, evening: Evening, known: Known) -> list[Asked]:
-    """Contracts of options not seen before, and the corporate events of what is held."""
+    """Contracts of options not seen before, the corporate events of what is held, and prices of what expires soon."""
     held = _held(evening)
     options = sorted({instrument for instrument, kind in held if kind == "OPTION"} - known.contracts)
     others = sorted({instrument for instrument, kind in held if kind not in ("OPTION", "CASH")})
@@ -172,7 +176,36 @@ def _instruments(client: BrokerClient, evening: Evening, known: Known) -> list[A
     start = min([*known.last_complete.values(), today - LATE_EVENTS])
     contracts = _or_not_asked("option_contracts", options, lambda: client.option_contracts(options))
     events = _or_not_asked("corporate_events", others, lambda: client.events(others, start, today + AHEAD))
-    return [Asked(contracts), Asked(events)]
+    expiring = _expiring(evening, contracts)
+    snapshots = _or_not_asked("market_snapshot", expiring, lambda: client.market_snapshots(expiring))
+    return [Asked(contracts), Asked(events), Asked(snapshots)]
+
+
+def _expiring(evening: Evening, contracts: Read) -> list[str]:
+    """Options held or traded that expire within a few sessions, with their underlyings. A contract tells when, else the
+    symbol; of an option whose expiry neither tells it may be any day."""
+    last = evening.day.trading_date
+    for _ in range(EXPIRY_SESSIONS - 1):
+        last = evening.calendar.next(last)
+    last = evening.calendar.next(last) - timedelta(days=1)  # one of a Saturday trades last on the Friday
+    told = {
+        row["id"]: row["expiry"] for batch in contracts.batches for row in batch.select(["id", "expiry"]).to_pylist()
+    }
+    found: set[str] = set()
+    for option in _options(evening):
+        expiry = told.get(option["instrument_id"]) or expiry_of(option["symbol"])
+        if expiry is None or evening.day.trading_date <= expiry <= last:
+            found.update(each for each in (option["instrument_id"], option["underlying_instrument_id"]) if each)
+    return sorted(found)
+
+
+def _options(evening: Evening) -> Iterator[dict[str, str | None]]:
+    for asked in evening.reads:
+        for batch in asked.read.batches:
+            if asked.read.endpoint == "positions":
+                yield from batch.filter(pc.equal(batch["instrument_type"], "OPTION")).select(_OPTION).to_pylist()
+            elif asked.read.endpoint == "executions":
+                yield from batch.filter(pc.is_valid(batch["underlying_instrument_id"])).select(_OPTION).to_pylist()
 
 
 def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read]) -> Read:
