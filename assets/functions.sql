@@ -54,6 +54,9 @@ create or replace temporary macro qualities() as ['EXACT', 'REPORTED', 'ASSUMED'
 create or replace temporary macro quality_rank(quality) as list_position(qualities(), quality);
 create or replace temporary macro quality_of(rank) as list_extract(qualities(), rank);
 
+-- How far from an option's strike a close decides nothing yet: news may follow it before the cut-off for instructions.
+create or replace temporary macro near_the_strike(strike) as 0.01 * strike;
+
 -- An option's symbol in the form of the OSI: its underlying's, the expiry as YYMMDD, C or P, and the strike in thousandths. Its terms are the
 -- last fifteen characters; null where the symbol has another form.
 create or replace temporary macro osi_pattern() as '^([A-Z0-9./]{1,6}) *([0-9]{6})([CP])([0-9]{8})$';

@@ -1,5 +1,6 @@
 -- What people said of an account's day (adjustments.csv), instrument by instrument; what they said of a day that nobody fetched counts on the
--- next known one. An id change has two legs: it leaves one instrument and enters another, at yesterday's value and cost.
+-- next known one. An id change has two legs: it leaves one instrument and enters another, at yesterday's value and cost, with as many of the new one
+-- as the line says, else as many as there were.
 with said as (
     select
         account_day.account_id,
@@ -23,11 +24,15 @@ with said as (
 ),
 
 sides as (
-    select account_id, trading_date, said_date, instrument_id as held_id, instrument_id, -1 as direction
+    select
+        account_id, trading_date, said_date, instrument_id as held_id, instrument_id, null as new_quantity,
+        -1 as direction
     from said
     where kind = 'ID_CHANGE'
     union all
-    select account_id, trading_date, said_date, instrument_id as held_id, to_instrument_id as instrument_id, 1 as direction
+    select
+        account_id, trading_date, said_date, instrument_id as held_id, to_instrument_id as instrument_id,
+        quantity as new_quantity, 1 as direction
     from said
     where kind = 'ID_CHANGE'
 )
@@ -51,7 +56,7 @@ select
     sides.said_date,
     sides.instrument_id,
     'ID_CHANGE' as kind,
-    sides.direction * position_before.quantity as quantity,
+    coalesce(sides.new_quantity, sides.direction * position_before.quantity) as quantity,
     0 as cash,
     sides.direction * position_before.market_value as value,
     sides.direction * position_before.cost_basis as cost_basis

@@ -14,14 +14,22 @@ select
     trades.known_at as trades_known_at,
     coalesce(pair.symbol, trades.symbol, delivery.symbol) as symbol,
     pair.symbol_prev,
-    coalesce(pair.underlying_instrument_id, trades.underlying_instrument_id) as underlying_instrument_id,
+    coalesce(pair.underlying_instrument_id, trades.underlying_instrument_id, option_contract.underlying_instrument_id)
+        as underlying_instrument_id,
     coalesce(
         pair.instrument_type,
-        case when option_contract.id is not null or trades.underlying_instrument_id is not null then 'OPTION' end
+        case
+            when
+                option_contract.id is not null or trades.underlying_instrument_id is not null
+                or osi_terms(trades.symbol) is not null
+                then 'OPTION'
+        end
     ) as instrument_type,
-    pair.option_expiry,
-    pair.option_strike,
-    pair.option_right,
+    -- an option that came and went since the last end of day has its terms from its contract, or from its fills' symbol
+    coalesce(pair.option_expiry, option_contract.expiry, osi_expiry(osi_terms(trades.symbol))) as option_expiry,
+    coalesce(pair.option_strike, cast(option_contract.strike_price as decimal(24, 8)), osi_strike(osi_terms(trades.symbol)))
+        as option_strike,
+    coalesce(pair.option_right, option_contract.contract_type, osi_right(osi_terms(trades.symbol))) as option_right,
     -- of an option that no snapshot ever held its contract tells it, else it is the usual one (a fill tells an option by its underlying, or by
     -- its symbol)
     case
@@ -64,6 +72,7 @@ select
     case when trades.instrument_id is null then 0 else trades.sold_per_share end as sold_per_share,
     coalesce(adjustments.quantity, 0) as said_quantity,
     coalesce(adjustments.pays_a_fraction, false) as pays_a_fraction,
+    coalesce(adjustments.settled_in_cash, false) as settled_in_cash,
     coalesce(adjustments.cash, 0) as adjusted_cash,
     coalesce(adjustments.value, 0) as adjusted_value,
     case when adjustments.instrument_id is null then 0 else adjustments.cost_basis end as adjusted_cost_basis,

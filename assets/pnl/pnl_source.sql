@@ -19,7 +19,7 @@ with sourced as (
         step.basis_step,
         -- yesterday's (split-adjusted) quantity at today's price against its value of yesterday, less what left it without P&L
         case
-            when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
+            when step.is_opening or step.quantity_is_moved then null
             when step.quantity_prev = 0 then 0
             when step.quantity = step.quantity_prev_split then step.market_value
             else value_of(step.quantity_prev_split, step.price, step.multiplier)
@@ -30,7 +30,8 @@ with sourced as (
             -- a line about what was never there
             when step.is_stranger then null
             when
-                not step.is_opening and step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
+                not step.is_opening and not step.outcome_open
+                and step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
                 and step.value_step is not null and step.trade_cash is not null
                 then 'EXECUTIONS'
             when
@@ -42,7 +43,7 @@ with sourced as (
                     or (not step.is_opening and step.unrealized_step is not null)
                 )
                 then 'REPORTED'
-            when step.is_opening or step.value_step is null then null
+            when step.is_opening or step.value_step is null or step.outcome_open then null
             -- fills are known and do not add up: nothing may be assumed
             when step.executions_loaded and step.quantities_agree is not true and step.split_suspected is not true then null
             -- what was paid is told by fills and by cost in units that nobody knows

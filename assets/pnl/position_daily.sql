@@ -64,8 +64,8 @@ select
     quality_proof.quality,
     coalesce(split(nullif(concat_ws(
         ',',
-        step.event_flag,
-        case when step.event_flag = 'EXERCISED' and step.quantity <> 0 then 'EXERCISED_PARTIAL' end,
+        step.event_flags,
+        case when contains(step.event_flags, 'EXERCISED') and step.quantity <> 0 then 'EXERCISED_PARTIAL' end,
         case when total.total_source = 'REPORTED' then 'SEMANTICS_' || upper(total.pnl_semantics) end,
         case when step.days_covered > 1 then 'MULTI_DAY' end,
         case when total.total_source = 'REPORTED' and step.seen_flat then 'PARTIAL' end,
@@ -84,9 +84,11 @@ select
                 then 'OPENED_UNCONFIRMED'
         end,
         case
-            when step.executions_loaded and not step.quantities_agree and not step.is_opening
+            when
+                step.executions_loaded and not step.quantities_agree and not step.is_opening and not step.outcome_open
                 then 'UNEXPLAINED_QUANTITY'
         end,
+        case when step.outcome_open and total.total_source is null then 'EXPIRY_OUTCOME_UNKNOWN' end,
         case when step.unpriced_fills > 0 then 'UNPRICED_FILLS' end,
         case when step.basis_step is null and not step.is_opening then 'COST_UNKNOWN' end,
         case when step.only_opened and step.implied_trade = 0 and step.basis_step <> 0 then 'COST_RESTATED' end,

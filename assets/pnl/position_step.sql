@@ -46,8 +46,10 @@ select
     case when events.instrument_id is null then 0 else events.cash end + change.adjusted_cash as moved_cash,
     case when events.instrument_id is null then 0 else events.value_moved end + change.adjusted_value as moved_value,
     case when events.instrument_id is null then 0 else events.basis_moved end + change.adjusted_cost_basis as moved_basis,
-    events.flag as event_flag,
+    events.flags as event_flags,
+    open_outcome.instrument_id is not null as outcome_open,
     coalesce(events.only_expiry, false) as only_expiry,
+    case when events.instrument_id is null then moved_quantity <> 0 else not events.only_expiry end as quantity_is_moved,
     case when dividends.instrument_id is null then 0 else dividends.income_estimate end as income_estimate,
     -- what expired is worth nothing, whatever price its row still shows
     case
@@ -102,8 +104,13 @@ left join price_elsewhere as elsewhere
         change.account_id = elsewhere.account_id
         and change.trading_date = elsewhere.trading_date
         and change.instrument_id = elsewhere.instrument_id
+left join open_outcome
+    on
+        change.account_id = open_outcome.account_id
+        and change.trading_date = open_outcome.trading_date
+        and change.instrument_id = open_outcome.instrument_id
 -- an underlying that could have been delivered, and was not, is no row
 where
     change.quantity <> 0 or change.quantity_prev <> 0 or change.fills > 0
     or change.adjustment_kind is not null or coalesce(change.daily_realized_pnl, 0) <> 0
-    or events.instrument_id is not null
+    or events.instrument_id is not null or open_outcome.instrument_id is not null

@@ -53,7 +53,7 @@ inner join position_change as change
         and event.instrument_id = change.instrument_id
 where
     event.kind in ('EXERCISE', 'ASSIGNMENT', 'EXPIRY') and event.trading_date between $from_date and $to_date
-    and event.contracts > abs(change.quantity_prev)
+    and event.contracts > abs(change.quantity - change.unexplained)
 union all
 select
     trading_date,

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.contract import expiry_of
 from models.shapes import POSITIONS
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import schema_of
@@ -28,8 +29,11 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
+#: Prices are asked for of options that expire within so many sessions, today's included, and of what they are on.
+EXPIRY_SESSIONS = 5
 _HOURS = ["date", "status", "today_sessions"]
 _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instrument_type"])
+_OPTION = ["instrument_id", "symbol", "underlying_instrument_id"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def read_trading_day(
                 _note_unlisted(positions)
             error = None if positions.complete else str(positions.error)
             on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
-    reads += _instruments(client, reads, known, day.trading_date)
+    reads += _instruments(client, reads, known, calendar, day.trading_date)
     return DayRead(day, expected, reads)
 
 
@@ -190,16 +194,52 @@ def _history_since(calendar: TradingCalendar, today: date, last_complete: date |
 
 
 def _instruments(
-    client: BrokerClient[pa.Table], reads: list[EndpointRead], known: WarehouseState, today: date
+    client: BrokerClient[pa.Table],
+    reads: list[EndpointRead],
+    known: WarehouseState,
+    calendar: TradingCalendar,
+    today: date,
 ) -> list[EndpointRead]:
-    """Contracts of options not seen before or contradicted by their own row, and corporate events of what is held."""
+    """Contracts of options not seen before or contradicted by their own row, the corporate events of what is held, and
+    prices of what expires soon."""
     held = _held(reads)
     options = sorted(_options_to_read(reads, held, known))
     others = sorted({instrument for instrument, kind in held if kind not in ("OPTION", "CASH")})
     start = min([*known.last_complete.values(), today - LATE_EVENTS])
     contracts = _or_not_asked("option_contracts", options, lambda: client.option_contracts(options))
     events = _or_not_asked("corporate_events", others, lambda: client.events(others, start, today + AHEAD))
-    return [EndpointRead(contracts), EndpointRead(events)]
+    expiring = _expiring(reads, contracts, calendar, today)
+    snapshots = _or_not_asked("market_snapshot", expiring, lambda: client.market_snapshots(expiring))
+    return [EndpointRead(contracts), EndpointRead(events), EndpointRead(snapshots)]
+
+
+def _expiring(
+    reads: list[EndpointRead], contracts: Read[pa.Table], calendar: TradingCalendar, today: date
+) -> list[str]:
+    """Options held or traded that expire within a few sessions, with their underlyings. A contract tells when, else the
+    symbol; of an option whose expiry neither tells it may be any day."""
+    last = today
+    for _ in range(EXPIRY_SESSIONS - 1):
+        last = calendar.next(last)
+    last = calendar.next(last) - timedelta(days=1)  # one of a Saturday trades last on the Friday
+    told = {
+        row["id"]: row["expiry"] for batch in contracts.batches for row in batch.select(["id", "expiry"]).to_pylist()
+    }
+    found: set[str] = set()
+    for option in _options(reads):
+        expiry = told.get(option["instrument_id"]) or expiry_of(option["symbol"])
+        if expiry is None or today <= expiry <= last:
+            found.update(each for each in (option["instrument_id"], option["underlying_instrument_id"]) if each)
+    return sorted(found)
+
+
+def _options(reads: list[EndpointRead]) -> Iterator[dict[str, str | None]]:
+    for each in reads:
+        for batch in each.read.batches:
+            if each.read.endpoint == "positions":
+                yield from batch.filter(pc.equal(batch["instrument_type"], "OPTION")).select(_OPTION).to_pylist()
+            elif each.read.endpoint == "executions":
+                yield from batch.filter(pc.is_valid(batch["underlying_instrument_id"])).select(_OPTION).to_pylist()
 
 
 def _options_to_read(reads: list[EndpointRead], held: set[tuple[str, str]], known: WarehouseState) -> set[str]:

@@ -147,7 +147,7 @@ def test_a_backup_that_is_killed_leaves_no_backup_and_the_next_one_is_whole(sett
     code = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from pipelines.settings import Settings
 from pipelines.warehouse import backup
 proven = backup._proven_equal
@@ -156,7 +156,7 @@ def killed(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 backup._proven_equal = killed
 settings = Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))
-with evening(settings) as con:
+with warehouse_session(settings) as con:
     backup.make_backup(con, settings)
 """
     ended = run([sys.executable, "-c", code, settings.home])

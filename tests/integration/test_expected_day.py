@@ -20,7 +20,7 @@ from tests.support.evenings import (
     evening,
     held,
 )
-from tests.support.facts import Answer, Evening
+from tests.support.facts import AccountAnswer, Evening
 from tests.support.landing import forget, open_raw
 
 
@@ -37,7 +37,7 @@ def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def _of(day: date, *accounts: str, closed: dict[str, date | None] | None = None) -> Evening:
-    answers: dict[str, Answer] = {each: answer([held("100", "50", "4000", day)]) for each in accounts}
+    answers: dict[str, AccountAnswer] = {each: answer([held("100", "50", "4000", day)]) for each in accounts}
     return evening(day, answers, closed=closed or {})
 
 

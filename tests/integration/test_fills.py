@@ -13,7 +13,7 @@ import pytest
 
 from assets.catalog import CATALOG
 from pipelines.books.build import build
-from tests.support.facts import Answer, Book, Evening, Fill, Position
+from tests.support.facts import AccountAnswer, Book, Evening, Position, SignedFill
 from tests.support.landing import forget, land, open_raw, settings_of
 
 XYZ = "00000001-0000-4000-8000-000000000000"
@@ -36,7 +36,7 @@ def con(opened: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return opened
 
 
-def _read(con: duckdb.DuckDBPyConnection, home: Path, at: datetime, held: int, price: str, *fills: Fill) -> None:
+def _read(con: duckdb.DuckDBPyConnection, home: Path, at: datetime, held: int, price: str, *fills: SignedFill) -> None:
     """An evening: so many shares at that close, bought at 50, and the fills that the broker lists; and a build."""
     quantity, close = Decimal(held), Decimal(price)
     cost = quantity * 50
@@ -45,13 +45,13 @@ def _read(con: duckdb.DuckDBPyConnection, home: Path, at: datetime, held: int, p
         *(XYZ, "XYZ", "COMMON_STOCK", quantity, quantity * close, cost, Decimal(50), quantity * close - cost),
         *(close, day, close),
     )
-    answer = Answer((position,), at - timedelta(days=6), fills=fills)
+    answer = AccountAnswer((position,), at - timedelta(days=6), fills=fills)
     land(con, Evening(at, {"100": answer}))
     build(con, settings_of(Book(()), home), CATALOG, built_at=at + LATER)
 
 
-def _fill(number: int, quantity: int, price: str, at: datetime) -> Fill:
-    return Fill(f"f0000000-0000-4000-8000-{number:012}", XYZ, Decimal(quantity), Decimal(price), at)
+def _fill(number: int, quantity: int, price: str, at: datetime) -> SignedFill:
+    return SignedFill(f"f0000000-0000-4000-8000-{number:012}", XYZ, Decimal(quantity), Decimal(price), at)
 
 
 def _totals(con: duckdb.DuckDBPyConnection) -> list[Any]:

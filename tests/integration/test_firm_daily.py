@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from tests.support.evenings import FRIDAY, MONDAY, THURSDAY, answer, build_day_by_day, evening, held, read
-from tests.support.facts import Answer
+from tests.support.facts import AccountAnswer
 from tests.support.landing import forget, open_raw
 
 
@@ -28,7 +28,7 @@ def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return warehouse
 
 
-def _account(quantity: str, price: str, day: date, currency: str, *, balances: bool = True) -> Answer:
+def _account(quantity: str, price: str, day: date, currency: str, *, balances: bool = True) -> AccountAnswer:
     said: dict[str, Any] = {"daily_pnl": Decimal(0), "currency": currency} if balances else {}
     return answer([held(quantity, price, "4000", day)], **said)
 

@@ -25,7 +25,18 @@ from pipelines.books.build import build
 from pipelines.books.locks import lock_period
 from pipelines.calendar import NEW_YORK, Session, TradingCalendar
 from pipelines.errors import ConfigurationError
-from tests.support.facts import Adjustment, Answer, Book, Contract, Evening, Event, Fill, Instruction, Position, Segment
+from tests.support.facts import (
+    AccountAnswer,
+    Adjustment,
+    Book,
+    Contract,
+    Evening,
+    Event,
+    Instruction,
+    Position,
+    Segment,
+    SignedFill,
+)
 from tests.support.landing import forget, land, open_raw, settings_of
 
 pytestmark = pytest.mark.heavy
@@ -56,7 +67,7 @@ class Holder:
 
     held: dict[str, Decimal] = field(default_factory=dict)
     cost: dict[str, Decimal] = field(default_factory=dict)
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[SignedFill] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     instructions: list[Instruction] = field(default_factory=list)
     segments: dict[date, Segment] = field(default_factory=dict)
@@ -116,7 +127,7 @@ class Evenings(RuleBasedStateMachine):
         underlying = STOCK if instrument == OPTION else None
         number = f"f0000000-0000-4000-8000-{self.fills:012}"
         holder = self.holders[account]
-        holder.fills.append(Fill(number, instrument, quantity, self._price(instrument), at, underlying))
+        holder.fills.append(SignedFill(number, instrument, quantity, self._price(instrument), at, underlying))
         holder.move(instrument, quantity, self._price(instrument))
 
     @rule(account=accounts, instrument=instruments, size=sizes, ratio=st.sampled_from((None, None, *RATIOS)))
@@ -248,12 +259,12 @@ class Evenings(RuleBasedStateMachine):
         self.landed.append(evening)
         build(self.con, self._settings(), CATALOG, built_at=at)
 
-    def _answer(self, holder: Holder, fate: str, at: datetime, unread: str) -> Answer:
+    def _answer(self, holder: Holder, fate: str, at: datetime, unread: str) -> AccountAnswer:
         positions = [self._position(i, holder) for i, quantity in sorted(holder.held.items()) if quantity]
         since = self._since()
         fills = tuple(f for f in holder.fills if f.id not in holder.gone and since <= f.at <= at)
         history = tuple(holder.segments.values())
-        return Answer(
+        return AccountAnswer(
             positions=None if fate == "refused" else tuple(positions[1:] if fate == "torn" else positions),
             fills_since=since,
             whole=fate != "torn",

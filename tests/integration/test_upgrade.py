@@ -110,7 +110,9 @@ def test_before_a_migration_there_is_a_backup_and_it_can_be_restored(path: Path,
     restore(folder, other)
     with duckdb.connect(other.warehouse, read_only=True) as con:
         assert rows(con, "pnl.position_daily_version") == was
-        assert con.execute("select value from main.daybook_meta where key = ?", [KEY]).fetchone() == ("1",)
+        assert con.execute("select value from main.daybook_meta where key = ?", [KEY]).fetchone() == (
+            path.stem.rpartition("-")[2],
+        )
     with warehouse_session(settings, wait=5):  # nothing is due any more, and no backup is made of it
         pass
     assert list(settings.backups.iterdir()) == [folder]
@@ -120,7 +122,7 @@ def test_before_a_migration_there_is_a_backup_and_it_can_be_restored(path: Path,
 DEADLY = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.warehouse.session import evening
+from pipelines.warehouse.session import warehouse_session
 from pipelines.settings import Settings
 from pipelines.warehouse import migrations
 real = getattr(migrations, sys.argv[2])
@@ -128,7 +130,7 @@ def deadly(*args, **kwargs):
     real(*args, **kwargs)
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(migrations, sys.argv[2], deadly)
-with evening(Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))):
+with warehouse_session(Settings(base_url="http://127.0.0.1:1", home=Path(sys.argv[1]))):
     pass
 """
 

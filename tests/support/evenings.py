@@ -14,7 +14,7 @@ import duckdb
 from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
-from tests.support.facts import Answer, Book, Evening, Fill, Position, Segment
+from tests.support.facts import AccountAnswer, Book, Evening, Position, Segment, SignedFill
 from tests.support.landing import land, settings_of
 
 WEDNESDAY, THURSDAY, FRIDAY = date(2025, 10, 29), date(2025, 10, 30), date(2025, 10, 31)
@@ -47,10 +47,10 @@ def held(quantity: str, price: str, cost: str | None, day: date, **changes: Any)
     return replace(made, **changes)
 
 
-def fill(name: str, quantity: str, price: str | None, day: date, **changes: Any) -> Fill:
+def fill(name: str, quantity: str, price: str | None, day: date, **changes: Any) -> SignedFill:
     """Bought (+) or sold (-) at 15:00 UTC."""
     at = datetime.combine(day, time(15), UTC)
-    return replace(Fill(name, STOCK, Decimal(quantity), number(price), at), **changes)
+    return replace(SignedFill(name, STOCK, Decimal(quantity), number(price), at), **changes)
 
 
 def segment(day: date, realized: str, unrealized: str, sod: str | None = None, eod: str | None = None) -> Segment:
@@ -59,15 +59,17 @@ def segment(day: date, realized: str, unrealized: str, sod: str | None = None, e
     return Segment(day, Decimal(realized), Decimal(unrealized), net, number(sod), number(eod))
 
 
-def answer(positions: Iterable[Position] = (), fills: Iterable[Fill] | None = (), **changes: Any) -> Answer:
+def answer(
+    positions: Iterable[Position] = (), fills: Iterable[SignedFill] | None = (), **changes: Any
+) -> AccountAnswer:
     """What the broker answers of an account."""
-    return replace(Answer(tuple(positions), LONG_AGO, fills=None if fills is None else tuple(fills)), **changes)
+    return replace(AccountAnswer(tuple(positions), LONG_AGO, fills=None if fills is None else tuple(fills)), **changes)
 
 
-def evening(day: date, answers: Mapping[str, Answer] | Answer, **asked: Any) -> Evening:
+def evening(day: date, answers: Mapping[str, AccountAnswer] | AccountAnswer, **asked: Any) -> Evening:
     """A run half an hour after the close; of one account that is 100."""
     at = asked.pop("at", CALENDAR.session(day).close + timedelta(minutes=30))
-    return Evening(at, {"100": answers} if isinstance(answers, Answer) else answers, **asked)
+    return Evening(at, {"100": answers} if isinstance(answers, AccountAnswer) else answers, **asked)
 
 
 def build_day_by_day(con: duckdb.DuckDBPyConnection, home: Path, *evenings: Evening, realized: str = "auto") -> None:

@@ -144,8 +144,16 @@ class _Oracle:
         moves = self.lifecycle.moves(span, fills)
         today = {i for i, h in span.end.held.items() if h.quantity != 0 or h.position.daily_realized_pnl}
         before = {i for i, h in span.start.held.items() if h.quantity != 0}
+        before |= {i for account, day, i in self.lifecycle.open if (account, day) == (span.account, span.day)}
         return [
-            Known(self.evidence, span, instrument, fills.get(instrument, []), moves.get(instrument, []))
+            Known(
+                self.evidence,
+                span,
+                instrument,
+                fills.get(instrument, []),
+                moves.get(instrument, []),
+                is_open=(span.account, span.day, instrument) in self.lifecycle.open,
+            )
             for instrument in sorted(today | before | fills.keys() | moves.keys())
         ]
 

@@ -36,7 +36,14 @@ class Known:
     """What is known about one row, and the measures that follow from it."""
 
     def __init__(
-        self, evidence: Evidence, span: Span, instrument: str, fills: list[SignedFill], moves: list[Move]
+        self,
+        evidence: Evidence,
+        span: Span,
+        instrument: str,
+        fills: list[SignedFill],
+        moves: list[Move],
+        *,
+        is_open: bool = False,
     ) -> None:
         self.span = span
         self.instrument = instrument
@@ -53,6 +60,7 @@ class Known:
         self.priced = all(fill.price is not None for fill in self.fills)
         self.traded = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in self.fills), ZERO)
         self.moves = moves
+        self.is_open = is_open
         self.moved = sum((move.quantity for move in moves), ZERO)
         self.value = sum((move.value for move in moves), ZERO)
         bases = [move.basis for move in moves]
@@ -83,12 +91,12 @@ class Known:
         rolls = q0 + self.traded + self.moved == q1
         cost = self.cost_change
         row.open_change = self.unrealized_change
-        if self.span.loaded and rolls and self.priced:
+        if self.span.loaded and rolls and self.priced and not self.is_open:
             realized = None if cost is None else self.cash - self.spent + cost
             if cost is not None and self._only_opened(q0, q1):
                 realized = ZERO
             self._set(row, "EXECUTIONS", realized, self.value_change + self.cash - self.spent)
-        elif self._reported(row, q0, q1, since_cost=since_cost):
+        elif self._reported(row, q0, q1, since_cost=since_cost) or self.is_open:
             pass
         elif self.span.loaded and not rolls:
             if self._is_split_suspect(q0, q1):
