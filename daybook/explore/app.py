@@ -36,9 +36,9 @@ def _(first, ids, last, mo):
 
 
 @app.cell
-def _(DaybookError, NOW, Scope, accounts, days, instant, known_at, mo):
+def _(DaybookError, NOW, Scope, accounts, days, known_at, mo, parse_typed_instant):
     try:
-        at = instant(known_at.value) or NOW
+        at = parse_typed_instant(known_at.value) or NOW
     except DaybookError as error:
         mo.stop(True, mo.callout(mo.plain_text(str(error)), kind="danger"))
     mo.stop(not accounts.value, mo.callout("Choose an account.", kind="warn"))
@@ -98,9 +98,9 @@ def _(mo):
 
 
 @app.cell
-def _(DaybookError, NOW, books, earlier, instant, later, mo, scope, table):
+def _(DaybookError, NOW, books, earlier, later, mo, parse_typed_instant, scope, table):
     try:
-        before, after = instant(earlier.value), instant(later.value) or NOW
+        before, after = parse_typed_instant(earlier.value), parse_typed_instant(later.value) or NOW
     except DaybookError as error:
         mo.stop(True, mo.callout(mo.plain_text(str(error)), kind="danger"))
     mo.stop(before is None)

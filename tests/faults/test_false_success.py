@@ -101,7 +101,7 @@ def test_a_warehouse_that_is_swapped_under_a_run_is_never_called_complete(
     command: str, hurt: Hurt, settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     if command == "sync":
-        after(monkeypatch, snapshot, "land", hurt, settings)
+        after(monkeypatch, snapshot, "load", hurt, settings)
     else:
         assert main(["sync"]) == 0
         told(capfd)

@@ -136,7 +136,7 @@ with warehouse_session(Settings(base_url="http://127.0.0.1:1", home=Path(sys.arg
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize("point", ["make_backup", "remember", "_take"])  # backed up; changed, uncommitted; done
+@pytest.mark.parametrize("point", ["make_backup", "remember", "_apply"])  # backed up; changed, uncommitted; done
 def test_a_migration_that_is_killed_is_taken_up_by_the_next_command(point: str, tmp_path: Path) -> None:
     settings = thawed(FROZEN[0], tmp_path / "home")
     with duckdb.connect(settings.warehouse, read_only=True) as con:

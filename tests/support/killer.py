@@ -74,7 +74,7 @@ def _points() -> dict[str, Point]:
         add(f"merge {nth}", merge, "MergeFile.run", nth=nth, kept=True)
     add("the load is noted", "dlt.destinations.job_client_impl", "SqlJobClientBase.complete_load", kept=True)
     add("the package is put away", "dlt.common.storages.load_storage", "LoadStorage.complete_load_package", kept=True)
-    after("the sync", "pipelines.ingest.snapshot", "land", kept=True)
+    after("the sync", "pipelines.ingest.snapshot", "load", kept=True)
     add("the tables are made", "pipelines.books.build", "make_tables", kept=True)
     for nth in (1, 4):
         after(f"days replaced {nth}", "pipelines.books.build", "replace_days", nth=nth, kept=True)
@@ -87,7 +87,7 @@ def _points() -> dict[str, Point]:
     before("the swap is on disk", "pipelines.warehouse.publish", "fsync", nth=2, kept=True, seen=True)
     after("the swap", "pipelines.warehouse.publish", "_swap", kept=True, seen=True)
     for nth in (1, 3):
-        add(f"report file {nth}", "pipelines.report.write", "_replace", nth=nth, kept=True, seen=True)
+        add(f"report file {nth}", "pipelines.report.write", "write_whole", nth=nth, kept=True, seen=True)
     return made
 
 
