@@ -120,6 +120,7 @@ def in_hand(value: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def way(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    Profile().evening(tmp_path_factory.mktemp("first"), 10)  # what a process does once is done after it
     few = Profile().evening(tmp_path_factory.mktemp("few"), 10)
     many = Profile().evening(tmp_path_factory.mktemp("many"), 40)
     # a call or two more is another moment of the same work: what is busier has something to do for each further page
@@ -141,4 +142,5 @@ def test_the_architecture_page_lists_exactly_these_modules(way: set[str]) -> Non
             folder = Path(name).parent if "/" in name else folder
             if name.endswith(".py"):
                 listed.add((folder / Path(name).name).as_posix())
-    assert listed == way
+    assert sorted(listed - way) == []
+    assert sorted(way - listed) == []
