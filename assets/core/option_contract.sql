@@ -5,7 +5,6 @@ select
     contract_type,
     strike_price,
     expiry,
-    multiplier,
-    upper(json_extract_string(extra, '$.settlement')) as settlement
+    multiplier
 from raw.option_contracts
 qualify row_number() over (partition by id order by run_id desc) = 1

@@ -11,7 +11,7 @@ failed as (
     select
         trading_date,
         count(*) as failures
-    from quality.day_finding
+    from quality.finding
     where severity = 'FAIL'
     group by trading_date
 ),
