@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +14,8 @@ import orjson
 import pytest
 
 from pipelines.sandbox.server import Sandbox
-from tests.support.command_line import DAYBOOK, KEY, Ended, ask, daybook, environment
-from tests.support.processes import Process
+from tests.support.command_line import KEY, Ended, ask, daybook, environment
+from tests.support.conversation import Reply, converse
 from tests.support.trading_server import Recorder
 
 ACCOUNT, OPTIONS = "20517", "20518"
@@ -38,24 +36,9 @@ class Desk:
 
     def type(self, answer: str, *arguments: str) -> Ended:
         """Run a command on a terminal, and type an answer when it asks."""
-        mine, theirs = pty.openpty()
-        with Process(
-            [DAYBOOK, *arguments],
-            env=environment(self.home, self.recorder.url),
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            os.close(theirs)
-            assert process.stderr is not None
-            asked = b""
-            while not asked.endswith(b": ") and (heard := os.read(process.stderr.fileno(), 4096)):
-                asked += heard
-            os.write(mine, answer.encode())
-            out, err = process.communicate(timeout=60)
-            ended = process.wait()
-        os.close(mine)
-        return Ended(ended, out.decode(), (asked + err).decode())
+        env = environment(self.home, self.recorder.url)
+        ended, _ = converse(arguments, env, Reply(answer), timeout=60)
+        return ended
 
 
 @pytest.fixture

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import pytest
 
 from pipelines.trading.journal import Journal
 from tests.support.broker_server import BrokerServer
-from tests.support.command_line import DAYBOOK, Ended, environment
-from tests.support.processes import Process
+from tests.support.command_line import Ended, environment
+from tests.support.conversation import Reply, converse
 from tests.support.shown import (
     CLOSE,
     CLOSE_ALL,
@@ -31,41 +27,9 @@ from tests.support.shown import (
 from tests.support.trading_desk import FRIDAY_NOON, TradingDesk
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What happens while a person looks at a table, and what they then type."""
-
-    text: str
-    meanwhile: Callable[[BrokerServer], Any] = lambda _: None
-
-
-def converse(desk: TradingDesk, command: Sequence[str], *replies: Reply) -> tuple[Ended, int]:
+def on_a_terminal(desk: TradingDesk, command: Sequence[str], *replies: Reply) -> tuple[Ended, int]:
     """A command on a terminal: how it ended, and how many questions it asked."""
-    mine, theirs = pty.openpty()
-    with Process(
-        [DAYBOOK, *command],
-        env=environment(desk.settings.home, desk.recorder.url),
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        os.close(theirs)
-        assert process.stderr is not None
-        heard, questions = b"", 0
-        for reply in replies:
-            said = b""
-            while not said.endswith(b": ") and (more := os.read(process.stderr.fileno(), 4096)):
-                said += more
-            heard += said
-            if not said.endswith(b": "):
-                break
-            questions += 1
-            reply.meanwhile(desk.broker)
-            os.write(mine, reply.text.encode())
-        out, err = process.communicate(timeout=120)
-        code = process.wait()
-    os.close(mine)
-    ended = Ended(code, out.decode(), (heard + err).decode())
+    ended, questions = converse(command, environment(desk.settings.home, desk.recorder.url), *replies)
     assert "Traceback" not in ended.err
     return ended, questions
 
@@ -74,7 +38,9 @@ def converse(desk: TradingDesk, command: Sequence[str], *replies: Reply) -> tupl
 def test_a_person_is_shown_what_has_changed_and_asked_again(desk: TradingDesk, command: tuple[str, ...]) -> None:
     method, path, word = SENT[command]
     answers(desk, command)
-    ended, questions = converse(desk, command, Reply(f"{word}\n", GREW[command].put), Reply(f"{word}\n"))
+    ended, questions = on_a_terminal(
+        desk, command, Reply(f"{word}\n", partial(GREW[command].put, desk.broker)), Reply(f"{word}\n")
+    )
     assert (ended.code, questions) == (0, 2), ended.err
     assert wires(desk) == [(method, path)]
     first, changed, second = ended.err.partition("Nothing was sent, for this has changed since it was shown: ")
@@ -84,15 +50,15 @@ def test_a_person_is_shown_what_has_changed_and_asked_again(desk: TradingDesk, c
 
 
 def test_a_person_who_does_not_want_it_any_more_sends_nothing(desk: TradingDesk) -> None:
-    ended, questions = converse(desk, CLOSE, Reply("AAPL\n", GREW[CLOSE].put), Reply("no\n"))
+    ended, questions = on_a_terminal(desk, CLOSE, Reply("AAPL\n", partial(GREW[CLOSE].put, desk.broker)), Reply("no\n"))
     assert (ended.code, questions) == (2, 2)
     assert "Nothing was sent." in ended.err
     assert wires(desk) == []
 
 
 def test_a_book_that_changes_under_every_answer_is_asked_about_three_times_and_no_more(desk: TradingDesk) -> None:
-    grown = [Reply("AAPL\n", Books([stock(quantity=str(each))]).put) for each in (101, 102, 103)]
-    ended, questions = converse(desk, CLOSE, *grown, Reply("AAPL\n"))
+    grown = [Reply("AAPL\n", partial(Books([stock(quantity=str(each))]).put, desk.broker)) for each in (101, 102, 103)]
+    ended, questions = on_a_terminal(desk, CLOSE, *grown, Reply("AAPL\n"))
     assert (ended.code, questions) == (2, 3)
     assert "quantity is 103 (was 102)" in ended.err.splitlines()[-1]
     assert wires(desk) == []
@@ -102,13 +68,15 @@ def test_a_book_that_changes_under_every_answer_is_asked_about_three_times_and_n
 def test_what_is_gone_when_the_answer_comes_is_told_and_nothing_is_sent(
     desk: TradingDesk, command: tuple[str, ...], books: Books
 ) -> None:
-    ended, questions = converse(desk, command, Reply(f"{SENT[command][2]}\n", books.put))
+    ended, questions = on_a_terminal(desk, command, Reply(f"{SENT[command][2]}\n", partial(books.put, desk.broker)))
     assert (ended.code, questions) == (2, 1), ended.err
     assert wires(desk) == []
 
 
 def test_an_answer_that_was_typed_before_the_question_is_none(desk: TradingDesk) -> None:
-    ended, questions = converse(desk, CLOSE, Reply("AAPL\nAAPL\n", GREW[CLOSE].put), Reply("no\n"))
+    ended, questions = on_a_terminal(
+        desk, CLOSE, Reply("AAPL\nAAPL\n", partial(GREW[CLOSE].put, desk.broker)), Reply("no\n")
+    )
     assert (ended.code, questions) == (2, 2)
     assert wires(desk) == []
 
@@ -118,7 +86,7 @@ def test_an_answer_after_lunch_is_compared_with_the_book_and_the_clock_of_after_
         broker.now = FRIDAY_NOON + timedelta(hours=1)
 
     answers(desk, CLOSE)
-    ended, _ = converse(desk, CLOSE, Reply("AAPL\n", lunch))
+    ended, _ = on_a_terminal(desk, CLOSE, Reply("AAPL\n", partial(lunch, desk.broker)))
     assert ended.code == 0
     journal = Journal(desk.settings)
     (run,) = journal.run_ids()
