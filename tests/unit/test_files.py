@@ -45,12 +45,17 @@ def test_what_is_not_durable_waits_for_no_disk(tmp_path: Path, order: list[str])
     assert order == ["name"]
 
 
+def fill_the_disk(path: Path, *, durable: bool) -> None:
+    with whole_file(path, durable=durable) as file:
+        file.write(CONTENT)
+        raise OSError("the disk is full")
+
+
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_block_that_fails_leaves_the_former_file_and_no_draft(tmp_path: Path, *, durable: bool) -> None:
     (tmp_path / "kept").write_bytes(b"former")
-    with pytest.raises(OSError, match="full"), whole_file(tmp_path / "kept", durable=durable) as file:
-        file.write(CONTENT)
-        raise OSError("the disk is full")
+    with pytest.raises(OSError, match="full"):
+        fill_the_disk(tmp_path / "kept", durable=durable)
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"kept": b"former"}
 
 
