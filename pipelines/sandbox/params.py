@@ -29,9 +29,14 @@ def choice(query: Query, name: str, known: Collection[str]) -> str | None:
 
 
 def several(query: Query, name: str) -> list[str] | None:
-    """A comma-joined list; None where the parameter wasn't sent."""
+    """A comma-joined list, empty where nothing was written; None where the parameter wasn't sent."""
     text = query.get(name)
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    if not text:
+        return None if text is None else []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise ErrorAnswer(400, f"{name} must not have an empty item between its commas")
+    return parts
 
 
 def boolean(query: Query, name: str) -> bool | None:

@@ -205,6 +205,7 @@ def test_instruments_contracts_and_events(sandbox: Sandbox, sdk: Any) -> None:
     events = sdk.instrument_data.get_instrument_events("IBM", from_date="2005-02-08", to_date="2005-02-08").data
     assert [(each.ex_date, each.dividend_amount) for each in events.dividends] == [(date(2005, 2, 8), "0.18")]
     assert sdk.instrument_data.get_instrument_events("IBM", event_types=["STOCK_SPLIT"]).data.dividends == []
+    _refused(400, lambda: sdk.instrument_data.get_instrument_events("IBM", event_types=["STOCK_SPLIT", ""]))
     by_date = sdk.instrument_data.get_all_instrument_events(
         instrument_ids=["AAPL", "IBM"], from_date="2005-02-01", to_date="2005-03-11"
     ).data.event_dates
