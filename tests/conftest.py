@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,28 @@ from hypothesis import settings
 from tests.support.care import two_evenings
 from tests.support.example_books import Books, example_books
 from tests.support.fault_books import thursday
+from tests.support.measured import further_parameters, uncounted
 from tests.support.once import made_once
 
 # a machine with other work to do is no fault of what is tested: a timing is never an assertion
 settings.register_profile("daybook", deadline=None, print_blob=True)
 settings.load_profile("daybook")
+FURTHER = pytest.StashKey[set[str]]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest begins first: no worker is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("heavy") is None)
+    config.stash[FURTHER] = further_parameters(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Lines and branches are counted by the first parameters of a test (tests/support/measured.py)."""
+    if item.nodeid not in item.config.stash[FURTHER]:
+        return (yield)
+    with uncounted():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tests.support.measured import stop_counting
+
 #: A request: at most so many bytes of JSON, and these descriptors.
 MOST = 2**18
 STREAMS = 3
@@ -89,6 +91,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
         os.setsid()
     os.environ.clear()
     os.environ.update(request["env"])
+    if not request["counted"]:
+        stop_counting()
     time.tzset()
     os.umask(request["umask"])
     os.chdir(request["cwd"])

@@ -22,6 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Self
 
+from tests.support.measured import counts
+
 ROOT = Path(__file__).parents[2]
 #: What Python and its libraries read when they start, and a forked process has behind it.
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "OMP_", "OPENBLAS_", "ARROW_")
@@ -61,6 +63,7 @@ class Process:
                 "cwd": str(cwd or Path.cwd()),
                 "umask": _umask() if umask == -1 else umask,
                 "session": start_new_session,
+                "counted": counts(),
             }
             with _asking:
                 nursery = _nursery(*(("dagster_project.definitions",) if "eod" in self.args[1:2] else ()))

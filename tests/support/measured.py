@@ -1,0 +1,62 @@
+"""Which tests count lines and branches: of a test with many parameters the first few, since the others run the same lines.
+
+Counting makes a test a third slower, and nearly all of the time of a run is spent on further parameters. What only a
+further one runs is missing in the figures, so they never say too much.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from coverage import Coverage
+
+if TYPE_CHECKING:
+    import pytest
+
+#: How many parameters of a test count.
+FIRST = 2
+#: By these variables a process that a test starts counts, too (`patch = ["subprocess"]` in pyproject.toml).
+OF_CHILDREN = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+
+
+def further_parameters(items: Iterable[pytest.Item]) -> set[str]:
+    """The ids of the tests that don't count."""
+    before: Counter[str] = Counter()
+    found = set()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        before[test] += 1
+        if before[test] > FIRST:
+            found.add(item.nodeid)
+    return found
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Whatever the block runs, in this process or in one that it starts, is not counted."""
+    counting = Coverage.current()
+    if counting is None:
+        yield
+        return
+    theirs = {name: os.environ.pop(name) for name in OF_CHILDREN if name in os.environ}
+    counting.stop()
+    try:
+        yield
+    finally:
+        os.environ.update(theirs)
+        counting.start()
+
+
+def counts() -> bool:
+    """Whether this process counts now."""
+    return Coverage.current() is not None
+
+
+def stop_counting() -> None:
+    """In a process that was forked from one that counts: leave it to others."""
+    if (counting := Coverage.current()) is not None:
+        counting.stop()

@@ -1,0 +1,54 @@
+"""Lines are counted by the first parameters of a test, and by what those start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from coverage import CoverageData
+
+from tests.support.measured import FIRST, further_parameters
+
+ROOT = Path(__file__).parents[2]
+COUNTED = """
+from coverage import Coverage
+from tests.support.measured import uncounted
+
+def three_lines():
+    here = 1
+    there = 2
+    return here + there
+
+measured = Coverage(data_file={data!r}, config_file=False)
+measured.start()
+with uncounted():
+    three_lines()
+{after}
+measured.stop()
+measured.save()
+"""
+
+
+def test_every_test_counts_and_of_its_parameters_the_first() -> None:
+    ids = ["test_a.py::test_one", *(f"test_a.py::test_many[{n}]" for n in range(4)), "test_b.py::test_many[0]"]
+    items: list[Any] = [SimpleNamespace(nodeid=each) for each in ids]
+    assert further_parameters(items) == {f"test_a.py::test_many[{n}]" for n in range(FIRST, 4)}
+
+
+def lines_counted(folder: Path, after: str) -> set[int]:
+    folder.mkdir()
+    script, data = folder / "counted.py", folder / "data"
+    script.write_text(COUNTED.format(data=str(data), after=after))
+    subprocess.run([sys.executable, script], check=True, env={"PYTHONPATH": str(ROOT)})
+    found = CoverageData(str(data))
+    found.read()
+    return set(found.lines(str(script)) or ())
+
+
+def test_what_runs_uncounted_is_not_among_the_lines_and_what_runs_after_it_is(tmp_path: Path) -> None:
+    body = {6, 7, 8}
+    assert not lines_counted(tmp_path / "without", "") & body
+    assert lines_counted(tmp_path / "with", "three_lines()") >= body
