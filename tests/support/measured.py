@@ -1,4 +1,4 @@
-"""Which tests count lines and branches: of a test with many parameters the first few, since the others run the same lines.
+"""Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines.
 
 Counting makes a test a third slower, and nearly all of the time of a run is spent on further parameters. What only a
 further one runs is missing in the figures, so they never say too much.
