@@ -11,9 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pipelines.errors import ConfigurationError
@@ -74,14 +74,12 @@ class TradingCalendar:
         self.first, self.last = min(closes), max(closes)
 
     @classmethod
-    def load(cls, overrides: Iterable[Override] = ()) -> Self:
+    def load(cls, overrides: Iterable[Override] = ()) -> TradingCalendar:
         """The shipped table with the broker's word over it (of two on one day the later one counts).
 
         An override outside the shipped table is left aside: the days around it would still be unknown.
         """
-        closes = _shipped()
-        first, last = min(closes), max(closes)
-        return cls(closes, {each.date: _session(each) for each in overrides if first <= each.date <= last})
+        return _load(tuple(overrides))
 
     def is_session(self, day: date) -> bool:
         """Whether the market opened on `day`."""
@@ -142,6 +140,13 @@ class TradingCalendar:
         return ConfigurationError(f"The shipped sessions end on {self.last}: {day} is not among them. Update daybook.")
 
 
+@lru_cache(maxsize=8)  # a service asks for the same one each minute
+def _load(overrides: tuple[Override, ...]) -> TradingCalendar:
+    closes = _shipped()
+    first, last = min(closes), max(closes)
+    return TradingCalendar(closes, {each.date: _session(each) for each in overrides if first <= each.date <= last})
+
+
 def _grade(session: Session, instant: datetime) -> Grade:
     if instant < session.open:
         return "PRE_OPEN"
@@ -159,6 +164,7 @@ def _session(said: Override) -> Session | None:
     return Session(said.date, said.open.astimezone(UTC), said.close.astimezone(UTC), early)
 
 
+@cache
 def _regular(day: date, close: time) -> Session:
     return Session(day, _utc(day, REGULAR_OPEN), _utc(day, close), close < REGULAR_CLOSE)
 

@@ -4,12 +4,13 @@ named input_*."""
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
 
 from pipelines.books.adjustments import adjustment_table, read_adjustments
-from pipelines.calendar import NEW_YORK, TradingCalendar
+from pipelines.calendar import NEW_YORK, Override, TradingCalendar
 from pipelines.ingest.warehouse_state import broker_overrides
 from pipelines.settings import Settings
 
@@ -17,15 +18,16 @@ from pipelines.settings import Settings
 def load_inputs(con: duckdb.DuckDBPyConnection, settings: Settings) -> TradingCalendar:
     """Make the input tables that don't depend on the days built; the calendar with the broker's word over the
     shipped one."""
-    overrides = broker_overrides(con)
-    calendar = TradingCalendar.load(overrides)
-    _register(con, "input_session", _session_table(calendar, {override.date for override in overrides}))
+    overrides = tuple(broker_overrides(con))
+    _register(con, "input_session", _session_table(overrides))
     _register(con, "input_adjustment", adjustment_table(read_adjustments(settings.adjustments)))
-    return calendar
+    return TradingCalendar.load(overrides)
 
 
-def _session_table(calendar: TradingCalendar, said: set[date]) -> pa.Table:
-    shipped = TradingCalendar.load()
+@lru_cache(maxsize=2)
+def _session_table(overrides: tuple[Override, ...]) -> pa.Table:
+    calendar, shipped = TradingCalendar.load(overrides), TradingCalendar.load()
+    said = {override.date for override in overrides}
     sessions = calendar.sessions(calendar.first, calendar.last)
     utc = pa.timestamp("us", "UTC")
     return pa.table(

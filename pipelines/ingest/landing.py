@@ -6,7 +6,7 @@ In two steps, so that whoever has read a run can let go of its rows between them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +102,7 @@ def land(pipeline: Pipeline, tables: Tables) -> str:
 def extract(pipeline: Pipeline, tables: Tables) -> None:
     """Write one run's tables, by raw table, into files of dlt's. Raises DaybookError where that can't be done."""
     with _or_kept(pipeline):
-        pipeline.extract(broker_source(tables), loader_file_format="parquet")
+        pipeline.extract(broker_source(tables, _there(pipeline)), loader_file_format="parquet")
 
 
 def load(pipeline: Pipeline) -> str:
@@ -130,13 +130,23 @@ def _or_kept(pipeline: Pipeline) -> Iterator[None]:
         raise DaybookError(f"The snapshot was read but could not be loaded ({root_cause(error)}). {kept}") from error
 
 
-def broker_source(tables: Tables) -> DltSource:
-    """The dlt source of one run: `tables` holds what was read, by raw table; one that isn't named lands no rows."""
+def _there(pipeline: Pipeline) -> set[str]:
+    """The raw tables that the warehouse has, whatever dlt remembers of another file in its place."""
+    with pipeline.sql_client() as client:
+        names = client.execute_sql("select table_name from duckdb_tables() where schema_name = %s", client.dataset_name)
+    return {name for (name,) in names or ()}
+
+
+def broker_source(tables: Tables, there: Collection[str] = ()) -> DltSource:
+    """The dlt source of one run: `tables` holds what was read, by raw table. One without rows is made by it unless it
+    is among those that are there: what loads nothing costs as much as what loads little."""
     import dlt
 
     def broker() -> Iterator[DltResource]:
         for name, (key, nothing) in TABLES.items():
-            yield _resource(name, key, [table for table in tables.get(name, ()) if table.num_rows] or [nothing])
+            rows = [table for table in tables.get(name, ()) if table.num_rows]
+            if rows or name not in there:
+                yield _resource(name, key, rows or [nothing])
 
     source: DltSource = dlt.source(broker, name="broker", max_table_nesting=0, schema_contract=CONTRACT)()
     return source

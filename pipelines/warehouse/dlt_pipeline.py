@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import UTC, datetime
 from importlib import import_module
@@ -19,16 +18,6 @@ from pipelines.warehouse.tables import exists
 if TYPE_CHECKING:
     from dlt import Pipeline
 
-#: dlt reads these when it runs. No telemetry of a broker's books; no gzip of files that live for a second; and what is
-#: loaded is not kept a second time: the archive has it as it came. Its log would put a traceback beside our sentence.
-DLT_SETTINGS = {
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "RUNTIME__LOG_LEVEL": "CRITICAL",
-    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
-    "DATA_WRITER__DISABLE_COMPRESSION": "true",
-    "RESTORE_FROM_DESTINATION": "false",
-    "LOAD__DELETE_COMPLETED_JOBS": "true",
-}
 PENDING_ATTEMPTS = 3
 #: A run that was killed after dlt noted its load and before the package was put away is noted once more when
 #: the package is finished. Whoever counts rows of committed loads would count them twice, and call the snapshot torn.
@@ -37,7 +26,6 @@ _NOTED_TWICE = "delete from raw._dlt_loads where rowid not in (select min(rowid)
 
 def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
     """The dlt pipeline on an open warehouse. Its folder holds what is extracted and not yet loaded: it must survive."""
-    os.environ.update(DLT_SETTINGS)
     import dlt
 
     from pipelines.warehouse.destination import Warehouse
@@ -55,7 +43,6 @@ def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
 
 def import_dlt_meanwhile() -> None:
     """Have dlt imported while something else is waited for: it takes half a second, and landing comes last."""
-    os.environ.update(DLT_SETTINGS)
     Thread(target=import_module, args=("pipelines.warehouse.destination",), name="import dlt").start()
 
 

@@ -41,10 +41,14 @@ _EDITION = """
 def is_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
     """Whether the published copy holds what the open warehouse holds."""
     try:
-        with open_published(settings.published) as copy:
-            return _edition(copy) == _edition(con)
+        return _published(settings) == _edition(con)
     except (DaybookError, duckdb.Error):
         return False  # none yet, an older daybook's, or not readable: a new copy is due
+
+
+def _published(settings: Settings) -> object:
+    with open_published(settings.published) as copy:
+        return _edition(copy)
 
 
 def _edition(con: duckdb.DuckDBPyConnection) -> object:
@@ -59,9 +63,7 @@ def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """
     check_not_replaced(settings.warehouse)
     try:
-        with open_published(settings.published) as copy:
-            found = _edition(copy)
-        expected = _edition(con)
+        found, expected = _published(settings), _edition(con)
     except (DaybookError, duckdb.Error) as error:
         raise BuildFailed(
             f"{settings.published} can't be read after it was published ({first_line(error).rstrip('.')}): "

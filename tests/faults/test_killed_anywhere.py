@@ -115,12 +115,16 @@ def test_the_first_run_of_all_may_be_killed_too(tmp_path: Path, home_of_thursday
         assert published(settings)[0] == published(calm)[0]
 
 
-def test_every_table_of_the_landing_has_its_kill_points(home_of_thursday: Path) -> None:
-    with warehouse_session(Settings(base_url="http://127.0.0.1:1", home=home_of_thursday), wait=5) as con:
-        found = con.execute(
-            "select table_name from duckdb_tables() where schema_name = 'raw' and not starts_with(table_name, '_dlt')"
-        ).fetchall()
-    assert {name for (name,) in found} == set(LANDED)
+def test_every_table_that_a_run_lands_has_its_kill_points(home_of_thursday: Path, tmp_path: Path) -> None:
+    with friday(home_of_thursday, tmp_path / "home") as (_, settings):
+        run = close_day(settings).run_id
+        with warehouse_session(settings, wait=5) as con:
+            names = con.execute(
+                "select table_name from duckdb_columns() where schema_name = 'raw' and column_name = 'run_id'"
+            ).fetchall()
+            rows = {name: con.execute(f"select count(*) from raw.{name} where run_id = $1", [run]) for (name,) in names}
+            found = {name for name, count in rows.items() if count.fetchall() != [(0,)]}
+    assert found == set(LANDED)
 
 
 def test_whoever_looks_during_a_run_sees_the_books_before_it_or_after_it(

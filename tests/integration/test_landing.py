@@ -54,6 +54,29 @@ def test_every_raw_table_exists_after_the_first_run_even_without_rows(tmp_path: 
         assert set(contract.split()) <= tables
 
 
+def test_a_table_that_is_there_and_of_which_nothing_was_read_is_not_loaded(tmp_path: Path) -> None:
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        for evening in (THURSDAY, FRIDAY):
+            d.sync(evening)
+            trace = open_pipeline(d.con, d.settings.dlt).last_trace
+            jobs = trace.last_load_info.load_packages[0].jobs["completed_jobs"]
+            loaded = {job.job_file_info.table_name for job in jobs} - {"_dlt_pipeline_state"}
+            assert ("positions" in loaded, "quarantine" in loaded) == (True, evening == THURSDAY)
+        assert d.ask("select count(*) from raw.positions") == [(2,)]
+
+
+@pytest.mark.parametrize("of_the_setting", ["LOAD__", "daybook__LOAD__", ""])
+def test_no_variable_of_the_environment_decides_how_a_run_is_landed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_the_setting: str
+) -> None:
+    """Variables that dlt would take for settings of its own: a number of workers that is none, and a file format."""
+    for name, value in {"WORKERS": "nonsense", "PREFERRED_LOADER_FILE_FORMAT": "csv", "DEV_MODE": "true"}.items():
+        monkeypatch.setenv(f"{of_the_setting}{name}".upper(), value)
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.sync(THURSDAY)
+        assert d.ask("select count(*) from raw.positions") == [(1,)]
+
+
 def test_a_package_that_an_earlier_run_left_is_loaded_before_today_is(tmp_path: Path) -> None:
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
         d.sync(THURSDAY)

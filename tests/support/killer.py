@@ -91,10 +91,10 @@ def _points() -> dict[str, Point]:
     return made
 
 
-#: Tables of a run that a load job writes.
+#: Tables that the Friday's run has rows of, each written by a load job.
 LANDED = (
-    "extract_run", "extract_manifest", "quarantine", "accounts", "positions", "position_instructions", "executions",
-    "orders", "balances", "portfolio_history", "option_contracts", "corporate_events", "market_hours",
+    "extract_run", "extract_manifest", "accounts", "positions", "position_instructions", "executions", "balances",
+    "portfolio_history", "option_contracts", "market_hours",
 )  # fmt: skip
 POINTS = _points()
 

@@ -39,6 +39,8 @@ def load(*more: str) -> None:
     names = [found.name for room in rooms for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
     for name in ("daybook.cli.app", "dlt.destinations.impl.duckdb.sql_client", "runpy", *names, *more):
         importlib.import_module(name)
+    calendar = importlib.import_module("pipelines.calendar").TradingCalendar.load()
+    calendar.sessions(calendar.first, calendar.last)  # read and reckoned once
     duckdb.default_connection().close()  # importing it opened one, with a thread that no fork would have
     gc.collect()
     gc.freeze()  # what is there is never looked through again, which would copy it into every fork
