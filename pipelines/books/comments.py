@@ -41,8 +41,8 @@ def describe_column(catalog: Catalog, table: str, column: str) -> str:
 def comment(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
     """Write the dictionary into an open warehouse as COMMENT ON, wherever it differs; how many were written."""
     statements = [*_table_comments(con, catalog), *_column_comments(con, catalog), *_macro_comments(con)]
-    for statement in statements:
-        con.execute(statement)
+    if statements:
+        con.execute(";\n".join(statements))  # together: half of the time of each is its way there
     return len(statements)
 
 
