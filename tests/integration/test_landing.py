@@ -58,7 +58,7 @@ def test_a_table_that_is_there_and_of_which_nothing_was_read_is_not_loaded(tmp_p
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
         for evening in (THURSDAY, FRIDAY):
             d.sync(evening)
-            trace = open_pipeline(d.con, d.settings.dlt).last_trace
+            trace: Any = open_pipeline(d.con, d.settings.dlt).last_trace
             jobs = trace.last_load_info.load_packages[0].jobs["completed_jobs"]
             loaded = {job.job_file_info.table_name for job in jobs} - {"_dlt_pipeline_state"}
             assert ("positions" in loaded, "quarantine" in loaded) == (True, evening == THURSDAY)
