@@ -94,7 +94,7 @@ def _points() -> dict[str, Point]:
 #: Tables that the Friday's run has rows of, each written by a load job.
 LANDED = (
     "extract_run", "extract_manifest", "accounts", "positions", "position_instructions", "executions", "balances",
-    "portfolio_history", "option_contracts", "market_hours",
+    "portfolio_history", "market_hours",
 )  # fmt: skip
 POINTS = _points()
 
