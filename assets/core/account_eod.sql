@@ -118,7 +118,7 @@ select
         where
             execution_reads.account_id = ordered.account_id
             and (execution_reads.run_id = ordered.run_id or execution_reads.captured_at >= ordered.captured_at)
-            and (before.post_close is null or execution_reads.window_from <= before.post_close)
+            and (before.post_close is null or execution_reads.window_from <= before.regular_close)
     ), false) as executions_loaded,
     ordered.instructions_loaded,
     ordered.position_count,

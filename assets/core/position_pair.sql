@@ -45,8 +45,8 @@ select
     coalesce(today.option_expiry, before.option_expiry) as option_expiry,
     coalesce(today.option_strike, before.option_strike) as option_strike,
     coalesce(today.option_right, before.option_right) as option_right,
-    -- a row that went flat implies no multiplier of its own
-    coalesce(case when today.quantity <> 0 then today.multiplier end, before.multiplier, today.multiplier) as multiplier,
+    -- a row that went flat implies no multiplier of its own; where one is held and its unit unknown, it stays so
+    case when today.quantity <> 0 then today.multiplier else coalesce(before.multiplier, today.multiplier) end as multiplier,
     coalesce(today.quantity, 0) as quantity,
     case when today.instrument_id is null then 0 else today.market_value end as market_value,
     case when today.instrument_id is null then 0 else today.cost_basis end as cost_basis,

@@ -10,6 +10,20 @@ where list_contains(flags, 'UNEXPLAINED_QUANTITY') or list_contains(flags, 'SPLI
 union all
 select
     trading_date, account_id, instrument_id, run_id,
+    'cost_restated' as check_name, 'INFO' as severity,
+    cast(cost_basis as varchar) as value,
+    cast(cost_basis_prev as varchar) as expected,
+    'the cost changed and nothing was traded (a wash sale, a basis that came late): that is no P&L' as message
+from position_change
+semi join new_position_daily as restated
+    on
+        position_change.account_id = restated.account_id
+        and position_change.trading_date = restated.trading_date
+        and position_change.instrument_id = restated.instrument_id
+        and list_contains(restated.flags, 'COST_RESTATED')
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
     'daily_unrealized_vs_change' as check_name, 'WARN' as severity,
     cast(daily_unrealized_pnl as varchar) as value,
     cast(unrealized_pnl - unrealized_pnl_prev as varchar) as expected,
@@ -36,3 +50,12 @@ where
     daily.instrument_type <> 'OPTION' and change.split_numerator = change.split_denominator
     and daily.sod_price > 0 and daily.eod_price > 0
     and abs(daily.eod_price - daily.sod_price) > 0.25 * daily.sod_price
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
+    'split_unmatched' as check_name, 'WARN' as severity,
+    cast(quantity as varchar) as value,
+    cast(quantity_prev as varchar) as expected,
+    'a split is announced near this day that quantity or price do not agree with: carried and traded P&L are not told apart' as message
+from new_position_daily
+where list_contains(flags, 'SPLIT_UNMATCHED')

@@ -11,7 +11,7 @@ failed as (
     select
         trading_date,
         count(*) as failures
-    from quality.finding
+    from quality.day_finding
     where severity = 'FAIL'
     group by trading_date
 ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 
@@ -42,11 +42,11 @@ def landed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
 
 
 def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:
-    """The days to build as ranges: with each changed day the next known one, whose P&L starts from it, and with a new
-    day the ones before it that nobody asked about, which are gaps."""
+    """The days to build as ranges: with each changed day (for one without a session, the session after it) the next
+    known one, whose P&L starts from it, and with a new day those before it that nobody asked about, which are gaps."""
     if not days:
         return []
-    wanted = {day for day in days if calendar.is_session(day)}
+    wanted = {calendar.next(day - timedelta(days=1)) for day in days}
     for day in days:
         wanted.update(dates_of(con, _NEXT_KNOWN, {"day": day}))
     last_known = dates_of(con, "select max(trading_date) from core.expected_day")

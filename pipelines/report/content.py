@@ -36,10 +36,12 @@ class DayTotals:
 
     @property
     def growth(self) -> Decimal | None:
-        """One plus the day's return; None where it is not known of every account."""
+        """One plus the day's return; None where it is not known of every account, on nothing, and below -100 %."""
         if self.is_opening:
             return Decimal(1)
-        return 1 + self.net / self.base if self.net is not None and self.base else None
+        if self.net is None or self.base is None or self.base <= 0 or self.net < -self.base:
+            return None
+        return 1 + self.net / self.base
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def collect_report(books: BooksAsKnown) -> Report:
     answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
     for name, make in _MADE.items():
         answers[name] = make(answers)
-    totals = {"accounts": _account_total(answers, days), "bridge": _sums(answers["bridge"], "bridge")}
+    totals: dict[str, Row | None] = {}
+    if header["is_one_currency"]:
+        totals = {"accounts": _account_total(answers, days), "bridge": _sums(answers["bridge"], "bridge")}
     return Report(
         day=books.day,
         known_at=books.known_at,

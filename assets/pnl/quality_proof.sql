@@ -1,0 +1,31 @@
+-- What has to hold for each quality word of a position's P&L, by the source that its total comes from: the best source whose conditions a row meets
+-- (pnl.pnl_source, pnl.pnl_total) gives the word. An account's word is the worst of its rows', and ASSUMED at best where its fills were not read.
+select
+    'EXECUTIONS' as total_source,
+    'EXACT' as quality,
+    'Every fill between the two ends of day was read and has a price, quantities agree to the last share with fills, splits, '
+    || 'proven events and adjustments, and value and unit of the price are known: one total is possible, '
+    || 'V1 - V0 + cash - value moved.' as proof
+union all
+select
+    'REPORTED' as total_source,
+    'REPORTED' as quality,
+    'The broker reported both daily figures of the row for this one day, in the reading that its own account total '
+    || 'proves, or that is set.' as proof
+union all
+select
+    'SNAPSHOT' as total_source,
+    'ASSUMED' as quality,
+    'Fills were not read: nothing was traded where the quantity did not change, and what came in was paid at its cost.' as proof
+union all
+select
+    'ACCOUNT_RESIDUAL' as total_source,
+    'IMPLIED' as quality,
+    'It is the one unknown row of the account: the broker''s own total of the days, less all other rows, leaves one answer.'
+        as proof
+union all
+select
+    null as total_source,
+    'UNKNOWN' as quality,
+    'More than one outcome is possible: the figure is null, a flag says which question is open, and a finding what to do.'
+        as proof
