@@ -48,6 +48,8 @@ create or replace temporary macro differs(one, other) as abs(one - other) > 0.00
 
 -- Whether a snapshot of that grade may be an end of day.
 create or replace temporary macro is_end_of_day(grade) as grade in ('POST_CLOSE', 'LATE');
+-- Whether it may stand in for the end of the session before, where nobody read that.
+create or replace temporary macro is_stand_in(grade) as grade in ('PRE_OPEN', 'INTRADAY');
 
 -- The qualities of a figure from the best to the worst, and their ranks: a sum is as good as the worst of its parts.
 create or replace temporary macro qualities() as ['EXACT', 'REPORTED', 'ASSUMED', 'IMPLIED', 'UNKNOWN'];

@@ -12,10 +12,23 @@ with asked as (
     qualify row_number() over (partition by account_id, trading_date order by captured_at desc, run_id desc) = 1
 ),
 
+-- a day is over once somebody read after its close, be it in the morning of the next session
 latest as (
-    select max(trading_date) as trading_date
-    from core.snapshot_grade
-    where is_end_of_day(grade)
+    select max(case when is_end_of_day(run.grade) then run.trading_date else calendar.prev_trading_date end) as trading_date
+    from core.run
+    inner join core.calendar on run.trading_date = calendar.trading_date
+    where is_end_of_day(run.grade) or is_stand_in(run.grade)
+),
+
+-- positions of a recovered day that could not be rolled back, or have no close of the day
+in_doubt as (
+    select distinct account_eod.account_id, account_eod.trading_date
+    from core.account_eod
+    inner join core.position_eod
+        on account_eod.account_id = position_eod.account_id and account_eod.trading_date = position_eod.trading_date
+    where
+        account_eod.trading_date between $from_date and $to_date and account_eod.grade = 'RECOVERED'
+        and position_eod.trading_date between $from_date and $to_date and position_eod.market_value is null
 ),
 
 rosters as (
@@ -88,6 +101,10 @@ expected as (
             rosters.account_id = closed.account_id and sessions.roster_date < sessions.trading_date
             and closed.closed_on < sessions.trading_date and sessions.trading_date < closed.reopened_on
     union
+    select account_id, trading_date
+    from core.account_eod
+    where trading_date between $from_date and $to_date and grade = 'RECOVERED'
+    union
     select
         closing.account_id,
         closing.trading_date
@@ -104,7 +121,7 @@ select
     expected.account_id,
     expected.trading_date,
     account_eod.account_id is not null as is_known,
-    account_eod.account_id is not null and account_eod.instructions_loaded as is_complete,
+    account_eod.account_id is not null and account_eod.instructions_loaded and in_doubt.account_id is null as is_complete,
     account_eod.finality,
     asked.captured_at,
     case
@@ -117,6 +134,8 @@ select
 from expected
 left join core.account_eod
     on expected.account_id = account_eod.account_id and expected.trading_date = account_eod.trading_date
+left join in_doubt
+    on expected.account_id = in_doubt.account_id and expected.trading_date = in_doubt.trading_date
 left join asked
     on expected.account_id = asked.account_id and expected.trading_date = asked.trading_date
 left join closing

@@ -1,10 +1,17 @@
 -- Every fill that tells of the days that are built, and of the night after them (a snapshot of half past three may show its fills), once: in its
 -- latest form, and as one that does not count (`counts`) once a whole list that covers its time lacks it. The trading date is that of its instant.
+-- Of a recovered day those of the morning after it, too.
 with owned as (
     select
         min(case when trading_date >= $from_date then owns_from end) as owns_from,
         -- the night after the last day belongs to the next one, until it opens at four
-        max(case when prev_trading_date >= $from_date then pre_open else post_close end) as owns_to
+        greatest(
+            max(case when prev_trading_date >= $from_date then pre_open else post_close end),
+            (
+                select max(recovered_at) from core.account_eod
+                where trading_date between $from_date and $to_date
+            )
+        ) as owns_to
     from core.calendar
     where trading_date between $from_date and $to_date or prev_trading_date between $from_date and $to_date
 ),
@@ -96,6 +103,7 @@ select
     latest.symbol,
     latest.underlying_instrument_id,
     calendar.trading_date,
+    latest.transaction_time,
     latest.price,
     case
         when latest.transaction_time <= calendar.pre_open or latest.transaction_time > calendar.regular_close

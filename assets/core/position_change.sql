@@ -58,6 +58,7 @@ select
     pair.unrealized_pnl_prev,
     pair.value_recalc_prev,
     pair.sod_price,
+    pair.sod_price_grade,
     coalesce(splits.numerator, 1) as split_numerator,
     coalesce(splits.denominator, 1) as split_denominator,
     -- a split is near that the quantities do not agree with, or of which the price tells otherwise
@@ -138,5 +139,6 @@ left join seen_flat
 left join option_contract on pair.instrument_id = option_contract.id
 -- a purged zero-quantity row is not a second close
 where
-    pair.quantity <> 0 or pair.quantity_prev <> 0 or trades.fills > 0 or adjustments.kind is not null
+    pair.quantity is distinct from 0 or pair.quantity_prev is distinct from 0
+    or trades.fills > 0 or adjustments.kind is not null
     or coalesce(pair.daily_realized_pnl, seen_flat.daily_realized_pnl, 0) <> 0 or delivery.instrument_id is not null

@@ -1,21 +1,8 @@
 -- Rows of the snapshot that speaks for an account's day: quantity and cost as it has them, marks of the snapshot with the official closes, and
 -- broker's daily figures of the last one that had not rolled. A snapshot of the night (LATE) gives a mark only through a closing price that is
--- dated the day (`is_late_mark`): what a stock trades at overnight belongs to the next session.
-with days as (
-    select
-        account_eod.account_id,
-        account_eod.trading_date,
-        account_eod.run_id,
-        account_eod.marks_run_id,
-        account_eod.daily_fields_run_id,
-        account_eod.grade = 'LATE' as is_late,
-        marks_run.grade = 'LATE' as marks_are_late
-    from core.account_eod
-    inner join core.run as marks_run on account_eod.marks_run_id = marks_run.run_id
-    where account_eod.trading_date between $from_date and $to_date
-),
-
-other_marks as (
+-- dated the day (`is_late_mark`): what a stock trades at overnight belongs to the next session. Of a recovered day they are rows of another time, as
+-- they were then: `core.recovered_position` says what they come to.
+with other_marks as (
     select
         days.trading_date,
         days.marks_are_late,
@@ -30,7 +17,7 @@ other_marks as (
         positions.closing_price_date,
         positions.instrument_price
     from raw.positions
-    inner join days
+    inner join row_source as days
         on positions.run_id = days.marks_run_id and positions.account_id = days.account_id
     where
         days.marks_run_id <> days.run_id
@@ -46,9 +33,17 @@ unrolled as (
         positions.daily_realized_pnl,
         positions.daily_unrealized_pnl
     from raw.positions
-    inner join days
+    inner join row_source as days
         on positions.run_id = days.daily_fields_run_id and positions.account_id = days.account_id
     where days.daily_fields_run_id <> days.run_id
+),
+
+-- what the snapshot that stands in for a day has itself
+seen_later as (
+    select days.trading_date, positions.account_id, positions.instrument_id
+    from raw.positions
+    inner join row_source as days on positions.run_id = days.run_id and positions.account_id = days.account_id
+    where days.is_recovered and not days.is_before
 )
 
 select
@@ -82,9 +77,11 @@ select
     case
         when days.daily_fields_run_id = days.run_id then held.daily_unrealized_pnl
         else unrolled.daily_unrealized_pnl
-    end as daily_unrealized_pnl
+    end as daily_unrealized_pnl,
+    days.is_recovered,
+    days.is_before
 from raw.positions as held
-inner join days
+inner join row_source as days
     on held.run_id = days.run_id and held.account_id = days.account_id
 -- marks of another snapshot apply only where it shows the same quantity: overnight trades and splits belong to the next day
 left join other_marks as marks
@@ -98,3 +95,12 @@ left join unrolled
         held.account_id = unrolled.account_id
         and held.instrument_id = unrolled.instrument_id
         and days.trading_date = unrolled.trading_date
+left join seen_later
+    on
+        days.is_before
+        and held.account_id = seen_later.account_id
+        and held.instrument_id = seen_later.instrument_id
+        and days.trading_date = seen_later.trading_date
+where
+    (not days.is_recovered or held.instrument_type <> 'CASH')
+    and (not days.is_before or (held.quantity <> 0 and seen_later.instrument_id is null))

@@ -7,7 +7,7 @@ with parts as (
         account_id, trading_date, null as run_id, market_value, delta_exposure, instrument_id,
         null as equity
     from core.position_eod
-    where instrument_type <> 'CASH' and quantity <> 0
+    where instrument_type <> 'CASH' and quantity is distinct from 0
     union all
     select
         account_id, trading_date, run_id, null as market_value, null as delta_exposure, null as instrument_id,
@@ -25,8 +25,13 @@ summed as (
     select
         account_id,
         trading_date,
-        coalesce(sum(case when market_value > 0 then market_value end), 0) as long_market_value,
-        coalesce(sum(case when market_value < 0 then market_value end), 0) as short_market_value,
+        -- a position whose value nobody knows leaves the sums unknown
+        case
+            when count(market_value) = count(instrument_id) then sum(case when market_value > 0 then market_value else 0 end)
+        end as long_market_value,
+        case
+            when count(market_value) = count(instrument_id) then sum(case when market_value < 0 then market_value else 0 end)
+        end as short_market_value,
         case when count(delta_exposure) = count(instrument_id) then coalesce(sum(delta_exposure), 0) end as delta_exposure,
         case when max(equity) > 0 then cast(max(equity) as double) end as equity,
         count(instrument_id) as position_count

@@ -93,7 +93,12 @@ select
         case when step.basis_step is null and not step.is_opening then 'COST_UNKNOWN' end,
         case when step.only_opened and step.implied_trade = 0 and step.basis_step <> 0 then 'COST_RESTATED' end,
         case when step.multiplier is null then 'UNIT_UNKNOWN' end,
-        case when step.price_grade in ('STALE', 'IMPLIED') then 'PRICE_' || step.price_grade end,
+        case when step.price_grade in ('STALE', 'IMPLIED', 'RESTATED') then 'PRICE_' || step.price_grade end,
+        case
+            when step.quantity is null then 'NOT_ROLLED_BACK'
+            when step.market_value is null then 'VALUE_UNKNOWN'
+        end,
+        case when step.market_value_prev is null and not step.is_opening then 'VALUE_BEFORE_UNKNOWN' end,
         case when total.total_source is null and not step.is_opening then 'REALIZED_UNKNOWN' end
     ), ''), ','), cast([] as varchar[])) as flags,
     step.run_id,
@@ -104,4 +109,7 @@ inner join pnl_total as total
         step.account_id = total.account_id
         and step.trading_date = total.trading_date
         and step.instrument_id = total.instrument_id
-inner join quality_proof on (total.total_source is not distinct from quality_proof.total_source)
+inner join quality_proof
+    on
+        (total.total_source is not distinct from quality_proof.total_source)
+        and coalesce(quality_proof.by_restated_close = step.by_restated_close, true)

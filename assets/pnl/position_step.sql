@@ -22,6 +22,7 @@ select
     change.sod_price,
     change.eod_price,
     change.price_grade,
+    coalesce(change.price_grade = 'RESTATED', false) or coalesce(change.sod_price_grade = 'RESTATED', false) as by_restated_close,
     change.multiplier,
     change.market_value,
     change.market_value_prev,
@@ -111,6 +112,6 @@ left join open_outcome
         and change.instrument_id = open_outcome.instrument_id
 -- an underlying that could have been delivered, and was not, is no row
 where
-    change.quantity <> 0 or change.quantity_prev <> 0 or change.fills > 0
+    change.quantity is distinct from 0 or change.quantity_prev is distinct from 0 or change.fills > 0
     or change.adjustment_kind is not null or coalesce(change.daily_realized_pnl, 0) <> 0
     or events.instrument_id is not null or open_outcome.instrument_id is not null

@@ -71,7 +71,11 @@ select
     'cost_basis_missing' as check_name, 'WARN' as severity,
     null as value,
     null as expected,
-    'the broker tells no cost of the position: its total is by value, realized and unrealized are not known until it does' as message
+    case
+        when grade = 'RECOVERED'
+            then 'it was traded or moved between the close and the snapshot that the day was recovered from, so its cost at the close is not known'
+        else 'the broker tells no cost of the position: its total is by value, realized and unrealized are not known until it does'
+    end as message
 from position_checked
 where cost_basis is null
 union all

@@ -21,4 +21,7 @@ select trading_date, account_id, instrument_id, run_id, check_name, severity, va
 from account_check
 union all
 select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
+from recovery_check
+union all
+select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
 from instruction_check

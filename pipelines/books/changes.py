@@ -10,8 +10,21 @@ from pipelines.books.catalog import Catalog
 from pipelines.calendar import TradingCalendar
 from pipelines.warehouse.tables import dates_of
 
+#: The next day that was read, and recovered ones before it, which are counted from the same day before.
 _NEXT_KNOWN = """
-    select distinct min(trading_date) from core.account_eod where trading_date > $day group by account_id
+    with later as (select account_id, trading_date, grade from core.account_eod where trading_date > $day),
+    next_read as (
+        select account_id, min(trading_date) filter (where grade <> 'RECOVERED') as trading_date
+        from later group by account_id
+    )
+    select distinct later.trading_date from later inner join next_read on later.account_id = next_read.account_id
+    where later.trading_date <= coalesce(next_read.trading_date, later.trading_date)
+"""
+
+_RECOVERED_BY = """
+    select distinct account_eod.trading_date from core.account_eod
+    inner join core.calendar on account_eod.trading_date = calendar.trading_date
+    where account_eod.grade = 'RECOVERED' and calendar.next_trading_date = $day
 """
 
 _POSITIONS_LANDED = """
@@ -27,7 +40,9 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
     """The trading dates whose inputs changed, without the ones that only follow from them."""
     con.execute(f"create or replace temporary table new_run as {catalog.new_run}")
     found = set(dates_of(con, "select distinct trading_date from new_run"))
-    books = con.execute("select min(trading_date), max(trading_date) from core.account_eod").fetchone()
+    books = con.execute(
+        "select min(account_eod.trading_date), (select max(trading_date) from core.expected_day) from core.account_eod"
+    ).fetchone()
     if books and books[0]:
         first, last = books
         for query in catalog.changed:  # of a day that nobody fetched too: the next known one covers it
@@ -43,11 +58,14 @@ def landed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
 
 def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:
     """The days to build as ranges: with each changed day (for one without a session, the session after it) the next
-    known one, whose P&L starts from it, and with a new day those before it that nobody asked about, which are gaps."""
+    known one, whose P&L starts from it, the recovered one that its fills and splits tell of, and with a new day those
+    before it that nobody asked about, which are gaps."""
     if not days:
         return []
     wanted = {calendar.next(day - timedelta(days=1)) for day in days}
-    for day in days:
+    for day in list(wanted):
+        wanted.update(dates_of(con, _RECOVERED_BY, {"day": day}))
+    for day in sorted({*days, *wanted}):
         wanted.update(dates_of(con, _NEXT_KNOWN, {"day": day}))
     last_known = dates_of(con, "select max(trading_date) from core.expected_day")
     if last_known and wanted and max(wanted) > last_known[0]:

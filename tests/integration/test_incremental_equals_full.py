@@ -244,6 +244,13 @@ class Evenings(RuleBasedStateMachine):
         self._read(datetime.combine(self.session.date + timedelta(days=1), time(3, 30), NEW_YORK), fates, unread)
         self.number = min(self.number + 1, len(SESSIONS) - 1)
 
+    @rule(fates=fates, unread=unread, hours=st.sampled_from((-1, -1, 2)))
+    def _read_in_the_morning(self, fates: dict[str, str], unread: str, hours: int) -> None:
+        """Before the open, or while it is open: it stands in where nobody read the evening before."""
+        at = self.session.open + timedelta(hours=hours)
+        if not self.landed or at > self.landed[-1].at:
+            self._read(at, fates, unread)
+
     def _read(self, at: datetime, fates: dict[str, str], unread: str) -> None:
         if self.landed and at <= self.landed[-1].at:
             at = self.landed[-1].at + timedelta(minutes=1)
@@ -260,7 +267,8 @@ class Evenings(RuleBasedStateMachine):
         build(self.con, self._settings(), CATALOG, built_at=at)
 
     def _answer(self, holder: Holder, fate: str, at: datetime, unread: str) -> AccountAnswer:
-        positions = [self._position(i, holder) for i, quantity in sorted(holder.held.items()) if quantity]
+        closed_on = self.session.date if at > self.session.close else CALENDAR.previous(self.session.date)
+        positions = [self._position(i, holder, closed_on) for i, quantity in sorted(holder.held.items()) if quantity]
         since = self._since()
         fills = tuple(f for f in holder.fills if f.id not in holder.gone and since <= f.at <= at)
         history = tuple(holder.segments.values())
@@ -281,14 +289,14 @@ class Evenings(RuleBasedStateMachine):
             day = CALENDAR.previous(day)
         return CALENDAR.session(day).close
 
-    def _position(self, instrument: str, holder: Holder) -> Position:
+    def _position(self, instrument: str, holder: Holder, closed_on: date) -> Position:
         price, quantity = self._price(instrument), holder.held[instrument]
         value = quantity * price * (100 if instrument == OPTION else 1)
         cost = holder.cost[instrument]
         kind = "OPTION" if instrument == OPTION else "COMMON_STOCK"
         return Position(
             *(instrument, SYMBOLS[instrument], kind, quantity, value, cost, None, value - cost),
-            *(price, self.session.date, price, None, None, STOCK if instrument == OPTION else None),
+            *(price, closed_on, price, None, None, STOCK if instrument == OPTION else None),
         )
 
     def _price(self, instrument: str) -> Decimal:
