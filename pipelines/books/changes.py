@@ -27,6 +27,17 @@ _RECOVERED_BY = """
     where account_eod.grade = 'RECOVERED' and calendar.next_trading_date = $day
 """
 
+#: What a day without a session says counts on the next one.
+_BOOKS = """
+    select
+        coalesce((
+            select max(calendar.trading_date) + 1 from core.calendar
+            where calendar.trading_date < (select min(run.trading_date) from core.run)
+        ), min(trading_date)),
+        greatest(max(trading_date), (select max(trading_date) from core.expected_day))
+    from core.run
+"""
+
 _POSITIONS_LANDED = """
     select run.trading_date, sum(manifest.rows_landed)::bigint
     from core.run
@@ -40,9 +51,7 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
     """The trading dates whose inputs changed, without the ones that only follow from them."""
     con.execute(f"create or replace temporary table new_run as {catalog.new_run}")
     found = set(dates_of(con, "select distinct trading_date from new_run"))
-    books = con.execute(
-        "select min(account_eod.trading_date), (select max(trading_date) from core.expected_day) from core.account_eod"
-    ).fetchone()
+    books = con.execute(_BOOKS).fetchone()
     if books and books[0]:
         first, last = books
         for query in catalog.changed:  # of a day that nobody fetched too: the next known one covers it
@@ -67,10 +76,9 @@ def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCal
         wanted.update(dates_of(con, _RECOVERED_BY, {"day": day}))
     for day in sorted({*days, *wanted}):
         wanted.update(dates_of(con, _NEXT_KNOWN, {"day": day}))
-    last_known = dates_of(con, "select max(trading_date) from core.expected_day")
-    if last_known and wanted and max(wanted) > last_known[0]:
-        beginning = min(day for day in wanted if day > last_known[0])
-        wanted.update(s.date for s in calendar.sessions(calendar.next(last_known[0]), beginning))
+    last_known = max(dates_of(con, "select max(trading_date) from core.expected_day"), default=min(wanted))
+    if max(wanted) > last_known:
+        wanted.update(s.date for s in calendar.sessions(calendar.next(last_known), max(wanted)))
     return _ranges(sorted(wanted), calendar)
 
 

@@ -244,9 +244,10 @@ class Evenings(RuleBasedStateMachine):
         self._read(datetime.combine(self.session.date + timedelta(days=1), time(3, 30), NEW_YORK), fates, unread)
         self.number = min(self.number + 1, len(SESSIONS) - 1)
 
-    @rule(fates=fates, unread=unread, hours=st.sampled_from((-1, -1, 2)))
-    def _read_in_the_morning(self, fates: dict[str, str], unread: str, hours: int) -> None:
+    @rule(fates=fates, unread=unread, hours=st.sampled_from((-1, -1, 2)), missed=st.sampled_from((True, True, False)))
+    def _read_in_the_morning(self, fates: dict[str, str], unread: str, hours: int, missed: bool) -> None:
         """Before the open, or while it is open: it stands in where nobody read the evening before."""
+        self.number = min(self.number + missed, len(SESSIONS) - 1)
         at = self.session.open + timedelta(hours=hours)
         if not self.landed or at > self.landed[-1].at:
             self._read(at, fates, unread)
