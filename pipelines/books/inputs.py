@@ -96,8 +96,7 @@ def load_earlier(
 def no_earlier(con: duckdb.DuckDBPyConnection) -> None:
     """The same tables without rows: what a warehouse that was never built has to say."""
     con.execute(
-        "create or replace temporary table input_earlier_eod "
-        "(account_id varchar, trading_date date, anchor_date date)"
+        "create or replace temporary table input_earlier_eod (account_id varchar, trading_date date, anchor_date date)"
     )
     con.execute("create or replace temporary table input_earlier_roster (account_id varchar, trading_date date)")
     con.execute(

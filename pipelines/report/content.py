@@ -46,7 +46,8 @@ class DayTotals:
 
 @dataclass(frozen=True)
 class Report:
-    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all."""
+    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all; of
+    `recovered` accounts nobody read the end of the day."""
 
     day: date
     known_at: datetime
@@ -55,6 +56,7 @@ class Report:
     expected: int
     complete: int
     known: int
+    recovered: int
     accounts: tuple[str, ...]
     sections: dict[str, Section]
     days: Sequence[DayTotals]
@@ -95,6 +97,7 @@ def collect_report(books: BooksAsKnown) -> Report:
         expected=header["accounts_expected"],
         complete=header["accounts_complete"],
         known=header["accounts_known"],
+        recovered=header["accounts_recovered"],
         accounts=books.accounts,
         sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
         days=days,

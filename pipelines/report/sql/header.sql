@@ -3,6 +3,8 @@
 select
     day.status,
     day.finality,
+    day.grade,
+    day.accounts_recovered,
     day.accounts_expected,
     day.accounts_complete,
     day.accounts_known,
