@@ -63,8 +63,8 @@ def _recovery(missed: MissedEvening, expected: int) -> str:
         )
     rest = f"; {missed.unknown} could not be recovered (not_recovered in quality.finding)" if missed.unknown else ""
     return (
-        f"Nobody read the end of {missed.day} of {missed.recovered} of {expected} accounts: RECOVERED from a snapshot of "
-        f"the session after it, less what was traded since that close{rest}."
+        f"Nobody read the end of {missed.day} of {missed.recovered} of {expected} accounts: RECOVERED from a snapshot "
+        f"of the session after it, less what was traded since that close{rest}."
     )
 
 

@@ -1,6 +1,17 @@
 -- Why the row of a position's day has a new version: from what differs between it (`fresh`) and the version before (`current_version`).
 select
     case
+        -- the day was read after all, whenever that became known; the account's row is still as it was
+        when
+            exists (
+                select 1 from pnl.account_daily as told
+                inner join core.account_eod as day
+                    on told.account_id = day.account_id and told.trading_date = day.trading_date
+                where
+                    told.account_id = fresh.account_id and told.trading_date = fresh.trading_date
+                    and told.grade = 'RECOVERED' and day.grade <> 'RECOVERED'
+            )
+            then 'LATE_SNAPSHOT'
         when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
             then case when (fresh.flags is distinct from current_version.flags) then 'CLASSIFICATION' else 'CODE' end
         when
