@@ -68,6 +68,7 @@ CATALOG = catalog_of(
     _table("core.option_delivered", "ephemeral"),
     _table("core.option_outcome", "ephemeral"),
     _table("core.open_outcome", "ephemeral"),
+    _table("core.assumed_outcome", "ephemeral"),
     _table("core.option_premium", "ephemeral"),
     _table("core.option_event", "ephemeral"),
     _table("core.lifecycle_event", "days"),
