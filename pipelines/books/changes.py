@@ -27,7 +27,7 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
     """The trading dates whose inputs changed, without the ones that only follow from them."""
     con.execute(f"create or replace temporary table new_run as {catalog.new_run}")
     found = set(dates_of(con, "select distinct trading_date from new_run"))
-    books = con.execute("select min(trading_date), max(trading_date) from core.account_eod").fetchone()
+    books = con.execute("select min(trading_date), max(trading_date) from core.run").fetchone()
     if books and books[0]:
         first, last = books
         for query in catalog.changed:  # of a day that nobody fetched too: the next known one covers it
@@ -36,9 +36,10 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
     return sorted(found)
 
 
-def landed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
-    """Every trading date that a run has landed something for."""
-    return dates_of(con, "select distinct trading_date from raw.extract_run")
+def all_days(con: duckdb.DuckDBPyConnection, calendar: TradingCalendar) -> list[date]:
+    """Every session from the first trading date that a run has landed something for to the last: gaps are rows, too."""
+    landed = dates_of(con, "select distinct trading_date from raw.extract_run")
+    return [session.date for session in calendar.sessions(min(landed), max(landed))] if landed else []
 
 
 def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:

@@ -29,8 +29,8 @@ MEASURES = {
 #: The price of a position that vanished is not among what a replay answers, so its carried part can't be known.
 UNKNOWABLE = {("S15", "position_pnl"), ("S15", "day_pnl")}
 
-#: Two figures of T12 are not those of PNL.md 2.2, which T37 (the same sale of a part, with a multiplier of 10), S22 and S24 follow:
-#: carried is yesterday's quantity at the two closes, 2 x (3.60 - 3.40) x 150, and traded is the rest of the total of 45.
+#: Two figures of T12 are not those of PNL.md 2.2, which T37 (the same sale of a part, with a multiplier of 10), S22 and
+#: S24 follow: carried is yesterday's quantity at the two closes, 2 x (3.60 - 3.40) x 150, traded the rest of 45.
 ERRATA = {("T12", "position_pnl"): "60.00", ("T12", "day_pnl"): "-15.00"}
 
 PAIRS = [each for each in scenarios().values() if each.get("days")]
