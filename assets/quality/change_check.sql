@@ -7,14 +7,14 @@ select
     case
         when list_contains(daily.flags, 'SPLIT_SUSPECT')
             then 'the quantity changed and the cost did not, as in a split that the broker has not told of: ask it'
-        else format(
-            '{:+g} of {} came or went without a fill, a split, an event or a line of adjustments.csv: wait for the fills that are '
-            || 'missing, or add the line {},{},TRANSFER,{},,{:g},,VALUE,COST,, to adjustments.csv, with the value and the cost '
+        else coalesce(format(
+            '{} of {} came or went without a fill, a split, an event or a line of adjustments.csv: wait for the fills that are '
+            || 'missing, or add the line {},{},TRANSFER,{},,{},,VALUE,COST,, to adjustments.csv, with the value and the cost '
             || 'that moved (signed as the quantity)',
-            cast(change.unexplained - coalesce(events.quantity, 0) as double), trim(daily.symbol),
+            written(change.unexplained - coalesce(events.quantity, 0)), coalesce(trim(daily.symbol), daily.instrument_id),
             daily.trading_date, daily.account_id, daily.instrument_id,
-            cast(change.unexplained - coalesce(events.quantity, 0) as double)
-        )
+            written(change.unexplained - coalesce(events.quantity, 0))
+        ), 'the quantity changed without a fill, a split, an event or a line of adjustments.csv')
     end as message
 from new_position_daily as daily
 inner join position_change as change
