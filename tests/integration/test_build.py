@@ -64,7 +64,7 @@ def test_a_build_that_fails_leaves_the_books_as_they_were(tmp_path: Path, monkey
         before = totals(d), d.ask("select * from core.position_eod")
         hold(d, "100", "151.00", "14500.00", "2025-10-31")
         d.sync(FRIDAY)
-        last = next(table for table in TABLES if table.name == "quality.finding")
+        last = next(table for table in TABLES if table.name == "quality.day_finding")
         monkeypatch.setitem(vars(last), "select", "select 1/0 as trading_date, cast('x' as int) as broken")
         with pytest.raises(BuildFailed, match="changed nothing"):
             d.build()

@@ -87,7 +87,13 @@ def test_an_options_symbol_tells_its_terms(
 
 @pytest.mark.parametrize(
     ("quantity", "text"),
-    [("100", "100"), ("-0.50000000", "-0.5"), ("1234567.00000001", "1234567.00000001"), ("0", "0"), ("1" + 20 * "0", None)],
+    [
+        ("100", "100"),
+        ("-0.50000000", "-0.5"),
+        ("1234567.00000001", "1234567.00000001"),
+        ("0", "0"),
+        ("1" + 20 * "0", None),
+    ],
 )
 def test_a_quantity_is_written_as_a_file_takes_it(
     con: duckdb.DuckDBPyConnection, quantity: str, text: str | None
