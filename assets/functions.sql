@@ -43,6 +43,9 @@ end;
 -- Whether a ratio differs from a unit by no more than a price of another moment explains.
 create or replace temporary macro is_same_unit(ratio, unit) as abs(ratio / unit - 1) <= 0.25;
 
+-- A quantity as people write it: no zeros at the end, and no power of ten, which a file could not be given.
+create or replace temporary macro written(quantity) as rtrim(rtrim(cast(try_cast(quantity as decimal(24, 8)) as varchar), '0'), '.');
+
 -- How far figures of our own may be from each other: where a cost is shared out it is rounded to the millionth.
 create or replace temporary macro differs(one, other) as abs(one - other) > 0.000001;
 

@@ -7,6 +7,7 @@ with chosen as (
         trading_date,
         instrument_id,
         linked_to,
+        by_proof,
         stock_move,
         shares,
         coalesce(
@@ -18,7 +19,7 @@ with chosen as (
         least(low * shares, high * shares) as move_low,
         greatest(low * shares, high * shares) as move_high
     from delivery_range
-    window same_stock as (partition by account_id, trading_date, linked_to)
+    window same_stock as (partition by account_id, trading_date, linked_to, by_proof)
 ),
 
 left_over as (
@@ -27,6 +28,7 @@ left_over as (
         trading_date,
         instrument_id,
         linked_to,
+        by_proof,
         stock_move,
         shares,
         is_expected,
@@ -35,7 +37,7 @@ left_over as (
         round((stock_move - sum(move_high) over same_stock + move_high) / nullif(shares, 0), 6) as one_end,
         round((stock_move - sum(move_low) over same_stock + move_low) / nullif(shares, 0), 6) as other_end
     from chosen
-    window same_stock as (partition by account_id, trading_date, linked_to)
+    window same_stock as (partition by account_id, trading_date, linked_to, by_proof)
 )
 
 select
@@ -43,6 +45,7 @@ select
     trading_date,
     instrument_id,
     linked_to,
+    by_proof,
     stock_move,
     shares,
     is_expected,

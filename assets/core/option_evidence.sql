@@ -25,6 +25,7 @@ select
     least(coalesce(lapse.accepted_quantity, 0), abs(gone.contracts) - exercise_quantity) as lapse_quantity,
     moneyness.direction,
     moneyness.in_the_money,
+    moneyness.is_proven,
     moneyness.far_out
 from option_gone as gone
 inner join option_moneyness as moneyness

@@ -1,6 +1,7 @@
--- Whether each option that is gone was in the money at the close of its last session (of the day, where it has not expired): by its underlying's
--- price of that session; else by the option's own official close, which is then all intrinsic value; else by the prices before and after, where
--- both are on one side of the strike. Far out of the money is only what an official close, or the evening's market snapshot, says, by more than near_the_strike() of it.
+-- Whether each option that is gone was in the money at the close of its last session (of the day, where it has not expired). Its underlying's
+-- official close of that session proves it, or the evening's market snapshot (`is_proven`). What else tells is no proof: what an end of day
+-- showed beside no close, the option's own official close, which is then all intrinsic value, or prices before and after on one side of the
+-- strike. Far out of the money is only what a proof says, by more than near_the_strike() of it.
 with priced as (
     select
         gone.account_id,
@@ -53,6 +54,7 @@ select
         when inside is null and expired and inside_before > 0 and inside_after > 0 then true
         when inside is null and expired and inside_before <= 0 and inside_after <= 0 then false
     end as in_the_money,
+    coalesce(is_official or (is_proof and abs(inside) > 0.001 * option_strike), false) as is_proven,
     coalesce(
         case
             when expired then is_proof and inside < -near_the_strike(option_strike)

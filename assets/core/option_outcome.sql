@@ -23,7 +23,8 @@ with judged as (
             when evidence.settled_in_cash then abs(evidence.contracts)
             when not evidence.surely_expired or evidence.is_cash_settled then 0
             when option_delivered.delivered is not null then abs(evidence.contracts) - option_delivered.delivered - lapsed
-            when evidence.far_out then abs(evidence.contracts) - lapsed
+            -- nobody exercises what is far out of the money, but who asked for it
+            when evidence.far_out then abs(evidence.contracts) - lapsed - evidence.exercise_quantity
             else 0
         end as expired
     from option_evidence as evidence

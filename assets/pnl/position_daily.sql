@@ -89,6 +89,7 @@ select
                 then 'UNEXPLAINED_QUANTITY'
         end,
         case when step.outcome_open and total.total_source is null then 'EXPIRY_OUTCOME_UNKNOWN' end,
+        case when step.outcome_assumed and total.total_source in ('EXECUTIONS', 'SNAPSHOT') then 'EXPIRY_ASSUMED' end,
         case when step.unpriced_fills > 0 then 'UNPRICED_FILLS' end,
         case when step.basis_step is null and not step.is_opening then 'COST_UNKNOWN' end,
         case when step.only_opened and step.implied_trade = 0 and step.basis_step <> 0 then 'COST_RESTATED' end,
@@ -112,4 +113,6 @@ inner join pnl_total as total
 inner join quality_proof
     on
         (total.total_source is not distinct from quality_proof.total_source)
-        and coalesce(quality_proof.by_restated_close = step.by_restated_close, true)
+        and quality_proof.rests_on_likely_outcome = coalesce(total.total_source = 'EXECUTIONS' and step.outcome_assumed, false)
+        and quality_proof.rests_on_restated_close
+        = (coalesce(total.total_source = 'EXECUTIONS', false) and step.by_restated_close and not coalesce(step.outcome_assumed, false))

@@ -49,6 +49,7 @@ select
     case when events.instrument_id is null then 0 else events.basis_moved end + change.adjusted_cost_basis as moved_basis,
     events.flags as event_flags,
     open_outcome.instrument_id is not null as outcome_open,
+    assumed_outcome.instrument_id is not null as outcome_assumed,
     coalesce(events.only_expiry, false) as only_expiry,
     case when events.instrument_id is null then moved_quantity <> 0 else not events.only_expiry end as quantity_is_moved,
     case when dividends.instrument_id is null then 0 else dividends.income_estimate end as income_estimate,
@@ -110,6 +111,11 @@ left join open_outcome
         change.account_id = open_outcome.account_id
         and change.trading_date = open_outcome.trading_date
         and change.instrument_id = open_outcome.instrument_id
+left join assumed_outcome
+    on
+        change.account_id = assumed_outcome.account_id
+        and change.trading_date = assumed_outcome.trading_date
+        and change.instrument_id = assumed_outcome.instrument_id
 -- an underlying that could have been delivered, and was not, is no row
 where
     change.quantity is distinct from 0 or change.quantity_prev is distinct from 0 or change.fills > 0

@@ -4,7 +4,8 @@ select
     'adjustment_without_position' as check_name, 'WARN' as severity,
     adjustment_kind as value,
     null as expected,
-    'adjustments.csv speaks of an instrument that the account has never held: correct instrument_id or account_id, or take the line back' as message
+    'adjustments.csv speaks of an instrument that the account has never held: correct instrument_id or account_id, or take the line back'
+        as message
 from position_change
 where is_stranger
 union all

@@ -1,12 +1,33 @@
 -- What deserves a look in a position's change from one end of day to the next: quantities and prices that moved without a reason.
 select
-    trading_date, account_id, instrument_id, run_id,
+    daily.trading_date, daily.account_id, daily.instrument_id, daily.run_id,
     'unexplained_quantity' as check_name, 'WARN' as severity,
-    cast(quantity as varchar) as value,
-    cast(quantity_prev as varchar) as expected,
-    'the quantity changed without a fill, an event or an adjustment: see adjustments.csv' as message
-from new_position_daily
-where list_contains(flags, 'UNEXPLAINED_QUANTITY') or list_contains(flags, 'SPLIT_SUSPECT')
+    cast(daily.quantity as varchar) as value,
+    cast(daily.quantity_prev as varchar) as expected,
+    case
+        when list_contains(daily.flags, 'SPLIT_SUSPECT')
+            then 'the quantity changed and the cost did not, as in a split that the broker has not told of: ask it'
+        else coalesce(format(
+            '{} of {} came or went without a fill, a split, an event or a line of adjustments.csv: wait for the fills that are '
+            || 'missing, or add the line {},{},TRANSFER,{},,{},,VALUE,COST,, to adjustments.csv, with the value and the cost '
+            || 'that moved (signed as the quantity)',
+            written(change.unexplained - coalesce(events.quantity, 0)), coalesce(trim(daily.symbol), daily.instrument_id),
+            daily.trading_date, daily.account_id, daily.instrument_id,
+            written(change.unexplained - coalesce(events.quantity, 0))
+        ), 'the quantity changed without a fill, a split, an event or a line of adjustments.csv')
+    end as message
+from new_position_daily as daily
+inner join position_change as change
+    on
+        daily.account_id = change.account_id
+        and daily.trading_date = change.trading_date
+        and daily.instrument_id = change.instrument_id
+left join event_effect as events
+    on
+        daily.account_id = events.account_id
+        and daily.trading_date = events.trading_date
+        and daily.instrument_id = events.instrument_id
+where list_contains(daily.flags, 'UNEXPLAINED_QUANTITY') or list_contains(daily.flags, 'SPLIT_SUSPECT')
 union all
 select
     trading_date, account_id, instrument_id, run_id,

@@ -21,7 +21,8 @@ select
     'closed_day_unknown' as check_name,
     null as value,
     cast(stored.total_pnl as varchar) as expected,
-    'the day was closed with a P&L that is not known any more: it keeps that figure, and nothing is adjusted until it is known again' as message
+    'the day was closed with a P&L that is not known any more: it keeps that figure, and nothing is adjusted until it is known again'
+        as message
 from closed
 inner join pnl.account_daily_version as stored
     on

@@ -5,10 +5,10 @@ select
     cast(open_outcome.contracts as varchar) as value,
     cast(null as varchar) as expected,
     format(
-        '{:g} contracts of {} expired on {}, and nothing tells whether they were worth something: wait for the broker''s '
+        '{} contracts of {} expired on {}, and nothing tells whether they were worth something: wait for the broker''s '
         || 'history, or add the line {},{},CASH_SETTLEMENT,{},,,CASH,,,, to adjustments.csv, with the cash received for CASH '
         || '(paid: negative; nothing: 0)',
-        cast(open_outcome.contracts as double), trim(daily.symbol), strftime(change.option_expiry, '%-d %B %Y'),
+        written(open_outcome.contracts), trim(daily.symbol), strftime(change.option_expiry, '%-d %B %Y'),
         daily.trading_date, daily.account_id, daily.instrument_id
     ) as message
 from new_position_daily as daily

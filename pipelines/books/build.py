@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from pipelines.books.catalog import Catalog, Table
-from pipelines.books.changes import changed_days, landed_days, pieces, spans
+from pipelines.books.changes import all_days, changed_days, pieces, spans
 from pipelines.books.comments import comment
 from pipelines.books.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
@@ -106,7 +106,7 @@ def _build(
     try:
         asked = _asked(calendar, from_date, to_date)
         if make_tables(con, catalog, settings.working, values):
-            asked += landed_days(con)
+            asked += all_days(con, calendar)
         changed = changed_days(con, catalog)  # beside what the books were made of until now
         for table in catalog.of_kind("whole"):
             replace_whole(con, table.name, table.select, values)

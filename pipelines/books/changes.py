@@ -60,9 +60,10 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
     return sorted(found)
 
 
-def landed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
-    """Every trading date that a run has landed something for."""
-    return dates_of(con, "select distinct trading_date from raw.extract_run")
+def all_days(con: duckdb.DuckDBPyConnection, calendar: TradingCalendar) -> list[date]:
+    """Every session from the first trading date that a run has landed something for to the last: gaps are rows, too."""
+    landed = dates_of(con, "select distinct trading_date from raw.extract_run")
+    return [session.date for session in calendar.sessions(min(landed), max(landed))] if landed else []
 
 
 def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:

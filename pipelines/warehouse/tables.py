@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ _NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)?$")
 _ORIGIN = ("inputs_known_at", "run_id", "semantics_source")
 #: Of a working file a thread reads so many rows at a time: few enough that every thread gets some.
 ROWS_READ_TOGETHER = 40_960
+#: No two working files of a process have the same name.
+_numbers = count()
 OPEN_END = "9999-12-31 00:00:00+00"
 #: What is current of the days that are built.
 _CURRENT = f"trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'"
@@ -61,12 +64,16 @@ def make_working(
     """A temporary view of the rows of a select, which lie in a file of `folder` until the next ones of that name.
 
     DuckDB keeps a temporary table that was replaced, whole, until the transaction ends; a file it does not. Nothing is
-    packed: the file is read within seconds.
+    packed: the file is read within seconds. Each has a name of its own: DuckDB keeps what it read of a file, and was
+    seen to answer with it after the file had been written again.
     """
-    file = literal(str(folder / f"{_checked(name)}.parquet"))
+    former = list(folder.glob(f"{_checked(name)}.*.parquet"))
+    file = literal(str(folder / f"{name}.{next(_numbers)}.parquet"))
     plain = "format parquet, compression uncompressed, dictionary_size_limit 1"
     run_statement(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_READ_TOGETHER})", values)
     con.execute(f"create or replace temporary view {name} as select * from read_parquet({file})")
+    for path in former:
+        path.unlink()
 
 
 def make_shape(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:

@@ -310,3 +310,34 @@ def test_the_evenings_market_snapshot_tells_whether_an_option_was_worth_somethin
         con.execute(f"insert into raw.market_snapshot ({names}) values ({', '.join('?' * len(row))})", [*row.values()])
     build_all(con, book, tmp_path)
     assert totals(con) == decimals({"C50": expected})
+
+
+@pytest.mark.parametrize(("watched", "quality"), [(None, "ASSUMED"), ("47", "EXACT")])
+def test_an_options_own_last_price_is_no_proof(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, watched: str | None, quality: str
+) -> None:
+    build_all(con, Case((Series("C60", 2, "0.01", 100),), {}, watched=watched).book(), tmp_path)
+    query = "select quality, list_contains(flags, 'EXPIRY_ASSUMED') from pnl.position_daily where account_id = '100'"
+    assert con.execute(f"{query} and trading_date = ?", [MONDAY]).fetchall() == [(quality, watched is None)]
+    account = "select quality from pnl.account_daily where account_id = '100' and trading_date = ?"
+    assert con.execute(account, [MONDAY]).fetchall() == [(quality,)]
+
+
+def test_a_stock_whose_deliveries_a_likely_price_tells_is_assumed(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    spread = (Series("C40", 1, "7.00", 300), Series("C45", -1, "2.00", -100))
+    build_all(con, Case(spread, {}, after=None).book(), tmp_path)
+    rows = con.execute("select distinct quality from pnl.position_daily where trading_date = ?", [MONDAY]).fetchall()
+    assert rows == [("ASSUMED",)]
+    assert totals(con) == decimals({"C40": "0", "C45": "0", "XYZ": "0"})
+
+
+def test_shares_that_nothing_explains_are_a_finding_with_the_line_that_would_tell(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    build_all(con, Case((), {}, before=(100, "47", 4000), after=(140, "48", 5900)).book(), tmp_path)
+    query = "select message from quality.finding where check_name = 'unexplained_quantity'"
+    ((message,),) = con.execute(query).fetchall()
+    assert message.startswith("40 of XYZ came or went without a fill")
+    assert f"add the line 2025-11-03,100,TRANSFER,{STOCK},,40,,VALUE,COST,, to" in message

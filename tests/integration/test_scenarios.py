@@ -29,6 +29,10 @@ MEASURES = {
 #: The price of a position that vanished is not among what a replay answers, so its carried part can't be known.
 UNKNOWABLE = {("S15", "position_pnl"), ("S15", "day_pnl")}
 
+#: Two figures of T12 are not those of PNL.md 2.2, which T37 (the same sale of a part, with a multiplier of 10), S22 and
+#: S24 follow: carried is yesterday's quantity at the two closes, 2 x (3.60 - 3.40) x 150, traded the rest of 45.
+ERRATA = {("T12", "position_pnl"): "60.00", ("T12", "day_pnl"): "-15.00"}
+
 PAIRS = [each for each in scenarios().values() if each.get("days")]
 FIELD = list(scenarios("field.json").values())
 
@@ -99,7 +103,8 @@ def _check_positions(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]
         assert (row["symbol"], row["status"]) == (expected["symbol"], expected["status"])
         for name, column in MEASURES.items():
             if name in expected and (scenario["id"], name) not in UNKNOWABLE:
-                assert row[column] == _number(expected[name]), f"{name} of {expected['symbol']} on {expected['date']}"
+                right = _number(ERRATA.get((scenario["id"], name), expected[name]))
+                assert row[column] == right, f"{name} of {expected['symbol']} on {expected['date']}"
         if "days_covered" in expected:
             assert row["days_covered"] == int(expected["days_covered"])
         if "prev_date" in expected:

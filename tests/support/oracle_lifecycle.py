@@ -234,8 +234,9 @@ class Lifecycle:
             if told:
                 ends.append((each, "DELIVERED", told))
             if each.is_over and (delivered is not None or each.far_out):
-                ends.append((each, "EXPIRED", each.count - told))
-                told = each.count
+                left = each.count - told - (each.exercise if delivered is None else ZERO)
+                ends.append((each, "EXPIRED", left))
+                told += left
             elif each.is_over and each.lapse:
                 ends.append((each, "EXPIRED", each.lapse))
                 told += each.lapse

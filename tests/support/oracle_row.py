@@ -101,6 +101,8 @@ class Known:
         elif self.span.loaded and not rolls:
             if self._is_split_suspect(q0, q1):
                 self._set(row, "SNAPSHOT", ZERO, self.value_change)
+        elif self._closed_something(q1):
+            pass  # it realized something, and what is not known
         elif not self.half_known and q0 + self.moved == q1:
             closed = self.cash + (cost or ZERO) if self.moves else self.cash
             self._set(row, "SNAPSHOT", None if cost is None else closed, self.value_change + self.cash)
@@ -112,6 +114,9 @@ class Known:
     def _set(self, row: Row, source: str, realized: Decimal | None, total: Decimal) -> None:
         row.realized_pnl, row.total_pnl, row.total_source = realized, total, source
         row.unrealized_change = None if realized is None else total - realized
+
+    def _closed_something(self, q1: Decimal) -> bool:
+        return any((fill.quantity < 0 and q1 >= 0) or (fill.quantity > 0 and q1 <= 0) for fill in self.fills)
 
     def _only_opened(self, q0: Decimal, q1: Decimal) -> bool:
         """Nothing that was held was closed, so nothing was realized, however the cost was restated."""
