@@ -19,7 +19,8 @@ select
     coalesce(trim(position.symbol), position.instrument_id) || case
         when position.option_expiry = position.trading_date
             then ' expired on this day, whose end nobody read: what was there at the close can''t be told from the morning after it'
-        else ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at its '
+        else
+            ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at its '
             || 'close is not known. If it was transferred, add the TRANSFER to adjustments.csv, with the day on which it came or went'
     end as message
 from core.position_eod as position

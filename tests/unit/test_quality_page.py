@@ -28,7 +28,7 @@ def test_the_words_are_those_that_sums_are_ranked_by() -> None:
 
 #: Words of the two selects that are no flags, and flags that they put together.
 NO_FLAGS = {"OPENING", "INTRADAY_ROUND_TRIP", "OPENED", "CLOSED", "FLIPPED", "SEMANTICS_", "PRICE_"}
-MADE_UP = {"SEMANTICS_SINCE_COST", "SEMANTICS_SINCE_PRIOR_CLOSE", "PRICE_STALE", "PRICE_IMPLIED"}
+MADE_UP = {"SEMANTICS_SINCE_COST", "SEMANTICS_SINCE_PRIOR_CLOSE", "PRICE_STALE", "PRICE_IMPLIED", "PRICE_RESTATED"}
 KINDS = {"ID_CHANGE", "CASH_IN_LIEU", "CASH_SETTLEMENT"}
 
 
