@@ -152,7 +152,8 @@ def _status(con: duckdb.DuckDBPyConnection, settings: Settings, day: date) -> Da
         row = con.execute(_STANDING, [day]).fetchone()
     if row is None:
         return DayStatus(day, None)
-    closed = DayStatus(day, *row, missed=missed)
+    status, complete, expected = row
+    closed = DayStatus(day, status, complete, expected, missed)
     if closed.status == "BROKEN":
         todo = "Read quality.finding of the day; it is published, and marked."
         send(settings, Alert("The day is BROKEN: an invariant of the books does not hold.", todo, day, kind="BROKEN"))

@@ -73,7 +73,7 @@ select
     null as expected,
     case
         when grade = 'RECOVERED'
-            then 'it was traded or moved between the close and the snapshot that the day was recovered from: its cost at the close is not known'
+            then 'it was traded or moved between the close and the snapshot that the day was recovered from: its cost is not known'
         else 'the broker tells no cost of the position: its total is by value, realized and unrealized are not known until it does'
     end as message
 from position_checked
