@@ -3,12 +3,13 @@ select
     case
         -- the day was read after all, whenever that became known; the account's row is still as it was
         when
-            exists (
-                select 1 from pnl.account_daily as told
+            (fresh.account_id, fresh.trading_date) in (
+                select (told.account_id, told.trading_date)
+                from pnl.account_daily as told
                 inner join core.account_eod as day
                     on told.account_id = day.account_id and told.trading_date = day.trading_date
                 where
-                    told.account_id = fresh.account_id and told.trading_date = fresh.trading_date
+                    told.trading_date between $from_date and $to_date
                     and told.grade = 'RECOVERED' and day.grade <> 'RECOVERED'
             )
             then 'LATE_SNAPSHOT'
