@@ -13,19 +13,19 @@ select
     || 'V1 - V0 + cash - value moved.' as proof
 union all
 select
-    'EXECUTIONS' as total_source,
-    false as rests_on_likely_outcome,
-    true as rests_on_restated_close,
-    'ASSUMED' as quality,
-    'As EXACT, but the close of a recovered day is known only in the shares of after a split, as the broker rounded it.' as proof
-union all
-select
     'REPORTED' as total_source,
     false as rests_on_likely_outcome,
     false as rests_on_restated_close,
     'REPORTED' as quality,
     'The broker reported both daily figures of the row for this one day, in the reading that its own account total '
     || 'proves, or that is set.' as proof
+union all
+select
+    'EXECUTIONS' as total_source,
+    false as rests_on_likely_outcome,
+    true as rests_on_restated_close,
+    'ASSUMED' as quality,
+    'As EXACT, but the close of a recovered day is known only in the shares of after a split, as the broker rounded it.' as proof
 union all
 select
     'EXECUTIONS' as total_source,
