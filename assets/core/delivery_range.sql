@@ -19,7 +19,7 @@ with told as (
         lapse_quantity,
         try_cast(sign(contracts) * direction * multiplier as decimal(24, 8)) as shares
     from option_evidence
-    cross join (select true as by_proof union all select false as by_proof) as tellings
+    cross join (values (true), (false)) as tellings (by_proof)
     where not is_cash_settled and not settled_in_cash
 )
 
