@@ -93,6 +93,7 @@ select
         case when step.unpriced_fills > 0 then 'UNPRICED_FILLS' end,
         case when step.basis_step is null and not step.is_opening then 'COST_UNKNOWN' end,
         case when step.only_opened and step.implied_trade = 0 and step.basis_step <> 0 then 'COST_RESTATED' end,
+        case when step.unit_is_assumed then 'UNIT_ASSUMED' end,
         case when step.multiplier is null then 'UNIT_UNKNOWN' end,
         case when step.price_grade in ('STALE', 'IMPLIED') then 'PRICE_' || step.price_grade end,
         case when total.total_source is null and not step.is_opening then 'REALIZED_UNKNOWN' end
@@ -108,4 +109,4 @@ inner join pnl_total as total
 inner join quality_proof
     on
         (total.total_source is not distinct from quality_proof.total_source)
-        and coalesce(total.total_source = 'EXECUTIONS' and step.outcome_assumed, false) = quality_proof.rests_on_likely_outcome
+        and coalesce(total.total_source = 'EXECUTIONS' and (step.outcome_assumed or step.unit_is_assumed), false) = quality_proof.is_weaker

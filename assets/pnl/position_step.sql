@@ -23,6 +23,7 @@ select
     change.eod_price,
     change.price_grade,
     change.multiplier,
+    change.unit_is_assumed and change.fills > 0 as unit_is_assumed,
     change.market_value,
     change.market_value_prev,
     change.cost_basis,
