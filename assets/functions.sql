@@ -62,6 +62,10 @@ create or replace temporary macro quality_of(rank) as list_extract(qualities(), 
 -- How far from an option's strike a close decides nothing yet: news may follow it before the cut-off for instructions.
 create or replace temporary macro near_the_strike(strike) as 0.01 * strike;
 
+-- Whether a symbol is one of a share, whose price is for one: a bond has a CUSIP, or a name with its coupon and maturity.
+create or replace temporary macro is_called_like_a_share(symbol) as
+coalesce(regexp_matches(trim(symbol), '^[A-Za-z0-9./-]{1,8}( [A-Z]{1,3})?$'), true);
+
 -- An option's symbol in the form of the OSI: its underlying's, the expiry as YYMMDD, C or P, and the strike in thousandths. Its terms are the
 -- last fifteen characters; null where the symbol has another form.
 create or replace temporary macro osi_pattern() as '^([A-Z0-9./]{1,6}) *([0-9]{6})([CP])([0-9]{8})$';

@@ -1,7 +1,13 @@
 -- How many contracts of each option that is gone may have delivered their underlying: as the closing price and the instructions say
 -- (`expected_*`), and at all (`possible_*`), with the shares that one contract moves, in +, out -: once as far as prices are proven (`by_proof`), and
 -- once by all that tells of them.
-with told as (
+with tellings as (
+    select true as by_proof
+    union all
+    select false as by_proof
+),
+
+told as (
     select
         account_id,
         trading_date,
@@ -19,7 +25,7 @@ with told as (
         lapse_quantity,
         try_cast(sign(contracts) * direction * multiplier as decimal(24, 8)) as shares
     from option_evidence
-    cross join (select true as by_proof union all select false as by_proof) as tellings
+    cross join tellings
     where not is_cash_settled and not settled_in_cash
 )
 

@@ -11,6 +11,7 @@ select
     position_eod.option_strike,
     position_eod.option_right,
     position_eod.multiplier,
+    position_eod.multiplier_source,
     position_eod.quantity,
     position_eod.market_value,
     position_eod.cost_basis,

@@ -30,18 +30,18 @@ select
     coalesce(pair.option_strike, cast(option_contract.strike_price as decimal(24, 8)), osi_strike(osi_terms(trades.symbol)))
         as option_strike,
     coalesce(pair.option_right, option_contract.contract_type, osi_right(osi_terms(trades.symbol))) as option_right,
-    -- of an option that no snapshot ever held its contract tells it, else it is the usual one (a fill tells an option by its underlying, or by
-    -- its symbol)
+    -- of what no snapshot ever held: an option's contract tells it, else it is the usual one; what is not called like a share has none
     case
         when pair.instrument_type is not null then pair.multiplier
-        else coalesce(
-            try_cast(option_contract.multiplier as decimal(12, 4)),
-            case
-                when trades.underlying_instrument_id is not null or osi_terms(trades.symbol) is not null then 100
-                else 1
-            end
-        )
+        when option_contract.multiplier is not null then try_cast(option_contract.multiplier as decimal(12, 4))
+        when trades.underlying_instrument_id is not null or osi_terms(trades.symbol) is not null then 100
+        when is_called_like_a_share(trades.symbol) then 1
     end as multiplier,
+    coalesce(pair.unit_is_assumed, false)
+    or (
+        pair.instrument_type is null and option_contract.multiplier is null
+        and (trades.underlying_instrument_id is not null or osi_terms(trades.symbol) is not null)
+    ) as unit_is_assumed,
     pair.quantity,
     pair.market_value,
     pair.cost_basis,

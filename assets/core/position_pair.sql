@@ -12,6 +12,7 @@ with today as (
         option_strike,
         option_right,
         multiplier,
+        multiplier_source,
         quantity,
         market_value,
         cost_basis,
@@ -47,6 +48,8 @@ select
     coalesce(today.option_right, before.option_right) as option_right,
     -- a row that went flat implies no multiplier of its own; where one is held and its unit unknown, it stays so
     case when today.quantity <> 0 then today.multiplier else coalesce(before.multiplier, today.multiplier) end as multiplier,
+    case when today.quantity <> 0 then today.multiplier_source else coalesce(before.multiplier_source, today.multiplier_source) end
+    = 'ASSUMED' as unit_is_assumed,
     -- what no longer is there is nothing; the quantity of a recovered day may be unknown
     case when today.instrument_id is null then 0 else today.quantity end as quantity,
     case when today.instrument_id is null then 0 else today.market_value end as market_value,

@@ -93,6 +93,7 @@ select
         case when step.unpriced_fills > 0 then 'UNPRICED_FILLS' end,
         case when step.basis_step is null and not step.is_opening then 'COST_UNKNOWN' end,
         case when step.only_opened and step.implied_trade = 0 and step.basis_step <> 0 then 'COST_RESTATED' end,
+        case when step.unit_is_assumed then 'UNIT_ASSUMED' end,
         case when step.multiplier is null then 'UNIT_UNKNOWN' end,
         case when step.price_grade in ('STALE', 'IMPLIED', 'RESTATED') then 'PRICE_' || step.price_grade end,
         case
@@ -113,6 +114,6 @@ inner join pnl_total as total
 inner join quality_proof
     on
         (total.total_source is not distinct from quality_proof.total_source)
-        and quality_proof.rests_on_likely_outcome = coalesce(total.total_source = 'EXECUTIONS' and step.outcome_assumed, false)
-        and quality_proof.rests_on_restated_close
-        = (coalesce(total.total_source = 'EXECUTIONS', false) and step.by_restated_close and not coalesce(step.outcome_assumed, false))
+        and quality_proof.is_weaker = coalesce(
+            total.total_source = 'EXECUTIONS' and (step.outcome_assumed or step.unit_is_assumed or step.by_restated_close), false
+        )

@@ -24,6 +24,7 @@ select
     change.price_grade,
     coalesce(change.price_grade = 'RESTATED', false) or coalesce(change.sod_price_grade = 'RESTATED', false) as by_restated_close,
     change.multiplier,
+    change.unit_is_assumed and change.fills > 0 as unit_is_assumed,
     change.market_value,
     change.market_value_prev,
     change.cost_basis,

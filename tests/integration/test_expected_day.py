@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from assets.catalog import CATALOG
+from pipelines.books.build import build
 from tests.support.evenings import (
     FRIDAY,
+    LONG_AGO,
     MONDAY,
     THURSDAY,
     TUESDAY,
@@ -20,8 +24,8 @@ from tests.support.evenings import (
     evening,
     held,
 )
-from tests.support.facts import AccountAnswer, Evening
-from tests.support.landing import forget, open_raw
+from tests.support.facts import AccountAnswer, Adjustment, Book, Evening
+from tests.support.landing import forget, land, open_raw, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +123,26 @@ def test_accounts_that_were_closed_before_the_books_began_leave_no_gap(
     build_day_by_day(con, tmp_path, _of(THURSDAY, "100", closed={"900": date(2024, 1, 5), "901": THURSDAY}))
     assert _gaps(con) == []
     assert _expected(con) == {THURSDAY: (1, "COMPLETE")}
+
+
+def test_a_rebuild_has_the_gaps_of_a_long_outage_too(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    evenings = (_of(WEDNESDAY, "100", "200"), _of(date(2025, 11, 14), "100", "200"))
+    build_day_by_day(con, tmp_path, *evenings)
+    found = _gaps(con)
+    assert len(found) == 2 * 11
+    with open_raw() as other:
+        for each in evenings:
+            land(other, each)
+        build(other, settings_of(Book(evenings), tmp_path), CATALOG, built_at=evenings[-1].at)
+        assert _gaps(other) == found
+
+
+def test_a_line_of_a_day_before_the_first_known_one_counts_as_in_a_rebuild(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    refused = evening(WEDNESDAY, AccountAnswer(None, LONG_AGO))
+    line = Adjustment(WEDNESDAY, "999", "CASH_IN_LIEU", "of-nobody", cash=Decimal(1))
+    build_day_by_day(con, tmp_path, refused, _of(FRIDAY, "100"))
+    build(con, settings_of(Book((), (line,)), tmp_path), CATALOG)
+    query = "select account_id, trading_date from core.lifecycle_event"
+    assert con.execute(query).fetchall() == [("999", WEDNESDAY)]

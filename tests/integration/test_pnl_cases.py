@@ -83,7 +83,9 @@ def _evening(
     at = CALENDAR.session(day).close + timedelta(minutes=30)
     known = None if fills is None else tuple(fill for fill in fills if fill.at <= at)
     answer = AccountAnswer(tuple(positions), LONG_AGO, fills=known, instructions=tuple(asked.pop("instructions", ())))
-    return Evening(at, {"100": answer}, **{name: tuple(each) for name, each in asked.items()})
+    contracts, events = (tuple(asked.pop(name, ())) for name in ("contracts", "events"))
+    assert not asked
+    return Evening(at, {"100": answer}, contracts, events)
 
 
 def _measures(con: duckdb.DuckDBPyConnection, book: Book, home: Path, day: date) -> dict[str, tuple[Any, ...]]:

@@ -12,6 +12,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from assets.catalog import CATALOG
+from pipelines.books.build import build
 from pipelines.ingest.contradictions import COLUMNS, contradicted
 from tests.support.evenings import (
     BOND,
@@ -27,8 +29,8 @@ from tests.support.evenings import (
     held,
     read,
 )
-from tests.support.facts import Contract
-from tests.support.landing import forget, open_raw
+from tests.support.facts import Book, Contract
+from tests.support.landing import forget, land, open_raw, settings_of
 
 CALL = "XYZ   251219C00060000"
 
@@ -134,6 +136,38 @@ def test_a_contract_adjusted_under_its_id_makes_no_pnl(
     assert source == (100, "CONTRACT", 60)
     strike = read(con, "option_strike", "core.position_eod", MONDAY)
     assert strike == (40 if read_again else 60)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "expected"),
+    [
+        ("XYZ", (20, "EXACT", [])),
+        ("BRK B", (20, "EXACT", [])),
+        ("T 4.25 11/15/34", (None, "UNKNOWN", ["UNIT_UNKNOWN", "REALIZED_UNKNOWN"])),
+        ("91282CAV3", (None, "UNKNOWN", ["UNIT_UNKNOWN", "REALIZED_UNKNOWN"])),
+        (CALL, (2000, "ASSUMED", ["UNIT_ASSUMED"])),
+    ],
+)
+def test_the_unit_of_what_no_snapshot_ever_held(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, symbol: str, expected: tuple[Any, ...]
+) -> None:
+    fills = [fill("f1", "10", "50", FRIDAY), fill("f2", "-10", "52", FRIDAY)]
+    build_day_by_day(con, tmp_path, evening(THURSDAY, answer()))
+    evenings = [evening(THURSDAY, answer()), evening(FRIDAY, answer(fills=fills))]
+    land(con, evenings[1])
+    con.execute("update raw.executions set symbol = ?", [symbol])
+    build(con, settings_of(Book(tuple(evenings)), tmp_path), CATALOG, built_at=evenings[1].at)
+    assert read(con, "total_pnl, quality, flags", "pnl.position_daily", FRIDAY) == expected
+
+
+def test_an_option_that_came_and_went_has_its_contracts_multiplier(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    option = {"instrument_id": OPTION, "underlying_instrument_id": STOCK}
+    fills = [fill("f1", "10", "50", FRIDAY, **option), fill("f2", "-10", "52", FRIDAY, **option)]
+    asked = evening(FRIDAY, answer(fills=fills), contracts=(_contract("10"),))
+    build_day_by_day(con, tmp_path, evening(THURSDAY, answer()), asked)
+    assert read(con, "total_pnl, quality", "pnl.position_daily", FRIDAY) == (200, "EXACT")
 
 
 def test_only_options_that_contradict_their_contract_are_read_again() -> None:

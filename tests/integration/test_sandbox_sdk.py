@@ -229,7 +229,7 @@ def test_market_snapshots_are_the_close_after_it_and_a_trade_before_it(sandbox: 
         found: list[Any] = sdk.instrument_data.market_data.get_snapshots(instrument_ids=list(names)).data
         return found
 
-    sandbox.clock.set(sandbox.evening(date(2005, 2, 28)))
+    sandbox.clock.set(sandbox.after_close(date(2005, 2, 28)))
     call, aapl = snapshots("IBM050219C00090000", stock("AAPL").id)
     assert (call.instrument_id, aapl.symbol) == (IBM_CALL.id, "AAPL")
     held = sdk.instruments.get_instrument_by_id("AAPL").data
