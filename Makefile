@@ -87,8 +87,10 @@ quick: .venv-test/ready .venv-duck2/ready  ## the loop while working: no kill, n
 	  -m "not heavy and not kill and not npm" tests/unit tests/integration $(ARGS)
 
 CASES ?= 100000
-soak: .venv-test/ready  ## 100,000 hostile answers, landed and built (CASES=5000 for fewer); CI tries a share of them
+SEQUENCES ?= 200
+soak: .venv-test/ready  ## 100,000 hostile answers, 200 sequences of evenings (CASES=5000 SEQUENCES=20 for fewer)
 	DAYBOOK_FUZZ_CASES=$(CASES) $(TEST)/python -m pytest -n auto --dist worksteal tests/faults/test_answers_fuzz.py $(ARGS)
+	DAYBOOK_SEQUENCES=$(SEQUENCES) $(TEST)/python -m pytest --timeout 0 tests/integration/test_incremental_equals_full.py $(ARGS)
 
 canary: | $(UV_READY)  ## every test on the newest dependencies there are; not part of CI
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv-canary

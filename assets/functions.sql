@@ -15,22 +15,56 @@ case
     else try(cast(round(multiplier * price * quantity, 10) as decimal(28, 10)))
 end;
 
+-- A day's return on the equity at its start. An inflow is there from the start of the day, an outflow until its end. On nothing, or less,
+-- there is no return, and none can be below -100 %.
+create or replace temporary macro ratio_to(pnl, equity) as
+try_cast(round(cast(pnl as double) / nullif(cast(equity as double), 0), 10) as decimal(18, 10));
+create or replace temporary macro daily_return(net_pnl, sod_equity, flow) as
+case
+    when sod_equity > 0 and net_pnl >= -(sod_equity + greatest(flow, 0))
+        then ratio_to(net_pnl, sod_equity + greatest(flow, 0))
+end;
+
 -- How far an account's figure may be from the broker's: every position may be off by a cent.
 create or replace temporary macro tolerance(positions) as greatest(0.05, 0.01 * positions);
 
 -- How far one reported figure may be from another.
 create or replace temporary macro cent() as 0.01;
 
+-- The unit that a ratio of money to quantity x price means. Averages are rounded by the broker, so 99.98 means 100.
+create or replace temporary macro unit_near(ratio) as
+case
+    when ratio >= 1000000 or ratio <= 0 then null
+    when abs(ratio - round(ratio)) <= 0.005 * ratio then cast(round(ratio) as decimal(12, 4))
+    when abs(ratio - round(ratio, 2)) <= 0.005 * ratio then cast(round(ratio, 2) as decimal(12, 4))
+    else cast(round(ratio, 4) as decimal(12, 4))
+end;
+
+-- Whether a ratio differs from a unit by no more than a price of another moment explains.
+create or replace temporary macro is_same_unit(ratio, unit) as abs(ratio / unit - 1) <= 0.25;
+
+-- A quantity as people write it: no zeros at the end, and no power of ten, which a file could not be given.
+create or replace temporary macro written(quantity) as rtrim(rtrim(cast(try_cast(quantity as decimal(24, 8)) as varchar), '0'), '.');
+
 -- How far figures of our own may be from each other: where a cost is shared out it is rounded to the millionth.
 create or replace temporary macro differs(one, other) as abs(one - other) > 0.000001;
 
 -- Whether a snapshot of that grade may be an end of day.
 create or replace temporary macro is_end_of_day(grade) as grade in ('POST_CLOSE', 'LATE');
+-- Whether it may stand in for the end of the session before, where nobody read that.
+create or replace temporary macro is_stand_in(grade) as grade in ('PRE_OPEN', 'INTRADAY');
 
 -- The qualities of a figure from the best to the worst, and their ranks: a sum is as good as the worst of its parts.
 create or replace temporary macro qualities() as ['EXACT', 'REPORTED', 'ASSUMED', 'IMPLIED', 'UNKNOWN'];
 create or replace temporary macro quality_rank(quality) as list_position(qualities(), quality);
 create or replace temporary macro quality_of(rank) as list_extract(qualities(), rank);
+
+-- How far from an option's strike a close decides nothing yet: news may follow it before the cut-off for instructions.
+create or replace temporary macro near_the_strike(strike) as 0.01 * strike;
+
+-- Whether a symbol is one of a share, whose price is for one: a bond has a CUSIP, or a name with its coupon and maturity.
+create or replace temporary macro is_called_like_a_share(symbol) as
+coalesce(regexp_matches(trim(symbol), '^[A-Za-z0-9./-]{1,8}( [A-Z]{1,3})?$'), true);
 
 -- An option's symbol in the form of the OSI: its underlying's, the expiry as YYMMDD, C or P, and the strike in thousandths. Its terms are the
 -- last fifteen characters; null where the symbol has another form.

@@ -38,7 +38,7 @@ _ON_A_DAY = (
     + """
     update quality.comparison set status = 'BREAK', ours = 2, broker = 1, difference = 1
     where account_id = $account and trading_date = $day and check_name = 'total_vs_history';
-    insert into quality.finding by name
+    insert into quality.day_finding by name
     select trading_date, account_id, 'sum_of_positions' as check_name, 'FAIL' as severity, 'not the sum' as message,
         run_id
     from core.account_eod where account_id = $account and trading_date = $day;

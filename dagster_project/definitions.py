@@ -12,7 +12,7 @@ from assets.orchestration.report import report
 from dagster_project.jobs import end_of_day, rebuild
 from dagster_project.log import console
 from dagster_project.resources import BooksResource
-from dagster_project.schedules import after_close, final, late_marks
+from dagster_project.schedules import after_close, final, late_marks, recover
 from dagster_project.sensors import run_failure
 from dagster_project.trading_jobs import trading_jobs
 from dagster_project.watch import failed_checks, missing_day
@@ -29,7 +29,7 @@ def defs() -> dg.Definitions:
         assets=[raw, books, published, report],
         asset_checks=[fresh],
         jobs=[end_of_day, rebuild, *_trading_jobs()],
-        schedules=[after_close, final, late_marks],
+        schedules=[after_close, final, late_marks, recover],
         sensors=[run_failure, failed_checks, missing_day],
         resources={"books": BooksResource()},
         executor=dg.in_process_executor,

@@ -12,6 +12,7 @@ import duckdb
 from assets.orchestration.open_books import OpenBooks
 from assets.orchestration.partitions import trading_days
 from assets.orchestration.raw import TRIGGER
+from assets.orchestration.recovery import MissedEvening, evening_before
 from dagster_project.definitions import defs
 from dagster_project.instance import prepare_instance
 from pipelines.alerts.alert import Alert, send
@@ -24,6 +25,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.published import check_published
 from pipelines.warehouse.session import warehouse_session
 
+_STANDING = "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?"
 #: A person reads our sentences; Dagster's log of the run is in its UI.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -31,12 +33,14 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @dataclass(frozen=True)
 class DayStatus:
     """How a trading day stands when its run is over. `status` is that of quality.day (COMPLETE, INCOMPLETE or BROKEN),
-    None where the market has not closed yet; accounts are counted."""
+    None where the market has not closed yet; accounts are counted. `missed` says that it is the session before, whose
+    evening was missed, and what the run has made of that."""
 
     day: date
     status: str | None
     accounts_complete: int = 0
     accounts_expected: int = 0
+    missed: MissedEvening | None = None
 
     @property
     def exit_code(self) -> int:
@@ -46,11 +50,28 @@ class DayStatus:
     def __str__(self) -> str:
         if self.status is None:
             return f"{self.day} has not closed yet: what was read is kept, but it is not the end of the day."
-        return f"{self.day} is {self.status}: {self.accounts_complete} of {self.accounts_expected} accounts whole."
+        standing = f"{self.day} is {self.status}: {self.accounts_complete} of {self.accounts_expected} accounts whole."
+        return standing if self.missed is None else f"{_recovery(self.missed, self.accounts_expected)} {standing}"
+
+
+def _recovery(missed: MissedEvening, expected: int) -> str:
+    """What became of an evening that was missed, in a sentence."""
+    if not missed.recovered:
+        return (
+            f"Nobody read the end of {missed.day} of {missed.unknown} of {expected} accounts, and it could not be "
+            "recovered: quality.finding says why (not_recovered)."
+        )
+    rest = f"; {missed.unknown} could not be recovered (not_recovered in quality.finding)" if missed.unknown else ""
+    return (
+        f"Nobody read the end of {missed.day} of {missed.recovered} of {expected} accounts: RECOVERED from a snapshot "
+        f"of the session after it, less what was traded since that close{rest}."
+    )
 
 
 def run_end_of_day(settings: Settings, on_progress: OnProgress = ignore_progress, *, wait: float = 60.0) -> DayStatus:
     """Close the trading day of the broker's clock: run the end_of_day job of that day, and say how the day stands.
+
+    Before the close, the job recovers the session before it where nobody read that one's end.
 
     Waits up to `wait` seconds for another run. Raises DaybookError (ConfigurationError, LockedOut, Unauthorized, ...)
     with one sentence where it fails; once it has the books, a failure is also an alert.
@@ -64,7 +85,7 @@ def run_end_of_day(settings: Settings, on_progress: OnProgress = ignore_progress
             _execute(OpenBooks(settings, lambda: con, on_progress, partial(send, settings), clock), day)
             check_published(con, settings)  # once more: the report takes a while, and this is what people are told
         except Exception as error:
-            todo = "Run it again before 04:00 New York."
+            todo = "Run it again before 04:00 New York; after that, until the next close, it recovers what fills prove."
             send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))
             raise
         return _status(con, settings, day)
@@ -122,13 +143,17 @@ def _cause_of(failure: dg.Failure) -> DaybookError:
 
 
 def _status(con: duckdb.DuckDBPyConnection, settings: Settings, day: date) -> DayStatus:
-    """How the day stands in the books. A BROKEN one is alerted; an INCOMPLETE one was, by the run itself."""
-    row = con.execute(
-        "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?", [day]
-    ).fetchone()
+    """How the day stands in the books; where it has not closed yet and the evening before it was missed, how that one
+    stands. A BROKEN one is alerted; an INCOMPLETE one was, by the run itself."""
+    row = con.execute(_STANDING, [day]).fetchone()
+    missed = evening_before(con, day) if row is None else None
+    if missed is not None:
+        day = missed.day
+        row = con.execute(_STANDING, [day]).fetchone()
     if row is None:
         return DayStatus(day, None)
-    closed = DayStatus(day, *row)
+    status, complete, expected = row
+    closed = DayStatus(day, status, complete, expected, missed)
     if closed.status == "BROKEN":
         todo = "Read quality.finding of the day; it is published, and marked."
         send(settings, Alert("The day is BROKEN: an invariant of the books does not hold.", todo, day, kind="BROKEN"))

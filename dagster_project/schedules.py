@@ -1,18 +1,23 @@
-"""When the day is closed: three times, each for the day that the broker's clock will say it is.
+"""When the day is closed: three times, each for the day that the broker's clock will say it is; and once more in the
+morning after it, where nobody read its end.
 
-Written by hand, because Dagster's helpers ask for tomorrow's session on a holiday. All three do the same; what they
-find differs: first prices after the close, then official ones, then those that came overnight.
+Written by hand, because Dagster's helpers ask for tomorrow's session on a holiday. The first three do the same; what
+they find differs: first prices after the close, then official ones, then those that came overnight.
 """
 
 from datetime import date, datetime, timedelta
 
 import dagster as dg
+import duckdb
 
 from assets.orchestration.freshness import known_calendar
 from assets.orchestration.partitions import trading_days
 from assets.orchestration.raw import TRIGGER
+from assets.orchestration.recovery import reason_not_to_recover
 from dagster_project.jobs import end_of_day
 from pipelines.calendar import NEW_YORK, TradingCalendar
+from pipelines.errors import DaybookError, first_line
+from pipelines.settings import Settings
 
 AFTER_CLOSE = timedelta(minutes=20)
 #: 20 minutes after the close of a half day, and of a whole one.
@@ -70,6 +75,26 @@ def late_marks(context: dg.ScheduleEvaluationContext) -> Answer:
     """The previous session. A weekend's nights have the same one: better marks, no new day."""
     at = _scheduled(context)
     return _close("late_marks", at, known_calendar().assign(at).trading_date)
+
+
+@dg.schedule(
+    job=end_of_day,
+    cron_schedule="30 8 * * 1-5",
+    execution_timezone=str(NEW_YORK),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="At 08:30, where nobody read the evening before: the day is recovered as far as fills prove it.",
+)
+def recover(context: dg.ScheduleEvaluationContext) -> Answer:
+    """Today's session before it opens, if the end of the one before it is missing in the published books."""
+    at = _scheduled(context)
+    calendar = known_calendar()
+    if closed := _closed(calendar, at.date()):
+        return closed
+    try:
+        reason = reason_not_to_recover(Settings.from_env().published, calendar.previous(at.date()))
+    except (DaybookError, duckdb.Error) as error:
+        reason = first_line(error)
+    return dg.SkipReason(reason) if reason else _close("recover", at, at.date())
 
 
 def _scheduled(context: dg.ScheduleEvaluationContext) -> datetime:

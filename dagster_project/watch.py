@@ -13,7 +13,10 @@ from pipelines.errors import DaybookError, first_line
 #: Checks that say the same of a day are one incident, and so is what a run has said of it already.
 _KINDS = {"complete": "INCOMPLETE", "no_gaps": "INCOMPLETE", "invariants_hold": "BROKEN"}
 _TODO = "Read quality.finding and quality.gap of the day (`daybook status`); the day is published, and marked."
-_CLOSE_IT = "Run `daybook eod` now: the positions of a day can be read until 04:00 New York, and never again."
+_CLOSE_IT = (
+    "Run `daybook eod` now: the positions of a day can be read until 04:00 New York. After that, until the next close, "
+    "it recovers the day from the next session's snapshot, as far as fills prove it."
+)
 
 
 @dg.run_status_sensor(

@@ -1,5 +1,8 @@
 """An option contract: the only place where a multiplier, a strike and an expiry are published."""
 
+import re
+from contextlib import suppress
+from datetime import date
 from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
@@ -40,3 +43,15 @@ class OptionContract(TypedDict):
     last_trade_cutoff: NotRequired[Annotated[Instant | None, about("Last moment it can be traded; null: no data")]]
     open_interest: NotRequired[Annotated[Integer | None, about("Contracts outstanding; null: no data")]]
     tick_rules: NotRequired[Annotated[Json | None, about("Price increments, as JSON; null: no data, or before 0.11.0")]]
+
+
+_OSI = re.compile(r"[A-Z0-9./]{1,6} *(\d\d)(\d\d)(\d\d)[CP]\d{8}")
+
+
+def expiry_of(symbol: str | None) -> date | None:
+    """The expiry in an option's symbol of the form of the OSI; None where it has another form."""
+    if (found := _OSI.fullmatch(symbol or "")) is not None:
+        year, month, day = map(int, found.groups())
+        with suppress(ValueError):
+            return date(2000 + year, month, day)
+    return None

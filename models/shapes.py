@@ -16,7 +16,7 @@ from models.execution import Execution
 from models.fields import ModelColumn, model_columns
 from models.history import PortfolioHistory, PortfolioHistorySegment
 from models.instruction import PositionInstruction
-from models.market import Clock, MarketHours, Version
+from models.market import Clock, MarketHours, MarketSnapshot, Version
 from models.order import Order
 from models.position import Position
 
@@ -91,6 +91,7 @@ INSTRUMENT_EVENTS = Shape("corporate_events", CorporateEvent, _EVENT_KEY, unfold
 #: The same events from the listing of all instruments.
 EVENTS_BY_DATE = Shape("corporate_events", CorporateEvent, _EVENT_KEY, unfold_events_by_date, None)
 MARKET_HOURS = _listing("market_hours", MarketHours, ("market", "date"))
+MARKET_SNAPSHOT = _listing("market_snapshot", MarketSnapshot, ("instrument_id",))
 CLOCK = _object("clock", Clock, ())
 VERSION = _object("version", Version, ())
 
@@ -106,4 +107,5 @@ LANDED = (
     OPTION_CONTRACTS,
     INSTRUMENT_EVENTS,
     MARKET_HOURS,
+    MARKET_SNAPSHOT,
 )

@@ -6,4 +6,4 @@ inner join core.account_eod on manifest.account_id = account_eod.account_id
 left join core.calendar as before on account_eod.prev_trading_date = before.trading_date
 where
     manifest.endpoint = 'executions' and manifest.complete and not account_eod.executions_loaded
-    and manifest.window_from <= coalesce(before.post_close, account_eod.captured_at)
+    and manifest.window_from <= coalesce(before.regular_close, account_eod.captured_at)

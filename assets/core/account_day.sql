@@ -9,6 +9,7 @@ select
     today.executions_loaded,
     today.instructions_loaded,
     today.known_at,
+    before.captured_at as prev_captured_at,
     before.known_at as prev_known_at
 from core.account_eod as today
 left join core.account_eod as before

@@ -10,6 +10,7 @@ select
     cast(case when bool_and(cost_basis is not null) then sum(cost_basis) end as decimal(28, 10)) as cost_basis,
     cast(sum(case when kind = 'TRANSFER' then coalesce(value, 0) else 0 end) as decimal(28, 10)) as transferred_value,
     bool_or(kind = 'CASH_IN_LIEU' and quantity is null) as pays_a_fraction,
+    bool_or(kind = 'CASH_SETTLEMENT' and quantity is null) as settled_in_cash,
     max(kind) as kind
 from adjustment_leg
 group by account_id, trading_date, instrument_id

@@ -1,9 +1,11 @@
 -- What people said of an account's day (adjustments.csv), instrument by instrument; what they said of a day that nobody fetched counts on the
--- next known one. An id change has two legs: it leaves one instrument and enters another, at yesterday's value and cost.
+-- next known one. An id change has two legs: it leaves one instrument and enters another, at yesterday's value and cost, with as many of the new one
+-- as the line says, else as many as there were.
 with said as (
     select
         account_day.account_id,
         account_day.trading_date,
+        position_adjustment.trading_date as said_date,
         position_adjustment.kind,
         position_adjustment.instrument_id,
         position_adjustment.to_instrument_id,
@@ -22,11 +24,15 @@ with said as (
 ),
 
 sides as (
-    select account_id, trading_date, instrument_id as held_id, instrument_id, -1 as direction
+    select
+        account_id, trading_date, said_date, instrument_id as held_id, instrument_id, null as new_quantity,
+        -1 as direction
     from said
     where kind = 'ID_CHANGE'
     union all
-    select account_id, trading_date, instrument_id as held_id, to_instrument_id as instrument_id, 1 as direction
+    select
+        account_id, trading_date, said_date, instrument_id as held_id, to_instrument_id as instrument_id,
+        quantity as new_quantity, 1 as direction
     from said
     where kind = 'ID_CHANGE'
 )
@@ -34,6 +40,7 @@ sides as (
 select
     account_id,
     trading_date,
+    said_date,
     instrument_id,
     kind,
     quantity,
@@ -46,9 +53,10 @@ union all
 select
     sides.account_id,
     sides.trading_date,
+    sides.said_date,
     sides.instrument_id,
     'ID_CHANGE' as kind,
-    sides.direction * position_before.quantity as quantity,
+    coalesce(sides.new_quantity, sides.direction * position_before.quantity) as quantity,
     0 as cash,
     sides.direction * position_before.market_value as value,
     sides.direction * position_before.cost_basis as cost_basis

@@ -1,5 +1,5 @@
 -- Which accounts each trading day was expected to have, and what became of each: known, or the reason why not. A day on which nobody asked
--- expects the accounts of the last day on which somebody did.
+-- expects the accounts of the last day on which somebody did; a closed account is expected until the session on which it closed.
 with asked as (
     select
         account_id,
@@ -12,10 +12,23 @@ with asked as (
     qualify row_number() over (partition by account_id, trading_date order by captured_at desc, run_id desc) = 1
 ),
 
+-- a day is over once somebody read after its close, be it in the morning of the next session
 latest as (
-    select max(trading_date) as trading_date
-    from core.snapshot_grade
-    where is_end_of_day(grade)
+    select max(case when is_end_of_day(run.grade) then run.trading_date else calendar.prev_trading_date end) as trading_date
+    from core.run
+    inner join core.calendar on run.trading_date = calendar.trading_date
+    where is_end_of_day(run.grade) or is_stand_in(run.grade)
+),
+
+-- positions of a recovered day that could not be rolled back, or have no close of the day
+in_doubt as (
+    select distinct account_eod.account_id, account_eod.trading_date
+    from core.account_eod
+    inner join core.position_eod
+        on account_eod.account_id = position_eod.account_id and account_eod.trading_date = position_eod.trading_date
+    where
+        account_eod.trading_date between $from_date and $to_date and account_eod.grade = 'RECOVERED'
+        and position_eod.trading_date between $from_date and $to_date and position_eod.market_value is null
 ),
 
 rosters as (
@@ -38,13 +51,43 @@ sessions as (
     where calendar.trading_date between $from_date and $to_date
 ),
 
+-- what the lists of accounts said of those that closed at some time: from when, until one that has them open again
+listed as (
+    select
+        accounts.account_id,
+        run.trading_date,
+        accounts.close_date,
+        coalesce(accounts.status = 'CLOSED' or accounts.close_date is not null, false) as is_closed,
+        min(case when accounts.status is distinct from 'CLOSED' and accounts.close_date is null then run.trading_date end)
+            over (
+                partition by accounts.account_id order by run.trading_date
+                rows between 1 following and unbounded following
+            ) as reopened_on
+    from raw.accounts
+    inner join core.run on accounts.run_id = run.run_id
+    semi join (
+        select account_id from raw.accounts where status = 'CLOSED' or close_date is not null
+    ) as ever_closed on accounts.account_id = ever_closed.account_id
+),
+
 closed as (
     select
         account_id,
-        close_date
-    from raw.accounts
-    where close_date is not null
-    qualify row_number() over (partition by account_id order by run_id desc) = 1
+        coalesce(max_by(close_date, trading_date), min(trading_date)) as closed_on,
+        coalesce(reopened_on, cast('9999-12-31' as date)) as reopened_on
+    from listed
+    where is_closed
+    group by account_id, reopened_on
+),
+
+-- the last session of an account that closed: it was there, and nobody could read its end any more
+closing as (
+    select
+        closed.account_id,
+        max(calendar.trading_date) as trading_date
+    from closed
+    inner join core.calendar on closed.closed_on >= calendar.trading_date
+    group by closed.account_id, closed.closed_on
 ),
 
 expected as (
@@ -53,19 +96,37 @@ expected as (
         sessions.trading_date
     from sessions
     inner join rosters on sessions.roster_date = rosters.trading_date
-    left join closed on rosters.account_id = closed.account_id
-    where closed.close_date is null or sessions.trading_date <= closed.close_date
+    anti join closed
+        on
+            rosters.account_id = closed.account_id and sessions.roster_date < sessions.trading_date
+            and closed.closed_on < sessions.trading_date and sessions.trading_date < closed.reopened_on
+    union
+    select account_id, trading_date
+    from core.account_eod
+    where trading_date between $from_date and $to_date and grade = 'RECOVERED'
+    union
+    select
+        closing.account_id,
+        closing.trading_date
+    from closing
+    inner join sessions on closing.trading_date = sessions.trading_date
+    where
+        exists (
+            select 1 from core.snapshot_grade as earlier
+            where earlier.account_id = closing.account_id and earlier.trading_date < closing.trading_date
+        )
 )
 
 select
     expected.account_id,
     expected.trading_date,
     account_eod.account_id is not null as is_known,
-    account_eod.account_id is not null and account_eod.instructions_loaded as is_complete,
+    account_eod.account_id is not null and account_eod.instructions_loaded and in_doubt.account_id is null as is_complete,
     account_eod.finality,
     asked.captured_at,
     case
         when account_eod.account_id is not null then null
+        when asked.account_id is null and closing.account_id is not null then 'ACCOUNT_CLOSED'
         when asked.account_id is null then 'NO_SNAPSHOT'
         when asked.http_status = 200 then 'INCOMPLETE_SNAPSHOT'
         else 'FETCH_FAILED'
@@ -73,5 +134,9 @@ select
 from expected
 left join core.account_eod
     on expected.account_id = account_eod.account_id and expected.trading_date = account_eod.trading_date
+left join in_doubt
+    on expected.account_id = in_doubt.account_id and expected.trading_date = in_doubt.trading_date
 left join asked
     on expected.account_id = asked.account_id and expected.trading_date = asked.trading_date
+left join closing
+    on expected.account_id = closing.account_id and expected.trading_date = closing.trading_date

@@ -52,13 +52,14 @@ select
 from position_change
 where split_numerator <> split_denominator and trading_date between $from_date and $to_date
 union all
--- what people said; position_daily takes it from the adjustments themselves
+-- what people said, of a day without a session on the next one; position_daily takes it from the adjustments themselves
 select
     account_id,
     instrument_id,
-    trading_date,
+    (select min(calendar.trading_date) from core.calendar where calendar.trading_date >= position_adjustment.trading_date)
+        as trading_date,
     kind,
-    trading_date as event_date,
+    position_adjustment.trading_date as event_date,
     null as symbol,
     null as underlying_instrument_id,
     cast(abs(quantity) as decimal(24, 8)) as contracts,
@@ -77,4 +78,6 @@ select
     null as denominator,
     null as evidence_known_at
 from core.position_adjustment
-where trading_date between $from_date and $to_date
+where (
+    select min(calendar.trading_date) from core.calendar where calendar.trading_date >= position_adjustment.trading_date
+) between $from_date and $to_date

@@ -5,6 +5,7 @@ select
     contract_type,
     strike_price,
     expiry,
-    multiplier
+    multiplier,
+    upper(json_extract_string(extra, '$.settlement')) as settlement
 from raw.option_contracts
 qualify row_number() over (partition by id order by run_id desc) = 1

@@ -11,36 +11,46 @@ with valued as (
         outcome.confidence,
         outcome.evidence,
         outcome.evidence_known_at,
-        option.symbol,
-        option.underlying_instrument_id,
-        option.option_expiry,
-        option.option_strike,
-        option.multiplier,
-        option.direction,
+        gone.symbol,
+        gone.underlying_instrument_id,
+        gone.option_expiry,
+        gone.option_strike,
+        gone.multiplier,
+        evidence.direction,
         -- the whole position went without a trade: its value and cost are exact; a part is taken pro rata, to the millionth
         case
-            when option.quantity = 0 and option.traded_quantity = 0 and outcome.contracts = option.quantity_prev
-                then option.market_value_prev
+            when outcome.contracts = premium.contracts then premium.value
             else try_cast(round(
-                cast(option.market_value_prev as double) * cast(outcome.contracts as double)
-                / cast(option.quantity_prev as double), 6
+                cast(premium.value as double) * cast(outcome.contracts as double)
+                / cast(premium.contracts as double), 6
             ) as decimal(28, 10))
         end as value_gone,
         case
-            when option.traded_quantity = 0 and outcome.contracts = option.quantity_prev - option.quantity
-                then option.cost_basis_prev - option.cost_basis
+            when premium.traded_quantity = 0 and outcome.contracts = premium.quantity_prev - premium.quantity
+                then premium.basis_fallen
+            when outcome.contracts = premium.contracts then premium.cost
             else try_cast(round(
-                cast(option.cost_basis_prev as double) * cast(outcome.contracts as double)
-                / cast(option.quantity_prev as double), 6
+                cast(premium.cost as double) * cast(outcome.contracts as double)
+                / cast(premium.contracts as double), 6
             ) as decimal(28, 10))
         end as basis_gone,
-        -option.direction * value_of(outcome.contracts, option.option_strike, option.multiplier) as strike_cash
+        -evidence.direction * value_of(outcome.contracts, gone.option_strike, gone.multiplier) as strike_cash
     from option_outcome as outcome
-    inner join option_evidence as option
+    inner join option_gone as gone
         on
-            outcome.account_id = option.account_id
-            and outcome.trading_date = option.trading_date
-            and outcome.instrument_id = option.instrument_id
+            outcome.account_id = gone.account_id
+            and outcome.trading_date = gone.trading_date
+            and outcome.instrument_id = gone.instrument_id
+    inner join option_evidence as evidence
+        on
+            outcome.account_id = evidence.account_id
+            and outcome.trading_date = evidence.trading_date
+            and outcome.instrument_id = evidence.instrument_id
+    inner join option_premium as premium
+        on
+            outcome.account_id = premium.account_id
+            and outcome.trading_date = premium.trading_date
+            and outcome.instrument_id = premium.instrument_id
 ),
 
 summed as (

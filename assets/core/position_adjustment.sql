@@ -13,4 +13,3 @@ select
     author,
     note
 from input_adjustment
-where trading_date between $from_date and $to_date

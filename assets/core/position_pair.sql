@@ -12,6 +12,7 @@ with today as (
         option_strike,
         option_right,
         multiplier,
+        multiplier_source,
         quantity,
         market_value,
         cost_basis,
@@ -45,9 +46,12 @@ select
     coalesce(today.option_expiry, before.option_expiry) as option_expiry,
     coalesce(today.option_strike, before.option_strike) as option_strike,
     coalesce(today.option_right, before.option_right) as option_right,
-    -- a row that went flat implies no multiplier of its own
-    coalesce(case when today.quantity <> 0 then today.multiplier end, before.multiplier, today.multiplier) as multiplier,
-    coalesce(today.quantity, 0) as quantity,
+    -- a row that went flat implies no multiplier of its own; where one is held and its unit unknown, it stays so
+    case when today.quantity <> 0 then today.multiplier else coalesce(before.multiplier, today.multiplier) end as multiplier,
+    case when today.quantity <> 0 then today.multiplier_source else coalesce(before.multiplier_source, today.multiplier_source) end
+    = 'ASSUMED' as unit_is_assumed,
+    -- what no longer is there is nothing; the quantity of a recovered day may be unknown
+    case when today.instrument_id is null then 0 else today.quantity end as quantity,
     case when today.instrument_id is null then 0 else today.market_value end as market_value,
     case when today.instrument_id is null then 0 else today.cost_basis end as cost_basis,
     case when today.instrument_id is null then 0 else today.unrealized_pnl end as unrealized_pnl,
@@ -56,12 +60,13 @@ select
     today.price_grade,
     today.daily_realized_pnl,
     today.daily_unrealized_pnl,
-    coalesce(before.quantity, 0) as quantity_prev,
+    case when before.instrument_id is null then 0 else before.quantity end as quantity_prev,
     case when before.instrument_id is null then 0 else before.market_value end as market_value_prev,
     case when before.instrument_id is null then 0 else before.cost_basis end as cost_basis_prev,
     case when before.instrument_id is null then 0 else before.unrealized_pnl end as unrealized_pnl_prev,
     before.value_recalc as value_recalc_prev,
-    before.eod_price as sod_price
+    before.eod_price as sod_price,
+    before.price_grade as sod_price_grade
 from today
 full join position_before as before
     on

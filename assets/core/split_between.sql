@@ -1,14 +1,20 @@
--- Splits of what an account held, between two of its ends of day: several on one instrument multiply.
+-- Splits that took effect on what an account held or traded, between two of its ends of day; each from its own day on.
 select
-    position_before.account_id,
-    position_before.day as trading_date,
-    position_before.instrument_id,
-    try_cast(round(exp(sum(ln(cast(split_observed.numerator as double)))), 6) as decimal(12, 6)) as numerator,
-    try_cast(round(exp(sum(ln(cast(split_observed.denominator as double)))), 6) as decimal(12, 6)) as denominator
-from position_before
-inner join split_observed
+    roll.account_id,
+    roll.day as trading_date,
+    roll.instrument_id,
+    split_near.event_date,
+    split_near.effective_date,
+    split_near.numerator,
+    split_near.denominator,
+    split_near.ratio
+from roll
+inner join split_near
     on
-        position_before.instrument_id = split_observed.instrument_id
-        and split_observed.event_date > position_before.trading_date
-        and split_observed.event_date <= position_before.day
-group by position_before.account_id, position_before.day, position_before.instrument_id
+        roll.account_id = split_near.account_id
+        and roll.day = split_near.day
+        and roll.instrument_id = split_near.instrument_id
+        and case roll.splits
+            when 'COVERING' then split_near.is_covering
+            else roll.splits = cast(split_near.event_date as varchar)
+        end

@@ -12,6 +12,7 @@ from assets.orchestration.checks import SPECS, check_books
 from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
 from assets.orchestration.partitions import one_run, partition_days, trading_days
+from assets.orchestration.recovery import evening_before
 from assets.orchestration.specs import WRITER, book_specs
 from pipelines.books.build import Built, build
 from pipelines.books.dictionary import columns, entries
@@ -35,7 +36,10 @@ _PNL = """
 def books(
     context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """The derived tables: of the days asked for, and of every other day whose inputs changed. No network."""
+    """The derived tables: of the days asked for, and of every other day whose inputs changed. No network.
+
+    The checks are of the days asked for; of a day that has not closed yet, of the evening before it if that was missed.
+    """
     first, last = partition_days(context)
     with as_dagster_failure():
         built = build(books.con, books.settings, CATALOG, from_date=first, to_date=last)
@@ -43,7 +47,8 @@ def books(
     for spec in book_specs():
         metadata = _counted(books.con, ".".join(spec.key.path), first, last)
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
-    yield from check_books(books.con, first, last)
+    missed = evening_before(books.con, last) if first == last else None
+    yield from check_books(books.con, missed.day if missed else first, missed.day if missed else last)
 
 
 def _summary(built: Built) -> str:

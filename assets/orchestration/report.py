@@ -12,6 +12,7 @@ from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
 from assets.orchestration.partitions import one_run, partition_days, trading_days
 from assets.orchestration.published import published
+from assets.orchestration.recovery import evening_before
 from assets.orchestration.specs import WRITER
 from pipelines.books.as_known import days_to_report
 from pipelines.errors import DaybookError
@@ -19,6 +20,7 @@ from pipelines.progress import ReportWritten
 from pipelines.report.markdown_chart import INLINE, sparkline
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
+from pipelines.warehouse.connect import open_published
 
 _PREVIEWED = ("account_id", "state", "day", "mtd", "ytd")
 
@@ -38,9 +40,19 @@ def report(
     """The end-of-day report as HTML, PDF, Excel and CSV in DAYBOOK_HOME/reports, from the published copy alone."""
     first, last = partition_days(context)
     with as_dagster_failure():
-        written = [_write(books, day) for day in days_to_report(CATALOG, books.settings.published, first, last)]
+        written = [_write(books, day) for day in _days(books, first, last)]
     if written:
         yield dg.MaterializeResult(metadata=_metadata(written[-1]))
+
+
+def _days(books: OpenBooks, first: date, last: date) -> list[date]:
+    """The days asked for that have closed, else the one that a run before the close has recovered."""
+    closed = days_to_report(CATALOG, books.settings.published, first, last)
+    if closed or first != last:
+        return closed
+    with open_published(books.settings.published) as con:
+        missed = evening_before(con, last)
+    return [missed.day] if missed and missed.recovered else []
 
 
 def _write(books: OpenBooks, day: date) -> Written:

@@ -6,8 +6,8 @@ with positions as (
         trading_date,
         count(*) filter (where total_pnl is not null) as positions_known,
         count(*) filter (where total_pnl is null) as positions_unknown,
-        sum(realized_pnl) as realized_pnl,
-        sum(unrealized_change) as unrealized_change,
+        case when count(realized_pnl) = count(*) then sum(realized_pnl) end as realized_pnl,
+        case when count(unrealized_change) = count(*) then sum(unrealized_change) end as unrealized_change,
         sum(total_pnl) as total_pnl,
         case when bool_and(income_estimate is not null) then sum(income_estimate) end as income_estimate,
         sum(transferred_value) as transferred_value,
@@ -32,12 +32,21 @@ summed as (
         days.run_id,
         coalesce(positions.positions_known, 0) as positions_known,
         coalesce(positions.positions_unknown, 0) as positions_unknown,
-        -- a flat account's first day says nothing of what it traded
+        days.executions_loaded,
+        -- a flat account's first day says nothing of what it traded, unless its fills were read
         coalesce(positions.positions_unknown, 0) = 0
-        and (days.prev_trading_date is not null or positions.positions_known > 0) as all_known,
-        coalesce(positions.realized_pnl, 0) as known_realized,
-        coalesce(positions.unrealized_change, 0) as known_unrealized,
+        and (
+            days.prev_trading_date is not null or coalesce(positions.positions_known, 0) > 0 or days.executions_loaded
+        ) as all_known,
+        case when positions.account_id is null then 0 else positions.realized_pnl end as known_realized,
+        case when positions.account_id is null then 0 else positions.unrealized_change end as known_unrealized,
         coalesce(positions.total_pnl, 0) as known_total,
+        -- without the fills nobody knows what else was traded, and the broker's own total is the account's
+        case
+            when not all_known or (not days.executions_loaded and broker.covered_pnl is not null)
+                then broker.covered_pnl - known_total
+            else 0
+        end as unattributed,
         case when positions.account_id is null then 0 else positions.income_estimate end as income_estimate,
         case when positions.account_id is null and days.executions_loaded then 0 else positions.bought_notional end
             as bought_notional,
@@ -81,10 +90,11 @@ select
     days_covered,
     grade,
     finality,
-    try_cast(case when all_known then known_realized end as decimal(28, 10)) as realized_pnl,
-    try_cast(case when all_known then known_unrealized end as decimal(28, 10)) as unrealized_change,
-    try_cast(case when all_known then known_total else covered_pnl end as decimal(28, 10)) as total_pnl,
-    try_cast(case when all_known then 0 else covered_pnl - known_total end as decimal(28, 10)) as unattributed_pnl,
+    -- what is not attributed is neither the one nor the other
+    try_cast(case when all_known and unattributed = 0 then known_realized end as decimal(28, 10)) as realized_pnl,
+    try_cast(case when all_known and unattributed = 0 then known_unrealized end as decimal(28, 10)) as unrealized_change,
+    try_cast(known_total + unattributed as decimal(28, 10)) as total_pnl,
+    try_cast(unattributed as decimal(28, 10)) as unattributed_pnl,
     try_cast(income_estimate as decimal(28, 10)) as income_estimate,
     try_cast(transferred_value as decimal(28, 10)) as transferred_value,
     try_cast(bought_notional as decimal(28, 10)) as bought_notional,
@@ -97,21 +107,18 @@ select
     try_cast(sod_equity - eod_equity_prev as decimal(28, 10)) as overnight_adjustment,
     try_cast(sod_equity as decimal(28, 10)) as sod_equity,
     try_cast(eod_equity as decimal(28, 10)) as eod_equity,
-    -- an inflow is there from the start of the day, an outflow until its end
-    try_cast(round(
-        cast(broker_net as double) / nullif(cast(sod_equity + greatest(flow, 0) as double), 0), 10
-    ) as decimal(18, 10)) as daily_return,
-    try_cast(round(
-        cast(broker_net as double) / nullif(cast(sod_equity as double), 0), 10
-    ) as decimal(18, 10)) as daily_return_on_sod,
+    daily_return(broker_net, sod_equity, flow) as daily_return,
+    daily_return(broker_net, sod_equity, 0) as daily_return_on_sod,
     positions_known,
     positions_unknown,
     pnl_semantics,
     semantics_source,
     case
-        when not all_known and covered_pnl is not null then 'IMPLIED'
-        when not all_known then 'UNKNOWN'
-        else quality_of(worst_quality)
+        when unattributed is null then 'UNKNOWN'
+        when not all_known or unattributed <> 0 then 'IMPLIED'
+        when executions_loaded then quality_of(worst_quality)
+        -- nothing was traded that nobody saw: that is an assumption
+        else quality_of(greatest(worst_quality, quality_rank('ASSUMED')))
     end as quality,
     run_id,
     inputs_known_at

@@ -8,7 +8,7 @@ select
     try_cast(sum(value_moved) as decimal(28, 10)) as value_moved,
     -- a cost that is unknown on one leg is unknown in the sum
     try_cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
-    max(flag) as flag,
+    string_agg(distinct flag, ',' order by flag) as flags,
     bool_and(kind = 'EXPIRY') as only_expiry,
     max(evidence_known_at) as known_at
 from event_leg

@@ -7,6 +7,7 @@ with events as (
         underlying_instrument_id,
         kind,
         instruction_id,
+        confidence,
         quantity_moved,
         underlying_quantity_moved,
         cash,
@@ -26,6 +27,7 @@ select
     -value_moved as value_moved,
     -basis_moved as basis_moved,
     case
+        when confidence = 'MANUAL' then null
         when kind = 'EXPIRY' and instruction_id is not null then 'LAPSED_BY_INSTRUCTION'
         when kind = 'EXPIRY' then 'EXPIRED_WORTHLESS'
         when kind = 'ASSIGNMENT' then 'ASSIGNED_INFERRED'

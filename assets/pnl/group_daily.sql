@@ -1,5 +1,6 @@
--- Daily P&L of an account by underlying, by type of instrument and by side: each dimension sums to the account's positions.
--- A group with an unknown position has no total, and says how many it has.
+-- Daily P&L of an account by underlying, by type of instrument and by side: each dimension sums to the account's positions. Over all accounts
+-- (account_id is null) by currency, the sums that there are where accounts are in different ones. A group with an unknown position, or account,
+-- has no total.
 with positions as (
     select
         account_id,
@@ -13,6 +14,12 @@ with positions as (
         total_pnl,
         income_estimate
     from pnl.position_daily
+),
+
+valued as (
+    select account_id, trading_date, sum(market_value) as market_value
+    from positions
+    group by account_id, trading_date
 )
 
 select
@@ -35,3 +42,26 @@ group by
         (account_id, trading_date, underlying), (account_id, trading_date, side),
         (account_id, trading_date, instrument_type)
     )
+union all
+select
+    null as account_id,
+    expected.trading_date,
+    'CURRENCY' as dimension,
+    coalesce(account_currency.currency, 'UNKNOWN') as value,
+    try_cast(
+        case when count(daily.account_id) = count(*) then sum(coalesce(valued.market_value, 0)) end as decimal(28, 10)
+    ) as market_value,
+    try_cast(case when count(daily.realized_pnl) = count(*) then sum(daily.realized_pnl) end as decimal(28, 10))
+        as realized_pnl,
+    try_cast(case when count(daily.unrealized_change) = count(*) then sum(daily.unrealized_change) end as decimal(28, 10))
+        as unrealized_change,
+    try_cast(case when count(daily.total_pnl) = count(*) then sum(daily.total_pnl) end as decimal(28, 10)) as total_pnl,
+    try_cast(sum(daily.income_estimate) as decimal(28, 10)) as income_estimate,
+    cast(sum(daily.positions_known + daily.positions_unknown) as bigint) as positions,
+    cast(sum(daily.positions_unknown) as bigint) as positions_unknown
+from core.expected_day as expected
+left join pnl.account_daily as daily
+    on expected.account_id = daily.account_id and expected.trading_date = daily.trading_date
+left join valued on expected.account_id = valued.account_id and expected.trading_date = valued.trading_date
+left join account_currency on expected.account_id = account_currency.account_id
+group by expected.trading_date, coalesce(account_currency.currency, 'UNKNOWN')

@@ -1,29 +1,37 @@
 -- Period to date: the P&L of an account summed from the start of the week (Monday), month, quarter, year and of the books, with linked
--- returns and drawdown. A sum over a day that is not known is not known, nor is what no column could hold; a gap whose P&L a later
--- day covers is counted in gap_days. Days of a closed period (`daybook lock`) count as they were closed; later changes count on the
--- open day, as prior_period_adjustment.
+-- returns and drawdown. A sum over a day that is not known is not known, nor is what no column could hold. A day that nobody read counts with the
+-- broker's own figures where its history has them; else its P&L counts on the day that covers it, and its return is not known. All of them are
+-- counted in gap_days. A return of -100 % makes the index 0 for good. Days of a closed period (`daybook lock`) count as they were closed; later
+-- changes count on the open day, as prior_period_adjustment.
 with summed as (
     select
         account_id,
         trading_date,
+        is_missed,
         prior_period_adjustment,
         sum(total_pnl) over to_date_week as sum_wtd,
-        sum(unknown_day) over to_date_week as holes_wtd,
+        sum(holes_week) over to_date_week as holes_wtd,
         sum(total_pnl) over to_date_month as sum_mtd,
-        sum(unknown_day) over to_date_month as holes_mtd,
+        sum(holes_month) over to_date_month as holes_mtd,
         sum(total_pnl) over to_date_quarter as sum_qtd,
-        sum(unknown_day) over to_date_quarter as holes_qtd,
+        sum(holes_quarter) over to_date_quarter as holes_qtd,
         sum(total_pnl) over to_date_year as sum_ytd,
-        sum(unknown_day) over to_date_year as holes_ytd,
+        sum(holes_year) over to_date_year as holes_ytd,
         sum(total_pnl) over to_date as sum_itd,
-        sum(unknown_day) over to_date as holes_itd,
+        sum(holes) over to_date as holes_itd,
         sum(days_missed) over to_date as gap_days,
-        exp(sum(ln(growth)) over to_date_month) as index_mtd,
-        sum(unknown_return + days_missed) over to_date_month as return_holes_mtd,
-        exp(sum(ln(growth)) over to_date_year) as index_ytd,
-        sum(unknown_return + days_missed) over to_date_year as return_holes_ytd,
-        exp(sum(ln(growth)) over to_date) as index_itd,
-        sum(unknown_return + days_missed) over to_date as return_holes_itd
+        case
+            when max(is_lost) over to_date_month = 1 then 0
+            when sum(unknown_return) over to_date_month = 0 then exp(coalesce(sum(log_growth) over to_date_month, 0))
+        end as index_mtd,
+        case
+            when max(is_lost) over to_date_year = 1 then 0
+            when sum(unknown_return) over to_date_year = 0 then exp(coalesce(sum(log_growth) over to_date_year, 0))
+        end as index_ytd,
+        case
+            when max(is_lost) over to_date = 1 then 0
+            when sum(unknown_return) over to_date = 0 then exp(coalesce(sum(log_growth) over to_date, 0))
+        end as index_itd
     from period_day
     window
         to_date as (partition by account_id order by trading_date),
@@ -31,6 +39,30 @@ with summed as (
         to_date_month as (partition by account_id, month order by trading_date),
         to_date_quarter as (partition by account_id, quarter order by trading_date),
         to_date_year as (partition by account_id, year order by trading_date)
+),
+
+peaks as (
+    select
+        account_id,
+        trading_date,
+        is_missed,
+        prior_period_adjustment,
+        sum_wtd,
+        holes_wtd,
+        sum_mtd,
+        holes_mtd,
+        sum_qtd,
+        holes_qtd,
+        sum_ytd,
+        holes_ytd,
+        sum_itd,
+        holes_itd,
+        gap_days,
+        index_mtd,
+        index_ytd,
+        index_itd,
+        greatest(max(index_itd) over (partition by account_id order by trading_date), 1) as peak
+    from summed
 )
 
 select
@@ -41,15 +73,11 @@ select
     try_cast(case when holes_qtd = 0 then sum_qtd end as decimal(28, 10)) as qtd,
     try_cast(case when holes_ytd = 0 then sum_ytd end as decimal(28, 10)) as ytd,
     try_cast(case when holes_itd = 0 then sum_itd end as decimal(28, 10)) as itd,
-    try_cast(round(case when return_holes_mtd = 0 then index_mtd - 1 end, 10) as decimal(18, 10)) as twr_mtd,
-    try_cast(round(case when return_holes_ytd = 0 then index_ytd - 1 end, 10) as decimal(18, 10)) as twr_ytd,
-    try_cast(round(case when return_holes_itd = 0 then index_itd - 1 end, 10) as decimal(18, 10)) as twr_itd,
-    try_cast(round(
-        case
-            when return_holes_itd = 0
-                then index_itd / greatest(max(index_itd) over (partition by account_id order by trading_date), 1) - 1
-        end, 10
-    ) as decimal(18, 10)) as drawdown,
+    try_cast(round(index_mtd - 1, 10) as decimal(18, 10)) as twr_mtd,
+    try_cast(round(index_ytd - 1, 10) as decimal(18, 10)) as twr_ytd,
+    try_cast(round(index_itd - 1, 10) as decimal(18, 10)) as twr_itd,
+    try_cast(round(index_itd / peak - 1, 10) as decimal(18, 10)) as drawdown,
     try_cast(prior_period_adjustment as decimal(28, 10)) as prior_period_adjustment,
     cast(gap_days as integer) as gap_days
-from summed
+from peaks
+where not is_missed

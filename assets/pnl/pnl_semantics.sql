@@ -1,5 +1,6 @@
 -- Which reading of daily_realized_pnl agrees with the account's own total of the day, and which total said so: balances first, then
--- portfolio-history. Both must be readable and differ, and one alone may be near enough.
+-- portfolio-history. Both must be readable and differ, and one alone may be near enough (`proven_semantics`). The last verdict that was proven holds
+-- for the account until another is.
 with readings as (
     select
         account_id,
@@ -11,7 +12,7 @@ with readings as (
         sum(reported_realized + unrealized_step) as since_cost,
         sum(reported_realized + reported_unrealized) as since_prior_close
     from position_step
-    where not is_opening
+    where days_covered = 1
     group by account_id, trading_date
 ),
 
@@ -44,22 +45,37 @@ verdicts as (
             when close_fits_history and not cost_fits_history then 'since_prior_close'
         end as by_history
     from compared
+),
+
+days as (
+    select
+        account_eod.account_id,
+        account_eod.trading_date,
+        coalesce(verdicts.by_balances, verdicts.by_history) as proven_semantics,
+        case when verdicts.by_balances is not null then 'BALANCES' else 'PORTFOLIO_HISTORY' end as proven_by,
+        last_value(coalesce(verdicts.by_balances, verdicts.by_history) ignore nulls) over (
+            partition by account_eod.account_id order by account_eod.trading_date
+            rows between unbounded preceding and current row
+        ) as last_proven
+    from core.account_eod
+    left join verdicts
+        on account_eod.account_id = verdicts.account_id and account_eod.trading_date = verdicts.trading_date
+    where account_eod.trading_date between $from_date and $to_date
 )
 
 select
-    account_eod.account_id,
-    account_eod.trading_date,
+    days.account_id,
+    days.trading_date,
+    days.proven_semantics,
     case
         when $realized <> 'auto' then $realized
-        else coalesce(verdicts.by_balances, verdicts.by_history, 'since_prior_close')
+        else coalesce(days.last_proven, earlier.proven_semantics, 'since_prior_close')
     end as pnl_semantics,
     case
         when $realized <> 'auto' then 'SETTING'
-        when verdicts.by_balances is not null then 'BALANCES'
-        when verdicts.by_history is not null then 'PORTFOLIO_HISTORY'
+        when days.proven_semantics is not null then days.proven_by
+        when coalesce(days.last_proven, earlier.proven_semantics) is not null then 'EARLIER_DAY'
         else 'DEFAULT'
     end as semantics_source
-from core.account_eod
-left join verdicts
-    on account_eod.account_id = verdicts.account_id and account_eod.trading_date = verdicts.trading_date
-where account_eod.trading_date between $from_date and $to_date
+from days
+left join input_earlier_verdict as earlier on days.account_id = earlier.account_id

@@ -5,7 +5,7 @@ with counted as (
         account_id,
         trading_date,
         count(*) filter (where total_source is null) as unknown_rows,
-        sum(realized_pnl + unrealized_change) as known_total
+        sum(total_pnl) as known_total
     from pnl_source
     group by account_id, trading_date
 ),
@@ -27,13 +27,13 @@ select
     source.account_id,
     source.trading_date,
     source.instrument_id,
+    source.carried_pnl,
     source.pnl_semantics,
     source.semantics_source,
-    source.total_source is null and not source.is_opening and source.unrealized_step is not null
-    and residuals.residual is not null as is_residual,
+    source.total_source is null and not source.is_opening and residuals.residual is not null as is_residual,
     case when is_residual then residuals.residual - source.unrealized_step else source.realized_pnl end as realized_pnl,
-    case when is_residual then source.unrealized_step else source.unrealized_change end as unrealized_change,
-    case when is_residual then residuals.residual else source.realized_pnl + source.unrealized_change end as total_pnl,
+    case when is_residual then residuals.residual else source.total_pnl end as total_pnl,
+    case when is_residual then source.unrealized_step else source.total_pnl - source.realized_pnl end as unrealized_change,
     case when is_residual then 'ACCOUNT_RESIDUAL' else source.total_source end as total_source,
     case when is_residual then residuals.known_at end as residual_known_at
 from pnl_source as source

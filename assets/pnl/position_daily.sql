@@ -33,25 +33,19 @@ select
     try_cast(total.realized_pnl as decimal(28, 10)) as realized_pnl,
     try_cast(total.unrealized_change as decimal(28, 10)) as unrealized_change,
     try_cast(total.total_pnl as decimal(28, 10)) as total_pnl,
-    -- carried: yesterday's (split-adjusted) quantity at today's price against its value at yesterday's
+    -- carried in from the day before, and traded on the day: the rest of the total
     try_cast(
-        case
-            when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
-            when step.quantity_prev = 0 then 0
-            else
-                value_of(step.quantity_prev_split, step.price, step.multiplier)
-                - value_of(step.quantity_prev, step.sod_price, step.multiplier)
-        end as decimal(28, 10)
+        case when not (step.split_unmatched or step.split_suspected) then total.carried_pnl end as decimal(28, 10)
     ) as position_pnl,
     try_cast(
         case
-            when step.is_opening or (step.moved_quantity <> 0 and not step.only_expiry) then null
-            when step.executions_loaded and step.quantities_agree and step.unpriced_fills = 0
-                then step.trade_cash + case
-                    when step.traded_quantity = 0 then 0
-                    else value_of(step.traded_quantity, step.price, step.multiplier)
-                end
-            when not step.executions_loaded and step.implied_trade = 0 and step.fills = 0 then 0
+            -- nothing is told apart across a split that does not fit
+            when step.split_unmatched or step.split_suspected then null
+            when total.total_source = 'EXECUTIONS' then total.total_pnl - step.adjusted_cash - total.carried_pnl
+            when
+                not step.executions_loaded and step.implied_trade = 0 and step.fills = 0
+                and not differs(total.total_pnl, total.carried_pnl)
+                then 0
         end as decimal(28, 10)
     ) as day_pnl,
     try_cast(step.income_estimate as decimal(28, 10)) as income_estimate,
@@ -67,37 +61,46 @@ select
     total.pnl_semantics,
     total.semantics_source,
     total.total_source,
-    case total.total_source
-        when 'EXECUTIONS' then 'EXACT'
-        when 'REPORTED' then 'REPORTED'
-        when 'SNAPSHOT' then 'ASSUMED'
-        when 'ACCOUNT_RESIDUAL' then 'IMPLIED'
-        else 'UNKNOWN'
-    end as quality,
+    quality_proof.quality,
     coalesce(split(nullif(concat_ws(
         ',',
-        step.event_flag,
-        case when step.event_flag = 'EXERCISED' and step.quantity <> 0 then 'EXERCISED_PARTIAL' end,
+        step.event_flags,
+        case when contains(step.event_flags, 'EXERCISED') and step.quantity <> 0 then 'EXERCISED_PARTIAL' end,
         case when total.total_source = 'REPORTED' then 'SEMANTICS_' || upper(total.pnl_semantics) end,
         case when step.days_covered > 1 then 'MULTI_DAY' end,
         case when total.total_source = 'REPORTED' and step.seen_flat then 'PARTIAL' end,
         case when step.symbol_prev <> step.symbol then 'SYMBOL_CHANGED' end,
         case when step.has_split then 'SPLIT' end,
+        case when step.split_unmatched then 'SPLIT_UNMATCHED' end,
+        case when step.after_snapshot then 'AFTER_SNAPSHOT' end,
         case when step.split_suspected then 'SPLIT_SUSPECT' end,
         case when total.total_source = 'ACCOUNT_RESIDUAL' then 'FROM_ACCOUNT_RESIDUAL' end,
         case when step.adjustment_kind = 'TRANSFER' and step.adjusted_quantity > 0 then 'TRANSFER_IN' end,
         case when step.adjustment_kind = 'TRANSFER' and step.adjusted_quantity < 0 then 'TRANSFER_OUT' end,
         case when step.adjustment_kind <> 'TRANSFER' then step.adjustment_kind end,
+        case when step.is_stranger then 'ADJUSTMENT_OF_NOTHING' end,
         case
             when total.total_source = 'SNAPSHOT' and step.quantity_prev = 0 and step.moved_quantity = 0
                 then 'OPENED_UNCONFIRMED'
         end,
         case
-            when step.executions_loaded and not step.quantities_agree and not step.is_opening
+            when
+                step.executions_loaded and not step.quantities_agree and not step.is_opening and not step.outcome_open
                 then 'UNEXPLAINED_QUANTITY'
         end,
+        case when step.outcome_open and total.total_source is null then 'EXPIRY_OUTCOME_UNKNOWN' end,
+        case when step.outcome_assumed and total.total_source in ('EXECUTIONS', 'SNAPSHOT') then 'EXPIRY_ASSUMED' end,
         case when step.unpriced_fills > 0 then 'UNPRICED_FILLS' end,
-        case when step.price_grade in ('STALE', 'IMPLIED') then 'PRICE_' || step.price_grade end,
+        case when step.basis_step is null and not step.is_opening then 'COST_UNKNOWN' end,
+        case when step.only_opened and step.implied_trade = 0 and step.basis_step <> 0 then 'COST_RESTATED' end,
+        case when step.unit_is_assumed then 'UNIT_ASSUMED' end,
+        case when step.multiplier is null then 'UNIT_UNKNOWN' end,
+        case when step.price_grade in ('STALE', 'IMPLIED', 'RESTATED') then 'PRICE_' || step.price_grade end,
+        case
+            when step.quantity is null then 'NOT_ROLLED_BACK'
+            when step.market_value is null then 'VALUE_UNKNOWN'
+        end,
+        case when step.market_value_prev is null and not step.is_opening then 'VALUE_BEFORE_UNKNOWN' end,
         case when total.total_source is null and not step.is_opening then 'REALIZED_UNKNOWN' end
     ), ''), ','), cast([] as varchar[])) as flags,
     step.run_id,
@@ -108,3 +111,9 @@ inner join pnl_total as total
         step.account_id = total.account_id
         and step.trading_date = total.trading_date
         and step.instrument_id = total.instrument_id
+inner join quality_proof
+    on
+        (total.total_source is not distinct from quality_proof.total_source)
+        and quality_proof.is_weaker = coalesce(
+            total.total_source = 'EXECUTIONS' and (step.outcome_assumed or step.unit_is_assumed or step.by_restated_close), false
+        )

@@ -17,11 +17,16 @@ select
     change.quantity_prev_split,
     change.quantity,
     change.split_numerator <> change.split_denominator as has_split,
+    change.split_unmatched,
+    change.after_snapshot,
     change.sod_price,
     change.eod_price,
     change.price_grade,
+    coalesce(change.price_grade = 'RESTATED', false) or coalesce(change.sod_price_grade = 'RESTATED', false) as by_restated_close,
     change.multiplier,
+    change.unit_is_assumed and change.fills > 0 as unit_is_assumed,
     change.market_value,
+    change.market_value_prev,
     change.cost_basis,
     change.unrealized_pnl,
     change.fills,
@@ -29,11 +34,13 @@ select
     change.traded_quantity,
     change.bought_quantity,
     change.sold_quantity,
-    value_of(1, change.bought_per_share, change.multiplier) as bought_notional,
-    value_of(1, change.sold_per_share, change.multiplier) as sold_notional,
-    value_of(1, change.sold_per_share - change.bought_per_share, change.multiplier) as trade_cash,
+    case when change.fills = 0 then 0 else value_of(1, change.bought_per_share, change.multiplier) end as bought_notional,
+    case when change.fills = 0 then 0 else value_of(1, change.sold_per_share, change.multiplier) end as sold_notional,
+    sold_notional - bought_notional as trade_cash,
     change.adjusted_quantity,
+    change.adjusted_cash,
     change.adjustment_kind,
+    change.is_stranger,
     change.transferred_value,
     change.seen_flat,
     -- nothing happened, or what no column could hold: the one is zero, the other unknown
@@ -41,11 +48,23 @@ select
     case when events.instrument_id is null then 0 else events.cash end + change.adjusted_cash as moved_cash,
     case when events.instrument_id is null then 0 else events.value_moved end + change.adjusted_value as moved_value,
     case when events.instrument_id is null then 0 else events.basis_moved end + change.adjusted_cost_basis as moved_basis,
-    events.flag as event_flag,
+    events.flags as event_flags,
+    open_outcome.instrument_id is not null as outcome_open,
+    assumed_outcome.instrument_id is not null as outcome_assumed,
     coalesce(events.only_expiry, false) as only_expiry,
+    case when events.instrument_id is null then moved_quantity <> 0 else not events.only_expiry end as quantity_is_moved,
     case when dividends.instrument_id is null then 0 else dividends.income_estimate end as income_estimate,
     -- what expired is worth nothing, whatever price its row still shows
-    case when events.only_expiry then 0 else coalesce(change.eod_price, elsewhere.eod_price) end as price,
+    case
+        when events.only_expiry then 0
+        -- where the value follows another price than the close, that is the price of the P&L
+        when change.quantity <> 0 and abs(change.market_value - change.value_recalc) > cent()
+            then try_cast(round(
+                cast(change.market_value as double)
+                / (cast(change.quantity as double) * cast(change.multiplier as double)), 8
+            ) as decimal(24, 8))
+        else coalesce(change.eod_price, elsewhere.eod_price)
+    end as price,
     -- the broker's daily figures count only both together; a row that is flat has nothing left to be unrealized
     case
         when change.daily_unrealized_pnl is not null or change.quantity = 0 then change.daily_realized_pnl
@@ -62,8 +81,15 @@ select
     and change.quantity_prev <> 0 and change.quantity_prev_split <> change.quantity
     and sign(change.quantity) = sign(change.quantity_prev) and change.cost_basis = change.cost_basis_prev
         as split_suspected,
+    change.market_value - change.market_value_prev - moved_value as value_step,
     change.unrealized_pnl - change.unrealized_pnl_prev - (moved_value - moved_basis) as unrealized_step,
     change.cost_basis - change.cost_basis_prev - moved_basis as basis_step,
+    -- nothing was closed, so nothing was realized, however the cost was restated
+    moved_quantity = 0 and events.instrument_id is null and change.adjustment_kind is null
+    and (
+        (change.quantity_prev >= 0 and change.quantity >= 0 and change.sold_quantity = 0)
+        or (change.quantity_prev <= 0 and change.quantity <= 0 and change.bought_quantity = 0)
+    ) as only_opened,
     greatest(change.known_at, change.prev_known_at, change.trades_known_at, events.known_at) as inputs_known_at
 from position_change as change
 left join event_effect as events
@@ -81,8 +107,18 @@ left join price_elsewhere as elsewhere
         change.account_id = elsewhere.account_id
         and change.trading_date = elsewhere.trading_date
         and change.instrument_id = elsewhere.instrument_id
+left join open_outcome
+    on
+        change.account_id = open_outcome.account_id
+        and change.trading_date = open_outcome.trading_date
+        and change.instrument_id = open_outcome.instrument_id
+left join assumed_outcome
+    on
+        change.account_id = assumed_outcome.account_id
+        and change.trading_date = assumed_outcome.trading_date
+        and change.instrument_id = assumed_outcome.instrument_id
 -- an underlying that could have been delivered, and was not, is no row
 where
-    change.quantity <> 0 or change.quantity_prev <> 0 or change.fills > 0
+    change.quantity is distinct from 0 or change.quantity_prev is distinct from 0 or change.fills > 0
     or change.adjustment_kind is not null or coalesce(change.daily_realized_pnl, 0) <> 0
-    or events.instrument_id is not null
+    or events.instrument_id is not null or open_outcome.instrument_id is not null

@@ -1,13 +1,23 @@
--- A position that vanished has no price of its own; the day's price of the same instrument in another account will do.
+-- A position that vanished has no price of its own; the day's price of the same instrument in another account will do, or the evening's market
+-- snapshot.
+with held_elsewhere as (
+    select
+        instrument_id,
+        trading_date,
+        max(eod_price) as eod_price
+    from core.position_eod
+    where price_grade = 'OFFICIAL' and trading_date between $from_date and $to_date
+    group by instrument_id, trading_date
+)
+
 select
     vanished.account_id,
     vanished.trading_date,
     vanished.instrument_id,
-    max(position_eod.eod_price) as eod_price
+    coalesce(held_elsewhere.eod_price, market_price.price) as eod_price
 from position_change as vanished
-inner join core.position_eod
-    on vanished.instrument_id = position_eod.instrument_id and vanished.trading_date = position_eod.trading_date
-where
-    vanished.eod_price is null and position_eod.price_grade = 'OFFICIAL'
-    and position_eod.trading_date between $from_date and $to_date
-group by vanished.account_id, vanished.trading_date, vanished.instrument_id
+left join held_elsewhere
+    on vanished.instrument_id = held_elsewhere.instrument_id and vanished.trading_date = held_elsewhere.trading_date
+left join market_price
+    on vanished.instrument_id = market_price.instrument_id and vanished.trading_date = market_price.trading_date
+where vanished.eod_price is null and coalesce(held_elsewhere.eod_price, market_price.price) is not null

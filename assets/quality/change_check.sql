@@ -1,12 +1,47 @@
 -- What deserves a look in a position's change from one end of day to the next: quantities and prices that moved without a reason.
 select
-    trading_date, account_id, instrument_id, run_id,
+    daily.trading_date, daily.account_id, daily.instrument_id, daily.run_id,
     'unexplained_quantity' as check_name, 'WARN' as severity,
-    cast(quantity as varchar) as value,
-    cast(quantity_prev as varchar) as expected,
-    'the quantity changed without a fill, an event or an adjustment: see adjustments.csv' as message
-from new_position_daily
-where list_contains(flags, 'UNEXPLAINED_QUANTITY') or list_contains(flags, 'SPLIT_SUSPECT')
+    cast(daily.quantity as varchar) as value,
+    cast(daily.quantity_prev as varchar) as expected,
+    case
+        when list_contains(daily.flags, 'SPLIT_SUSPECT')
+            then 'the quantity changed and the cost did not, as in a split that the broker has not told of: ask it'
+        else coalesce(format(
+            '{} of {} came or went without a fill, a split, an event or a line of adjustments.csv: wait for the fills that are '
+            || 'missing, or add the line {},{},TRANSFER,{},,{},,VALUE,COST,, to adjustments.csv, with the value and the cost '
+            || 'that moved (signed as the quantity)',
+            written(change.unexplained - coalesce(events.quantity, 0)), coalesce(trim(daily.symbol), daily.instrument_id),
+            daily.trading_date, daily.account_id, daily.instrument_id,
+            written(change.unexplained - coalesce(events.quantity, 0))
+        ), 'the quantity changed without a fill, a split, an event or a line of adjustments.csv')
+    end as message
+from new_position_daily as daily
+inner join position_change as change
+    on
+        daily.account_id = change.account_id
+        and daily.trading_date = change.trading_date
+        and daily.instrument_id = change.instrument_id
+left join event_effect as events
+    on
+        daily.account_id = events.account_id
+        and daily.trading_date = events.trading_date
+        and daily.instrument_id = events.instrument_id
+where list_contains(daily.flags, 'UNEXPLAINED_QUANTITY') or list_contains(daily.flags, 'SPLIT_SUSPECT')
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
+    'cost_restated' as check_name, 'INFO' as severity,
+    cast(cost_basis as varchar) as value,
+    cast(cost_basis_prev as varchar) as expected,
+    'the cost changed and nothing was traded (a wash sale, a basis that came late): that is no P&L' as message
+from position_change
+semi join new_position_daily as restated
+    on
+        position_change.account_id = restated.account_id
+        and position_change.trading_date = restated.trading_date
+        and position_change.instrument_id = restated.instrument_id
+        and list_contains(restated.flags, 'COST_RESTATED')
 union all
 select
     trading_date, account_id, instrument_id, run_id,
@@ -36,3 +71,12 @@ where
     daily.instrument_type <> 'OPTION' and change.split_numerator = change.split_denominator
     and daily.sod_price > 0 and daily.eod_price > 0
     and abs(daily.eod_price - daily.sod_price) > 0.25 * daily.sod_price
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
+    'split_unmatched' as check_name, 'WARN' as severity,
+    cast(quantity as varchar) as value,
+    cast(quantity_prev as varchar) as expected,
+    'a split is announced near this day that quantity or price do not agree with: carried and traded P&L are not told apart' as message
+from new_position_daily
+where list_contains(flags, 'SPLIT_UNMATCHED')

@@ -1,5 +1,4 @@
--- Positions whose P&L comes from executions, with the change of value plus the cash received less the value moved, which their total has to be. Where value less cost is the unrealized P&L on both sides, value, cost and P&L are one set of books (`cost_consistent`); where
--- the recalculated value is the reported one, the price is the one that the value follows (`price_consistent`).
+-- Positions whose P&L comes from executions, with the change of value plus the cash received less the value moved, which their total has to be.
 select
     daily.trading_date,
     daily.account_id,
@@ -13,13 +12,7 @@ select
     daily.market_value - change.market_value_prev
     + coalesce(daily.sold_notional, 0) - coalesce(daily.bought_notional, 0)
     + coalesce(events.cash, 0) + change.adjusted_cash
-    - coalesce(events.value_moved, 0) - change.adjusted_value as value_and_cash,
-    coalesce(change.unrealized_pnl = change.market_value - change.cost_basis, change.quantity = 0)
-    and coalesce(
-        change.unrealized_pnl_prev = change.market_value_prev - change.cost_basis_prev, change.quantity_prev = 0
-    ) as cost_consistent,
-    coalesce(change.value_recalc = change.market_value, change.quantity = 0)
-    and coalesce(change.value_recalc_prev = change.market_value_prev, change.quantity_prev = 0) as price_consistent
+    - coalesce(events.value_moved, 0) - change.adjusted_value as value_and_cash
 from new_position_daily as daily
 inner join position_change as change
     on

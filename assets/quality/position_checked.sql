@@ -4,6 +4,7 @@ select
     position_eod.account_id,
     position_eod.instrument_id,
     account_eod.run_id,
+    account_eod.grade,
     position_eod.symbol,
     position_eod.instrument_type,
     position_eod.quantity,

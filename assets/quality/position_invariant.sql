@@ -22,7 +22,7 @@ select
     'total P&L is not carried position + day''s trading' as message
 from exact_position
 -- cash in lieu is neither carried nor traded
-where differs(total_pnl, position_pnl + day_pnl) and price_consistent and cost_consistent and adjusted_cash = 0
+where differs(total_pnl, position_pnl + day_pnl + adjusted_cash)
 union all
 select
     trading_date,
@@ -34,7 +34,7 @@ select
     cast(value_and_cash as varchar) as expected,
     'total P&L is not the change of value plus the cash received less the value moved' as message
 from exact_position
-where differs(total_pnl, value_and_cash) and cost_consistent
+where differs(total_pnl, value_and_cash)
 union all
 select
     event.trading_date,
@@ -53,7 +53,7 @@ inner join position_change as change
         and event.instrument_id = change.instrument_id
 where
     event.kind in ('EXERCISE', 'ASSIGNMENT', 'EXPIRY') and event.trading_date between $from_date and $to_date
-    and event.contracts > abs(change.quantity_prev)
+    and event.contracts > abs(change.quantity - change.unexplained)
 union all
 select
     trading_date,

@@ -59,6 +59,28 @@ where multiplier_source = 'ASSUMED'
 union all
 select
     trading_date, account_id, instrument_id, run_id,
+    'unit_unknown' as check_name, 'WARN' as severity,
+    cast(market_value as varchar) as value,
+    cast(cost_basis as varchar) as expected,
+    'value and cost say different units of the price, and neither is the contract''s: what fills of it paid is not known' as message
+from position_checked
+where multiplier_source = 'UNKNOWN'
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
+    'cost_basis_missing' as check_name, 'WARN' as severity,
+    null as value,
+    null as expected,
+    case
+        when grade = 'RECOVERED'
+            then 'it was traded or moved between the close and the snapshot that the day was recovered from: its cost is not known'
+        else 'the broker tells no cost of the position: its total is by value, realized and unrealized are not known until it does'
+    end as message
+from position_checked
+where cost_basis is null
+union all
+select
+    trading_date, account_id, instrument_id, run_id,
     'unrealized_pct' as check_name, 'WARN' as severity,
     cast(unrealized_pnl_pct as varchar) as value,
     cast(round(100 * cast(unrealized_pnl as double) / abs(cast(cost_basis as double)), 4) as varchar) as expected,

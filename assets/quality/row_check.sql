@@ -9,7 +9,19 @@ select trading_date, account_id, instrument_id, run_id, check_name, severity, va
 from change_check
 union all
 select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
+from fill_check
+union all
+select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
+from adjustment_check
+union all
+select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
+from expiry_check
+union all
+select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
 from account_check
+union all
+select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
+from recovery_check
 union all
 select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
 from instruction_check

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 _LAST_DAY = """
-    select trading_date, status, finality, accounts_complete, accounts_expected from quality.day
+    select trading_date, status, finality, accounts_complete, accounts_expected, grade, accounts_recovered
+    from quality.day
     order by trading_date desc limit 1
 """
 
@@ -22,7 +23,8 @@ def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
     """Close the trading day: sync, build, check, publish, report.
 
     Runs the end_of_day job that the schedule runs, in this process. Needs CLEAR_STREET_API_KEY. Running it again
-    changes nothing, or adds a labelled restatement.
+    changes nothing, or adds a labelled restatement. Before the close it recovers the session before, where nobody read
+    its end: quantities less what was traded since, at its official closes.
 
     \b
     Examples:

@@ -99,12 +99,15 @@ def _say(written: Written, *, json: bool) -> None:
                 "finality": report.finality,
                 "accounts_expected": report.expected,
                 "accounts_complete": report.complete,
+                "accounts_recovered": report.recovered,
                 "total_pnl": report.totals.get("day"),
                 "files": written.files,
             }
         )
         return
     counted = f"{report.complete} of {report.expected} accounts complete"
+    if report.recovered:
+        counted += f", {report.recovered} recovered in the morning after it"
     console.say(f"{report.day} is {report.status} {report.finality or ''}: {counted}", "bold")
     total = report.totals.get("day")
     console.say(f"P&L of the day: {console.money(total)}")

@@ -85,6 +85,12 @@ def _print_days(health: Health) -> None:
             f"{day['accounts_complete']}/{day['accounts_expected']} accounts complete",
             style,
         )
+        if day["accounts_recovered"]:
+            console.say(
+                f"{day['trading_date']} is RECOVERED: nobody read its end of {day['accounts_recovered']} accounts, "
+                "which was told from a snapshot of the next session",
+                "yellow",
+            )
         counts = ", ".join(f"{count} {state}" for state, count in health.days.items())
         console.say(f"Days in the books: {counts}")
 

@@ -1,6 +1,6 @@
 -- What has each account returned, time-weighted, and how deep was its worst drawdown?
--- Fractions: 0.01 is one per cent, after fees, from the broker's own equity. Null from the first gap on: a return over a day that nobody knows isn't known, so
--- known_until says how far the figures reach.
+-- Fractions: 0.01 is one per cent, after fees, from the broker's own equity. A day that was missed counts with the broker's history of it; null from the first
+-- one on that neither the books nor that history know, so known_until says how far the figures reach.
 select
     account_id,
     max(trading_date) filter (where twr_itd is not null) as known_until,

@@ -80,6 +80,8 @@ class Adjustment(BaseModel):
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise ValueError(f"{self.kind} needs {' and '.join(missing)}")
+        if self.kind == "TRANSFER" and (self.quantity or 0) * (self.value or 0) < 0:
+            raise ValueError("a TRANSFER's quantity and value have the same sign: + for what came in")
         return self
 
 

@@ -28,6 +28,15 @@ HERE = Path(__file__).parent
 SESSIONS_BACK = 20
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 ACCOUNTS_NAMED = 10
+_LAST_DAY = """
+    select greatest(
+        (select max(trading_date) from core.snapshot_grade where eligible and finished_at <= $1),
+        (
+            select max(trading_date) from pnl.account_daily_version
+            where grade = 'RECOVERED' and known_from <= $1
+        )
+    )
+"""
 
 
 @dataclass(frozen=True)
@@ -69,17 +78,19 @@ def days_to_report(catalog: Catalog, path: Path, first: date, last: date) -> lis
     with open_published(path) as con:
         con.execute(catalog.functions)
         found = con.execute(
-            "select distinct trading_date from core.run "
-            "where trading_date between $1 and $2 and is_end_of_day(grade) order by all",
+            """
+            select trading_date from core.run where trading_date between $1 and $2 and is_end_of_day(grade)
+            union
+            select trading_date from core.account_eod where trading_date between $1 and $2 and grade = 'RECOVERED'
+            order by all
+            """,
             [first, last],
         )
         return [day for (day,) in found.fetchall()]
 
 
 def _last_day(con: duckdb.DuckDBPyConnection, known_at: datetime | None) -> date:
-    found = con.execute(
-        "select max(trading_date) from core.snapshot_grade where eligible and finished_at <= ?", [known_at or FOREVER]
-    ).fetchone()
+    found = con.execute(_LAST_DAY, [known_at or FOREVER]).fetchone()
     if found is None or found[0] is None:
         raise ConfigurationError(_before_the_books(con, known_at))
     last: date = found[0]
@@ -230,9 +241,21 @@ def _derive_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
 
 
 def _day_before(books: BooksAsKnown) -> date:
-    """The known day before that of the report, of the account for which it is furthest back."""
+    """The known day before that of the report, of the account for which it is furthest back. Where that one was
+    recovered, the last before it that was read, from which it is counted."""
     row = books.con.execute(
-        "select min(prev_trading_date) from core.account_eod where trading_date = ?", [books.day]
+        """
+        select least(min(day.prev_trading_date), min(before.trading_date))
+        from core.account_eod as day
+        left join lateral (
+            select max(earlier.trading_date) as trading_date from core.account_eod as earlier
+            where
+                earlier.account_id = day.account_id and earlier.trading_date <= day.prev_trading_date
+                and earlier.grade <> 'RECOVERED'
+        ) as before on true
+        where day.trading_date = ?
+        """,
+        [books.day],
     ).fetchone()
     return (row and row[0]) or books.day
 

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from pipelines.books.catalog import Catalog, Table
-from pipelines.books.changes import changed_days, landed_days, pieces, spans
+from pipelines.books.changes import all_days, changed_days, pieces, spans
 from pipelines.books.comments import comment
 from pipelines.books.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
@@ -24,6 +24,8 @@ from pipelines.warehouse.connect import remember, remembered
 from pipelines.warehouse.tables import (
     OPEN_END,
     add_versions,
+    dates_of,
+    drop_view,
     make_empty,
     make_kept,
     make_version_table,
@@ -104,15 +106,15 @@ def _build(
     try:
         asked = _asked(calendar, from_date, to_date)
         if make_tables(con, catalog, settings.working, values):
-            asked += landed_days(con)
+            asked += all_days(con, calendar)
+        changed = changed_days(con, catalog)  # beside what the books were made of until now
         for table in catalog.of_kind("whole"):
             replace_whole(con, table.name, table.select, values)
-        built = Built(spans(con, sorted({*changed_days(con, catalog), *asked}), calendar))
-        for start, end in built.spans:  # all of them first: a run tells of earlier days too
-            replace_days(con, RUNS, catalog[RUNS].select, {"from_date": start, "to_date": end})
-        for start, end in built.spans:
-            for first, last in pieces(con, start, end, calendar, ROWS_AT_ONCE):
-                _build_days(con, catalog, settings.working, values | {"from_date": first, "to_date": last}, built)
+        built = Built()
+        ranges = spans(con, sorted({*changed, *asked}), calendar)
+        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
+        ranges = spans(con, dates_of(con, catalog.unsettled), calendar)
+        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
         con.execute("commit")
     except duckdb.Error as error:
         with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
@@ -147,7 +149,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path,
         return False
     nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
     for view in catalog.of_kind("view"):
-        con.execute(f"drop view if exists {view.name}")
+        drop_view(con, view.name)
     renewed = [_make(con, working, table, nothing) for table in catalog.tables if table.kind != "ephemeral"]
     comment(con, catalog)
     remember(con, "selects", catalog.fingerprint)
@@ -181,6 +183,23 @@ def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         f"create or replace macro {table.name}_as_known(ts) as table "
         f"select * from {table.versions} where known_from <= ts and ts < known_to"
     )
+
+
+def _build_ranges(
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    working: Path,
+    values: Mapping[str, Any],
+    ranges: list[tuple[date, date]],
+    calendar: TradingCalendar,
+    built: Built,
+) -> None:
+    for start, end in ranges:  # all of them first: a run tells of earlier days too
+        replace_days(con, RUNS, catalog[RUNS].select, {"from_date": start, "to_date": end})
+    for start, end in ranges:
+        for first, last in pieces(con, start, end, calendar, ROWS_AT_ONCE):
+            _build_days(con, catalog, working, {**values, "from_date": first, "to_date": last}, built)
+    built.spans += ranges
 
 
 def _build_days(

@@ -110,13 +110,15 @@ class Table:
 @dataclass(frozen=True)
 class Catalog:
     """Every derived table, in the order of its making; the functions that selects call, as statements; the selects that
-    find days of which something new was said, and the one that finds new runs; and where the columns are described
+    find days of which something new was said, the one that finds new runs, and the one that finds days that rest on
+    others as they were before a build changed them (`unsettled`); and where the columns are described
     (TOML: a section a table, and `columns` for names that mean the same everywhere)."""
 
     tables: tuple[Table, ...]
     functions: str
     new_run: str
     changed: tuple[str, ...]
+    unsettled: str
     columns: Path
 
     @cached_property
@@ -139,11 +141,12 @@ class Catalog:
 
 def catalog_of(*tables: Table, functions: Path, changed: Path, columns: Path) -> Catalog:
     """A catalogue of entries and files. `changed` is the folder of the selects that find days to look at again, with
-    new_run.sql among them."""
+    new_run.sql and unsettled.sql among them."""
     ephemeral = [table for table in tables if table.kind == "ephemeral"]
     whole = tuple(replace(table, parts=tuple(_parts(table, ephemeral).values())) for table in tables)
-    others = [select_of(path) for path in sorted(changed.glob("*.sql")) if path.stem != "new_run"]
-    return Catalog(whole, select_of(functions), select_of(changed / "new_run.sql"), tuple(others), columns)
+    selects = {path.stem: select_of(path) for path in sorted(changed.glob("*.sql"))}
+    new_run, unsettled = selects.pop("new_run"), selects.pop("unsettled")
+    return Catalog(whole, select_of(functions), new_run, tuple(selects.values()), unsettled, columns)
 
 
 def _parts(table: Table, ephemeral: Sequence[Table]) -> dict[str, Table]:

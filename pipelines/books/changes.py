@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 
@@ -10,8 +10,32 @@ from pipelines.books.catalog import Catalog
 from pipelines.calendar import TradingCalendar
 from pipelines.warehouse.tables import dates_of
 
+#: The next day that was read, and recovered ones before it, which are counted from the same day before.
 _NEXT_KNOWN = """
-    select distinct min(trading_date) from core.account_eod where trading_date > $day group by account_id
+    with later as (select account_id, trading_date, grade from core.account_eod where trading_date > $day),
+    next_read as (
+        select account_id, min(trading_date) filter (where grade <> 'RECOVERED') as trading_date
+        from later group by account_id
+    )
+    select distinct later.trading_date from later inner join next_read on later.account_id = next_read.account_id
+    where later.trading_date <= coalesce(next_read.trading_date, later.trading_date)
+"""
+
+_RECOVERED_BY = """
+    select distinct account_eod.trading_date from core.account_eod
+    inner join core.calendar on account_eod.trading_date = calendar.trading_date
+    where account_eod.grade = 'RECOVERED' and calendar.next_trading_date = $day
+"""
+
+#: What a day without a session says counts on the next one.
+_BOOKS = """
+    select
+        coalesce((
+            select max(calendar.trading_date) + 1 from core.calendar
+            where calendar.trading_date < (select min(run.trading_date) from core.run)
+        ), min(trading_date)),
+        greatest(max(trading_date), (select max(trading_date) from core.expected_day))
+    from core.run
 """
 
 _POSITIONS_LANDED = """
@@ -27,7 +51,7 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
     """The trading dates whose inputs changed, without the ones that only follow from them."""
     con.execute(f"create or replace temporary table new_run as {catalog.new_run}")
     found = set(dates_of(con, "select distinct trading_date from new_run"))
-    books = con.execute("select min(trading_date), max(trading_date) from core.account_eod").fetchone()
+    books = con.execute(_BOOKS).fetchone()
     if books and books[0]:
         first, last = books
         for query in catalog.changed:  # of a day that nobody fetched too: the next known one covers it
@@ -36,23 +60,26 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
     return sorted(found)
 
 
-def landed_days(con: duckdb.DuckDBPyConnection) -> list[date]:
-    """Every trading date that a run has landed something for."""
-    return dates_of(con, "select distinct trading_date from raw.extract_run")
+def all_days(con: duckdb.DuckDBPyConnection, calendar: TradingCalendar) -> list[date]:
+    """Every session from the first trading date that a run has landed something for to the last: gaps are rows, too."""
+    landed = dates_of(con, "select distinct trading_date from raw.extract_run")
+    return [session.date for session in calendar.sessions(min(landed), max(landed))] if landed else []
 
 
 def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCalendar) -> list[tuple[date, date]]:
-    """The days to build as ranges: with each changed day the next known one, whose P&L starts from it, and with a new
-    day the ones before it that nobody asked about, which are gaps."""
+    """The days to build as ranges: with each changed day (for one without a session, the session after it) the next
+    known one, whose P&L starts from it, the recovered one that its fills and splits tell of, and with a new day those
+    before it that nobody asked about, which are gaps."""
     if not days:
         return []
-    wanted = {day for day in days if calendar.is_session(day)}
-    for day in days:
+    wanted = {calendar.next(day - timedelta(days=1)) for day in days}
+    for day in list(wanted):
+        wanted.update(dates_of(con, _RECOVERED_BY, {"day": day}))
+    for day in sorted({*days, *wanted}):
         wanted.update(dates_of(con, _NEXT_KNOWN, {"day": day}))
-    last_known = dates_of(con, "select max(trading_date) from core.expected_day")
-    if last_known and wanted and max(wanted) > last_known[0]:
-        beginning = min(day for day in wanted if day > last_known[0])
-        wanted.update(s.date for s in calendar.sessions(calendar.next(last_known[0]), beginning))
+    last_known = max(dates_of(con, "select max(trading_date) from core.expected_day"), default=min(wanted))
+    if max(wanted) > last_known:
+        wanted.update(s.date for s in calendar.sessions(calendar.next(last_known), max(wanted)))
     return _ranges(sorted(wanted), calendar)
 
 

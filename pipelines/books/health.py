@@ -24,17 +24,30 @@ _LAST_RUN = """
         is_loopback, broker_host
     from raw.extract_run order by run_id desc limit 1
 """
-_LAST_DAY = "select trading_date, status, finality, accounts_complete, accounts_expected, accounts_known"
+_LAST_DAY = """
+    select trading_date, status, finality, accounts_complete, accounts_expected, accounts_known, grade,
+        accounts_recovered
+    from quality.day order by trading_date desc limit 1
+"""
+_LAST_KNOWN = "select max(trading_date) from quality.day where accounts_known > 0"
 _ACCOUNTS = """
     select
         expected.account_id,
-        case when expected.is_complete then 'COMPLETE' when expected.is_known then 'NO INSTRUCTIONS'
-            else expected.reason end as state,
-        account_eod.position_count,
+        case
+            when expected.is_complete and account_eod.grade = 'RECOVERED' then 'RECOVERED'
+            when expected.is_complete then 'COMPLETE'
+            when account_eod.grade = 'RECOVERED' then 'RECOVERED IN PART'
+            when expected.is_known then 'NO INSTRUCTIONS'
+            else expected.reason
+        end as state,
+        coalesce(account_eod.position_count, exposure.position_count) as position_count,
         account_eod.executions_loaded
     from core.expected_day as expected
     left join core.account_eod
         on expected.account_id = account_eod.account_id and expected.trading_date = account_eod.trading_date
+    left join pnl.exposure_daily as exposure
+        on account_eod.account_id = exposure.account_id and account_eod.trading_date = exposure.trading_date
+        and account_eod.grade = 'RECOVERED'
     where expected.trading_date = $day order by expected.account_id
 """
 _GAPS = """
@@ -61,6 +74,7 @@ class Health:
     last_run: dict[str, Any] | None = None
     unpublished_run: str | None = None
     last_day: dict[str, Any] | None = None
+    last_known: date | None = None
     days: dict[str, int] = field(default_factory=dict)
     accounts: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
@@ -104,14 +118,13 @@ def _read_books(health: Health, con: duckdb.DuckDBPyConnection, archive: Path) -
     import duckdb
 
     from pipelines.ingest.warehouse_state import broker_overrides
-    from pipelines.warehouse.tables import rows_of
+    from pipelines.warehouse.tables import dates_of, rows_of
 
     try:
         health.last_run = next(iter(rows_of(con, _LAST_RUN)), None)
         health.broker = health.last_run["broker_host"] if health.last_run else health.broker
-        health.last_day = next(
-            iter(rows_of(con, f"{_LAST_DAY} from quality.day order by trading_date desc limit 1")), None
-        )
+        health.last_day = next(iter(rows_of(con, _LAST_DAY)), None)
+        health.last_known = next(iter(dates_of(con, _LAST_KNOWN)), None)
         if health.last_day:
             day = {"day": health.last_day["trading_date"]}
             health.accounts = rows_of(con, _ACCOUNTS, day)
@@ -168,8 +181,8 @@ def _set_freshness(health: Health, calendar: TradingCalendar, now: datetime) -> 
         today = calendar.assign(now)
         finished = today.trading_date if today.eod_eligible else calendar.previous(today.trading_date)
         health.last_session = finished
-        if health.last_day is not None:
-            after = calendar.sessions(health.last_day["trading_date"], finished)
+        if health.last_known is not None:
+            after = calendar.sessions(health.last_known, finished)
             health.sessions_behind = max(len(after) - 1, 0)
     except ConfigurationError as error:
         health.problems.append(str(error))

@@ -68,7 +68,11 @@ def load_earlier(
     con.execute(
         f"""
         create or replace temporary table input_earlier_eod as
-        select account_id, max(trading_date) as trading_date from {known_days}
+        select
+            account_id,
+            max(trading_date) as trading_date,
+            max(trading_date) filter (where grade <> 'RECOVERED') as anchor_date
+        from {known_days}
         where trading_date < $1 group by account_id
         """,
         [from_date],
@@ -81,12 +85,25 @@ def load_earlier(
         """,
         [from_date],
     )
+    con.execute(
+        """
+        create or replace temporary table input_earlier_verdict as
+        select account_id, max_by(proven_semantics, trading_date) as proven_semantics from pnl.pnl_semantics
+        where trading_date < $1 and proven_semantics is not null group by account_id
+        """,
+        [from_date],
+    )
 
 
 def no_earlier(con: duckdb.DuckDBPyConnection) -> None:
     """The same tables without rows: what a warehouse that was never built has to say."""
-    for name in ("input_earlier_eod", "input_earlier_roster"):
-        con.execute(f"create or replace temporary table {name} (account_id varchar, trading_date date)")
+    con.execute(
+        "create or replace temporary table input_earlier_eod (account_id varchar, trading_date date, anchor_date date)"
+    )
+    con.execute("create or replace temporary table input_earlier_roster (account_id varchar, trading_date date)")
+    con.execute(
+        "create or replace temporary table input_earlier_verdict (account_id varchar, proven_semantics varchar)"
+    )
 
 
 def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

@@ -15,12 +15,18 @@ def lock_period(
 ) -> None:
     """Close every trading day up to `through`, of one account or of all. A lock is never taken back.
 
+    It closes what the books show, so it is never said to be before they showed it, whichever clock is ahead.
+
     Raises NotPublished before the first build, ConfigurationError for an account that the books don't have, a day that
     they don't reach, or a period that is closed already.
     """
     check_lock(con, through, account)
     con.execute(
-        "insert into core.period_lock values (?, ?, ?, ?)",
+        """
+        insert into core.period_lock
+        select $1, $2, greatest($3, max(known_from)), $4
+        from pnl.account_daily_version where trading_date <= $2 and (account_id = $1 or $1 is null)
+        """,
         [account, through, at or datetime.now(UTC), getpass.getuser()],
     )
 

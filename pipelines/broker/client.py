@@ -20,6 +20,7 @@ from models.shapes import (
     INSTRUCTIONS,
     INSTRUMENT_EVENTS,
     MARKET_HOURS,
+    MARKET_SNAPSHOT,
     OPTION_CONTRACTS,
     ORDERS,
     PORTFOLIO_HISTORY,
@@ -54,6 +55,8 @@ CLOCK_PATH = "/v1/clock"
 PAGE_SIZE = "1000"
 #: How many contracts one request may name.
 CONTRACTS_AT_ONCE = 100
+#: How many instruments one request for market snapshots may name.
+SNAPSHOTS_AT_ONCE = 100
 #: How many instruments one request for events may name, so that its address stays short.
 EVENTS_AT_ONCE = 50
 EVENTS_ONE_BY_ONE = 100
@@ -237,6 +240,19 @@ class BrokerClient(Generic[Batch]):
         params = {"date": date.isoformat(), "market": market}
         what = f"market hours of {market} on {date.isoformat()}"
         return self._read(ListingRequest(MARKET_HOURS, "/v1/calendars/market-hours", what, params))
+
+    def market_snapshots(self, instrument_ids: Sequence[str]) -> Read[Batch]:
+        """What these instruments trade at now: last trade, quote, close of the session before, Greeks."""
+        wanted = list(dict.fromkeys(instrument_ids))
+        reads: list[Read[Batch]] = []
+        for some in in_batches(wanted, SNAPSHOTS_AT_ONCE):
+            params = {"instrument_ids": ",".join(some)}
+            reads.append(
+                self._read(ListingRequest(MARKET_SNAPSHOT, "/v1/market-data/snapshot", "market snapshots", params))
+            )
+            if not reads[-1].complete:
+                break  # it is evidence: not worth waiting for the same failure of every batch
+        return _with_unasked(merge(MARKET_SNAPSHOT.name, reads), wanted)
 
     def _of_account(
         self,

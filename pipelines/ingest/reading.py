@@ -7,16 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.contract import expiry_of
 from models.shapes import POSITIONS
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import schema_of
 from pipelines.broker.read import Finding, Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
+from pipelines.ingest.contradictions import contradicted
 from pipelines.ingest.warehouse_state import WarehouseState, override_of
 from pipelines.progress import AccountRead, AccountsExpected, OnProgress, ignore_progress
 
@@ -26,8 +29,11 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
+#: Prices are asked for of options that expire within so many sessions, today's included, and of what they are on.
+EXPIRY_SESSIONS = 5
 _HOURS = ["date", "status", "today_sessions"]
 _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instrument_type"])
+_OPTION = ["instrument_id", "symbol", "underlying_instrument_id"]
 
 
 @dataclass(frozen=True)
@@ -79,15 +85,18 @@ def read_trading_day(
     day = calendar.assign(now)
     listed = client.accounts()
     expected = _expected(listed, known, only, day.trading_date)
+    unlisted = set(expected) - {row["account_id"] for row in _listed_rows(listed)}
     reads = [EndpointRead(hours), EndpointRead(listed)]
     on_progress(AccountsExpected(len(expected)))
     with _pool() as pool:
         for of_account in pool.map(lambda account: _account(client, account, now, known, calendar), expected):
             reads += of_account
             positions = of_account[0].read
+            if positions.account_id in unlisted:
+                _note_unlisted(positions)
             error = None if positions.complete else str(positions.error)
             on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
-    reads += _instruments(client, reads, known, day.trading_date)
+    reads += _instruments(client, reads, known, calendar, day.trading_date)
     return DayRead(day, expected, reads)
 
 
@@ -117,23 +126,39 @@ def _broker_hours(hours: Read[pa.Table]) -> list[Override]:
 
 
 def _expected(listed: Read[pa.Table], known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
-    """Accounts listed today or in the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
+    """Accounts listed today or expected on the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
     if not listed.complete:
         raise NoAccountList(f"The list of accounts could not be read whole, so nothing was promoted: {listed.error}")
-    rows = [row for batch in listed.batches for row in batch.select(["account_id", "status", "close_date"]).to_pylist()]
+    rows = _listed_rows(listed)
     seen = {row["account_id"] for row in rows}
     closed = {
         row["account_id"]
         for row in rows
         if row["status"] == "CLOSED" or (row["close_date"] is not None and row["close_date"] < today)
     }
-    strangers = [account for account in only if account not in seen | known.last_accounts]
+    closed |= {account for account, day in known.closed.items() if account not in seen and day < today}
+    strangers = [account for account in only if account not in seen | known.expected]
     if strangers:
         raise ConfigurationError(
             f"DAYBOOK_ACCOUNTS names {', '.join(strangers)}, which this key does not see: "
             f"it sees {', '.join(sorted(seen)) or 'no account'}."
         )
-    return sorted(account for account in (seen | known.last_accounts) - closed if not only or account in only)
+    return sorted(account for account in (seen | known.expected) - closed if not only or account in only)
+
+
+def _listed_rows(listed: Read[pa.Table]) -> list[dict[str, Any]]:
+    return [row for batch in listed.batches for row in batch.select(["account_id", "status", "close_date"]).to_pylist()]
+
+
+def _note_unlisted(positions: Read[pa.Table]) -> None:
+    """Say that the broker doesn't list an account any more that was there on the last complete day."""
+    message = (
+        f"account {positions.account_id} was there on the last complete day, and the broker lists it no longer: "
+        "to let it go, name the other accounts in DAYBOOK_ACCOUNTS"
+    )
+    positions.findings.append(Finding("account_not_listed", "WARN", message))
+    if not positions.complete:
+        positions.error = f"{positions.error or 'its positions are not whole'}; {message}"
 
 
 def _account(
@@ -169,16 +194,58 @@ def _history_since(calendar: TradingCalendar, today: date, last_complete: date |
 
 
 def _instruments(
-    client: BrokerClient[pa.Table], reads: list[EndpointRead], known: WarehouseState, today: date
+    client: BrokerClient[pa.Table],
+    reads: list[EndpointRead],
+    known: WarehouseState,
+    calendar: TradingCalendar,
+    today: date,
 ) -> list[EndpointRead]:
-    """Contracts of options not seen before, and the corporate events of what is held."""
+    """Contracts of options not seen before or contradicted by their own row, the corporate events of what is held, and
+    prices of what expires soon."""
     held = _held(reads)
-    options = sorted({instrument for instrument, kind in held if kind == "OPTION"} - known.contracts)
+    options = sorted(_options_to_read(reads, held, known))
     others = sorted({instrument for instrument, kind in held if kind not in ("OPTION", "CASH")})
     start = min([*known.last_complete.values(), today - LATE_EVENTS])
     contracts = _or_not_asked("option_contracts", options, lambda: client.option_contracts(options))
     events = _or_not_asked("corporate_events", others, lambda: client.events(others, start, today + AHEAD))
-    return [EndpointRead(contracts), EndpointRead(events)]
+    expiring = _expiring(reads, contracts, calendar, today)
+    snapshots = _or_not_asked("market_snapshot", expiring, lambda: client.market_snapshots(expiring))
+    return [EndpointRead(contracts), EndpointRead(events), EndpointRead(snapshots)]
+
+
+def _expiring(
+    reads: list[EndpointRead], contracts: Read[pa.Table], calendar: TradingCalendar, today: date
+) -> list[str]:
+    """Options held or traded that expire within a few sessions, with their underlyings. A contract tells when, else the
+    symbol; of an option whose expiry neither tells it may be any day."""
+    last = today
+    for _ in range(EXPIRY_SESSIONS - 1):
+        last = calendar.next(last)
+    last = calendar.next(last) - timedelta(days=1)  # one of a Saturday trades last on the Friday
+    told = {
+        row["id"]: row["expiry"] for batch in contracts.batches for row in batch.select(["id", "expiry"]).to_pylist()
+    }
+    found: set[str] = set()
+    for option in _options(reads):
+        expiry = told.get(option["instrument_id"]) or expiry_of(option["symbol"])
+        if expiry is None or today <= expiry <= last:
+            found.update(each for each in (option["instrument_id"], option["underlying_instrument_id"]) if each)
+    return sorted(found)
+
+
+def _options(reads: list[EndpointRead]) -> Iterator[dict[str, str | None]]:
+    for each in reads:
+        for batch in each.read.batches:
+            if each.read.endpoint == "positions":
+                yield from batch.filter(pc.equal(batch["instrument_type"], "OPTION")).select(_OPTION).to_pylist()
+            elif each.read.endpoint == "executions":
+                yield from batch.filter(pc.is_valid(batch["underlying_instrument_id"])).select(_OPTION).to_pylist()
+
+
+def _options_to_read(reads: list[EndpointRead], held: set[tuple[str, str]], known: WarehouseState) -> set[str]:
+    wanted = {instrument for instrument, kind in held if kind == "OPTION"} - known.contracts.keys()
+    pages = (page for each in reads if each.read.endpoint == "positions" for page in each.read.batches)
+    return wanted.union(*(contradicted(page, known.contracts) for page in pages))
 
 
 def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read[pa.Table]]) -> Read[pa.Table]:

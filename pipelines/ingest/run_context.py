@@ -6,7 +6,8 @@ It is kept in the archive beside the replies, so that a replay starts from the s
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,9 @@ class RunContext:
         return asdict(self) | {
             "started": _clock_said(self.started),
             "known": {
-                "last_complete": {account: day.isoformat() for account, day in known.last_complete.items()},
+                "last_complete": _iso_dates(known.last_complete),
+                "expected": sorted(known.expected),
+                "closed": _iso_dates(known.closed),
                 "overrides": [
                     [_iso_text(each.date), _iso_text(each.open), _iso_text(each.close)] for each in known.overrides
                 ],
@@ -76,7 +79,7 @@ def run_context(settings: Settings, trigger: str, started: ClockReading, known: 
         is_loopback=settings.is_loopback,
         accounts=settings.accounts,
         started=started,
-        known=WarehouseState(last_complete=known.last_complete, overrides=known.overrides),
+        known=replace(known, contracts={}),
         warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
     )
 
@@ -87,13 +90,21 @@ def run_context_from(said: Json) -> RunContext:
         Override(date.fromisoformat(day), _moment(open_), _moment(close))
         for day, open_, close in said["known"]["overrides"]
     )
-    last = {account: date.fromisoformat(day) for account, day in said["known"]["last_complete"].items()}
+    known = said["known"]
+    last = _days(known["last_complete"])
+    # an archive of before says whose last day was whole last
+    latest = [account for account, day in last.items() if day == max(last.values())]
     return RunContext(
         **said
         | {
             "accounts": tuple(said["accounts"]),
             "started": _clock(said["started"]),
-            "known": WarehouseState(last_complete=last, overrides=tuple(overrides)),
+            "known": WarehouseState(
+                last_complete=last,
+                expected=frozenset(known.get("expected", latest)),
+                closed=_days(known.get("closed", {})),
+                overrides=tuple(overrides),
+            ),
         }
     )
 
@@ -115,6 +126,14 @@ def _clock(said: Json) -> ClockReading:
 
 def _iso_text(moment: date | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _iso_dates(days: Mapping[str, date]) -> dict[str, str]:
+    return {account: day.isoformat() for account, day in days.items()}
+
+
+def _days(said: Mapping[str, str]) -> dict[str, date]:
+    return {account: date.fromisoformat(day) for account, day in said.items()}
 
 
 def _moment(said: str | None) -> datetime | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -23,6 +24,30 @@ _LAST_COMPLETE = """
     group by manifest.account_id
 """
 
+_EXPECTED = """
+    with evening as (
+        select run.trading_date, run.status, manifest.account_id
+        from raw.extract_manifest as manifest
+        inner join raw.extract_run as run on manifest.run_id = run.run_id
+        inner join raw._dlt_loads as committed on run._dlt_load_id = committed.load_id and committed.status = 0
+        where manifest.endpoint = 'positions' and list_contains($end_of_day, run.grade)
+    )
+    select distinct account_id from evening
+    where trading_date >= coalesce((select max(trading_date) from evening where status = 'COMPLETE'), date '0001-01-01')
+"""
+
+_CLOSED = """
+    select account_id, case when status = 'CLOSED' then coalesce(close_date, date '0001-01-01') else close_date end
+    from raw.accounts
+    qualify row_number() over (partition by account_id order by run_id desc) = 1
+        and (status = 'CLOSED' or close_date is not null)
+"""
+
+_CONTRACTS = """
+    select id, try_cast(multiplier as decimal(12, 4)) from raw.option_contracts
+    qualify row_number() over (partition by id order by run_id desc) = 1
+"""
+
 _HOURS = """
     select date, status, today_sessions from raw.market_hours
     where market = 'us_equities'
@@ -32,18 +57,15 @@ _HOURS = """
 
 @dataclass(frozen=True)
 class WarehouseState:
-    """What the next read depends on. `last_complete` is each account's last trading date with a whole end-of-day
-    snapshot, `contracts` the ids of the option contracts that are landed, `overrides` the broker's own calendar."""
+    """What the next read depends on: each account's last trading date with a whole end-of-day snapshot, the accounts
+    that were expected on the last complete day and since, the closing dates of accounts that were listed as closed, the
+    multiplier of each option contract that is landed, and the broker's own calendar."""
 
     last_complete: dict[str, date] = field(default_factory=dict)
-    contracts: frozenset[str] = frozenset()
+    expected: frozenset[str] = frozenset()
+    closed: dict[str, date] = field(default_factory=dict)
+    contracts: dict[str, Decimal | None] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
-
-    @property
-    def last_accounts(self) -> frozenset[str]:
-        """The accounts of the last complete day."""
-        latest = max(self.last_complete.values(), default=None)
-        return frozenset(account for account, day in self.last_complete.items() if day == latest)
 
 
 def read_warehouse_state(con: duckdb.DuckDBPyConnection) -> WarehouseState:
@@ -52,7 +74,9 @@ def read_warehouse_state(con: duckdb.DuckDBPyConnection) -> WarehouseState:
         return WarehouseState()
     return WarehouseState(
         last_complete=dict(con.execute(_LAST_COMPLETE, {"end_of_day": END_OF_DAY}).fetchall()),
-        contracts=frozenset(row[0] for row in con.execute("select distinct id from raw.option_contracts").fetchall()),
+        expected=frozenset(account for (account,) in con.execute(_EXPECTED, {"end_of_day": END_OF_DAY}).fetchall()),
+        closed=dict(con.execute(_CLOSED).fetchall()),
+        contracts=dict(con.execute(_CONTRACTS).fetchall()),
         overrides=tuple(broker_overrides(con)),
     )
 

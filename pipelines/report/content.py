@@ -36,15 +36,18 @@ class DayTotals:
 
     @property
     def growth(self) -> Decimal | None:
-        """One plus the day's return; None where it is not known of every account."""
+        """One plus the day's return; None where it is not known of every account, on nothing, and below -100 %."""
         if self.is_opening:
             return Decimal(1)
-        return 1 + self.net / self.base if self.net is not None and self.base else None
+        if self.net is None or self.base is None or self.base <= 0 or self.net < -self.base:
+            return None
+        return 1 + self.net / self.base
 
 
 @dataclass(frozen=True)
 class Report:
-    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all."""
+    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all; of
+    `recovered` accounts nobody read the end of the day."""
 
     day: date
     known_at: datetime
@@ -53,6 +56,7 @@ class Report:
     expected: int
     complete: int
     known: int
+    recovered: int
     accounts: tuple[str, ...]
     sections: dict[str, Section]
     days: Sequence[DayTotals]
@@ -82,7 +86,9 @@ def collect_report(books: BooksAsKnown) -> Report:
     answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
     for name, make in _MADE.items():
         answers[name] = make(answers)
-    totals = {"accounts": _account_total(answers, days), "bridge": _sums(answers["bridge"], "bridge")}
+    totals: dict[str, Row | None] = {}
+    if header["is_one_currency"]:
+        totals = {"accounts": _account_total(answers, days), "bridge": _sums(answers["bridge"], "bridge")}
     return Report(
         day=books.day,
         known_at=books.known_at,
@@ -91,6 +97,7 @@ def collect_report(books: BooksAsKnown) -> Report:
         expected=header["accounts_expected"],
         complete=header["accounts_complete"],
         known=header["accounts_known"],
+        recovered=header["accounts_recovered"],
         accounts=books.accounts,
         sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
         days=days,

@@ -42,7 +42,7 @@ def view(report: Report) -> dict[str, Any]:
         "known_at": format_instant(report.known_at),
         "status": report.status,
         "finality": report.finality or "UNKNOWN",
-        "finality_note": _FINALITY.get(report.finality or "", "no account's end of day is known"),
+        "finality_note": _finality_note(report),
         "accounts_complete": f"{report.complete} of {report.expected} accounts complete",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
@@ -52,11 +52,26 @@ def view(report: Report) -> dict[str, Any]:
     }
 
 
+def _finality_note(report: Report) -> str:
+    note = _FINALITY.get(report.finality or "", "no account's end of day is known")
+    if not report.recovered:
+        return note
+    return (
+        f"{note}; RECOVERED: nobody read the end of the day of {report.recovered} of {report.expected} accounts, so it "
+        "was told from a snapshot of the next session, less what was traded since"
+    )
+
+
 def _warning(report: Report) -> str:
     if report.status == "COMPLETE":
         return ""
     if report.status == "BROKEN":
         return "BROKEN: a rule that the books must keep does not hold. See breaks before any of these figures is used."
+    if report.is_whole and any(row["state"] == "RECOVERED IN PART" for row in report.sections["accounts"].rows):
+        return (
+            "INCOMPLETE: the day was recovered in the morning after it, and not every position could be rolled back to "
+            "its close, or its instructions are not known."
+        )
     if report.is_whole:
         return "INCOMPLETE: the P&L is known of every account, the exercise instructions are not."
     missing = [short(row["account_id"], 24) for row in report.sections["accounts"].rows if row["quality"] is None]
@@ -135,7 +150,7 @@ def _cell(value: Any, column: ReportColumn) -> dict[str, str]:
 def _mark(value: Any, column: ReportColumn) -> str:
     """States that somebody should look at are marked; a symbol is set apart."""
     if column.name == "state" and value != "COMPLETE":
-        return "alarm"
+        return "doubt" if value == "RECOVERED" else "alarm"
     if column.name == "severity":
         return "alarm" if value in ("FAIL", "BREAK", "GAP") else "doubt"
     return column.kind if column.kind in ("symbol", "prose") else ""

@@ -24,6 +24,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/version", routes_market.get_version),
     ("GET", "/v1/clock", routes_market.get_clock),
     ("GET", "/v1/calendars/market-hours", routes_hours.get_market_hours),
+    ("GET", "/v1/market-data/snapshot", routes_market.list_snapshots),
     ("GET", "/v1/instruments/options/contracts", routes_market.list_contracts),
     ("GET", "/v1/instruments/events", routes_market.list_events),
     ("GET", "/v1/instruments/{instrument_id}", routes_market.get_instrument),

@@ -13,6 +13,7 @@ from pipelines.sandbox.replies import ErrorAnswer, HandlerAnswer, Json, money_te
 VERSION = "2025-10-31"
 EVENTS = ("EARNINGS", "DIVIDEND", "STOCK_SPLIT", "IPO")
 MOST_CONTRACTS = 100
+MOST_SNAPSHOTS = 100
 
 
 def get_version(call: Call) -> HandlerAnswer:  # noqa: ARG001 - a handler like the others
@@ -121,8 +122,42 @@ def _contract(call: Call, option: Instrument) -> Json:
     }
 
 
+def list_snapshots(call: Call) -> HandlerAnswer:
+    """GET what instruments trade at now, by UUID or symbol: the close once there is one, before it a trade."""
+    names = several(call.query, "instrument_ids")
+    if not names:
+        raise ErrorAnswer(400, "At least one instrument_id is required")
+    if len(names) > MOST_SNAPSHOTS:
+        raise ErrorAnswer(400, f"instrument_ids must name at most {MOST_SNAPSHOTS} instruments")
+    return HandlerAnswer([_snapshot(call, _named(call, name)) for name in names])
+
+
+def _snapshot(call: Call, instrument: Instrument) -> Json:
+    market, session = call.broker.market, call.broker.market.session_at(call.now)
+    row: Json = {"instrument_id": instrument.id, "symbol": instrument.symbol, "name": instrument.name}
+    row["session"] = {"ohlv_applicable": True}
+    if session is None or not market.knows(instrument):
+        return row
+    before = market.prior_close(instrument, session.date)
+    row["session"]["previous_close"] = money_text(before)
+    if (unadjusted := before * market.split_factor(instrument, session.date)) != before:
+        row["session"]["previous_close_unadjusted"] = money_text(unadjusted)
+    if call.now < session.open:
+        return row
+    at_close = call.now >= session.close
+    price = market.close(instrument, session.date) if at_close else market.traded_at(instrument, session, call.now)
+    row["last_trade"] = {"price": money_text(price), "size": 100, "timestamp": seconds(min(call.now, session.close))}
+    row["cumulative_volume"] = row["session"]["cumulative_volume"] = 100
+    row["session"]["change"] = money_text(price - before)
+    row["session"]["change_percent"] = f"{100 * (price - before) / before if before else 0:.4f}"
+    return row
+
+
 def _found(call: Call) -> Instrument:
-    name = call.path["instrument_id"]
+    return _named(call, call.path["instrument_id"])
+
+
+def _named(call: Call, name: str) -> Instrument:
     found = call.broker.instrument(name)
     if found is None:
         raise ErrorAnswer(404, f"Instrument not found: {name}")

@@ -25,7 +25,7 @@ from pipelines.warehouse.limits import memory_limit, temporary_limit
 from pipelines.warehouse.restoring import finish_if_killed
 from pipelines.warehouse.temporary_name import private_folder, temporary_name
 
-SCHEMA_VERSION = 2  # the last step of migrations.py
+SCHEMA_VERSION = 3  # the last step of migrations.py
 #: What a warehouse remembers of `daybook prune`: the trading day before which runs of the archive were deleted.
 PRUNED = "archive_pruned_before"
 _META = "CREATE TABLE IF NOT EXISTS main.daybook_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)"

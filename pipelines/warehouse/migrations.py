@@ -49,6 +49,16 @@ STEPS = (
         "multipliers of all versions get the type of the contract",
         ("alter table if exists pnl.position_daily_version alter multiplier type decimal(12, 4)",),
     ),
+    Step(
+        3,
+        "market snapshots get their table",
+        (
+            "create table if not exists raw.market_snapshot (run_id varchar not null, instrument_id varchar not null, "
+            "symbol varchar, name varchar, last_trade varchar, last_quote varchar, session varchar, greeks varchar, "
+            "cumulative_volume bigint, open_interest bigint, short_sale_restricted boolean, "
+            "extra varchar, _dlt_load_id varchar not null)",
+        ),
+    ),
 )
 
 

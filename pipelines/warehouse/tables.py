@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,18 @@ _NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)?$")
 _ORIGIN = ("inputs_known_at", "run_id", "semantics_source")
 #: Of a working file a thread reads so many rows at a time: few enough that every thread gets some.
 ROWS_READ_TOGETHER = 40_960
+#: No two working files of a process have the same name.
+_numbers = count()
 OPEN_END = "9999-12-31 00:00:00+00"
 #: What is current of the days that are built.
 _CURRENT = f"trading_date between $from_date and $to_date and known_to = timestamptz '{OPEN_END}'"
+
+#: When the day of a row was closed last, whoever's clock is ahead: the machine's, or the broker's.
+_CLOSED_AT = """(
+    select max(period_lock.locked_at) from core.period_lock
+    where fresh.trading_date <= period_lock.locked_through
+        and (period_lock.account_id is null or period_lock.account_id = fresh.account_id)
+)"""
 
 
 def run_statement(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any] | None = None) -> Any:
@@ -54,12 +64,16 @@ def make_working(
     """A temporary view of the rows of a select, which lie in a file of `folder` until the next ones of that name.
 
     DuckDB keeps a temporary table that was replaced, whole, until the transaction ends; a file it does not. Nothing is
-    packed: the file is read within seconds.
+    packed: the file is read within seconds. Each has a name of its own: DuckDB keeps what it read of a file, and was
+    seen to answer with it after the file had been written again.
     """
-    file = literal(str(folder / f"{_checked(name)}.parquet"))
+    former = list(folder.glob(f"{_checked(name)}.*.parquet"))
+    file = literal(str(folder / f"{name}.{next(_numbers)}.parquet"))
     plain = "format parquet, compression uncompressed, dictionary_size_limit 1"
     run_statement(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_READ_TOGETHER})", values)
     con.execute(f"create or replace temporary view {name} as select * from read_parquet({file})")
+    for path in former:
+        path.unlink()
 
 
 def make_shape(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
@@ -70,6 +84,11 @@ def make_shape(con: duckdb.DuckDBPyConnection, name: str, select: str, values: M
 def make_view(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     """A view of a select that takes no values."""
     con.execute(f"create or replace view {_checked(name)} as {select}")
+
+
+def drop_view(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Take a view away, or the table that an earlier daybook had under its name."""
+    con.execute(f"drop {'table' if exists(con, _checked(name)) else 'view'} if exists {name}")
 
 
 def make_empty(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> bool:
@@ -123,8 +142,9 @@ def add_versions(
 
     `name` is the version table, `fresh` a working table of the same columns plus `inputs_known_at`; `reason` is an
     SQL expression over `fresh` and `current_version`. A version is known from its newest input where that is newer than
-    the version before it, else from `built_at`, and never before the one that it follows. A row that `fresh` no longer
-    has ends without a successor. `run_id` and `semantics_source` tell where values came from and are no values
+    the version before it, else from `built_at`, and never before the one that it follows, nor before its day was
+    closed (`_CLOSED_AT`): what a period was closed with is told by time. A row that `fresh` no longer has ends
+    without a successor. `run_id` and `semantics_source` tell where values came from and are no values
     themselves.
     """
     make_version_table(con, name, fresh)
@@ -159,11 +179,14 @@ def _insert_changed(
         select
             fresh.* exclude (inputs_known_at),
             coalesce(current_version.version, 0) + 1 as version,
-            case
-                when current_version.known_from is null then coalesce(fresh.inputs_known_at, $built_at)
-                when fresh.inputs_known_at > current_version.known_from then fresh.inputs_known_at
-                else greatest($built_at, current_version.known_from + interval 1 microsecond)
-            end as known_from,
+            greatest(
+                case
+                    when current_version.known_from is null then coalesce(fresh.inputs_known_at, $built_at)
+                    when fresh.inputs_known_at > current_version.known_from then fresh.inputs_known_at
+                    else greatest($built_at, current_version.known_from + interval 1 microsecond)
+                end,
+                {_CLOSED_AT} + interval 1 microsecond
+            ) as known_from,
             timestamptz '{OPEN_END}' as known_to,
             case when current_version.version is not null then {reason} end as reason
         from {_checked(fresh)} as fresh

@@ -12,7 +12,7 @@ import pytest
 
 from assets.catalog import TABLES
 from pipelines.errors import BuildFailed, ConfigurationError
-from pipelines.warehouse.tables import make_empty, replace_days
+from pipelines.warehouse.tables import make_empty, make_working, replace_days
 from tests.support.desk import FRIDAY, HELD, THURSDAY, desk, fill, hold, shares, totals
 
 pytestmark = pytest.mark.heavy  # evenings, one after the other
@@ -64,7 +64,7 @@ def test_a_build_that_fails_leaves_the_books_as_they_were(tmp_path: Path, monkey
         before = totals(d), d.ask("select * from core.position_eod")
         hold(d, "100", "151.00", "14500.00", "2025-10-31")
         d.sync(FRIDAY)
-        last = next(table for table in TABLES if table.name == "quality.finding")
+        last = next(table for table in TABLES if table.name == "quality.day_finding")
         monkeypatch.setitem(vars(last), "select", "select 1/0 as trading_date, cast('x' as int) as broken")
         with pytest.raises(BuildFailed, match="changed nothing"):
             d.build()
@@ -239,3 +239,14 @@ def test_sums_and_returns_that_no_column_holds_are_unknown_and_every_view_answer
         assert d.ask(f"select daily_return from pnl.account_daily {account.format(100)}") == [(Decimal(50_000_000),)]
         assert d.ask(f"select twr_itd from pnl.period {account.format(100)}") == [(None,)]
         assert d.ask(f"select daily_return from pnl.account_daily {account.format(200)}") == [(None,)]
+
+
+def test_no_working_file_is_written_over_for_duckdb_may_answer_with_what_it_read_before(tmp_path: Path) -> None:
+    with duckdb.connect() as con:
+        seen = []
+        for number in range(3):
+            make_working(con, "shown", tmp_path, f"select {number} as number", {})
+            assert con.execute("from shown").fetchall() == [(number,)]
+            (file,) = tmp_path.iterdir()
+            seen.append(file.name)
+    assert len(set(seen)) == 3

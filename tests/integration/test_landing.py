@@ -50,7 +50,7 @@ def test_every_raw_table_exists_after_the_first_run_even_without_rows(tmp_path: 
         d.sync(THURSDAY)
         tables = {row[0] for row in d.ask("select table_name from duckdb_tables() where schema_name = 'raw'")}
         contract = "extract_run extract_manifest accounts positions position_instructions executions orders balances "
-        contract += "portfolio_history option_contracts corporate_events market_hours quarantine"
+        contract += "portfolio_history option_contracts corporate_events market_hours market_snapshot quarantine"
         assert set(contract.split()) <= tables
 
 
@@ -207,6 +207,33 @@ def test_a_warehouse_of_another_broker_is_refused_before_anything_is_asked(tmp_p
         with pytest.raises(WrongWarehouse, match=r"api\.clearstreet\.com"):
             d.sync(THURSDAY)
         assert d.broker.requests == []
+
+
+def test_prices_are_asked_for_of_options_that_expire_soon_and_of_what_they_are_on(tmp_path: Path) -> None:
+    def option(name: str, symbol: str, stock: str) -> dict[str, Any]:
+        return shares(
+            "1", "2.70", cost="250.00", day="2025-10-30", instrument_id=name, symbol=symbol, instrument_type="OPTION",
+            underlying_instrument_id=stock, market_value="270.00", unrealized_pnl="20.00",
+        )  # fmt: skip
+
+    held = [
+        option("soon", "XYZ   251105C00190000", "xyz"),
+        option("saturday", "ABC   251101C00190000", "abc"),
+        option("later", "FAR   251106C00190000", "far"),
+        option("adjusted", "a name of its own", "own"),
+        shares("100", "150.50", cost="14500.00", day="2025-10-30"),
+    ]
+    with desk(tmp_path, accounts=[100], positions={100: held}, instructions={}) as d:
+        assert d.sync(THURSDAY).is_complete
+        (request,) = d.broker.asked("/market-data/snapshot")
+        assert request.query["instrument_ids"].split(",") == ["abc", "adjusted", "own", "saturday", "soon", "xyz"]
+        query = "select status, http_status, rows_landed from raw.extract_manifest where endpoint = 'market_snapshot'"
+        assert d.ask(query) == [("FAILED", 403, 0)]
+        d.broker.snapshots = [{"instrument_id": "xyz", "symbol": "XYZ", "last_trade": {"price": "1.5", "size": 1}}]
+        d.sync(FRIDAY)
+        assert d.ask("select instrument_id, last_trade from raw.market_snapshot") == [
+            ("xyz", '{"price":"1.5","size":1}')
+        ]
 
 
 def test_contracts_are_asked_for_once_and_kept(tmp_path: Path) -> None:

@@ -83,7 +83,9 @@ def _evening(
     at = CALENDAR.session(day).close + timedelta(minutes=30)
     known = None if fills is None else tuple(fill for fill in fills if fill.at <= at)
     answer = AccountAnswer(tuple(positions), LONG_AGO, fills=known, instructions=tuple(asked.pop("instructions", ())))
-    return Evening(at, {"100": answer}, **{name: tuple(each) for name, each in asked.items()})
+    contracts, events = (tuple(asked.pop(name, ())) for name in ("contracts", "events"))
+    assert not asked
+    return Evening(at, {"100": answer}, contracts, events)
 
 
 def _measures(con: duckdb.DuckDBPyConnection, book: Book, home: Path, day: date) -> dict[str, tuple[Any, ...]]:
@@ -275,7 +277,7 @@ def test_an_expired_row_that_stays_at_zero_with_its_old_price_breaks_nothing(
     assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money("-200", "195", "-5")}
 
 
-def test_a_premium_that_nobody_knows_leaves_the_stock_that_it_rolled_into_unknown(
+def test_a_premium_that_nobody_knows_takes_the_split_of_the_stock_that_it_rolled_into_and_not_its_total(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     unknown = _held("1", "5", None, FRIDAY, OPTION, of=CALL.symbol)
@@ -285,4 +287,5 @@ def test_a_premium_that_nobody_knows_leaves_the_stock_that_it_rolled_into_unknow
             _evening(MONDAY, [_held("101", "56", "5355", MONDAY)], contracts=[CALL]),
         )
     )
-    assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money(None, None, None), STOCK: _money(None, None, None)}
+    # 101 shares at 56, less one at 55, the strike's cash and the option's 500
+    assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money(None, None, "0"), STOCK: _money(None, None, "101")}

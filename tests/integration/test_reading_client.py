@@ -256,6 +256,24 @@ def test_contracts_are_asked_for_a_hundred_at_a_time_and_unknown_ones_are_named(
     assert (nothing.complete, nothing.rows) == (True, 0)
 
 
+def test_market_snapshots_are_asked_for_a_hundred_at_a_time_and_a_refusal_ends_it() -> None:
+    ids = [f"i-{number}" for number in range(250)]
+    trade = {"last_trade": {"price": "210.12", "size": 150}, "greeks": None, "cumulative_volume": 12345678}
+    server = BrokerServer(snapshots=[{"instrument_id": each, "symbol": "AAPL", **trade} for each in ids])
+    with reading(server) as client:
+        read = client.market_snapshots([*ids, *ids[:3]])
+        server.snapshots = None
+        refused = client.market_snapshots(ids)
+    asked = [len(request.query["instrument_ids"].split(",")) for request in server.requests]
+    assert asked == [100, 100, 50, 100]
+    assert (read.complete, read.rows) == (True, 250)
+    assert read.batches[0][0]["last_trade"] == '{"price":"210.12","size":150}'
+    assert (refused.complete, refused.http_status, refused.rows) == (False, 403, 0)
+
+
+# --- rate ------------------------------------------------------------------------------------------------------------
+
+
 def test_one_rate_holds_for_a_host_however_many_threads_ask() -> None:
     limiter = http._limiter("rate.test", 50.0)
     assert limiter is http._limiter("rate.test", 50.0)

@@ -224,6 +224,28 @@ def test_instruments_contracts_and_events(sandbox: Sandbox, sdk: Any) -> None:
     _refused(404, lambda: sdk.instruments.get_instrument_by_id("NOBODY"))
 
 
+def test_market_snapshots_are_the_close_after_it_and_a_trade_before_it(sandbox: Sandbox, sdk: Any) -> None:
+    def snapshots(*names: str) -> list[Any]:
+        found: list[Any] = sdk.instrument_data.market_data.get_snapshots(instrument_ids=list(names)).data
+        return found
+
+    sandbox.clock.set(sandbox.after_close(date(2005, 2, 28)))
+    call, aapl = snapshots("IBM050219C00090000", stock("AAPL").id)
+    assert (call.instrument_id, aapl.symbol) == (IBM_CALL.id, "AAPL")
+    held = sdk.instruments.get_instrument_by_id("AAPL").data
+    assert aapl.session.previous_close == held.cax_adjusted_previous_close
+    assert aapl.session.previous_close_unadjusted == held.previous_close  # two for one that morning
+    assert Decimal(aapl.last_trade.price) == Decimal(aapl.session.previous_close) + Decimal(aapl.session.change)
+    assert aapl.last_trade.timestamp == datetime(2005, 2, 28, 21, tzinfo=UTC)
+    sandbox.clock.set(datetime(2005, 3, 1, 12, tzinfo=UTC))
+    assert snapshots("AAPL")[0].last_trade is None
+    sandbox.clock.set(datetime(2005, 3, 1, 18, tzinfo=UTC))
+    assert snapshots("AAPL")[0].last_trade.price
+    _refused(400, snapshots)
+    _refused(400, lambda: snapshots(*(["AAPL"] * 101)))
+    _refused(404, lambda: snapshots("NOBODY"))
+
+
 def test_closing_one_position_fills_at_the_next_close_and_stays_in_the_truth(sandbox: Sandbox, sdk: Any) -> None:
     sandbox.clock.set(datetime(2005, 2, 3, 15, tzinfo=UTC))
     orders = sdk.positions.close_position("GOOG", account_id=EQUITIES).data

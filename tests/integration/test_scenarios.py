@@ -29,7 +29,12 @@ MEASURES = {
 #: The price of a position that vanished is not among what a replay answers, so its carried part can't be known.
 UNKNOWABLE = {("S15", "position_pnl"), ("S15", "day_pnl")}
 
+#: Two figures of T12 are not those of PNL.md 2.2, which T37 (the same sale of a part, with a multiplier of 10), S22 and
+#: S24 follow: carried is yesterday's quantity at the two closes, 2 x (3.60 - 3.40) x 150, traded the rest of 45.
+ERRATA = {("T12", "position_pnl"): "60.00", ("T12", "day_pnl"): "-15.00"}
+
 PAIRS = [each for each in scenarios().values() if each.get("days")]
+FIELD = list(scenarios("field.json").values())
 
 
 def _number(text: str | None) -> Decimal | None:
@@ -64,6 +69,27 @@ def test_a_hand_checked_book_comes_out_as_expected(scenario: dict[str, Any], tmp
         _check_no_invariant_failed(con)
 
 
+@pytest.mark.skipif(not FIELD, reason="../shared/scenarios is absent")
+@pytest.mark.parametrize("scenario", FIELD, ids=lambda each: f"{each['id']}_{each['name']}")
+def test_a_book_from_the_field_comes_out_as_expected(scenario: dict[str, Any], tmp_path: Path) -> None:
+    with (
+        duckdb.connect(tmp_path / "warehouse.duckdb") as con,
+        (replay := Replay(scenario, tmp_path)).broker,
+    ):
+        con.execute("set timezone = 'UTC'")
+        list(replay.run(con))
+        _check_positions(con, scenario)
+        _check_absent(con, scenario)
+        _check_accounts(con, scenario)
+        _check_firm(con, scenario)
+        _check_some_gaps(con, scenario)
+        _check_findings(con, scenario)
+        _check_underlyings(con, scenario)
+        _check_values(con, scenario)
+        _check_as_known(con, scenario)
+        _check_no_invariant_failed(con)
+
+
 def _check_positions(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]) -> None:
     for expected in scenario.get("expected", ()):
         row = _row(
@@ -77,9 +103,10 @@ def _check_positions(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]
         assert (row["symbol"], row["status"]) == (expected["symbol"], expected["status"])
         for name, column in MEASURES.items():
             if name in expected and (scenario["id"], name) not in UNKNOWABLE:
-                assert row[column] == _number(expected[name]), f"{name} of {expected['symbol']} on {expected['date']}"
+                right = _number(ERRATA.get((scenario["id"], name), expected[name]))
+                assert row[column] == right, f"{name} of {expected['symbol']} on {expected['date']}"
         if "days_covered" in expected:
-            assert row["days_covered"] == expected["days_covered"]
+            assert row["days_covered"] == int(expected["days_covered"])
         if "prev_date" in expected:
             assert row["prev_trading_date"] == date.fromisoformat(expected["prev_date"])
         missing = set(expected.get("flags", ())) - set(row["flags"])
@@ -109,7 +136,7 @@ def _check_accounts(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any])
             if name in expected:
                 assert row[column] == _number(expected[name]), f"{name} on {expected['date']}"
         if "days_covered" in expected:
-            assert row["days_covered"] == expected["days_covered"]
+            assert row["days_covered"] == int(expected["days_covered"])
 
 
 def _check_firm(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]) -> None:
@@ -125,6 +152,28 @@ def _check_gaps(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]) -> 
     found = con.execute("select account_id, trading_date, reason from quality.gap order by all").fetchall()
     expected = scenario.get("expected_gaps", ())
     assert found == sorted((str(g["account_id"]), date.fromisoformat(g["date"]), g["reason"]) for g in expected)
+
+
+def _check_some_gaps(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]) -> None:
+    found = con.execute("select account_id, trading_date, reason from quality.gap").fetchall()
+    for gap in scenario.get("expected_gaps", ()):
+        assert (str(gap["account_id"]), date.fromisoformat(gap["date"]), gap["reason"]) in found
+
+
+def _check_values(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]) -> None:
+    for expected in scenario.get("expected_values", ()):
+        where = " and ".join(f"{column}::text = ?" for column in expected["key"])
+        row = _row(con, f"select * from {expected['table']} where {where}", *map(str, expected["key"].values()))
+        for column, right in expected["values"].items():
+            found = "ABSENT" if row is None else row[column]
+            allowed = right if isinstance(right, list) else [right]
+            assert any(_equal(found, each) for each in allowed), f"{column} is {found}, not {right}: {expected}"
+
+
+def _equal(found: Any, right: str | None) -> bool:
+    if found is None or right is None:
+        return found is None and right is None
+    return found == Decimal(right) if isinstance(found, Decimal) else str(found) == right
 
 
 def _check_findings(con: duckdb.DuckDBPyConnection, scenario: Mapping[str, Any]) -> None:

@@ -113,12 +113,13 @@ def position(account_id: str | int, number: int, **changes: Any) -> dict[str, An
 class BrokerServer:
     """The broker. A context manager; `url` is where it is, `requests` what it was asked, in order.
 
-    accounts: ids, or dicts as the broker lists them. positions, instructions, orders, executions, history: account id
-    to rows. balances: account id to one dict. contracts: dicts. events: instrument id to the grouped events. hours:
-    dicts with date and market. Account ids may be text or numbers. None as a book answers 403, an account without
-    rows in a book that is there is flat. `now`: the broker's clock, or a function that tells it. `most_rows`: rows
-    on a page, whatever was asked for. `forbidden`: (account id, endpoint) pairs that answer 403. With a `key`, any
-    other bearer token answers 401. Books may be changed at any time, `expire_tokens` voids every page token so far.
+    accounts: ids, or dicts as the broker lists them. positions, instructions, orders, executions, history: account
+    id to rows. balances: account id to one dict. contracts: dicts. events: instrument id to the grouped events.
+    hours: dicts with date and market. snapshots: dicts with instrument_id. Account ids may be text or numbers. None
+    as a book answers 403, an account without rows in a book that is there is flat. `now`: the broker's clock, or a
+    function that tells it. `most_rows`: rows on a page, whatever was asked for. `forbidden`: (account id, endpoint)
+    pairs that answer 403. With a `key`, any other bearer token answers 401. Books may be changed at any time,
+    `expire_tokens` voids every page token so far.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class BrokerServer:
         contracts: Sequence[dict[str, Any]] | None = None,
         events: Mapping[str, dict[str, Any]] | None = None,
         hours: Sequence[dict[str, Any]] | None = None,
+        snapshots: Sequence[dict[str, Any]] | None = None,
         faults: Iterable[Fault] = (),
         now: datetime | Callable[[], datetime] | None = None,
         forbidden: Iterable[tuple[Any, str]] = (),
@@ -151,6 +153,7 @@ class BrokerServer:
         self.contracts = contracts
         self.events = events
         self.hours = hours
+        self.snapshots = snapshots
         self.faults = list(faults)
         self.now = now or (lambda: datetime.now(UTC))
         self.forbidden = {(str(account_id), endpoint) for account_id, endpoint in forbidden}
@@ -235,6 +238,8 @@ class BrokerServer:
             return [row for row in self.contracts if row["id"] in query["contract_ids"].split(",")]
         if endpoint == "events" and self.events is not None:
             return self.events.get(unquote(request.path.split("/")[-2]))
+        if endpoint == "snapshot" and self.snapshots is not None:
+            return [row for row in self.snapshots if row["instrument_id"] in query["instrument_ids"].split(",")]
         if endpoint == "market-hours" and self.hours is not None:
             return [h for h in self.hours if (h["date"], h["market"]) == (query["date"], query["market"])]
         book = self.books.get(endpoint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -100,6 +100,9 @@ class Segment:
     day: date
     realized: Decimal | None
     unrealized: Decimal | None
+    net: Decimal | None = None
+    sod_equity: Decimal | None = None
+    eod_equity: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -114,16 +117,19 @@ class AccountAnswer:
     instructions: tuple[Instruction, ...] | None = ()
     history: tuple[Segment, ...] | None = None
     daily_pnl: Decimal | None = None
+    currency: str = "USD"
 
 
 @dataclass(frozen=True)
 class Evening:
-    """One run: the broker's clock, each expected account's answer, and what is asked once for all accounts."""
+    """One run: the broker's clock, each expected account's answer, and what is asked once for all accounts. `closed`
+    accounts are listed as closed, each with its closing date."""
 
     at: datetime
     answers: Mapping[str, AccountAnswer]
     contracts: tuple[Contract, ...] = ()
     events: tuple[Event, ...] = ()
+    closed: Mapping[str, date | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

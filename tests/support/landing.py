@@ -193,7 +193,7 @@ def _manifest_row(
 
 
 def _rows(evening: Evening) -> Iterable[tuple[Shape, list[dict[str, Any]]]]:
-    yield ACCOUNTS, [{"id": account, "status": "ACTIVE"} for account in evening.answers]
+    yield ACCOUNTS, [wire_account(account, evening.closed) for account in {**evening.answers, **evening.closed}]
     yield OPTION_CONTRACTS, [wire_contract(each) for each in evening.contracts]
     grouped = wire_events(evening.events).values()
     yield INSTRUMENT_EVENTS, [row for group in grouped for row in unfold_events(group)]
@@ -203,10 +203,16 @@ def _rows(evening: Evening) -> Iterable[tuple[Shape, list[dict[str, Any]]]]:
         yield EXECUTIONS, [wire_fill(account, each) for each in answer.fills or ()]
         yield PORTFOLIO_HISTORY, [wire_segment(account, each) for each in answer.history or ()]
         if answer.daily_pnl is not None:
-            yield BALANCES, [wire_balance(account, answer.daily_pnl)]
+            yield BALANCES, [wire_balance(account, answer.daily_pnl) | {"currency": answer.currency}]
 
 
 # ---- what the broker would send
+
+
+def wire_account(account: str, closed: Mapping[str, date | None]) -> dict[str, Any]:
+    """An account of the listing."""
+    status = "CLOSED" if account in closed else "ACTIVE"
+    return {"id": account, "status": status, "close_date": _day(closed.get(account))}
 
 
 def wire_position(account: str, position: Position) -> dict[str, Any]:
@@ -277,12 +283,15 @@ def wire_contract(contract: Contract) -> dict[str, Any]:
 
 
 def wire_segment(account: str, segment: Segment) -> dict[str, Any]:
-    """A segment of portfolio-history; equity is left out, it is not under test."""
+    """A segment of portfolio-history."""
     return {
         "account_id": int(account),
         "date": _day(segment.day),
         "realized_pnl": _number(segment.realized),
         "unrealized_pnl": _number(segment.unrealized),
+        "net_pnl": _number(segment.net),
+        "sod_equity": _number(segment.sod_equity),
+        "eod_equity": _number(segment.eod_equity),
     }
 
 

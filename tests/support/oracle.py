@@ -50,6 +50,8 @@ class _Oracle:
         self.book = book
         self.evidence = Evidence(book)
         self.lifecycle = Lifecycle(self.evidence)
+        #: The last proven reading of each account's daily_realized_pnl: whether it is measured from cost.
+        self.proven: dict[str, bool] = {}
 
     def result(self) -> Result:
         result = Result(gaps=self.evidence.gaps)
@@ -67,9 +69,7 @@ class _Oracle:
             _give_residual(rows, self.evidence.history(span))
         for instrument, row in rows.items():
             result.rows[span.account, instrument, span.day] = row
-        result.accounts[span.account, span.day] = _account(
-            rows.values(), self.evidence.history(span), is_opening=span.prev is None
-        )
+        result.accounts[span.account, span.day] = _account(rows.values(), self.evidence.history(span), span)
 
     def _first_seen(self, span: Span) -> set[str]:
         """What is held, was closed, traded or moved on an account's first day."""
@@ -96,25 +96,31 @@ class _Oracle:
         return {known.instrument: self._row(span, known, since_cost=since_cost) for known in self._known(span)}
 
     def _since_cost(self, span: Span) -> bool:
-        """Whether daily_realized_pnl is measured from cost: as set, else by the reading that alone gives the broker's
-        own total of the account, in balances or in its history."""
-        if self.book.realized != "auto" or span.prev is None:
+        """Whether daily_realized_pnl is measured from cost: as set, else as it was last proven for the account."""
+        if self.book.realized != "auto":
             return self.book.realized == "since_cost"
+        if span.prev is not None and len(span.sessions) == 1:
+            verdict = self._verdict(span)
+            self.proven |= {} if verdict is None else {span.account: verdict}
+        return self.proven.get(span.account, False)
+
+    def _verdict(self, span: Span) -> bool | None:
+        """The reading that alone gives the broker's own total of the account, in balances or in its history."""
         readings = self._readings(span)
         if readings is None:
-            return False
+            return None
         from_cost, from_close, tolerance = readings
         said = [
             answer.daily_pnl
             for evening in self.evidence.days[span.day]
             if (answer := evening.answers.get(span.account)) and answer.daily_pnl is not None
         ]
-        for total in (said[-1] if said else None, self.evidence.history(span) if len(span.sessions) == 1 else None):
+        for total in (said[-1] if said else None, self.evidence.history(span)):
             if total is not None:
                 cost_fits, close_fits = abs(from_cost - total) <= tolerance, abs(from_close - total) <= tolerance
                 if cost_fits != close_fits:
                     return cost_fits
-        return False
+        return None
 
     def _readings(self, span: Span) -> tuple[Decimal, Decimal, Decimal] | None:
         """The account's day in both readings, and how near is near; None where a row doesn't say."""
@@ -138,8 +144,16 @@ class _Oracle:
         moves = self.lifecycle.moves(span, fills)
         today = {i for i, h in span.end.held.items() if h.quantity != 0 or h.position.daily_realized_pnl}
         before = {i for i, h in span.start.held.items() if h.quantity != 0}
+        before |= {i for account, day, i in self.lifecycle.open if (account, day) == (span.account, span.day)}
         return [
-            Known(self.evidence, span, instrument, fills.get(instrument, []), moves.get(instrument, []))
+            Known(
+                self.evidence,
+                span,
+                instrument,
+                fills.get(instrument, []),
+                moves.get(instrument, []),
+                is_open=(span.account, span.day, instrument) in self.lifecycle.open,
+            )
             for instrument in sorted(today | before | fills.keys() | moves.keys())
         ]
 
@@ -160,14 +174,21 @@ class _Oracle:
         return None
 
     def _income(self, span: Span, instrument: str, quantity: Decimal) -> Decimal:
-        return sum(
-            (
-                quantity * event.amount
-                for event in self.evidence.events
-                if event.instrument_id == instrument and event.amount is not None and event.day in span.sessions
-            ),
-            ZERO,
-        )
+        """What each ex-date pays on what was held by then, in the shares of then."""
+        way = self.evidence.way(span, instrument)
+        income = ZERO
+        for event in self.evidence.events:
+            if event.instrument_id != instrument or event.amount is None or event.day not in span.sessions:
+                continue
+            held = quantity * way.ratio(None, event.day)
+            for fill in way.fills:
+                traded = self.evidence.trading_date(fill.at)
+                held += fill.quantity * way.ratio(traded, event.day) if traded < event.day else ZERO
+            for line in self.evidence.said(span):
+                if line.instrument_id == instrument and line.day < event.day:
+                    held += (line.quantity or ZERO) * way.ratio(line.day, event.day)
+            income += held * event.amount
+        return income
 
 
 def _status(q0: Decimal, q1: Decimal) -> str:
@@ -181,21 +202,27 @@ def _status(q0: Decimal, q1: Decimal) -> str:
 def _give_residual(rows: Mapping[str, Row], history: Decimal | None) -> None:
     """One unknown row is what the broker's own total leaves over."""
     unknown = [row for row in rows.values() if row.total_pnl is None]
-    if history is None or len(unknown) != 1 or unknown[0].open_change is None:
+    if history is None or len(unknown) != 1:
         return
     row, change = unknown[0], unknown[0].open_change
     row.total_pnl = history - sum((each.total_pnl for each in rows.values() if each.total_pnl is not None), ZERO)
-    row.unrealized_change, row.realized_pnl = change, row.total_pnl - change
+    row.unrealized_change, row.realized_pnl = change, None if change is None else row.total_pnl - change
     row.total_source = "ACCOUNT_RESIDUAL"
 
 
-def _account(rows: Iterable[Row], history: Decimal | None, *, is_opening: bool) -> AccountDay:
-    """The sum, or where a row is unknown the broker's own total; a flat account's first day is unknown too."""
+def _account(rows: Iterable[Row], history: Decimal | None, span: Span) -> AccountDay:
+    """The sum; where a row is unknown, or the fills that could tell of others, the broker's own total. A flat account's
+    first day is unknown too, unless its fills were read."""
     rows = list(rows)
     known = [row.total_pnl for row in rows if row.total_pnl is not None]
     unknown = len(rows) - len(known)
-    if unknown or (is_opening and not rows):
+    all_known = not unknown and (span.prev is not None or bool(rows) or span.loaded)
+    left: Decimal | None = ZERO
+    if not all_known or (not span.loaded and history is not None):
         left = None if history is None else history - sum(known, ZERO)
-        return AccountDay(None, None, history, left, unknown)
-    realized = sum((row.realized_pnl for row in rows if row.realized_pnl is not None), ZERO)
-    return AccountDay(realized, sum(known, ZERO) - realized, sum(known, ZERO), ZERO, 0)
+    total = None if left is None else sum(known, ZERO) + left
+    parts = [row.realized_pnl for row in rows]
+    if not all_known or left != 0 or None in parts:
+        return AccountDay(None, None, total, left, unknown)
+    realized = sum((part for part in parts if part is not None), ZERO)
+    return AccountDay(realized, sum(known, ZERO) - realized, total, left, 0)

@@ -8,10 +8,12 @@ from datetime import date
 from decimal import Decimal, localcontext
 
 from tests.support.facts import Adjustment, Contract, SignedFill
-from tests.support.oracle_evidence import CENT, ONE, ZERO, Evidence, Held, Span, cost_of, quantity_of
+from tests.support.oracle_evidence import CENT, ONE, ZERO, Evidence, Span, cost_of, quantity_of
 
 SHARE_OF_MONEY = Decimal("1e-10")
 Fills = Mapping[str, list[SignedFill]]
+#: One that is to be cancelled, or could not be, stands until it is cancelled.
+IN_FORCE = ("ACCEPTED", "CANCEL_REQUESTED", "CANCEL_FAILED")
 
 
 @dataclass(frozen=True)
@@ -25,22 +27,58 @@ class Move:
 
 
 @dataclass(frozen=True)
-class _Gone:
-    """Contracts (signed like the position) that left it without a trade, and the instructions that were accepted."""
+class Premium:
+    """What so many contracts were worth at the start of the span and had cost. None: unknown."""
 
-    held: Held
-    contract: Contract
     contracts: Decimal
-    instructed: Mapping[str, Decimal]
+    value: Decimal | None
+    cost: Decimal | None
+
+    def value_of(self, contracts: Decimal) -> Decimal:
+        return ZERO if self.value is None else _money(self.value * contracts / self.contracts)
+
+    def cost_of(self, contracts: Decimal) -> Decimal | None:
+        return None if self.cost is None else _money(self.cost * contracts / self.contracts)
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """Contracts that left a position without a trade: `count` of them, from the `side` (1 long, -1 short) that was
+    held; what an accepted instruction asked for them; and what is known of the price. `contract` None: no terms."""
+
+    instrument: str
+    contract: Contract | None
+    side: Decimal
+    count: Decimal
+    exercise: Decimal
+    lapse: Decimal
     in_the_money: bool | None
+    far_out: bool
+    is_expired: bool
+    is_over: bool
+    was_loaded: bool
+    premium: Premium
 
     @property
-    def lapses(self) -> bool:
-        return self.contracts > 0 and "DO_NOT_EXERCISE" in self.instructed
+    def shares(self) -> Decimal:
+        """Shares that come in (+) or go out (-) with one of the contracts."""
+        return _deliverable(self.contract, self.side) if self.contract is not None else ZERO
 
-    def part(self, amount: Decimal | None, contracts: Decimal) -> Decimal | None:
-        """The share of an amount of the whole position that `contracts` of it have."""
-        return None if amount is None else _money(amount * contracts / self.held.quantity)
+    @property
+    def is_sellable(self) -> bool:
+        """A long option that has not expired may have been sold, where nobody knows the fills."""
+        return self.side > 0 and not self.is_expired and not self.was_loaded
+
+    def expected(self) -> tuple[Decimal, Decimal]:
+        """The fewest and the most that delivered if price and instructions had their way."""
+        if self.is_expired and self.in_the_money:
+            return self.count - self.lapse, self.count - self.lapse
+        is_worthless = (self.is_expired and self.in_the_money is False) or self.far_out or self.is_sellable
+        return self.exercise, self.exercise if is_worthless else self.count - self.lapse
+
+    def possible(self) -> tuple[Decimal, Decimal]:
+        """The fewest and the most that can have delivered at all."""
+        return ZERO, self.exercise if self.far_out or self.is_sellable else self.count - self.lapse
 
 
 class Lifecycle:
@@ -50,6 +88,8 @@ class Lifecycle:
         self.evidence = evidence
         self.calendar = evidence.calendar
         self.spent: dict[tuple[str, str], date] = {}
+        #: Account, day and instrument of what an expiry left open.
+        self.open: set[tuple[str, date, str]] = set()
 
     def moves(self, span: Span, fills: Fills) -> dict[str, list[Move]]:
         moves: dict[str, list[Move]] = {}
@@ -61,87 +101,150 @@ class Lifecycle:
                 before = quantity_of(span.start.held.get(line.instrument_id))
                 if abs(fraction) < 1 and fraction * before < 0:
                     moves[line.instrument_id].append(Move(fraction))
-        gone: dict[str, list[_Gone]] = {}
-        for instrument, held in sorted(span.start.held.items()):
-            contract = self.evidence.contract(held.position)
-            side = ONE if held.quantity > 0 else -ONE
-            left = (held.quantity - self._unmoved(span, fills, moves, instrument)) * side
-            if contract is not None and 0 < left <= abs(held.quantity):
-                money = self._in_the_money(span, contract)
-                each = _Gone(held, contract, side * left, self._accepted(span, instrument), in_the_money=money)
-                gone.setdefault(contract.underlying_instrument_id, []).append(each)
-        for stock, options in gone.items():
-            unexplained = self._unexplained(span, fills, moves, stock)
-            ends = self._ends(span, options, unexplained)
+        groups: dict[str, list[_Gone]] = {}
+        for instrument in sorted(span.start.held.keys() | fills.keys()):
+            if (each := self._gone(span, fills, moves, instrument)) is not None:
+                groups.setdefault(self._linked_to(fills, each), []).append(each)
+        for stock, options in groups.items():
+            is_alone = any(each.instrument == stock for each in options)
+            unexplained = ZERO if is_alone else self._unexplained(span, fills, moves, stock)
+            ends = self._ends(span, stock, options, unexplained)
             for instrument, move in self._legs(span, fills, stock, ends):
                 moves.setdefault(instrument, []).append(move)
         return moves
 
-    def _in_the_money(self, span: Span, contract: Contract) -> bool | None:
-        """By the stock's price when the option was last held, if it has expired, else by today's; None: no price."""
+    def _gone(self, span: Span, fills: Fills, moves: Mapping[str, list[Move]], instrument: str) -> _Gone | None:
+        """The option's contracts that what was held, traded and said do not account for; None where there are none."""
+        before = self._before(span, fills, moves, instrument)
+        left = before - quantity_of(span.end.held.get(instrument))
+        if not self._is_option(span, fills, instrument) or not 0 < left * before <= before * before:
+            return None
+        side = ONE if before > 0 else -ONE
+        contract = self._contract(span, instrument)
+        asked = self._accepted(span, instrument) if side > 0 else {}
+        exercise = min(asked.get("EXERCISE", ZERO), abs(left))
+        lapse = min(asked.get("DO_NOT_EXERCISE", ZERO), abs(left) - exercise)
+        money, far_out = self._moneyness(span, instrument, contract) if contract else (None, False)
+        is_expired = contract is not None and contract.expiry <= span.day
+        is_over = is_expired and contract is not None and (span.loaded or self._was_last(span, contract))
+        premium = self._premium(span, fills, instrument, before)
+        return _Gone(
+            *(instrument, contract, side, abs(left), exercise, lapse, money),
+            *(far_out, is_expired, is_over, span.loaded, premium),
+        )
+
+    def _before(self, span: Span, fills: Fills, moves: Mapping[str, list[Move]], instrument: str) -> Decimal:
+        """What was held, as splits left it, with everything traded and said since."""
+        held = quantity_of(span.start.held.get(instrument)) * self.evidence.ratio(instrument, span)
+        return held + quantity_of(span.end.held.get(instrument)) - self._unmoved(span, fills, moves, instrument)
+
+    def _is_option(self, span: Span, fills: Fills, instrument: str) -> bool:
+        held = span.end.held.get(instrument) or span.start.held.get(instrument)
+        if held is not None:
+            return held.position.instrument_type == "OPTION"
+        is_traded_as_one = any(fill.underlying_instrument_id for fill in fills.get(instrument, ()))
+        return is_traded_as_one or instrument in self.evidence.contracts
+
+    def _contract(self, span: Span, instrument: str) -> Contract | None:
+        held = span.end.held.get(instrument) or span.start.held.get(instrument)
+        return self.evidence.contract(held.position) if held else self.evidence.contracts.get(instrument)
+
+    def _linked_to(self, fills: Fills, each: _Gone) -> str:
+        """The stock that its contracts deliver; itself where nobody knows one."""
+        if each.contract is not None and each.contract.underlying_instrument_id:
+            return each.contract.underlying_instrument_id
+        named = (fill.underlying_instrument_id for fill in fills.get(each.instrument, ()))
+        return next((name for name in named if name), each.instrument)
+
+    def _premium(self, span: Span, fills: Fills, instrument: str, before: Decimal) -> Premium:
+        """Of yesterday's contracts where some were sold, with those that came since, or of what was traded alone where
+        the position turned round."""
+        held = span.start.held.get(instrument)
+        q0 = quantity_of(held)
+        contract = self.evidence.contracts.get(instrument)
+        multiplier = held.multiplier if held else contract.multiplier if contract else Decimal(100)
+        traded = [fill for fill in fills.get(instrument, ()) if fill.price is not None]
+        if q0 * before < 0:
+            same = [fill for fill in traded if fill.quantity * before > 0]
+            count = sum((fill.quantity for fill in fills.get(instrument, ()) if fill.quantity * before > 0), ZERO)
+            paid = sum((fill.quantity * (fill.price or ZERO) for fill in same), ZERO) * multiplier
+            return Premium(count, paid, paid)
+        value, cost = (held.value if held else ZERO), cost_of(held)
+        if abs(before) <= abs(q0):
+            return Premium(q0, value, cost)
+        paid = sum((fill.quantity * (fill.price or ZERO) for fill in traded), ZERO) * multiplier
+        return Premium(before, value + paid, None if cost is None else cost + paid)
+
+    def _moneyness(self, span: Span, instrument: str, contract: Contract) -> tuple[bool | None, bool]:
+        """Whether it was in the money, None where nothing tells; and whether it closed so far out of it that nobody
+        exercises."""
         assert span.prev is not None
-        expiry = min(max(span.prev, contract.expiry), span.day)
-        days = (expiry, span.prev, span.day) if contract.expiry <= span.day else (span.day,)
-        prices = [
-            held.price
-            for day in days
+        near = contract.strike / 100
+        is_expired = contract.expiry <= span.day
+        last = self._last_session(contract) if is_expired else span.day
+        at_last = self._inside(last, contract)
+        before, after = self._inside(span.prev, contract), self._inside(span.day, contract)
+        if self.evidence.ratio(contract.underlying_instrument_id, span) != 1:
+            before = after = None
+        both = before is not None and after is not None
+        if is_expired:
+            far_out = at_last is not None and at_last[1] and at_last[0] < -near
+        else:
+            far_out = all(each is not None and each[1] and each[0] < -near for each in (before, after))
+        if at_last is not None:
+            return at_last[0] > 0, far_out
+        own = span.start.held.get(instrument)
+        if own is not None and span.prev == last and own.position.closing_price_date == last:
+            close = own.position.closing_price
+            if close is not None and close <= Decimal("0.05"):
+                return False, far_out
+            if close is not None and close >= near:
+                return True, far_out
+        if is_expired and both and (before[0] > 0) == (after[0] > 0):  # type: ignore[index]
+            return before[0] > 0, far_out  # type: ignore[index]
+        return None, far_out
+
+    def _inside(self, day: date, contract: Contract) -> tuple[Decimal, bool] | None:
+        """How far the stock stood inside the strike that day, and whether an official close says so."""
+        rows = [
+            held.position
             for (_, of), eod in self.evidence.eods.items()
-            if of == day and (held := eod.held.get(contract.underlying_instrument_id)) and held.price is not None
+            if of == day and (held := eod.held.get(contract.underlying_instrument_id))
         ]
+        official = [p.closing_price for p in rows if p.closing_price is not None and p.closing_price_date == day]
+        shown = [p.instrument_price for p in rows if p.instrument_price is not None]
+        prices = official or shown
         if not prices:
             return None
-        return prices[0] > contract.strike if contract.contract_type == "CALL" else prices[0] < contract.strike
+        return (max(prices) - contract.strike) * (1 if contract.contract_type == "CALL" else -1), bool(official)
 
-    def _ends(self, span: Span, options: list[_Gone], unexplained: Decimal) -> list[tuple[_Gone, str, Decimal]]:
-        """What became of contracts that left without a trade, all of them on one stock: exercised as instructed;
-        exercised or assigned as the stock's own move shows; or expired, if that is all that can have happened."""
+    def _last_session(self, contract: Contract) -> date:
+        expiry = contract.expiry
+        return expiry if self.calendar.is_session(expiry) else self.calendar.previous(expiry)
+
+    def _was_last(self, span: Span, contract: Contract) -> bool:
+        return span.prev is not None and span.prev >= self._last_session(contract)
+
+    def _ends(self, span: Span, stock: str, options: list[_Gone], moved: Decimal) -> list[tuple[_Gone, str, Decimal]]:
+        """What became of contracts that left without a trade, all of them on one stock, where one answer fits."""
+        answers, has_several = _answers(options, moved)
         ends: list[tuple[_Gone, str, Decimal]] = []
-        rest: list[tuple[_Gone, Decimal]] = []
-        for each in options:
-            asked = min(each.instructed.get("EXERCISE", ZERO), each.contracts) if each.contracts > 0 else ZERO
-            if asked:
-                ends.append((each, "DELIVERED", asked))
-                unexplained -= _deliverable(each.contract, asked)
-            if each.contracts != asked:
-                rest.append((each, each.contracts - asked))
-        delivered = self._delivered(span, rest, unexplained)
-        for each, contracts in rest:
-            if each in delivered:
-                ends.append((each, "DELIVERED", contracts))
-            elif self._has_expired(span, each, stock_is_explained=bool(delivered) or unexplained == 0):
-                ends.append((each, "EXPIRED", contracts))
-        return ends
-
-    def _delivered(self, span: Span, rest: list[tuple[_Gone, Decimal]], unexplained: Decimal) -> list[_Gone]:
-        """Those whose shares make up the stock's move: all in the money, or the only one that fits, or all."""
-        possible = [
-            (each, _deliverable(each.contract, contracts))
-            for each, contracts in rest
-            if contracts < 0 or each.contract.expiry <= span.day or span.loaded
-        ]
-        ripe = [(each, shares) for each, shares in possible if each.in_the_money and not each.lapses]
-        if unexplained == 0:  # a spread in the money on both legs delivers to itself
-            ripe = [(each, shares) for each, shares in ripe if self._is_over(span, each)]
-            return [each for each, _ in ripe] if sum(shares for _, shares in ripe) == 0 else []
-        fitting = [(each, shares) for each, shares in possible if shares == unexplained]
-        for some in (ripe, fitting if len(fitting) == 1 else [], possible):
-            if some and sum(shares for _, shares in some) == unexplained:
-                return [each for each, _ in some]
-        return []
-
-    def _is_over(self, span: Span, each: _Gone) -> bool:
-        """Expired, and not sold before: held at the close of its last session, or every fill is known."""
-        return each.contract.expiry <= span.day and (self._was_last(span, each) or span.loaded)
-
-    def _was_last(self, span: Span, each: _Gone) -> bool:
-        expiry = each.contract.expiry
-        assert span.prev is not None
-        return span.prev >= (expiry if self.calendar.is_session(expiry) else self.calendar.previous(expiry))
-
-    def _has_expired(self, span: Span, each: _Gone, *, stock_is_explained: bool) -> bool:
-        """Nobody delivers stock for what closed out of the money; else the stock's move has to be explained."""
-        is_worthless = self._was_last(span, each) and each.in_the_money is False
-        return self._is_over(span, each) and (stock_is_explained or is_worthless)
+        for each, delivered in zip(options, answers, strict=True):
+            told = delivered or ZERO
+            if told:
+                ends.append((each, "DELIVERED", told))
+            if each.is_over and (delivered is not None or each.far_out):
+                left = each.count - told - (each.exercise if delivered is None else ZERO)
+                ends.append((each, "EXPIRED", left))
+                told += left
+            elif each.is_over and each.lapse:
+                ends.append((each, "EXPIRED", each.lapse))
+                told += each.lapse
+            if each.is_expired and told < each.count:
+                self.open.add((span.account, span.day, each.instrument))
+        if has_several and all(each.instrument != stock for each in options):
+            self.open.add((span.account, span.day, stock))
+        return [(each, how, contracts) for each, how, contracts in ends if contracts]
 
     def _legs(
         self, span: Span, fills: Fills, stock: str, ends: list[tuple[_Gone, str, Decimal]]
@@ -149,33 +252,34 @@ class Lifecycle:
         """Both legs of every exercise or assignment: stock against the strike, and the premium with it unless the
         stock's own cost shows the strike alone. What expired leaves at nothing."""
         delivered = [(each, contracts) for each, how, contracts in ends if how == "DELIVERED"]
-        shares = sum((_deliverable(each.contract, contracts) for each, contracts in delivered), ZERO)
-        strike = sum((_deliverable(e.contract, contracts) * e.contract.strike for e, contracts in delivered), ZERO)
+        shares = sum((each.shares * contracts for each, contracts in delivered), ZERO)
+        strike = sum((each.shares * contracts * _strike(each) for each, contracts in delivered), ZERO)
         premiums = [self._basis(span, fills, each, contracts) for each, contracts in delivered]
         known = [each for each in premiums if each is not None]
         premium = sum(known, ZERO) if known else None
         alone = self._shows_strike_alone(span, fills, stock, shares, strike, premium)
         for each, how, contracts in ends:
-            option = each.held.position.instrument_id
+            signed = contracts * each.side
             if how == "EXPIRED" or alone:
-                yield option, Move(-contracts)
+                yield each.instrument, Move(-signed)
             else:
-                value = each.part(each.held.value, contracts) or ZERO
+                value = each.premium.value_of(signed)
                 basis = self._basis(span, fills, each, contracts)
-                yield option, Move(-contracts, ZERO, -value, None if basis is None else -basis)
+                yield each.instrument, Move(-signed, ZERO, -value, None if basis is None else -basis)
                 yield stock, Move(ZERO, ZERO, value, basis)
             if how == "DELIVERED":
-                moved = _deliverable(each.contract, contracts)
-                yield stock, Move(moved, -moved * each.contract.strike)
+                moved = each.shares * contracts
+                yield stock, Move(moved, -moved * _strike(each))
 
     def _basis(self, span: Span, fills: Fills, each: _Gone, contracts: Decimal) -> Decimal | None:
         """What contracts that went had cost: where nothing else happened, by how much the position's cost fell."""
-        option = each.held.position.instrument_id
-        after = span.end.held.get(option)
-        if not fills.get(option) and contracts == each.held.quantity - quantity_of(after):
+        before, after = span.start.held.get(each.instrument), span.end.held.get(each.instrument)
+        traded = sum((fill.quantity for fill in fills.get(each.instrument, ())), ZERO)
+        if traded == 0 and contracts * each.side == quantity_of(before) - quantity_of(after):
             spent = cost_of(after)
-            return None if spent is None or each.held.cost is None else each.held.cost - spent
-        return each.part(each.held.cost, contracts)
+            cost = cost_of(before)
+            return None if spent is None or cost is None else cost - spent
+        return each.premium.cost_of(contracts * each.side)
 
     def _unmoved(self, span: Span, fills: Fills, moves: Mapping[str, list[Move]], instrument: str) -> Decimal:
         """Today's quantity less what known trades and adjustments brought."""
@@ -204,7 +308,7 @@ class Lifecycle:
         accepted: dict[str, Decimal] = {}
         for each in seen.values():
             in_time = self.calendar.session(first).close <= each.updated_at <= span.end.captured_at
-            if each.instrument_id != option or each.status != "ACCEPTED" or not in_time:
+            if each.instrument_id != option or each.status not in IN_FORCE or not in_time:
                 continue
             if self.spent.setdefault((span.account, each.id), span.day) == span.day:
                 quantity = each.accepted_quantity or ZERO
@@ -238,12 +342,55 @@ def _adjusted(line: Adjustment, span: Span) -> Iterable[tuple[str, Move]]:
         if held is not None and line.to_instrument_id is not None:
             cost = held.cost
             yield line.instrument_id, Move(-held.quantity, ZERO, -held.value, None if cost is None else -cost)
-            yield line.to_instrument_id, Move(held.quantity, ZERO, held.value, cost)
+            new = held.quantity if line.quantity is None else line.quantity
+            yield line.to_instrument_id, Move(new, ZERO, held.value, cost)
         return
     yield (
         line.instrument_id,
         Move(line.quantity or ZERO, line.cash or ZERO, line.value or ZERO, line.cost_basis or ZERO),
     )
+
+
+def _answers(options: list[_Gone], moved: Decimal) -> tuple[list[Decimal | None], bool]:
+    """How many contracts of each option delivered, where the stock's move leaves one number for each of them; and
+    whether it leaves several: as the price expects it, or if the stock can't have moved so, as is possible at all."""
+    ranges = [each.expected() for each in options]
+    low, high = _hull(options, ranges)
+    is_expected = low <= moved <= high
+    if not is_expected:
+        ranges = [each.possible() for each in options]
+    fitting = []
+    for index, each in enumerate(options):
+        rest = [other for other in range(len(options)) if other != index]
+        low, high = _hull([options[other] for other in rest], [ranges[other] for other in rest])
+        first, last = ranges[index]
+        numbers = [first + step for step in range(int(last - first) + 1)]
+        fitting.append([number for number in numbers if low <= moved - number * each.shares <= high])
+    has_several = any(len(numbers) > 1 for each, numbers in zip(options, fitting, strict=True) if each.contract)
+    if any(each.contract is None for each in options) or any(len(numbers) != 1 for numbers in fitting):
+        return [None] * len(options), has_several
+    told = [numbers[0] for numbers in fitting]
+    if sum((each.shares * number for each, number in zip(options, told, strict=True)), ZERO) != moved:
+        return [None] * len(options), has_several
+    left = [
+        each.is_expired and not number and each.count > each.lapse for each, number in zip(options, told, strict=True)
+    ]
+    if not is_expected and any(is_left and each.in_the_money for each, is_left in zip(options, left, strict=True)):
+        return [None] * len(options), has_several  # exercise by exception says otherwise
+    return [
+        None if is_left and each.in_the_money is None and moved == 0 else number
+        for each, number, is_left in zip(options, told, left, strict=True)
+    ], has_several
+
+
+def _hull(options: list[_Gone], ranges: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
+    """The least and the most that the stock can have moved for them."""
+    moves = [sorted((low * o.shares, high * o.shares)) for o, (low, high) in zip(options, ranges, strict=True)]
+    return sum((low for low, _ in moves), ZERO), sum((high for _, high in moves), ZERO)
+
+
+def _strike(each: _Gone) -> Decimal:
+    return each.contract.strike if each.contract is not None else ZERO
 
 
 def _deliverable(contract: Contract, quantity: Decimal) -> Decimal:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.support.facts import Position, SignedFill
-from tests.support.oracle_evidence import ONE, ZERO, Evidence, Span, cost_of, unrealized_of
+from tests.support.oracle_evidence import CENT, ONE, ZERO, Evidence, Span, cost_of, unrealized_of
 from tests.support.oracle_lifecycle import Move
+
+MILLIONTH = Decimal("0.000001")
 
 
 @dataclass
@@ -34,7 +36,14 @@ class Known:
     """What is known about one row, and the measures that follow from it."""
 
     def __init__(
-        self, evidence: Evidence, span: Span, instrument: str, fills: list[SignedFill], moves: list[Move]
+        self,
+        evidence: Evidence,
+        span: Span,
+        instrument: str,
+        fills: list[SignedFill],
+        moves: list[Move],
+        *,
+        is_open: bool = False,
     ) -> None:
         self.span = span
         self.instrument = instrument
@@ -46,9 +55,12 @@ class Known:
         self.multiplier = held.multiplier if held else unheld
         self.fills = fills if span.loaded else []
         self.half_known = bool(fills) and not span.loaded
+        self.matched = evidence.way(span, instrument).matched
+        self.net = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in fills), ZERO)
         self.priced = all(fill.price is not None for fill in self.fills)
         self.traded = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in self.fills), ZERO)
         self.moves = moves
+        self.is_open = is_open
         self.moved = sum((move.quantity for move in moves), ZERO)
         self.value = sum((move.value for move in moves), ZERO)
         bases = [move.basis for move in moves]
@@ -65,37 +77,68 @@ class Known:
         u0, u1 = unrealized_of(self.start), unrealized_of(self.end)
         return None if u0 is None or u1 is None or self.basis is None else u1 - u0 - (self.value - self.basis)
 
+    @property
+    def value_change(self) -> Decimal:
+        """V1 - V0 - F: with the cash it is the whole total, whatever is known of the cost."""
+        return (self.end.value if self.end else ZERO) - (self.start.value if self.start else ZERO) - self.value
+
+    @property
+    def spent(self) -> Decimal:
+        return sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO) * self.multiplier
+
     def measure(self, row: Row, q0: Decimal, q1: Decimal, *, since_cost: bool) -> None:
         """The best evidence that there is, or none."""
         rolls = q0 + self.traded + self.moved == q1
-        known = self.cost_change is not None and self.unrealized_change is not None
+        cost = self.cost_change
         row.open_change = self.unrealized_change
-        if self.span.loaded and rolls and self.priced and known:
-            spent = sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO) * self.multiplier
-            self._set(row, "EXECUTIONS", self.cash - spent + (self.cost_change or ZERO), self.unrealized_change)
-        elif self._reported(row, q1, since_cost=since_cost):
+        if self.span.loaded and rolls and self.priced and not self.is_open:
+            realized = None if cost is None else self.cash - self.spent + cost
+            if cost is not None and self._only_opened(q0, q1):
+                realized = ZERO
+            self._set(row, "EXECUTIONS", realized, self.value_change + self.cash - self.spent)
+        elif self._reported(row, q0, q1, since_cost=since_cost) or self.is_open:
             pass
         elif self.span.loaded and not rolls:
             if self._is_split_suspect(q0, q1):
-                self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
-        elif not self.half_known and self.moves and rolls and self.priced and known:
-            self._set(row, "SNAPSHOT", self.cash + (self.cost_change or ZERO), self.unrealized_change)
-        elif self._only_grew(q0, q1) or self._is_split_suspect(q0, q1):
-            self._set(row, "SNAPSHOT", ZERO, self.unrealized_change)
+                self._set(row, "SNAPSHOT", ZERO, self.value_change)
+        elif self._closed_something(q1):
+            pass  # it realized something, and what is not known
+        elif not self.half_known and q0 + self.moved == q1:
+            closed = self.cash + (cost or ZERO) if self.moves else self.cash
+            self._set(row, "SNAPSHOT", None if cost is None else closed, self.value_change + self.cash)
+        elif self._is_split_suspect(q0, q1):
+            self._set(row, "SNAPSHOT", ZERO, self.value_change)
+        elif cost is not None and self._only_grew(q0, q1):
+            self._set(row, "SNAPSHOT", ZERO, self.value_change - cost)
 
-    def _set(self, row: Row, source: str, realized: Decimal, change: Decimal | None) -> None:
-        if change is not None:
-            row.realized_pnl, row.unrealized_change, row.total_pnl = realized, change, realized + change
-            row.total_source = source
+    def _set(self, row: Row, source: str, realized: Decimal | None, total: Decimal) -> None:
+        row.realized_pnl, row.total_pnl, row.total_source = realized, total, source
+        row.unrealized_change = None if realized is None else total - realized
 
-    def _reported(self, row: Row, q1: Decimal, *, since_cost: bool) -> bool:
+    def _closed_something(self, q1: Decimal) -> bool:
+        return any((fill.quantity < 0 and q1 >= 0) or (fill.quantity > 0 and q1 <= 0) for fill in self.fills)
+
+    def _only_opened(self, q0: Decimal, q1: Decimal) -> bool:
+        """Nothing that was held was closed, so nothing was realized, however the cost was restated."""
+        sides = [1 if fill.quantity > 0 else -1 for fill in self.fills]
+        long, short = min(q0, q1) >= 0 and -1 not in sides, max(q0, q1) <= 0 and 1 not in sides
+        return not self.moves and (long or short)
+
+    def _reported(self, row: Row, q0: Decimal, q1: Decimal, *, since_cost: bool) -> bool:
         if self.end is None or len(self.span.sessions) != 1:
             return False
         realized, change = daily_of(self.end.position)
         if realized is None or (change is None and q1 != 0):
             return False
-        self._set(row, "REPORTED", realized, self.unrealized_change if since_cost else change or ZERO)
-        return row.total_source is not None
+        since = change or ZERO
+        if since_cost:
+            untouched = q0 == q1 and self._only_opened(q0, q1) and not self.half_known and realized == 0
+            own = self.value_change if untouched else self.unrealized_change
+            if own is None or self.unrealized_change is None:
+                return False
+            since = own
+        self._set(row, "REPORTED", realized, realized + since)
+        return True
 
     def _is_split_suspect(self, q0: Decimal, q1: Decimal) -> bool:
         same_cost = cost_of(self.start) is not None and cost_of(self.start) == cost_of(self.end)
@@ -110,21 +153,34 @@ class Known:
         return not self.half_known and not reduced and not _shrank(q0 + self.moved, q1)
 
     def split_by_time(self, row: Row, q0: Decimal, other_price: Decimal | None) -> None:
-        """What was carried in moved with the price; what was traded moved from its own price."""
-        p0 = self.start.price if self.start else None
-        p1 = self.end.price if self.end and self.end.price is not None else other_price
+        """What was carried in moved with the price that the value follows; the rest was traded."""
+        same_cost = cost_of(self.start) is not None and cost_of(self.start) == cost_of(self.end)
+        jumped = q0 * row.quantity > 0 and q0 != row.quantity and self.net == 0 and self.moved == 0 and same_cost
+        if jumped or not self.matched:  # never across a split that nobody has told of, or that does not fit
+            return
+        v0 = self.start.value if self.start else ZERO
+        price = self._value_price() if self.end and self.end.price is not None else other_price
         if q0 == 0:
             row.position_pnl = ZERO
-        elif p0 is not None and p1 is not None:
-            row.position_pnl = (q0 * p1 - q0 / self.ratio * p0) * self.multiplier
-        rolls = q0 + self.traded + self.moved == row.quantity
-        spent = sum((f.quantity * (f.price or ZERO) for f in self.fills), ZERO)
-        if not self.span.loaded:
-            row.day_pnl = ZERO if q0 == row.quantity and not self.half_known else None
-        elif rolls and self.priced and self.traded == 0:
-            row.day_pnl = -spent * self.multiplier
-        elif rolls and self.priced and p1 is not None:
-            row.day_pnl = (self.traded * p1 - spent) * self.multiplier
+        elif q0 == row.quantity and self.end:
+            row.position_pnl = self.end.value - v0
+        elif price is not None:
+            row.position_pnl = q0 * price * self.multiplier - v0
+        if row.position_pnl is None or row.total_pnl is None:
+            return
+        if row.total_source == "EXECUTIONS":
+            row.day_pnl = row.total_pnl - row.position_pnl
+        elif not self.span.loaded and q0 == row.quantity and not self.half_known:
+            row.day_pnl = ZERO if abs(row.total_pnl - row.position_pnl) <= MILLIONTH else None
+
+    def _value_price(self) -> Decimal | None:
+        """The price of the day, or the one that the value follows instead."""
+        end = self.end
+        if end is None or end.price is None or end.quantity == 0:
+            return end.price if end else None
+        if abs(end.value - end.quantity * end.price * end.multiplier) > CENT:
+            return end.value / (end.quantity * end.multiplier)
+        return end.price
 
 
 def daily_of(position: Position) -> tuple[Decimal | None, Decimal | None]:

@@ -154,7 +154,7 @@ def test_in_doubt_they_are_not_there_and_the_evening_is(monkeypatch: pytest.Monk
 
 def test_schedules_and_sensors_are_on_by_default(definitions: dg.Definitions) -> None:
     names = {schedule.name: schedule for schedule in definitions.schedules or []}
-    assert set(names) == {"after_close", "final", "late_marks"}
+    assert set(names) == {"after_close", "final", "late_marks", "recover"}
     sensors = list(definitions.sensors or [])
     assert {sensor.name for sensor in sensors} == {"run_failure", "failed_checks", "missing_day"}
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}

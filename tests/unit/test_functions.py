@@ -83,3 +83,19 @@ def test_an_options_symbol_tells_its_terms(
     assert found[1] == (expiry and expiry.isoformat())
     assert found[2] == right
     assert (found[3] and Decimal(found[3])) == strike
+
+
+@pytest.mark.parametrize(
+    ("quantity", "text"),
+    [
+        ("100", "100"),
+        ("-0.50000000", "-0.5"),
+        ("1234567.00000001", "1234567.00000001"),
+        ("0", "0"),
+        ("1" + 20 * "0", None),
+    ],
+)
+def test_a_quantity_is_written_as_a_file_takes_it(
+    con: duckdb.DuckDBPyConnection, quantity: str, text: str | None
+) -> None:
+    assert value(con, "written(?::decimal(38, 8))", Decimal(quantity)) == text

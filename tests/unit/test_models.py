@@ -21,6 +21,7 @@ from models.shapes import (
     INSTRUMENT_EVENTS,
     LANDED,
     MARKET_HOURS,
+    MARKET_SNAPSHOT,
     OPTION_CONTRACTS,
     ORDERS,
     PORTFOLIO_HISTORY,
@@ -43,6 +44,7 @@ ENDPOINTS: dict[str, Shape] = {
     "/v1/instruments/options/contracts": OPTION_CONTRACTS,
     "/v1/instruments/{instrument_id}/events": INSTRUMENT_EVENTS,
     "/v1/calendars/market-hours": MARKET_HOURS,
+    "/v1/market-data/snapshot": MARKET_SNAPSHOT,
     "/v1/clock": CLOCK,
     "/v1/version": VERSION,
 }
@@ -299,6 +301,7 @@ def test_no_documented_field_of_a_landed_shape_is_missing_from_its_model(version
         "PortfolioHistorySegment": PORTFOLIO_HISTORY,
         "OptionsContract": OPTION_CONTRACTS,
         "MarketHoursDetail": MARKET_HOURS,
+        "MarketDataSnapshot": MARKET_SNAPSHOT,
         **COMPONENTS,
     }
     for name, shape in names.items():

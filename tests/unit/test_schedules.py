@@ -10,11 +10,12 @@ import duckdb
 import pytest
 
 from assets.orchestration.partitions import trading_days
-from dagster_project.schedules import after_close, final, late_marks
+from dagster_project.schedules import after_close, final, late_marks, recover
 from pipelines.calendar import NEW_YORK, TradingCalendar
 
 HALF_PAST_ONE, HALF_PAST_FOUR = time(13, 20), time(16, 20)
-ALL = (after_close, final, late_marks)
+ALL = (after_close, final, late_marks, recover)
+HALF_PAST_EIGHT = time(8, 30)
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,7 @@ def test_the_schedules_run_by_themselves_on_the_clock_of_new_york() -> None:
     assert list(after_close.cron_schedule) == ["20 13 * * 1-5", "20 16 * * 1-5"]
     assert final.cron_schedule == "55 19 * * 1-5"
     assert late_marks.cron_schedule == "30 3 * * *"
+    assert recover.cron_schedule == "30 8 * * 1-5"
 
 
 def test_the_same_tick_is_never_run_twice_and_two_ticks_never_share_a_key() -> None:
@@ -186,3 +188,55 @@ def test_a_published_copy_that_can_not_be_read_does_not_stop_the_schedules(tmp_p
 def test_the_end_of_the_shipped_calendar_is_an_error_and_not_a_quiet_skip() -> None:
     with pytest.raises(Exception, match="The shipped sessions end on"):
         evaluate(final, TradingCalendar.load().last + timedelta(days=7), time(19, 55))
+
+
+def publish_days(home: Path, **days: tuple[str, int, int, int]) -> None:
+    """A published copy whose books begin on 24 November, with days by their number in November: how they stand,
+    accounts expected, known and recovered."""
+    with duckdb.connect(home / "daybook.duckdb") as con:
+        for schema in ("core", "quality"):
+            con.execute(f"create schema {schema}")
+        con.execute("create table core.run as select date '2025-11-24' as trading_date, 'POST_CLOSE' as grade")
+        con.execute(
+            "create table quality.day (trading_date date, status varchar, accounts_expected int, accounts_known int, "
+            "accounts_recovered int)"
+        )
+        for day, standing in days.items():
+            con.execute("insert into quality.day values (?, ?, ?, ?, ?)", [f"2025-11-{day[1:]}", *standing])
+
+
+def test_the_morning_after_an_evening_that_nobody_read_recovers_it(tmp_path: Path) -> None:
+    publish_days(tmp_path, d24=("COMPLETE", 2, 2, 0))
+    answer = evaluate(recover, "2025-11-26", HALF_PAST_EIGHT)
+    assert isinstance(answer, dg.RunRequest)
+    assert answer.partition_key == "2025-11-26"  # the session that the broker's clock is in
+    assert answer.tags["daybook/trigger"] == "recover"
+    told = TradingCalendar.load().assign(datetime(2025, 11, 26, 8, 30, tzinfo=NEW_YORK))
+    assert (told.trading_date.isoformat(), told.grade) == (answer.partition_key, "PRE_OPEN")
+
+
+def test_the_morning_after_an_evening_without_one_of_the_accounts_recovers_that_one(tmp_path: Path) -> None:
+    publish_days(tmp_path, d24=("COMPLETE", 2, 2, 0), d25=("INCOMPLETE", 2, 1, 0))
+    assert asked(recover, "2025-11-26", HALF_PAST_EIGHT) == "2025-11-26"
+
+
+def test_a_morning_with_nothing_to_recover_says_so(tmp_path: Path) -> None:
+    assert "Nothing has been published" in reason(recover, "2025-11-26", HALF_PAST_EIGHT)
+    publish_days(
+        tmp_path,
+        d24=("COMPLETE", 2, 2, 0),
+        d25=("INCOMPLETE", 2, 2, 0),
+        d26=("COMPLETE", 2, 2, 1),
+        d28=("BROKEN", 2, 2, 0),
+    )
+    said = {
+        day: reason(recover, f"2025-{day}", HALF_PAST_EIGHT) for day in ("11-24", "11-25", "11-26", "11-27", "11-28")
+    }
+    assert said == {
+        "11-24": "Nobody expects 2025-11-21 in these books.",
+        "11-25": "The end of 2025-11-24 was read: it is COMPLETE.",
+        "11-26": "The end of 2025-11-25 was read: it is INCOMPLETE.",
+        "11-27": "2025-11-27 is not a trading day.",
+        "11-28": "2025-11-26 was recovered already.",
+    }
+    assert reason(recover, "2025-12-01", HALF_PAST_EIGHT) == "The end of 2025-11-28 was read: it is BROKEN."

@@ -1,6 +1,8 @@
 -- Why the row of an account's day has a new version: from what differs between it (`fresh`) and the version before (`current_version`).
 select
     case
+        -- the day was read after all, whenever that became known
+        when current_version.grade = 'RECOVERED' and fresh.grade <> 'RECOVERED' then 'LATE_SNAPSHOT'
         when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
             then case
                 when

@@ -1,6 +1,18 @@
 -- Why the row of a position's day has a new version: from what differs between it (`fresh`) and the version before (`current_version`).
 select
     case
+        -- the day was read after all, whenever that became known; the account's row is still as it was
+        when
+            (fresh.account_id, fresh.trading_date) in (
+                select (told.account_id, told.trading_date)
+                from pnl.account_daily as told
+                inner join core.account_eod as day
+                    on told.account_id = day.account_id and told.trading_date = day.trading_date
+                where
+                    told.trading_date between $from_date and $to_date
+                    and told.grade = 'RECOVERED' and day.grade <> 'RECOVERED'
+            )
+            then 'LATE_SNAPSHOT'
         when fresh.inputs_known_at is null or fresh.inputs_known_at <= current_version.known_from
             then case when (fresh.flags is distinct from current_version.flags) then 'CLASSIFICATION' else 'CODE' end
         when

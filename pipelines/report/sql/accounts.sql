@@ -11,7 +11,9 @@ select
     expected.account_id,
     names.short_name as name,
     case
+        when expected.is_complete and daily.grade = 'RECOVERED' then 'RECOVERED'
         when expected.is_complete then 'COMPLETE'
+        when daily.grade = 'RECOVERED' then 'RECOVERED IN PART'
         when expected.is_known then 'INSTRUCTIONS UNKNOWN'
         else expected.reason
     end as state,

@@ -18,7 +18,7 @@ doubts as (
         daily.trading_date = $day
         and flag.name in (
             'UNEXPLAINED_QUANTITY', 'PRICE_STALE', 'PRICE_IMPLIED', 'SPLIT_SUSPECT', 'REALIZED_UNKNOWN',
-            'UNPRICED_FILLS', 'OPENED_UNCONFIRMED'
+            'UNPRICED_FILLS', 'OPENED_UNCONFIRMED', 'NOT_ROLLED_BACK'
         )
 ),
 

@@ -1,6 +1,11 @@
 -- Day by day over the accounts: P&L, net P&L and what it was earned on, gross and net exposure. A day that is not known of every expected account
--- has holes; an account's first day is none.
-with expected as (
+-- has holes; an account's first day is none. Figures in different currencies are never added.
+with currency as (
+    select count(distinct currency) <= 1 as is_one
+    from core.broker_day
+),
+
+expected as (
     select
         trading_date,
         count(*) as accounts
@@ -20,7 +25,7 @@ daily as (
         count(*) filter (where prev_trading_date is null and total_pnl is null) as openings,
         count(*) filter (
             where
-            (daily_return is null and not (prev_trading_date is null and total_pnl is null))
+            (daily_return is null and prev_trading_date is not null)
             or days_covered > 1
         ) as returns_unknown
     from pnl.account_daily
@@ -39,14 +44,15 @@ held as (
 
 select
     expected.trading_date,
-    daily.total_pnl,
+    case when currency.is_one then daily.total_pnl end as total_pnl,
     expected.accounts - coalesce(daily.accounts, 0) + coalesce(daily.unknown, 0) as holes,
-    case when daily.returns_unknown = 0 and daily.accounts = expected.accounts then daily.net end as net,
+    case when currency.is_one and daily.returns_unknown = 0 and daily.accounts = expected.accounts then daily.net end as net,
     case when daily.returns_unknown = 0 and daily.accounts = expected.accounts then daily.base end as base,
-    case when daily.accounts > 0 then coalesce(held.gross, 0) end as gross,
-    case when daily.accounts > 0 then coalesce(held.net_exposure, 0) end as net_exposure,
+    case when currency.is_one and daily.accounts > 0 then coalesce(held.gross, 0) end as gross,
+    case when currency.is_one and daily.accounts > 0 then coalesce(held.net_exposure, 0) end as net_exposure,
     coalesce(daily.openings = expected.accounts, false) as is_opening
 from expected
+cross join currency
 left join daily on expected.trading_date = daily.trading_date
 left join held on expected.trading_date = held.trading_date
 order by expected.trading_date
