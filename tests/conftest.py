@@ -21,6 +21,7 @@ settings.load_profile("daybook")
 UNCOUNTED = pytest.StashKey[set[str]]()
 
 
+@pytest.hookimpl(trylast=True)  # hypothesis marks what it draws before that
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest begins first: no worker is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("heavy") is None)
