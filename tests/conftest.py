@@ -12,25 +12,26 @@ from hypothesis import settings
 from tests.support.care import two_evenings
 from tests.support.example_books import Books, example_books
 from tests.support.fault_books import thursday
-from tests.support.measured import further_parameters, uncounted
+from tests.support.measured import not_counting, uncounted
 from tests.support.once import made_once
 
 # a machine with other work to do is no fault of what is tested: a timing is never an assertion
 settings.register_profile("daybook", deadline=None, print_blob=True)
 settings.load_profile("daybook")
-FURTHER = pytest.StashKey[set[str]]()
+UNCOUNTED = pytest.StashKey[set[str]]()
 
 
+@pytest.hookimpl(trylast=True)  # hypothesis marks what it draws before that
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest begins first: no worker is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("heavy") is None)
-    config.stash[FURTHER] = further_parameters(items)
+    config.stash[UNCOUNTED] = not_counting(items)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Lines and branches are counted by the first parameters of a test (tests/support/measured.py)."""
-    if item.nodeid not in item.config.stash[FURTHER]:
+    if item.nodeid not in item.config.stash[UNCOUNTED]:
         return (yield)
     with uncounted():
         return (yield)

@@ -1,4 +1,5 @@
-"""Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines.
+"""Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines,
+and none that hypothesis draws, which runs them hundreds of times.
 
 Counting makes a test a third slower, and nearly all of the time of a run is spent on further parameters. What only a
 further one runs is missing in the figures, so they never say too much.
@@ -23,14 +24,14 @@ FIRST = 2
 OF_CHILDREN = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 
 
-def further_parameters(items: Iterable[pytest.Item]) -> set[str]:
+def not_counting(items: Iterable[pytest.Item]) -> set[str]:
     """The ids of the tests that don't count."""
     before: Counter[str] = Counter()
     found = set()
     for item in items:
         test = item.nodeid.partition("[")[0]
         before[test] += 1
-        if before[test] > FIRST:
+        if before[test] > FIRST or item.get_closest_marker("hypothesis"):
             found.add(item.nodeid)
     return found
 

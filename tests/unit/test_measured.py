@@ -10,7 +10,7 @@ from typing import Any
 
 from coverage import CoverageData
 
-from tests.support.measured import FIRST, further_parameters
+from tests.support.measured import FIRST, not_counting
 
 ROOT = Path(__file__).parents[2]
 COUNTED = """
@@ -34,8 +34,18 @@ measured.save()
 
 def test_every_test_counts_and_of_its_parameters_the_first() -> None:
     ids = ["test_a.py::test_one", *(f"test_a.py::test_many[{n}]" for n in range(4)), "test_b.py::test_many[0]"]
-    items: list[Any] = [SimpleNamespace(nodeid=each) for each in ids]
-    assert further_parameters(items) == {f"test_a.py::test_many[{n}]" for n in range(FIRST, 4)}
+    items = [item(each) for each in ids]
+    assert not_counting(items) == {f"test_a.py::test_many[{n}]" for n in range(FIRST, 4)}
+
+
+def test_what_hypothesis_draws_does_not_count() -> None:
+    assert not_counting([item("test_a.py::test_one"), item("test_a.py::test_all", "hypothesis")]) == {
+        "test_a.py::test_all"
+    }
+
+
+def item(name: str, *markers: str) -> Any:
+    return SimpleNamespace(nodeid=name, get_closest_marker=lambda marker: marker in markers or None)
 
 
 def lines_counted(folder: Path, after: str) -> set[int]:
