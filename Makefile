@@ -88,9 +88,11 @@ quick: .venv-test/ready .venv-duck2/ready  ## the loop while working: no kill, n
 
 CASES ?= 100000
 SEQUENCES ?= 200
-soak: .venv-test/ready  ## 100,000 hostile answers, 200 sequences of evenings (CASES=5000 SEQUENCES=20 for fewer)
+PROOFS ?= 100
+soak: .venv-test/ready  ## 100,000 hostile answers, 200 sequences of evenings, 100 books of expiries (CASES=5000 SEQUENCES=20 PROOFS=10 for fewer)
 	DAYBOOK_FUZZ_CASES=$(CASES) $(TEST)/python -m pytest -n auto --dist worksteal tests/faults/test_answers_fuzz.py $(ARGS)
 	DAYBOOK_SEQUENCES=$(SEQUENCES) $(TEST)/python -m pytest --timeout 0 tests/integration/test_incremental_equals_full.py $(ARGS)
+	DAYBOOK_PROOFS=$(PROOFS) $(TEST)/python -m pytest --timeout 0 tests/integration/test_exact_is_proven.py $(ARGS)
 
 canary: | $(UV_READY)  ## every test on the newest dependencies there are; not part of CI
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv-canary

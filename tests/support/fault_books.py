@@ -133,7 +133,7 @@ def friday(template: Path, home: Path, **changes: Any) -> Iterator[tuple[BrokerS
 
 Books = dict[str, list[tuple[Any, ...]]]
 #: They have a row for each run, and a run that was killed and kept says the same once more.
-PER_RUN = {"core.run", "core.snapshot_grade", "quality.finding"}
+PER_RUN = {"core.run", "core.snapshot_grade", "quality.day_finding", "quality.finding"}
 #: It has a row for every session of thirty years, whose instants take longer to fetch than all other tables.
 LONG = {"core.calendar"}
 
