@@ -42,6 +42,22 @@ ratios as (
     group by account_id, day, instrument_id, splits
 ),
 
+-- summed first: two that are alike are still two
+traded_on as (
+    select
+        account_id,
+        day,
+        instrument_id,
+        trading_date,
+        after_start_by_time,
+        after_start_by_date,
+        until_end_by_time,
+        until_end_by_date,
+        sum(net_quantity) as net_quantity
+    from flow_between
+    group by all
+),
+
 flows as (
     select
         chosen.account_id,
@@ -56,7 +72,7 @@ flows as (
         flow.net_quantity,
         product(case when chosen.effective_date > flow.trading_date then chosen.ratio else 1 end) as ratio
     from chosen
-    inner join flow_between as flow
+    inner join traded_on as flow
         on
             chosen.account_id = flow.account_id
             and chosen.day = flow.day

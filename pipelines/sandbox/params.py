@@ -29,13 +29,13 @@ def choice(query: Query, name: str, known: Collection[str]) -> str | None:
 
 
 def several(query: Query, name: str) -> list[str] | None:
-    """A comma-joined list, empty where nothing was written; None where the parameter wasn't sent."""
+    """A comma-joined list of at least one item; None where the parameter wasn't sent."""
     text = query.get(name)
-    if not text:
-        return None if text is None else []
+    if text is None:
+        return None
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise ErrorAnswer(400, f"{name} must not have an empty item between its commas")
+        raise ErrorAnswer(400, f"{name} must name something, and must not have an empty item between its commas")
     return parts
 
 

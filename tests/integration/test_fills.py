@@ -136,6 +136,16 @@ def test_where_the_book_is_kept_by_trading_date_the_fills_are_too(
     assert _totals(con) == [100, 150]
 
 
+def test_two_fills_that_are_alike_are_two_also_where_it_is_open_on_which_day_they_count(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    alike = [_fill(n, 25, "51", datetime(2025, 10, 31, 20, 30 + n, tzinfo=UTC)) for n in (1, 2)]
+    _read(con, tmp_path, THURSDAY, 100, "50")
+    _read(con, tmp_path, FRIDAY, 150, "51")
+    _read(con, tmp_path, MONDAY, 150, "52", *alike)
+    assert _totals(con) == [100, 150]
+
+
 def test_a_snapshot_of_the_night_has_the_fills_of_the_night(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     night = _fill(1, 50, "50", datetime(2025, 11, 1, 2, tzinfo=UTC))
     _read(con, tmp_path, THURSDAY, 100, "50")

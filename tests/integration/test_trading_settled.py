@@ -181,7 +181,7 @@ def test_a_request_is_nobody_s_end_of_day(desk: TradingDesk, tmp_path: Path) -> 
     lost(desk, CANCEL)
     after = books(desk)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"core.run", "core.trade_request", "quality.finding"}
+    assert changed == {"core.run", "core.trade_request", "quality.finding", "quality.day_finding"}
     assert after["quality.day"] == before["quality.day"]
     assert after["core.expected_day"] == before["core.expected_day"]
     assert after["quality.gap"] == before["quality.gap"] == []
