@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 from tests.support.care import two_evenings
 from tests.support.example_books import Books, example_books
@@ -18,6 +19,10 @@ from tests.support.once import made_once
 # a machine with other work to do is no fault of what is tested: a timing is never an assertion
 settings.register_profile("daybook", deadline=None, print_blob=True)
 settings.load_profile("daybook")
+
+# Hypothesis draws constants of whatever modules of ours are loaded: with them a test that is the same every time by its
+# setting would try other examples after other tests, and in another worker.
+providers._get_local_constants = lambda: providers._local_constants
 UNCOUNTED = pytest.StashKey[set[str]]()
 
 

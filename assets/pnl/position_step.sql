@@ -79,7 +79,7 @@ select
     -- cost unchanged while the quantity jumped: a split that nobody announced
     change.quantity <> change.quantity_prev and change.traded_quantity = 0 and moved_quantity = 0
     and change.quantity_prev <> 0 and change.quantity_prev_split <> change.quantity
-    and sign(change.quantity) = sign(change.quantity_prev) and change.cost_basis = change.cost_basis_prev
+    and sign(change.quantity) = sign(change.quantity_prev) and coalesce(change.cost_basis = change.cost_basis_prev, false)
         as split_suspected,
     change.market_value - change.market_value_prev - moved_value as value_step,
     change.unrealized_pnl - change.unrealized_pnl_prev - (moved_value - moved_basis) as unrealized_step,
