@@ -76,10 +76,12 @@ setup: .venv/ready  ## the runtime environment in .venv
 demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embedded sandbox broker
 	$(RUN)/daybook demo
 
+# one more than there are cores: some tests wait
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 test: .venv-test/ready .venv-duck2/ready  ## every test, and how much of each package they ran; ARGS='-k words' for some
 	@rm -rf .coverage && mkdir .coverage
 	@export DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python; \
-	  $(TEST)/python -m coverage run -m pytest -n auto --dist worksteal $(ARGS); ended=$$?; \
+	  $(TEST)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS); ended=$$?; \
 	  $(TEST)/python -m tests.tools.coverage_summary && exit $$ended
 
 quick: .venv-test/ready .venv-duck2/ready  ## the loop while working: no kill, no browser, no server of other people
