@@ -11,18 +11,21 @@ import socket
 import sys
 import threading
 import time
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bench.book import DAY, account_ids, contract, envelope, instrument_id, pages, token
+from pipelines.calendar import TradingCalendar
 
 
 def replies(accounts: int, positions: int, day: date) -> dict[tuple[str, str | None], bytes]:
     """Every reply that can be made beforehand, by path and page token."""
     ids = account_ids(accounts)
+    # a broker lists the fills of the days before, too: one that it lists no longer would be withdrawn
+    listed_days = [session.date for session in TradingCalendar.load().sessions(day - timedelta(days=7), day)]
     listed = [{"id": each, "short_name": f"A{each}", "status": "ACTIVE", "open_date": "2020-01-02"} for each in ids]
     ready: dict[tuple[str, str | None], bytes] = {
         ("/v1/clock", None): envelope({"clock": f"{day}T21:30:00Z"}),
@@ -34,7 +37,7 @@ def replies(accounts: int, positions: int, day: date) -> dict[tuple[str, str | N
         ready[f"{prefix}/balances", None] = envelope({"account_id": account, "currency": "USD", "equity": "1.00"})
         ready[f"{prefix}/portfolio-history", None] = envelope({"segments": [{"date": str(day), "realized_pnl": "0"}]})
         ready[f"{prefix}/executions", None] = envelope(
-            [_fill(account, number, day) for number in range(0, positions, 100)]
+            [_fill(account, number, each) for each in listed_days for number in range(0, positions, 100)]
         )
     return ready
 
