@@ -218,10 +218,9 @@ def _expiring(
 ) -> list[str]:
     """Options held or traded that expire within a few sessions, with their underlyings. A contract tells when, else the
     symbol; of an option whose expiry neither tells it may be any day."""
-    last = today
-    for _ in range(EXPIRY_SESSIONS - 1):
-        last = calendar.next(last)
-    last = calendar.next(last) - timedelta(days=1)  # one of a Saturday trades last on the Friday
+    ahead = calendar.sessions(today, min(today + timedelta(days=21), calendar.last))
+    # one of a Saturday trades last on the Friday; where the sessions that are known end, all of them are near
+    last = ahead[EXPIRY_SESSIONS].date - timedelta(days=1) if len(ahead) > EXPIRY_SESSIONS else calendar.last
     told = {
         row["id"]: row["expiry"] for batch in contracts.batches for row in batch.select(["id", "expiry"]).to_pylist()
     }

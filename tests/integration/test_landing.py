@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import zstandard
 
 from models.shapes import POSITIONS
 from pipelines.broker.columns import to_batch, with_run
+from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList, WrongWarehouse
 from pipelines.ingest.landing import broker_source
 from pipelines.warehouse.connect import remember_broker
@@ -234,6 +235,19 @@ def test_prices_are_asked_for_of_options_that_expire_soon_and_of_what_they_are_o
         assert d.ask("select instrument_id, last_trade from raw.market_snapshot") == [
             ("xyz", '{"price":"1.5","size":1}')
         ]
+
+
+def test_an_evening_is_read_up_to_the_last_session_that_is_known(tmp_path: Path) -> None:
+    last = TradingCalendar.load().sessions(date(2025, 10, 30), TradingCalendar.load().last)[-3:]
+    for session in last:
+        day = session.date.isoformat()
+        option = shares(
+            "1", "2.70", cost="250.00", day=day, instrument_id="near", symbol="a name of its own",
+            instrument_type="OPTION", market_value="270.00", unrealized_pnl="20.00",
+        )  # fmt: skip
+        with desk(tmp_path / day, accounts=[100], positions={100: [option]}, instructions={}) as d:
+            assert d.sync((session.close + timedelta(minutes=30)).isoformat()).is_complete
+            assert len(d.broker.asked("/market-data/snapshot")) == 1
 
 
 def test_contracts_are_asked_for_once_and_kept(tmp_path: Path) -> None:
