@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,22 +20,9 @@ from tests.support.evenings import (
     read,
     segment,
 )
-from tests.support.landing import forget, open_raw
 
 LATER = datetime(2025, 11, 3, 22, 30, tzinfo=UTC)
 FIGURES = "total_pnl, unattributed_pnl, realized_pnl, unrealized_change, quality"
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def test_without_fills_the_brokers_total_is_the_accounts(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

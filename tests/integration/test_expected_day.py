@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -25,19 +24,7 @@ from tests.support.evenings import (
     held,
 )
 from tests.support.facts import AccountAnswer, Adjustment, Book, Evening
-from tests.support.landing import forget, land, open_raw, settings_of
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
+from tests.support.landing import land, open_raw, settings_of
 
 
 def _of(day: date, *accounts: str, closed: dict[str, date | None] | None = None) -> Evening:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from assets.catalog import CATALOG
 from pipelines.books.build import build
 from tests.support.facts import AccountAnswer, Book, Evening, Position, SignedFill
-from tests.support.landing import forget, land, open_raw, settings_of
+from tests.support.landing import land, settings_of
 
 XYZ = "00000001-0000-4000-8000-000000000000"
 THURSDAY, FRIDAY = datetime(2025, 10, 30, 20, 30, tzinfo=UTC), datetime(2025, 10, 31, 20, 30, tzinfo=UTC)
@@ -22,18 +20,6 @@ NIGHT = datetime(2025, 11, 1, 7, 30, tzinfo=UTC)
 MONDAY, TUESDAY = datetime(2025, 11, 3, 21, 30, tzinfo=UTC), datetime(2025, 11, 4, 21, 30, tzinfo=UTC)
 #: A build is later than the run that it follows: what was known then is not what is known now.
 LATER = timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(opened: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(opened)
-    return opened
 
 
 def _read(con: duckdb.DuckDBPyConnection, home: Path, at: datetime, held: int, price: str, *fills: SignedFill) -> None:

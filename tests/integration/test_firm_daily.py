@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from tests.support.evenings import FRIDAY, MONDAY, THURSDAY, answer, build_day_by_day, evening, held, read
 from tests.support.facts import AccountAnswer
-from tests.support.landing import forget, open_raw
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def _account(quantity: str, price: str, day: date, currency: str, *, balances: bool = True) -> AccountAnswer:

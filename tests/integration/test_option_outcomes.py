@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.calendar import TradingCalendar
 from tests.support.facts import AccountAnswer, Adjustment, Book, Contract, Evening, Instruction, Position
-from tests.support.landing import forget, land, open_raw, settings_of
+from tests.support.landing import forget, land, settings_of
 from tests.support.oracle import consult
 
 THURSDAY, FRIDAY, MONDAY, TUESDAY = date(2025, 10, 30), date(2025, 10, 31), date(2025, 11, 3), date(2025, 11, 4)
@@ -163,18 +163,6 @@ CASES = {
         after=(100, "50.50", 4900),
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def totals(con: duckdb.DuckDBPyConnection, day: date = MONDAY) -> dict[str, Decimal | None]:

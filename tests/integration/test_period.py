@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,21 +20,8 @@ from tests.support.evenings import (
     read,
     segment,
 )
-from tests.support.landing import forget, open_raw
 
 RETURNS = "twr_mtd, twr_itd, drawdown"
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def test_what_was_lost_altogether_stays_lost_but_a_new_month_begins_anew(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,25 +26,13 @@ from tests.support.facts import (
     Position,
     SignedFill,
 )
-from tests.support.landing import forget, land, open_raw, settings_of
+from tests.support.landing import land, settings_of
 from tests.support.oracle import consult
 
 THURSDAY, FRIDAY, MONDAY, TUESDAY = date(2025, 10, 30), date(2025, 10, 31), date(2025, 11, 3), date(2025, 11, 4)
 STOCK, OPTION, OTHER = (f"b0000000-0000-4000-8000-00000000000{number}" for number in (1, 5, 6))
 CALENDAR = TradingCalendar.load()
 LONG_AGO = datetime(2025, 10, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def _d(text: str | None) -> Decimal | None:

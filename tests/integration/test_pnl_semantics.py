@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from assets.catalog import CATALOG
 from pipelines.books.build import build
@@ -27,21 +25,9 @@ from tests.support.evenings import (
     segment,
 )
 from tests.support.facts import Book
-from tests.support.landing import forget, open_raw, settings_of
+from tests.support.landing import settings_of
 
 READING = "pnl_semantics, semantics_source"
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def _sold(quantity: str, price: str, day: date, realized: str, change: str, **said: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,22 +12,9 @@ import duckdb
 import pytest
 
 from tests.support.evenings import FRIDAY, THURSDAY, answer, build_day_by_day, evening, held, read
-from tests.support.landing import forget, open_raw
 
 NIGHT = datetime(2025, 11, 1, 7, 30, tzinfo=UTC)
 MARK = "market_value, eod_price, price_grade, unrealized_pnl"
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def _shares(price: str, closing: str, of: Any, cost: str = "4500") -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -30,21 +29,9 @@ from tests.support.evenings import (
     read,
 )
 from tests.support.facts import Book, Contract
-from tests.support.landing import forget, land, open_raw, settings_of
+from tests.support.landing import land, settings_of
 
 CALL = "XYZ   251219C00060000"
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 def _bond(quantity: str, price: str, average: str, day: date, unit: str = "0.01") -> Any:
