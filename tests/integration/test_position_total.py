@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,22 +21,9 @@ from tests.support.evenings import (
     read,
     segment,
 )
-from tests.support.landing import forget, open_raw
 
 SPLIT = "realized_pnl, unrealized_change, total_pnl"
 NO_COST = {"cost_basis": None, "avg_price": None, "unrealized_pnl": None}
-
-
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_raw() as con:
-        yield con
-
-
-@pytest.fixture
-def con(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    forget(warehouse)
-    return warehouse
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
@@ -70,6 +56,19 @@ def test_a_sale_of_shares_without_cost_has_a_total_too(con: duckdb.DuckDBPyConne
     )
     row = read(con, f"{SPLIT}, position_pnl, day_pnl, quality", "pnl.position_daily", FRIDAY)
     assert row == (None, None, Decimal(140), Decimal(100), Decimal(40), "EXACT")
+
+
+def test_what_was_carried_is_known_where_neither_cost_nor_fills_are(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    build_day_by_day(
+        con,
+        tmp_path,
+        evening(THURSDAY, answer([held("52", "45.76", "2600", THURSDAY)], None)),
+        evening(FRIDAY, answer([held("42", "43.28", None, FRIDAY)], None)),
+    )
+    carried = 52 * (Decimal("43.28") - Decimal("45.76"))
+    assert read(con, "position_pnl, total_pnl", "pnl.position_daily", FRIDAY) == (carried, None)
 
 
 def test_shares_that_came_at_an_unknown_cost_and_unread_fills_are_unknown(
