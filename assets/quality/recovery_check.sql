@@ -20,8 +20,12 @@ select
         when position.option_expiry = position.trading_date
             then ' expired on this day, whose end nobody read: what was there at the close can''t be told from the morning after it'
         else
-            ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at its '
-            || 'close is not known. If it was transferred, add the TRANSFER to adjustments.csv, with the day on which it came or went'
+            format(
+                ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at '
+                || 'its close is not known. If it was transferred, add the line {},{},TRANSFER,{},,QUANTITY,,VALUE,COST,, to '
+                || 'adjustments.csv, with the day on which it came (a positive quantity) or went (a negative one)',
+                position.trading_date, position.account_id, position.instrument_id
+            )
     end as message
 from core.position_eod as position
 inner join core.account_eod

@@ -38,10 +38,9 @@ _EDITION = """
 """
 
 
-def is_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
-    """Whether the published copy holds what the open warehouse holds."""
+def _says(settings: Settings, edition: object) -> bool:
     try:
-        return _published(settings) == _edition(con)
+        return _published(settings) == edition
     except (DaybookError, duckdb.Error):
         return False  # none yet, an older daybook's, or not readable: a new copy is due
 
@@ -61,9 +60,13 @@ def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     Raises WarehouseReplaced where the warehouse is no longer the file that was opened; BuildFailed where the published
     copy can't be read, or isn't what the warehouse says: its runs, its days and how they stand.
     """
+    _check(settings, _edition(con))
+
+
+def _check(settings: Settings, expected: object) -> None:
     check_not_replaced(settings.warehouse)
     try:
-        found, expected = _published(settings), _edition(con)
+        found = _published(settings)
     except (DaybookError, duckdb.Error) as error:
         raise BuildFailed(
             f"{settings.published} can't be read after it was published ({first_line(error).rstrip('.')}): "
@@ -84,8 +87,9 @@ def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> boo
     made good by the next one.
     """
     check_not_replaced(settings.warehouse)
-    if is_published(con, settings):
+    edition = _edition(con)
+    if _says(settings, edition):
         return False
     publish(con, settings.published, PUBLISHED_SCHEMAS)
-    check_published(con, settings)
+    _check(settings, edition)
     return True

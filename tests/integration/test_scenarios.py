@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.scenarios import Replay, scenarios
+from tests.support.once import made_once
+from tests.support.scenarios import Replay, home_without_books, scenarios
 
 MEASURES = {
     "realized": "realized_pnl",
@@ -48,12 +50,18 @@ def _row(con: duckdb.DuckDBPyConnection, query: str, *values: Any) -> dict[str, 
     return dict(zip([column[0] for column in cursor.description], found[0], strict=True)) if found else None
 
 
+@pytest.fixture
+def home(shared: Path, tmp_path: Path) -> Path:
+    """A home with every table and no row."""
+    return Path(shutil.copytree(made_once(shared, "without-books", home_without_books), tmp_path / "home"))
+
+
 @pytest.mark.skipif(not scenarios(), reason="../shared/scenarios is absent")
 @pytest.mark.parametrize("scenario", PAIRS, ids=lambda each: f"{each['id']}_{each['name']}")
-def test_a_hand_checked_book_comes_out_as_expected(scenario: dict[str, Any], tmp_path: Path) -> None:
+def test_a_hand_checked_book_comes_out_as_expected(scenario: dict[str, Any], home: Path) -> None:
     with (
-        duckdb.connect(tmp_path / "warehouse.duckdb") as con,
-        (replay := Replay(scenario, tmp_path)).broker,
+        duckdb.connect(home / "warehouse.duckdb") as con,
+        (replay := Replay(scenario, home)).broker,
     ):
         con.execute("set timezone = 'UTC'")
         list(replay.run(con))
@@ -71,10 +79,10 @@ def test_a_hand_checked_book_comes_out_as_expected(scenario: dict[str, Any], tmp
 
 @pytest.mark.skipif(not FIELD, reason="../shared/scenarios is absent")
 @pytest.mark.parametrize("scenario", FIELD, ids=lambda each: f"{each['id']}_{each['name']}")
-def test_a_book_from_the_field_comes_out_as_expected(scenario: dict[str, Any], tmp_path: Path) -> None:
+def test_a_book_from_the_field_comes_out_as_expected(scenario: dict[str, Any], home: Path) -> None:
     with (
-        duckdb.connect(tmp_path / "warehouse.duckdb") as con,
-        (replay := Replay(scenario, tmp_path)).broker,
+        duckdb.connect(home / "warehouse.duckdb") as con,
+        (replay := Replay(scenario, home)).broker,
     ):
         con.execute("set timezone = 'UTC'")
         list(replay.run(con))

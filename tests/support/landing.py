@@ -69,9 +69,13 @@ def open_raw() -> duckdb.DuckDBPyConnection:
 
 
 def forget(con: duckdb.DuckDBPyConnection) -> None:
-    """Take every row out again: tables are dear to make, and the next book needs the same ones."""
+    """Take every row out again, but for what dlt says of its tables: they are dear to make, and the next book needs the
+    same ones."""
     tables = con.execute(
-        "select schema_name, table_name from duckdb_tables() where schema_name in ('raw', 'core', 'pnl', 'quality')"
+        """
+        select schema_name, table_name from duckdb_tables()
+        where schema_name in ('raw', 'core', 'pnl', 'quality') and table_name != '_dlt_version'
+        """
     ).fetchall()
     for schema, table in tables:
         con.execute(f"delete from {schema}.{table}")
