@@ -16,14 +16,14 @@ with priced as (
         case when splits.instrument_id is null then direction * (before.price - gone.option_strike) end as inside_before,
         case when splits.instrument_id is null then direction * (after.price - gone.option_strike) end as inside_after,
         coalesce(before.is_proof and after.is_proof, false) as both_proven,
-        case when gone.prev_trading_date = gone.last_session and own.price_grade = 'OFFICIAL' then own.eod_price end
+        case when gone.prev_trading_date = gone.last_session and gone.sod_price_grade = 'OFFICIAL' then gone.sod_price end
             as own_close
     from option_gone as gone
     left join underlying_price as at_last
         on
             gone.underlying_instrument_id = at_last.instrument_id
             and at_last.trading_date = case when gone.expired then gone.last_session else gone.trading_date end
-            -- as far back as underlying_price always goes
+            -- no further back than underlying_price
             and at_last.trading_date >= gone.prev_trading_date - 14
     left join underlying_price as before
         on gone.underlying_instrument_id = before.instrument_id and gone.prev_trading_date = before.trading_date
@@ -34,11 +34,6 @@ with priced as (
             gone.account_id = splits.account_id
             and gone.trading_date = splits.trading_date
             and gone.underlying_instrument_id = splits.instrument_id
-    left join core.position_eod as own
-        on
-            gone.account_id = own.account_id
-            and gone.prev_trading_date = own.trading_date
-            and gone.instrument_id = own.instrument_id
 )
 
 select

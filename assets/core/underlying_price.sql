@@ -1,18 +1,29 @@
--- Prices of what options are on, from two weeks before the ends of day that are compared: the official close of an end of day, whoever held
--- it; else the last trade of the evening's market snapshot; else what an end of day showed, which proves nothing.
-with shown as (
+-- Prices of what options that are gone were on, at the ends of day that are compared and at their last sessions: the official close of an end
+-- of day, whoever held it; else the last trade of the evening's market snapshot; else what an end of day showed, which proves nothing.
+with wanted as (
+    select distinct
+        underlying_instrument_id as instrument_id,
+        unnest([prev_trading_date, trading_date, case when last_session >= prev_trading_date - 14 then last_session end])
+            as trading_date
+    from option_gone
+),
+
+shown as (
     select
-        instrument_id,
-        trading_date,
-        max(eod_price) filter (where price_grade = 'OFFICIAL') as official,
-        max(eod_price) filter (where price_grade = 'INDICATIVE') as indicative
-    from core.position_eod
+        wanted.instrument_id,
+        wanted.trading_date,
+        max(position.eod_price) filter (where position.price_grade = 'OFFICIAL') as official,
+        max(position.eod_price) filter (where position.price_grade = 'INDICATIVE') as indicative
+    from core.position_eod as position
+    inner join wanted
+        on position.instrument_id = wanted.instrument_id and position.trading_date = wanted.trading_date
     where
-        instrument_type <> 'OPTION' and instrument_type <> 'CASH'
-        and price_grade in ('OFFICIAL', 'INDICATIVE')
-        and trading_date >= (select coalesce(min(prev_trading_date), $from_date) from account_day) - 14
-        and trading_date <= $to_date
-    group by instrument_id, trading_date
+        position.instrument_type <> 'OPTION' and position.instrument_type <> 'CASH'
+        and position.price_grade in ('OFFICIAL', 'INDICATIVE')
+        -- most days no option goes: then no position of the weeks before is read
+        and position.trading_date >= (select coalesce(min(trading_date), $to_date + 1) from wanted)
+        and position.trading_date <= $to_date
+    group by wanted.instrument_id, wanted.trading_date
 )
 
 select
