@@ -146,7 +146,9 @@ class Lifecycle:
         return is_traded_as_one or instrument in self.evidence.contracts
 
     def _contract(self, span: Span, instrument: str) -> Contract | None:
-        held = span.end.held.get(instrument) or span.start.held.get(instrument)
+        """Its terms; a row that went flat tells nothing of the multiplier."""
+        rows = [held for end in (span.end, span.start) if (held := end.held.get(instrument))]
+        held = next((each for each in rows if each.quantity != 0), rows[0] if rows else None)
         return self.evidence.contract(held.position) if held else self.evidence.contracts.get(instrument)
 
     def _linked_to(self, fills: Fills, each: _Gone) -> str:
@@ -207,16 +209,18 @@ class Lifecycle:
     def _inside(self, day: date, contract: Contract) -> tuple[Decimal, bool] | None:
         """How far the stock stood inside the strike that day, and whether an official close says so."""
         rows = [
-            held.position
+            held
             for (_, of), eod in self.evidence.eods.items()
             if of == day and (held := eod.held.get(contract.underlying_instrument_id))
         ]
-        official = [p.closing_price for p in rows if p.closing_price is not None and p.closing_price_date == day]
-        shown = [p.instrument_price for p in rows if p.instrument_price is not None]
-        prices = official or shown
-        if not prices:
+        closes = [each.position.closing_price for each in rows if each.position.closing_price_date == day]
+        official = [close for close in closes if close is not None]
+        # what it trades at in the night is a price of the next session
+        prices = [each.position.instrument_price for each in rows if not each.is_late]
+        shown = [price for price in prices if price is not None]
+        if not official and not shown:
             return None
-        return (max(prices) - contract.strike) * (1 if contract.contract_type == "CALL" else -1), bool(official)
+        return (max(official or shown) - contract.strike) * (1 if contract.contract_type == "CALL" else -1), bool(official)
 
     def _last_session(self, contract: Contract) -> date:
         expiry = contract.expiry
