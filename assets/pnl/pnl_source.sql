@@ -11,6 +11,7 @@ with sourced as (
         step.fills,
         step.moved_quantity,
         step.moved_cash,
+        step.came_and_went,
         step.trade_cash,
         step.implied_trade,
         step.only_opened,
@@ -60,6 +61,7 @@ with sourced as (
             -- it did not shrink, so nothing was realized, and what came in was paid at its cost
             when
                 step.basis_step is not null and step.quantity <> 0 and sign(step.implied_trade) = sign(step.quantity)
+                and not step.came_and_went
                 and (
                     step.moved_quantity = 0 or step.quantity_prev = 0
                     or sign(step.moved_quantity) = sign(step.quantity_prev)
@@ -92,7 +94,7 @@ select
         when basis_step is null then null
         when total_source = 'EXECUTIONS' then case when only_opened then 0 else trade_cash + moved_cash + basis_step end
         when total_source = 'SNAPSHOT' then case
-            when implied_trade = 0 and moved_quantity <> 0 then moved_cash + basis_step
+            when implied_trade = 0 and not only_opened then moved_cash + basis_step
             -- strike cash paid for what came in is its cost, and nothing of it was realized
             when moved_quantity <> 0 then 0
             else moved_cash

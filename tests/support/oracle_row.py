@@ -105,7 +105,8 @@ class Known:
             closed = self.cash + (cost or ZERO) if self.moves else self.cash
             self._set(row, "SNAPSHOT", None if cost is None else closed, self.value_change + self.cash)
         elif cost is not None and self._only_grew(q0, q1):
-            self._set(row, "SNAPSHOT", ZERO, self.value_change - cost)
+            realized = self.cash if self.moved == 0 else ZERO
+            self._set(row, "SNAPSHOT", realized, realized + self.value_change - cost)
 
     def _set(self, row: Row, source: str, realized: Decimal | None, total: Decimal) -> None:
         row.realized_pnl, row.total_pnl, row.total_source = realized, total, source
@@ -145,8 +146,9 @@ class Known:
         return is_untouched and q0 * q1 > 0 and q0 != q1 and same_cost
 
     def _only_grew(self, q0: Decimal, q1: Decimal) -> bool:
-        """Nothing is known to have been closed, so nothing was realized."""
-        return q0 * self.moved >= 0 and not _shrank(q0 + self.moved, q1)
+        """Nothing is known to have been closed, so nothing was realized: not by what came for cash and went either."""
+        went = any(one.cash and one.quantity * other.quantity < 0 for one in self.moves for other in self.moves)
+        return q0 * self.moved >= 0 and not went and not _shrank(q0 + self.moved, q1)
 
     def split_by_time(self, row: Row, q0: Decimal, other_price: Decimal | None) -> None:
         """What was carried in moved with the price that the value follows; the rest was traded."""
