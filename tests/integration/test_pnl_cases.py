@@ -265,7 +265,33 @@ def test_what_a_stock_trades_at_in_the_night_tells_nothing_of_an_option_on_it(
             _evening(MONDAY, [_held("100", "46", "4000", MONDAY)], contracts=[CALL]),
         )
     )
-    assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money(None, None, None), STOCK: _money("0", "100", "100")}
+    assert _measures(con, book, tmp_path, MONDAY) == {
+        OPTION: _money(None, None, None),
+        STOCK: _money("0", "100", "100"),
+    }
+
+
+@pytest.mark.parametrize(("price", "is_known"), [("45", False), ("51.99", True), (None, True)])
+def test_an_exercise_that_the_stock_tells_is_none_where_another_option_should_have_been_assigned_too(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, price: str | None, is_known: bool
+) -> None:
+    later = Contract(OPTION, "XYZ251219P00055000", STOCK, "PUT", Decimal(55), date(2025, 12, 19), Decimal(100))
+    short = Contract(OTHER, "XYZ251103P00052000", STOCK, "PUT", Decimal(52), MONDAY, Decimal(100))
+    legs = [
+        _held("3", "4", "900", FRIDAY, OPTION, of=later.symbol),
+        _held("-2", "3", "-500", FRIDAY, OTHER, of=short.symbol),
+    ]
+    # a last price, and no close; without any nothing speaks against it
+    end = _held("-240", price or "53", "-13200", MONDAY, closing_price=None)
+    end = end if price else replace(end, instrument_price=None)
+    book = Book(
+        (
+            _evening(FRIDAY, [*legs, _held("60", "53", "3000", FRIDAY)], contracts=[later, short]),
+            _evening(MONDAY, [end], contracts=[later, short]),
+        )
+    )
+    found = _measures(con, book, tmp_path, MONDAY)
+    assert [found[each][2] is not None for each in (OPTION, OTHER, STOCK)] == [is_known] * 3
 
 
 def test_a_row_that_went_flat_tells_nothing_of_the_shares_that_a_contract_delivers(

@@ -193,7 +193,8 @@ class Lifecycle:
             far_out = at_last is not None and at_last[1] and at_last[0] < -near
         else:
             far_out = all(each is not None and each[1] and each[0] < -near for each in (before, after))
-        if at_last is not None:
+        # a last trade is no close: so near the strike it may have been on the other side of it
+        if at_last is not None and (at_last[1] or abs(at_last[0]) > contract.strike / 1000):
             return at_last[0] > 0, far_out
         own = span.start.held.get(instrument)
         if own is not None and span.prev == last and own.position.closing_price_date == last:
@@ -202,7 +203,7 @@ class Lifecycle:
                 return False, far_out
             if close is not None and close >= near:
                 return True, far_out
-        if is_expired and both and (before[0] > 0) == (after[0] > 0):  # type: ignore[index]
+        if at_last is None and is_expired and both and (before[0] > 0) == (after[0] > 0):  # type: ignore[index]
             return before[0] > 0, far_out  # type: ignore[index]
         return None, far_out
 
@@ -220,7 +221,8 @@ class Lifecycle:
         shown = [price for price in prices if price is not None]
         if not official and not shown:
             return None
-        return (max(official or shown) - contract.strike) * (1 if contract.contract_type == "CALL" else -1), bool(official)
+        over = max(official or shown) - contract.strike
+        return over * (1 if contract.contract_type == "CALL" else -1), bool(official)
 
     def _last_session(self, contract: Contract) -> date:
         expiry = contract.expiry
