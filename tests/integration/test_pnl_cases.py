@@ -388,3 +388,56 @@ def test_a_premium_that_nobody_knows_takes_the_split_of_the_stock_that_it_rolled
     )
     # 101 shares at 56, less one at 55, the strike's cash and the option's 500
     assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money(None, None, "0"), STOCK: _money(None, None, "101")}
+
+
+@pytest.mark.parametrize(("since", "total"), [(FRIDAY, None), (THURSDAY, "0")])
+def test_a_list_of_fills_that_begins_later_does_not_tell_that_a_flat_accounts_first_day_was_empty(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, since: date, total: str | None
+) -> None:
+    later = _evening(MONDAY, [])
+    window = CALENDAR.session(since).open
+    later = replace(later, answers={"100": replace(later.answers["100"], fills_since=window)})
+    book = Book((_evening(FRIDAY, [], None), later))
+    _measures(con, book, tmp_path, FRIDAY)
+    query = "select total_pnl, count(*) over () from pnl.account_daily where trading_date = ?"
+    assert con.execute(query, [FRIDAY]).fetchall() == [(_d(total), 1)]
+    assert consult(book).accounts["100", FRIDAY].total_pnl == _d(total)
+    build(con, settings_of(book, tmp_path), CATALOG, from_date=FRIDAY, to_date=MONDAY, built_at=later.at)
+    assert con.execute(query, [FRIDAY]).fetchall() == [(_d(total), 1)]
+
+
+def test_an_instruction_is_spent_where_purchases_outweigh_the_contracts_that_were_exercised(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    put = Contract(OPTION, "XYZ251103P00055000", STOCK, "PUT", Decimal(55), MONDAY, Decimal(100))
+    asked = [
+        Instruction(name, OPTION, kind, count, "ACCEPTED", count, at, at)
+        for name, kind, count, at in (
+            ("i-1", "EXERCISE", Decimal(3), datetime(2025, 10, 30, 20, 10, tzinfo=UTC)),
+            ("i-2", "DO_NOT_EXERCISE", Decimal(4), datetime(2025, 11, 3, 20, 10, tzinfo=UTC)),
+        )
+    ]
+    bought = [_fill(1, "4", "1", FRIDAY, instrument_id=OPTION, underlying_instrument_id=STOCK)]
+    short = _held("-300", "50", "-16500", FRIDAY)
+    book = Book(
+        (
+            _evening(
+                THURSDAY,
+                [_held("3", "4", "900", THURSDAY, OPTION, of=put.symbol)],
+                contracts=[put],
+                instructions=asked[:1],
+            ),
+            _evening(
+                FRIDAY,
+                [_held("4", "4", "400", FRIDAY, OPTION, of=put.symbol), short],
+                bought,
+                contracts=[put],
+                instructions=asked[:1],
+            ),
+            _evening(MONDAY, [replace(short, closing_price_date=MONDAY)], bought, contracts=[put], instructions=asked),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY) == {
+        OPTION: _money("-400", "-1200", "-1600"),
+        STOCK: _money("0", "0", "0"),
+    }

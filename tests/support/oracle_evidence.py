@@ -207,7 +207,7 @@ class Evidence:
         start = self.eods[account, prev] if prev else _NOTHING
         end = self.eods[account, day]
         sessions = self.calendar.sessions(prev, day)[1:] if prev else self.calendar.sessions(day, day)
-        since = self.calendar.session(prev).close if prev else end.captured_at
+        since = self.calendar.session(prev or self.calendar.previous(day)).close
         loaded = any(
             answer.fills is not None and answer.fills_since <= since and at >= end.captured_at
             for at, answer in self.answers(account)
