@@ -68,7 +68,10 @@ standing as (
 ),
 
 differing as (
-    select any_value(transaction_time) as transaction_time
+    select
+        any_value(account_id) as account_id,
+        any_value(instrument_id) as instrument_id,
+        any_value(transaction_time) as transaction_time
     from standing
     group by
         account_id, id, instrument_id, symbol, underlying_instrument_id, side, quantity, price, transaction_time
@@ -84,3 +87,13 @@ select calendar.prev_trading_date as trading_date
 from differing
 inner join core.calendar
     on differing.transaction_time > calendar.owns_from and differing.transaction_time <= calendar.pre_open
+union
+-- whether an instruction was spent before a day is told by what had been traded until then
+select account_eod.trading_date
+from differing
+inner join raw.position_instructions as instruction
+    on differing.account_id = instruction.account_id and differing.instrument_id = instruction.instrument_id
+inner join core.account_eod on differing.account_id = account_eod.account_id
+where
+    account_eod.captured_at >= differing.transaction_time
+    and account_eod.captured_at <= differing.transaction_time + interval 21 day

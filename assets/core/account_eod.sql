@@ -51,7 +51,8 @@ select
         where
             execution_reads.account_id = ordered.account_id
             and (execution_reads.run_id = ordered.run_id or execution_reads.captured_at >= ordered.captured_at)
-            and (before.post_close is null or execution_reads.window_from <= before.regular_close)
+            -- back to the close before, on an account's first day too
+            and execution_reads.window_from <= coalesce(start.regular_close, today.pre_open)
     ), false) as executions_loaded,
     ordered.instructions_loaded,
     ordered.position_count,
@@ -61,3 +62,4 @@ select
 from ordered
 left join core.calendar as today on ordered.trading_date = today.trading_date
 left join core.calendar as before on ordered.prev_trading_date = before.trading_date
+left join core.calendar as start on coalesce(ordered.prev_trading_date, today.prev_trading_date) = start.trading_date

@@ -1,6 +1,6 @@
--- How many contracts of each option that is gone delivered their underlying (`delivered`): as it is proven, else as all that tells of prices has it
--- (`is_assumed`); null where more than one answer fits what is known, or none does. `stock_is_open`: shares may have come and gone for strike cash,
--- and nothing tells; `stock_is_assumed`: no proof does.
+-- How many contracts of each option that is gone delivered their underlying (`delivered`), as all that tells of prices has it; null where more than
+-- one answer fits what is known, or none does. Without a proof it is assumed (`is_assumed`), and what a price contradicts that is no proof is not
+-- proven either. `stock_is_open`: shares may have come and gone for strike cash, and nothing tells; `stock_is_assumed`: no proof does.
 with answered as (
     select
         account_id,
@@ -68,9 +68,9 @@ select
     proven.trading_date,
     proven.instrument_id,
     proven.linked_to,
-    coalesce(proven.delivered, likely.delivered) as delivered,
+    likely.delivered,
     proven.delivered is null and likely.delivered is not null as is_assumed,
-    proven.has_several and likely.has_several as stock_is_open,
+    likely.has_several as stock_is_open,
     proven.has_several and not likely.has_several as stock_is_assumed
 from told as proven
 inner join told as likely

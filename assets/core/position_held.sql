@@ -21,7 +21,10 @@ with other_marks as (
         on positions.run_id = days.marks_run_id and positions.account_id = days.account_id
     where
         days.marks_run_id <> days.run_id
-        and (not days.marks_are_late or positions.closing_price_date = days.trading_date)
+        and (
+            not days.marks_are_late
+            or (positions.closing_price is not null and positions.closing_price_date = days.trading_date)
+        )
 ),
 
 -- a snapshot taken after the broker had rolled keeps its quantities, but not its daily figures

@@ -10,6 +10,8 @@ select
     try_cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
     string_agg(distinct flag, ',' order by flag) as flags,
     bool_and(kind = 'EXPIRY') as only_expiry,
+    -- shares came for one strike and went for another
+    bool_or(quantity_moved > 0) and bool_or(quantity_moved < 0) as came_and_went,
     max(evidence_known_at) as known_at
 from event_leg
 group by account_id, trading_date, instrument_id

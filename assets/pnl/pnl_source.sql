@@ -8,12 +8,15 @@ with sourced as (
         step.is_opening,
         step.reported_realized,
         step.reported_unrealized,
+        step.fills,
         step.moved_quantity,
         step.moved_cash,
+        step.came_and_went,
         step.trade_cash,
         step.implied_trade,
         step.only_opened,
-        step.split_suspected,
+        -- what was traded beside it makes P&L of its own
+        step.split_suspected and step.fills = 0 as only_split_suspected,
         step.value_step,
         step.unrealized_step,
         step.basis_step,
@@ -45,18 +48,20 @@ with sourced as (
                 then 'REPORTED'
             when step.is_opening or step.value_step is null or step.outcome_open then null
             -- fills are known and do not add up: nothing may be assumed
-            when step.executions_loaded and step.quantities_agree is not true and step.split_suspected is not true then null
+            when step.executions_loaded and step.quantities_agree is not true and only_split_suspected is not true then null
             -- what was paid is told by fills and by cost in units that nobody knows
             when step.multiplier is null and step.implied_trade <> 0 then null
-            when step.split_suspected then 'SNAPSHOT'
-            -- a fill that closed something realized something, and what is not known
+            when only_split_suspected then 'SNAPSHOT'
+            -- what closed something realized something, and what is not known: a fill, or what was traded beside the fills that are known
             when
                 (step.quantity >= 0 and step.sold_quantity > 0) or (step.quantity <= 0 and step.bought_quantity > 0)
+                or sign(step.implied_trade - step.traded_quantity) * sign(step.quantity) < 0
                 then null
             when step.implied_trade = 0 then 'SNAPSHOT'
             -- it did not shrink, so nothing was realized, and what came in was paid at its cost
             when
                 step.basis_step is not null and step.quantity <> 0 and sign(step.implied_trade) = sign(step.quantity)
+                and not step.came_and_went
                 and (
                     step.moved_quantity = 0 or step.quantity_prev = 0
                     or sign(step.moved_quantity) = sign(step.quantity_prev)
@@ -89,7 +94,7 @@ select
         when basis_step is null then null
         when total_source = 'EXECUTIONS' then case when only_opened then 0 else trade_cash + moved_cash + basis_step end
         when total_source = 'SNAPSHOT' then case
-            when implied_trade = 0 and moved_quantity <> 0 then moved_cash + basis_step
+            when implied_trade = 0 and not only_opened then moved_cash + basis_step
             -- strike cash paid for what came in is its cost, and nothing of it was realized
             when moved_quantity <> 0 then 0
             else moved_cash
@@ -99,11 +104,11 @@ select
         when total_source = 'REPORTED' and (is_opening or pnl_semantics = 'since_prior_close')
             then reported_realized + reported_unrealized
         -- nothing was traded: a cost that was restated is no P&L
-        when total_source = 'REPORTED' and implied_trade = 0 and only_opened and reported_realized = 0 then value_step
+        when total_source = 'REPORTED' and implied_trade = 0 and fills = 0 and only_opened and reported_realized = 0 then value_step
         when total_source = 'REPORTED' then reported_realized + unrealized_step
         when total_source = 'EXECUTIONS' then value_step + trade_cash + moved_cash
         when implied_trade = 0 and total_source = 'SNAPSHOT' then value_step + moved_cash
-        when split_suspected and total_source = 'SNAPSHOT' then value_step
+        when only_split_suspected and total_source = 'SNAPSHOT' then value_step
         when total_source = 'SNAPSHOT' then value_step - basis_step + case when moved_quantity <> 0 then 0 else moved_cash end
     end as total_pnl
 from sourced

@@ -80,7 +80,9 @@ select
         case when step.adjustment_kind <> 'TRANSFER' then step.adjustment_kind end,
         case when step.is_stranger then 'ADJUSTMENT_OF_NOTHING' end,
         case
-            when total.total_source = 'SNAPSHOT' and step.quantity_prev = 0 and step.moved_quantity = 0
+            when
+                total.total_source = 'SNAPSHOT' and step.quantity_prev = 0 and step.quantity <> 0
+                and step.moved_quantity = 0
                 then 'OPENED_UNCONFIRMED'
         end,
         case

@@ -48,6 +48,7 @@ select
     case when events.instrument_id is null then 0 else events.cash end + change.adjusted_cash as moved_cash,
     case when events.instrument_id is null then 0 else events.value_moved end + change.adjusted_value as moved_value,
     case when events.instrument_id is null then 0 else events.basis_moved end + change.adjusted_cost_basis as moved_basis,
+    coalesce(events.came_and_went or sign(events.quantity) * sign(change.adjusted_quantity) < 0, false) as came_and_went,
     events.flags as event_flags,
     open_outcome.instrument_id is not null as outcome_open,
     assumed_outcome.instrument_id is not null as outcome_assumed,

@@ -177,8 +177,9 @@ CALL = Contract(OPTION, "XYZ251031C00050000", STOCK, "CALL", Decimal(50), FRIDAY
 UPPER = Contract(OTHER, "XYZ251031C00055000", STOCK, "CALL", Decimal(55), FRIDAY, Decimal(100))
 
 
+@pytest.mark.parametrize("fills", [(), None], ids=["read", "unread"])
 def test_a_spread_in_the_money_on_both_legs_is_worth_the_difference_of_its_strikes(
-    con: duckdb.DuckDBPyConnection, tmp_path: Path
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, fills: tuple[SignedFill, ...] | None
 ) -> None:
     share = _held("1", "60", "60", FRIDAY, instrument="b0000000-0000-4000-8000-000000000009", symbol="QQQ")
     watched = replace(_held("10", "60", "500", FRIDAY), symbol="XYZ")
@@ -188,8 +189,8 @@ def test_a_spread_in_the_money_on_both_legs_is_worth_the_difference_of_its_strik
     ]
     other = AccountAnswer((watched,), LONG_AGO, fills=(), instructions=())
     evenings = [
-        _evening(FRIDAY, [share, *legs], contracts=[CALL, UPPER]),
-        _evening(MONDAY, [replace(share, closing_price_date=MONDAY)], contracts=[CALL, UPPER]),
+        _evening(FRIDAY, [share, *legs], fills, contracts=[CALL, UPPER]),
+        _evening(MONDAY, [replace(share, closing_price_date=MONDAY)], fills, contracts=[CALL, UPPER]),
     ]
     # another account holds the stock, so that its price on the day of expiry is known
     book = Book(tuple(replace(each, answers={**each.answers, "200": other}) for each in evenings))
@@ -197,16 +198,126 @@ def test_a_spread_in_the_money_on_both_legs_is_worth_the_difference_of_its_strik
         land(con, evening)
         build(con, settings_of(book, tmp_path), CATALOG, built_at=evening.at)
     query = (
-        "select instrument_id, status, total_pnl from pnl.position_daily where trading_date = ? and account_id = '100'"
+        "select instrument_id, status, realized_pnl, total_pnl from pnl.position_daily "
+        "where trading_date = ? and account_id = '100'"
     )
     found = {row[0]: row[1:] for row in con.execute(query, [MONDAY]).fetchall()}
-    assert found[OPTION] == found[OTHER] == ("CLOSED", Decimal(0))
-    # 500 of strikes for options that were worth 490
-    assert found[STOCK] == ("INTRADAY_ROUND_TRIP", Decimal(10))
-    expected = {
-        key[1]: row.total_pnl for key, row in consult(book).rows.items() if key[0] == "100" and key[2] == MONDAY
+    assert found[OPTION] == found[OTHER] == ("CLOSED", Decimal(0), Decimal(0))
+    # 500 of strikes for options that were worth 490 and had cost 200
+    assert found[STOCK] == ("INTRADAY_ROUND_TRIP", Decimal(300), Decimal(10))
+    said = {
+        key[1]: (row.status, row.realized_pnl, row.total_pnl)
+        for key, row in consult(book).rows.items()
+        if key[0] == "100" and key[2] == MONDAY
     }
-    assert {instrument: total for instrument, (_, total) in found.items()} == expected
+    assert found == said
+
+
+def test_shares_that_came_for_one_strike_and_went_for_another_realized_something_beside_those_that_stayed(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    legs = [
+        _held("1", "10.10", "300", FRIDAY, OPTION, of=CALL.symbol),
+        _held("-1", "5.20", "-100", FRIDAY, OTHER, of=UPPER.symbol),
+    ]
+    noon = _evening(MONDAY, [], contracts=[CALL, UPPER])
+    known = AccountAnswer(None, LONG_AGO, fills=(_fill(1, "50", "58", MONDAY),))
+    book = Book(
+        (
+            _evening(FRIDAY, [*legs, _held("10", "60", "500", FRIDAY)], contracts=[CALL, UPPER]),
+            replace(noon, at=datetime(2025, 11, 3, 17, tzinfo=UTC), answers={"100": known}),
+            _evening(MONDAY, [_held("60", "61", "3400", MONDAY)], None, contracts=[CALL, UPPER]),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY)[STOCK] == _money(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "measures"),
+    [("110", ("0", "140", "140")), ("115", ("0", "140", "140")), ("104", (None,) * 3), ("100", (None,) * 3)],
+    ids=["as many came", "more came", "some of them went", "as many went"],
+)
+def test_beside_fills_that_are_known_nobody_sold_what_the_quantity_does_not_lack(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, quantity: str, measures: tuple[str | None, ...]
+) -> None:
+    fills = [_fill(1, "10", "40", FRIDAY)]
+    refused = _evening(FRIDAY, [], fills)
+    refused = replace(refused, answers={"100": replace(refused.answers["100"], positions=None)})
+    cost = str(3000 + 40 * (int(quantity) - 100))
+    end = _held(quantity, "40", cost, MONDAY)
+    end = replace(end, market_value=Decimal(cost) + 1140, closing_price=None, instrument_price=None)
+    end = replace(end, unrealized_pnl=Decimal(1140))
+    book = Book(
+        (_evening(THURSDAY, [_held("100", "40", "3000", THURSDAY)]), refused, _evening(MONDAY, [end], None)),
+    )
+    assert _measures(con, book, tmp_path, MONDAY) == {STOCK: _money(*measures)}
+
+
+def test_what_a_stock_trades_at_in_the_night_tells_nothing_of_an_option_on_it(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    option = replace(_held("1", "0.50", "200", FRIDAY, OPTION, of=CALL.symbol), closing_price=None)
+    stock = replace(_held("100", "45", "4000", FRIDAY), closing_price=None)
+    night = datetime(2025, 11, 1, 7, 30, tzinfo=UTC)
+    book = Book(
+        (
+            replace(_evening(FRIDAY, [option, stock], contracts=[CALL]), at=night),
+            _evening(MONDAY, [_held("100", "46", "4000", MONDAY)], contracts=[CALL]),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY) == {
+        OPTION: _money(None, None, None),
+        STOCK: _money("0", "100", "100"),
+    }
+
+
+@pytest.mark.parametrize(("price", "is_known"), [("45", False), ("51.99", True), (None, True)])
+def test_an_exercise_that_the_stock_tells_is_none_where_another_option_should_have_been_assigned_too(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, price: str | None, is_known: bool
+) -> None:
+    later = Contract(OPTION, "XYZ251219P00055000", STOCK, "PUT", Decimal(55), date(2025, 12, 19), Decimal(100))
+    short = Contract(OTHER, "XYZ251103P00052000", STOCK, "PUT", Decimal(52), MONDAY, Decimal(100))
+    legs = [
+        _held("3", "4", "900", FRIDAY, OPTION, of=later.symbol),
+        _held("-2", "3", "-500", FRIDAY, OTHER, of=short.symbol),
+    ]
+    # a last price, and no close; without any nothing speaks against it
+    end = _held("-240", price or "53", "-13200", MONDAY, closing_price=None)
+    end = end if price else replace(end, instrument_price=None)
+    book = Book(
+        (
+            _evening(FRIDAY, [*legs, _held("60", "53", "3000", FRIDAY)], contracts=[later, short]),
+            _evening(MONDAY, [end], contracts=[later, short]),
+        )
+    )
+    found = _measures(con, book, tmp_path, MONDAY)
+    assert [found[each][2] is not None for each in (OPTION, OTHER, STOCK)] == [is_known] * 3
+
+
+def test_a_row_that_went_flat_tells_nothing_of_the_shares_that_a_contract_delivers(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    calls: dict[str, Any] = {"avg_price": Decimal("0.06"), "market_value": Decimal(-30), "unrealized_pnl": Decimal(6)}
+    book = Book(
+        (
+            _evening(
+                FRIDAY,
+                [
+                    _held("-4", "0.05", "-36", FRIDAY, OPTION, of=CALL.symbol, **calls),
+                    _held("50", "49.90", "2000", FRIDAY),
+                ],
+            ),
+            _evening(
+                MONDAY,
+                [_held("0", "1.73", "0", MONDAY, OPTION, of=CALL.symbol), _held("-250", "51", "-12500", MONDAY)],
+            ),
+        )
+    )
+    # two of the contracts, of 150 shares each, were assigned at 50
+    assert _measures(con, book, tmp_path, MONDAY) == {
+        OPTION: _money("18", "-3", "15"),
+        STOCK: _money("518", "-748", "-230"),
+    }
 
 
 @pytest.mark.parametrize("accepted_at", [time(21, 0), time(20, 10)], ids=["after_the_first_evening", "before_it"])
@@ -277,3 +388,56 @@ def test_a_premium_that_nobody_knows_takes_the_split_of_the_stock_that_it_rolled
     )
     # 101 shares at 56, less one at 55, the strike's cash and the option's 500
     assert _measures(con, book, tmp_path, MONDAY) == {OPTION: _money(None, None, "0"), STOCK: _money(None, None, "101")}
+
+
+@pytest.mark.parametrize(("since", "total"), [(FRIDAY, None), (THURSDAY, "0")])
+def test_a_list_of_fills_that_begins_later_does_not_tell_that_a_flat_accounts_first_day_was_empty(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, since: date, total: str | None
+) -> None:
+    later = _evening(MONDAY, [])
+    window = CALENDAR.session(since).open
+    later = replace(later, answers={"100": replace(later.answers["100"], fills_since=window)})
+    book = Book((_evening(FRIDAY, [], None), later))
+    _measures(con, book, tmp_path, FRIDAY)
+    query = "select total_pnl, count(*) over () from pnl.account_daily where trading_date = ?"
+    assert con.execute(query, [FRIDAY]).fetchall() == [(_d(total), 1)]
+    assert consult(book).accounts["100", FRIDAY].total_pnl == _d(total)
+    build(con, settings_of(book, tmp_path), CATALOG, from_date=FRIDAY, to_date=MONDAY, built_at=later.at)
+    assert con.execute(query, [FRIDAY]).fetchall() == [(_d(total), 1)]
+
+
+def test_an_instruction_is_spent_where_purchases_outweigh_the_contracts_that_were_exercised(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    put = Contract(OPTION, "XYZ251103P00055000", STOCK, "PUT", Decimal(55), MONDAY, Decimal(100))
+    asked = [
+        Instruction(name, OPTION, kind, count, "ACCEPTED", count, at, at)
+        for name, kind, count, at in (
+            ("i-1", "EXERCISE", Decimal(3), datetime(2025, 10, 30, 20, 10, tzinfo=UTC)),
+            ("i-2", "DO_NOT_EXERCISE", Decimal(4), datetime(2025, 11, 3, 20, 10, tzinfo=UTC)),
+        )
+    ]
+    bought = [_fill(1, "4", "1", FRIDAY, instrument_id=OPTION, underlying_instrument_id=STOCK)]
+    short = _held("-300", "50", "-16500", FRIDAY)
+    book = Book(
+        (
+            _evening(
+                THURSDAY,
+                [_held("3", "4", "900", THURSDAY, OPTION, of=put.symbol)],
+                contracts=[put],
+                instructions=asked[:1],
+            ),
+            _evening(
+                FRIDAY,
+                [_held("4", "4", "400", FRIDAY, OPTION, of=put.symbol), short],
+                bought,
+                contracts=[put],
+                instructions=asked[:1],
+            ),
+            _evening(MONDAY, [replace(short, closing_price_date=MONDAY)], bought, contracts=[put], instructions=asked),
+        )
+    )
+    assert _measures(con, book, tmp_path, MONDAY) == {
+        OPTION: _money("-400", "-1200", "-1600"),
+        STOCK: _money("0", "0", "0"),
+    }

@@ -55,6 +55,19 @@ def test_without_a_close_of_the_day_the_night_says_nothing(con: duckdb.DuckDBPyC
     assert read(con, MARK, "core.position_eod", FRIDAY) == (5100, 51, "INDICATIVE", 600)
 
 
+def test_a_row_of_the_night_that_names_the_day_and_has_no_close_says_nothing(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    nameless = replace(_shares("53", "53", FRIDAY), closing_price=None)
+    build_day_by_day(
+        con,
+        tmp_path,
+        evening(FRIDAY, answer([replace(_shares("51", "51", FRIDAY), closing_price=None)])),
+        evening(FRIDAY, answer([nameless]), at=NIGHT),
+    )
+    assert read(con, MARK, "core.position_eod", FRIDAY) == (5100, 51, "INDICATIVE", 600)
+
+
 @pytest.mark.parametrize(("closed_on", "value", "grade"), [(FRIDAY, 5100, "OFFICIAL"), (THURSDAY, 5300, "IMPLIED")])
 def test_a_day_of_which_only_the_night_was_read(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, closed_on: Any, value: int, grade: str

@@ -107,7 +107,7 @@ def _stock(
     moves = draw(st.lists(st.integers(-900, 900), min_size=len(sessions), max_size=len(sessions)))
     prices = []
     for session, move in zip(sessions, moves, strict=True):
-        cents += move
+        cents = max(cents + move, 100)
         price = Decimal(cents) / 100
         for event in splits:
             price = price if session.date < event.day else (price / (event.ratio or 1)).quantize(CENT)
@@ -127,7 +127,7 @@ def _options(draw: Draw, stock: LedgerInstrument, market: int, sessions: tuple[S
             kind = first.contract_type
         expiry = sessions[last].date if last < len(sessions) else date(2026, 3, 20)
         strike = stock.prices[min(last, len(sessions) - 1)] + Decimal(draw(st.sampled_from((-6, -5, 5, 6))))
-        strike = strike.quantize(Decimal("0.5")) + Decimal("0.25")
+        strike = max(strike.quantize(Decimal("0.5")), ZERO) + Decimal("0.25")
         symbol = f"XYZ{expiry:%y%m%d}{kind[0]}{int(strike * 1000):08}"
         prices = draw(st.lists(st.integers(5, 1500), min_size=len(sessions), max_size=len(sessions)))
         multiplier = Decimal(draw(st.sampled_from((100, 100, 150))))

@@ -21,13 +21,15 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Held:
-    """A position at the end of a day, with everything that is known about it worked out."""
+    """A position at the end of a day, with everything that is known about it worked out; `is_late`: its mark is one of
+    the night."""
 
     position: Position
     multiplier: Decimal
     price: Decimal | None
     cost: Decimal | None
     unrealized: Decimal | None
+    is_late: bool = False
 
     @property
     def quantity(self) -> Decimal:
@@ -152,7 +154,7 @@ class Evidence:
             if (
                 other is not None
                 and other.quantity == own.quantity
-                and (not marks_are_late or other.closing_price_date == day)
+                and (not marks_are_late or (other.closing_price is not None and other.closing_price_date == day))
             ):
                 own, late = _remarked(own, other), marks_are_late
             held[position.instrument_id] = self._held(own, day, late=late)
@@ -179,7 +181,8 @@ class Evidence:
             unrealized = position.market_value - cost
         if position.quantity == 0:
             cost = unrealized = ZERO
-        return Held(position, multiplier, _price(position, day, multiplier, late=late), cost, unrealized)
+        price = _price(position, day, multiplier, late=late)
+        return Held(position, multiplier, price, cost, unrealized, is_late=late)
 
     def multiplier(self, position: Position) -> Decimal:
         """Shares have none. A contract is of whole units, whatever rounding its cost went through."""
@@ -204,7 +207,7 @@ class Evidence:
         start = self.eods[account, prev] if prev else _NOTHING
         end = self.eods[account, day]
         sessions = self.calendar.sessions(prev, day)[1:] if prev else self.calendar.sessions(day, day)
-        since = self.calendar.session(prev).close if prev else end.captured_at
+        since = self.calendar.session(prev or self.calendar.previous(day)).close
         loaded = any(
             answer.fills is not None and answer.fills_since <= since and at >= end.captured_at
             for at, answer in self.answers(account)

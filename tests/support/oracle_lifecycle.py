@@ -146,7 +146,9 @@ class Lifecycle:
         return is_traded_as_one or instrument in self.evidence.contracts
 
     def _contract(self, span: Span, instrument: str) -> Contract | None:
-        held = span.end.held.get(instrument) or span.start.held.get(instrument)
+        """Its terms; a row that went flat tells nothing of the multiplier."""
+        rows = [held for end in (span.end, span.start) if (held := end.held.get(instrument))]
+        held = next((each for each in rows if each.quantity != 0), rows[0] if rows else None)
         return self.evidence.contract(held.position) if held else self.evidence.contracts.get(instrument)
 
     def _linked_to(self, fills: Fills, each: _Gone) -> str:
@@ -191,7 +193,8 @@ class Lifecycle:
             far_out = at_last is not None and at_last[1] and at_last[0] < -near
         else:
             far_out = all(each is not None and each[1] and each[0] < -near for each in (before, after))
-        if at_last is not None:
+        # a last trade is no close: so near the strike it may have been on the other side of it
+        if at_last is not None and (at_last[1] or abs(at_last[0]) > contract.strike / 1000):
             return at_last[0] > 0, far_out
         own = span.start.held.get(instrument)
         if own is not None and span.prev == last and own.position.closing_price_date == last:
@@ -200,23 +203,26 @@ class Lifecycle:
                 return False, far_out
             if close is not None and close >= near:
                 return True, far_out
-        if is_expired and both and (before[0] > 0) == (after[0] > 0):  # type: ignore[index]
+        if at_last is None and is_expired and both and (before[0] > 0) == (after[0] > 0):  # type: ignore[index]
             return before[0] > 0, far_out  # type: ignore[index]
         return None, far_out
 
     def _inside(self, day: date, contract: Contract) -> tuple[Decimal, bool] | None:
         """How far the stock stood inside the strike that day, and whether an official close says so."""
         rows = [
-            held.position
+            held
             for (_, of), eod in self.evidence.eods.items()
             if of == day and (held := eod.held.get(contract.underlying_instrument_id))
         ]
-        official = [p.closing_price for p in rows if p.closing_price is not None and p.closing_price_date == day]
-        shown = [p.instrument_price for p in rows if p.instrument_price is not None]
-        prices = official or shown
-        if not prices:
+        closes = [each.position.closing_price for each in rows if each.position.closing_price_date == day]
+        official = [close for close in closes if close is not None]
+        # what it trades at in the night is a price of the next session
+        prices = [each.position.instrument_price for each in rows if not each.is_late]
+        shown = [price for price in prices if price is not None]
+        if not official and not shown:
             return None
-        return (max(prices) - contract.strike) * (1 if contract.contract_type == "CALL" else -1), bool(official)
+        over = max(official or shown) - contract.strike
+        return over * (1 if contract.contract_type == "CALL" else -1), bool(official)
 
     def _last_session(self, contract: Contract) -> date:
         expiry = contract.expiry

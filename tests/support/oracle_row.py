@@ -53,10 +53,8 @@ class Known:
         held = next((h for h in (self.end, self.start) if h and h.quantity != 0), self.end)
         unheld = contract.multiplier if contract else _usual_multiplier(fills)
         self.multiplier = held.multiplier if held else unheld
-        self.fills = fills if span.loaded else []
-        self.half_known = bool(fills) and not span.loaded
+        self.fills = fills
         self.matched = evidence.way(span, instrument).matched
-        self.net = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in fills), ZERO)
         self.priced = all(fill.price is not None for fill in self.fills)
         self.traded = sum((f.quantity * evidence.ratio(instrument, span, f.at) for f in self.fills), ZERO)
         self.moves = moves
@@ -89,6 +87,7 @@ class Known:
     def measure(self, row: Row, q0: Decimal, q1: Decimal, *, since_cost: bool) -> None:
         """The best evidence that there is, or none."""
         rolls = q0 + self.traded + self.moved == q1
+        unread = q1 - q0 - self.traded - self.moved
         cost = self.cost_change
         row.open_change = self.unrealized_change
         if self.span.loaded and rolls and self.priced and not self.is_open:
@@ -98,25 +97,26 @@ class Known:
             self._set(row, "EXECUTIONS", realized, self.value_change + self.cash - self.spent)
         elif self._reported(row, q0, q1, since_cost=since_cost) or self.is_open:
             pass
-        elif self.span.loaded and not rolls:
-            if self._is_split_suspect(q0, q1):
-                self._set(row, "SNAPSHOT", ZERO, self.value_change)
-        elif self._closed_something(q1):
-            pass  # it realized something, and what is not known
-        elif not self.half_known and q0 + self.moved == q1:
-            closed = self.cash + (cost or ZERO) if self.moves else self.cash
-            self._set(row, "SNAPSHOT", None if cost is None else closed, self.value_change + self.cash)
         elif self._is_split_suspect(q0, q1):
             self._set(row, "SNAPSHOT", ZERO, self.value_change)
+        elif (self.span.loaded and not rolls) or self._closed_something(q1, unread):
+            pass  # what it realized is not known
+        elif q0 + self.moved == q1:
+            closed = self.cash + (cost or ZERO) if self.moves else self.cash
+            self._set(row, "SNAPSHOT", None if cost is None else closed, self.value_change + self.cash)
         elif cost is not None and self._only_grew(q0, q1):
-            self._set(row, "SNAPSHOT", ZERO, self.value_change - cost)
+            realized = self.cash if self.moved == 0 else ZERO
+            self._set(row, "SNAPSHOT", realized, realized + self.value_change - cost)
 
     def _set(self, row: Row, source: str, realized: Decimal | None, total: Decimal) -> None:
         row.realized_pnl, row.total_pnl, row.total_source = realized, total, source
         row.unrealized_change = None if realized is None else total - realized
 
-    def _closed_something(self, q1: Decimal) -> bool:
-        return any((fill.quantity < 0 and q1 >= 0) or (fill.quantity > 0 and q1 <= 0) for fill in self.fills)
+    def _closed_something(self, q1: Decimal, unread: Decimal) -> bool:
+        """A known fill did, or what was traded beside the known ones."""
+        return unread * q1 < 0 or any(
+            (fill.quantity < 0 and q1 >= 0) or (fill.quantity > 0 and q1 <= 0) for fill in self.fills
+        )
 
     def _only_opened(self, q0: Decimal, q1: Decimal) -> bool:
         """Nothing that was held was closed, so nothing was realized, however the cost was restated."""
@@ -132,7 +132,7 @@ class Known:
             return False
         since = change or ZERO
         if since_cost:
-            untouched = q0 == q1 and self._only_opened(q0, q1) and not self.half_known and realized == 0
+            untouched = q0 == q1 and not self.moves and not self.fills and realized == 0
             own = self.value_change if untouched else self.unrealized_change
             if own is None or self.unrealized_change is None:
                 return False
@@ -142,20 +142,18 @@ class Known:
 
     def _is_split_suspect(self, q0: Decimal, q1: Decimal) -> bool:
         same_cost = cost_of(self.start) is not None and cost_of(self.start) == cost_of(self.end)
-        is_untouched = not self.fills and not self.half_known and not self.moves
+        is_untouched = not self.fills and not self.moves
         return is_untouched and q0 * q1 > 0 and q0 != q1 and same_cost
 
     def _only_grew(self, q0: Decimal, q1: Decimal) -> bool:
-        """Nothing is known to have been closed, so nothing was realized."""
-        reduced = any(fill.quantity * q1 <= 0 for fill in self.fills) or q0 * self.moved < 0
-        if self.moves and q0 + self.moved == q1:
-            return False
-        return not self.half_known and not reduced and not _shrank(q0 + self.moved, q1)
+        """Nothing is known to have been closed, so nothing was realized: not by what came for cash and went either."""
+        went = any(one.cash and one.quantity * other.quantity < 0 for one in self.moves for other in self.moves)
+        return q0 * self.moved >= 0 and not went and not _shrank(q0 + self.moved, q1)
 
     def split_by_time(self, row: Row, q0: Decimal, other_price: Decimal | None) -> None:
         """What was carried in moved with the price that the value follows; the rest was traded."""
         same_cost = cost_of(self.start) is not None and cost_of(self.start) == cost_of(self.end)
-        jumped = q0 * row.quantity > 0 and q0 != row.quantity and self.net == 0 and self.moved == 0 and same_cost
+        jumped = q0 * row.quantity > 0 and q0 != row.quantity and self.traded == 0 and self.moved == 0 and same_cost
         if jumped or not self.matched:  # never across a split that nobody has told of, or that does not fit
             return
         v0 = self.start.value if self.start else ZERO
@@ -170,7 +168,7 @@ class Known:
             return
         if row.total_source == "EXECUTIONS":
             row.day_pnl = row.total_pnl - row.position_pnl
-        elif not self.span.loaded and q0 == row.quantity and not self.half_known:
+        elif not self.span.loaded and q0 == row.quantity and not self.fills:
             row.day_pnl = ZERO if abs(row.total_pnl - row.position_pnl) <= MILLIONTH else None
 
     def _value_price(self) -> Decimal | None:
