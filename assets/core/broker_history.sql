@@ -45,6 +45,7 @@ select
     position_pnl,
     sod_equity,
     eod_equity,
-    known_at
+    known_at,
+    last_observed_at
 from observed
 qualify row_number() over (partition by account_id, trading_date order by last_observed_at desc, known_at desc) = 1
