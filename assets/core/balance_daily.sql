@@ -13,8 +13,8 @@ select
     balances.buying_power,
     balances.open_order_adjustment,
     balances.long_market_value,
-    -- the broker shows it positive
-    -abs(balances.short_market_value) as short_market_value,
+    -- the broker shows it positive, and leaves it out where there is none
+    case when balances.long_market_value is not null then -coalesce(abs(balances.short_market_value), 0) end as short_market_value,
     balances.margin_type,
     balances.multiplier as margin_multiplier,
     balances.margin_details,
