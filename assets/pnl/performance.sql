@@ -83,7 +83,8 @@ measured as (
         exp(max_by(log_index, trading_date)) as growth,
         avg(excess) as mean_excess,
         stddev_samp(daily_return) as deviation,
-        sqrt(avg(power(least(excess, 0), 2))) as downside,
+        -- not least(): that passes over a session whose return is not known, and the mean would count it
+        sqrt(avg(case when excess < 0 then power(excess, 2) when excess >= 0 then 0 end)) as downside,
         -- of the deepest sessions the first
         min({ 'drawdown': drawdown, 'reached': trading_date, 'high_before': high_before, 'high_after': high_after }) as deepest,
         max(daily_return) as best_day,
