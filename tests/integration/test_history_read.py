@@ -128,6 +128,16 @@ def test_a_year_that_times_out_does_not_keep_the_others_nor_the_day_from_being_r
     assert d.ask("select min(trading_date) from pnl.account_history") == [(date(2023, 3, 15),)]
 
 
+def test_days_that_nobody_asked_for_are_not_taken_for_those_of_a_year(opened_in_2023: Desk) -> None:
+    d = opened_in_2023
+    again = sessions("2025-10-17", "2025-10-30")
+    d.broker.faults.append(Fault("portfolio-history", skip=2, edit=lambda whole: whole["data"].update(segments=again)))
+    d.evening(THURSDAY)
+    assert left(d) == ["2024-01-01/2024-12-31"]
+    whole = len(sessions("2023-03-15", "2023-12-31")) + len(sessions("2025-01-01", "2025-10-30"))
+    assert d.ask("select count(*), count(distinct date) from raw.portfolio_history") == [(whole, whole)]
+
+
 def test_after_two_years_that_fail_the_evening_stops_and_the_next_goes_on(opened_in_2023: Desk) -> None:
     d = opened_in_2023
     d.broker.faults.append(partial(skip=1, times=2))  # this year so far, and 2024
