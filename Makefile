@@ -60,7 +60,7 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 	$(call environment,.venv-duck2,requirements/duckdb2.txt)
 	@touch $@
 
-# what the landing is measured against, apart from everything else and from each other
+# what the landing is measured against and performance compared with, apart from everything else and from each other
 .venv-peers-%/ready: requirements/peers-%.txt | $(UV_READY)
 	$(call environment,.venv-peers-$*,requirements/peers-$*.txt)
 	@touch $@
@@ -79,8 +79,11 @@ demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embed
 # one more than there are cores: some tests wait
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 test: .venv-test/ready .venv-duck2/ready  ## every test, and how much of each package they ran; ARGS='-k words' for some
+	@$(MAKE) --no-print-directory .venv-peers-performance/ready || \
+	  echo "what performance is compared with could not be installed: that test is skipped" >&2
 	@rm -rf .coverage && mkdir .coverage
-	@export DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python; \
+	@export DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python \
+	  DAYBOOK_PERFORMANCE_PYTHON=$(CURDIR)/.venv-peers-performance/bin/python; \
 	  $(TEST)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS); ended=$$?; \
 	  $(TEST)/python -m tests.tools.coverage_summary && exit $$ended
 
@@ -134,6 +137,7 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) requirements/duckdb2.in -o requirements/duckdb2.txt
 	$(COMPILE) requirements/peers-singer.in -o requirements/peers-singer.txt
 	$(COMPILE) requirements/peers-airbyte.in -o requirements/peers-airbyte.txt
+	$(COMPILE) requirements/peers-performance.in -o requirements/peers-performance.txt
 	$(COMPILE) -c requirements/pins.in pyproject.toml --group build -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra explore -o requirements/explore.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt

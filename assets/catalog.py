@@ -10,10 +10,18 @@ HERE = Path(__file__).parent
 
 
 def _table(
-    name: str, kind: Kind, *, key: tuple[str, ...] = (), as_known: AsKnown = "day", known_by: str | None = None
+    name: str,
+    kind: Kind,
+    *,
+    key: tuple[str, ...] = (),
+    as_known: AsKnown = "day",
+    known_by: str | None = None,
+    alone: bool = False,
 ) -> Table:
-    """An entry, with the file that its name says."""
-    return Table(name, kind, HERE / f"{name.replace('.', '/')}.sql", key, as_known, known_by)
+    """An entry, with the files that its name says."""
+    schema, _, bare = name.partition(".")
+    days = HERE / "changed" / "alone" / f"{bare}.sql" if alone else None
+    return Table(name, kind, HERE / schema / f"{bare}.sql", key, as_known, known_by, days)
 
 
 CATALOG = catalog_of(
@@ -27,8 +35,8 @@ CATALOG = catalog_of(
     _table("core.account_day", "ephemeral"),
     _table("core.option_contract", "ephemeral"),
     _table("core.contract_term", "ephemeral"),
-    _table("core.market_price", "working"),
-    _table("core.fill", "working", as_known="day_and_before"),
+    _table("core.market_price", "working", as_known="day_and_before"),
+    _table("core.fill_observed", "working", as_known="day_and_before"),
     _table("core.trade_flow", "days", as_known="day_and_before"),
     _table("core.position_adjustment", "whole", as_known="copied"),
     _table("core.event_observed", "working"),
@@ -46,6 +54,7 @@ CATALOG = catalog_of(
     _table("core.position_eod", "days", as_known="day_and_before"),
     _table("core.broker_history", "ephemeral"),
     _table("core.broker_day", "days", as_known="window"),
+    _table("core.balance_daily", "days", as_known="window"),
     _table("core.account_currency", "ephemeral"),
     _table("core.position_before", "ephemeral"),
     _table("core.adjustment_leg", "working"),
@@ -92,15 +101,23 @@ CATALOG = catalog_of(
     _table("pnl.quality_proof", "ephemeral"),
     _table("pnl.position_daily", "versions", key=("account_id", "instrument_id", "trading_date")),
     _table("pnl.account_daily", "versions", key=("account_id", "trading_date")),
-    _table("pnl.missed_day", "versions", key=("account_id", "trading_date")),
+    _table("pnl.missed_day", "versions", key=("account_id", "trading_date"), alone=True),
+    _table("core.fill", "days", alone=True),
+    _table("core.account_closed", "ephemeral"),
     _table("core.expected_day", "days", as_known="window"),
     _table("core.instruction_history", "view"),
     _table("core.request_sent", "ephemeral"),
     _table("core.request_named", "ephemeral"),
     _table("core.trade_request", "view"),
     _table("pnl.prior_period_adjustment", "view"),
+    _table("pnl.gap_told", "ephemeral"),
+    _table("pnl.account_history", "view"),
+    _table("pnl.account_session", "ephemeral"),
     _table("pnl.period_day", "ephemeral"),
     _table("pnl.period", "view"),
+    _table("pnl.risk_free", "whole"),
+    _table("pnl.performance_day", "ephemeral"),
+    _table("pnl.performance", "view"),
     _table("pnl.exposure_daily", "view"),
     _table("quality.position_checked", "ephemeral"),
     _table("quality.position_value_check", "ephemeral"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from pathlib import Path
@@ -29,6 +30,7 @@ VARIABLES = {
     "DAYBOOK_HOME": "home",
     "DAYBOOK_ACCOUNTS": "accounts",
     "DAYBOOK_REALIZED": "realized",
+    "DAYBOOK_RISK_FREE": "risk_free",
     "DAYBOOK_ALERT_WEBHOOK": "alert_webhook",
     "DAYBOOK_ALERT_SMTP": "alert_smtp",
     "DAYBOOK_ALERT_TO": "alert_to",
@@ -38,6 +40,9 @@ VARIABLES = {
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
 }
 
+
+#: The places that the warehouse keeps of a rate.
+RATE_PLACES = 10
 
 #: What a process that only reads the books has no need of.
 SECRETS = (
@@ -60,6 +65,7 @@ class Settings(BaseModel):
     home: Path = Path(".daybook")
     accounts: tuple[str, ...] = ()
     realized: Realized = "auto"
+    risk_free: Decimal = Decimal(0)
     alert_webhook: SecretStr | None = None  # whoever knows the URL can write there
     alert_smtp: SecretStr | None = None  # may hold a password
     alert_from: str | None = None
@@ -108,6 +114,20 @@ class Settings(BaseModel):
         if problems:
             raise ValueError(", ".join(problems))
         return tuple(ids)
+
+    @field_validator("risk_free", mode="before")
+    @classmethod
+    def _yearly_rate(cls, rate: Any) -> Decimal:
+        wrong = ValueError("is not a yearly rate; it is a fraction between -1 and 1, such as 0.043 for 4.3 %")
+        try:
+            fraction = Decimal(str(rate))
+        except InvalidOperation:
+            raise wrong from None
+        if not fraction.is_finite() or abs(fraction) >= 1:
+            raise wrong
+        if fraction != round(fraction, RATE_PLACES):
+            raise ValueError(f"has more than {RATE_PLACES} decimal places")
+        return fraction
 
     @field_validator("alert_webhook", "ping_url")
     @classmethod

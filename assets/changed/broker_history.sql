@@ -1,4 +1,5 @@
--- Days of which a new run's portfolio-history says something else than the last one before it that told of them, missed days too.
+-- Days of which a new run's portfolio-history says something else than the last one before it that told of them, missed days too; from an account's
+-- first known day on (of those before it alone/missed_day.sql tells).
 with segments as (
     select
         history.account_id,
@@ -34,4 +35,9 @@ select now_said.date as trading_date
 from latest as now_said
 left join latest as said_before
     on now_said.account_id = said_before.account_id and now_said.date = said_before.date and not said_before.is_new
-where now_said.is_new and now_said.figures is distinct from said_before.figures
+where
+    now_said.is_new and now_said.figures is distinct from said_before.figures
+    and exists (
+        select 1 from core.account_eod as known
+        where known.account_id = now_said.account_id and known.trading_date <= now_said.date
+    )

@@ -23,11 +23,11 @@ with observed as (
             and manifest.complete
     where
         run.trading_date >= (
-            select coalesce(min(prev_trading_date), $from_date) from core.account_eod
+            select least(min(prev_trading_date), $from_date) from core.account_eod
             where trading_date between $from_date and $to_date
         )
         and history.date >= (
-            select coalesce(min(prev_trading_date), $from_date) from core.account_eod
+            select least(min(prev_trading_date), $from_date) from core.account_eod
             where trading_date between $from_date and $to_date
         )
         and history.date <= $to_date
@@ -45,6 +45,7 @@ select
     position_pnl,
     sod_equity,
     eod_equity,
-    known_at
+    known_at,
+    last_observed_at
 from observed
 qualify row_number() over (partition by account_id, trading_date order by last_observed_at desc, known_at desc) = 1

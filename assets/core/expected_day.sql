@@ -51,43 +51,14 @@ sessions as (
     where calendar.trading_date between $from_date and $to_date
 ),
 
--- what the lists of accounts said of those that closed at some time: from when, until one that has them open again
-listed as (
-    select
-        accounts.account_id,
-        run.trading_date,
-        accounts.close_date,
-        coalesce(accounts.status = 'CLOSED' or accounts.close_date is not null, false) as is_closed,
-        min(case when accounts.status is distinct from 'CLOSED' and accounts.close_date is null then run.trading_date end)
-            over (
-                partition by accounts.account_id order by run.trading_date
-                rows between 1 following and unbounded following
-            ) as reopened_on
-    from raw.accounts
-    inner join core.run on accounts.run_id = run.run_id
-    semi join (
-        select account_id from raw.accounts where status = 'CLOSED' or close_date is not null
-    ) as ever_closed on accounts.account_id = ever_closed.account_id
-),
-
-closed as (
-    select
-        account_id,
-        coalesce(max_by(close_date, trading_date), min(trading_date)) as closed_on,
-        coalesce(reopened_on, cast('9999-12-31' as date)) as reopened_on
-    from listed
-    where is_closed
-    group by account_id, reopened_on
-),
-
 -- the last session of an account that closed: it was there, and nobody could read its end any more
 closing as (
     select
-        closed.account_id,
+        account_closed.account_id,
         max(calendar.trading_date) as trading_date
-    from closed
-    inner join core.calendar on closed.closed_on >= calendar.trading_date
-    group by closed.account_id, closed.closed_on
+    from account_closed
+    inner join core.calendar on account_closed.closed_on >= calendar.trading_date
+    group by account_closed.account_id, account_closed.closed_on
 ),
 
 expected as (
@@ -96,10 +67,10 @@ expected as (
         sessions.trading_date
     from sessions
     inner join rosters on sessions.roster_date = rosters.trading_date
-    anti join closed
+    anti join account_closed
         on
-            rosters.account_id = closed.account_id and sessions.roster_date < sessions.trading_date
-            and closed.closed_on < sessions.trading_date and sessions.trading_date < closed.reopened_on
+            rosters.account_id = account_closed.account_id and sessions.roster_date < sessions.trading_date
+            and account_closed.closed_on < sessions.trading_date and sessions.trading_date < account_closed.reopened_on
     union
     select account_id, trading_date
     from core.account_eod

@@ -1,126 +1,46 @@
--- Every fill that tells of the days that are built, and of the night after them (a snapshot of half past three may show its fills), once: in its
--- latest form, and as one that does not count (`counts`) once a whole list that covers its time lacks it. The trading date is that of its instant.
--- Of a recovered day those of the morning after it, too.
-with owned as (
-    select
-        min(case when trading_date >= $from_date then owns_from end) as owns_from,
-        -- the night after the last day belongs to the next one, until it opens at four
-        greatest(
-            max(case when prev_trading_date >= $from_date then pre_open else post_close end),
-            (
-                select max(recovered_at) from core.account_eod
-                where trading_date between $from_date and $to_date
-            )
-        ) as owns_to
-    from core.calendar
-    where trading_date between $from_date and $to_date or prev_trading_date between $from_date and $to_date
-),
-
-runs as (
-    select
-        run.run_id,
-        run.finished_at
-    from core.run
-    inner join owned on run.finished_at > owned.owns_from
-),
-
-traded as (
-    select distinct
-        executions.account_id,
-        executions.id
-    from raw.executions
-    inner join owned
-        on executions.transaction_time > owned.owns_from and executions.transaction_time <= owned.owns_to
-),
-
--- in whatever form, at whatever time: the latest one counts
-observed as (
-    select
-        executions.account_id,
-        executions.id,
-        executions.instrument_id,
-        executions.symbol,
-        executions.underlying_instrument_id,
-        executions.side,
-        executions.quantity,
-        executions.price,
-        executions.transaction_time,
-        min(runs.finished_at) as known_at,
-        max(runs.finished_at) as last_observed_at
-    from raw.executions
-    inner join runs on executions.run_id = runs.run_id
-    semi join traded on executions.account_id = traded.account_id and executions.id = traded.id
-    group by all
-),
-
-latest as (
-    select
-        account_id,
-        id,
-        instrument_id,
-        symbol,
-        underlying_instrument_id,
-        side,
-        quantity,
-        price,
-        transaction_time,
-        known_at,
-        last_observed_at
-    from observed
-    qualify row_number() over (partition by account_id, id order by last_observed_at desc, known_at desc) = 1
-),
-
--- a list with a row that could not be read says nothing of what it lacks
-lists as (
-    select
-        manifest.account_id,
-        manifest.window_from,
-        manifest.captured_at,
-        runs.finished_at
-    from raw.extract_manifest as manifest
-    inner join runs on manifest.run_id = runs.run_id
-    where manifest.endpoint = 'executions' and manifest.complete and coalesce(manifest.rows_quarantined, 0) = 0
-),
-
-withdrawn as (
-    select
-        latest.account_id,
-        latest.id,
-        min(lists.finished_at) as withdrawn_at
-    from latest
-    inner join lists
-        on
-            latest.account_id = lists.account_id
-            and latest.last_observed_at < lists.finished_at
-            and latest.transaction_time >= lists.window_from
-            and latest.transaction_time <= lists.captured_at
-    group by latest.account_id, latest.id
-)
-
+-- Every fill once, in its latest form, on the trading date of its instant; one that the broker withdrew (a later whole list that covers its time lacks
+-- it) is kept and marked. A multileg fill has no instrument of its own, and may have no price. The notional is price times quantity times multiplier:
+-- the multiplier of the day's position, else the contract's, and 1 of what is called like a share.
 select
-    latest.account_id,
-    latest.instrument_id,
-    latest.symbol,
-    latest.underlying_instrument_id,
-    calendar.trading_date,
-    latest.transaction_time,
-    latest.price,
-    case
-        when latest.transaction_time <= calendar.pre_open or latest.transaction_time > calendar.regular_close
-            then latest.transaction_time
-    end as outside_at,
-    withdrawn.withdrawn_at is null as counts,
-    case when counts then latest.quantity else 0 end as quantity,
-    case
-        when latest.side = 'BUY' or not counts then 1
-        when latest.side in ('SELL', 'SELL_SHORT') then -1
-    end * case when counts then latest.quantity else 0 end as signed_quantity,
-    greatest(latest.known_at, withdrawn.withdrawn_at) as known_at
-from latest
-cross join owned
-left join withdrawn on latest.account_id = withdrawn.account_id and latest.id = withdrawn.id
-inner join core.calendar
-    on latest.transaction_time > calendar.owns_from and latest.transaction_time <= calendar.post_close
-where
-    latest.instrument_id is not null
-    and latest.transaction_time > owned.owns_from and latest.transaction_time <= owned.owns_to
+    observed.account_id,
+    observed.id,
+    observed.order_id,
+    observed.instrument_id,
+    observed.symbol,
+    observed.underlying_instrument_id,
+    observed.side,
+    observed.filled_quantity as quantity,
+    observed.price,
+    coalesce(
+        position.multiplier,
+        contract.multiplier,
+        case
+            when observed.underlying_instrument_id is null and is_called_like_a_share(observed.symbol)
+                then cast(1 as decimal(12, 4))
+        end
+    ) as multiplier,
+    value_of(observed.filled_quantity, observed.price, coalesce(
+        position.multiplier,
+        contract.multiplier,
+        case
+            when observed.underlying_instrument_id is null and is_called_like_a_share(observed.symbol)
+                then cast(1 as decimal(12, 4))
+        end
+    )) as notional,
+    observed.transaction_time,
+    observed.trading_date,
+    observed.first_observed_at as first_seen_at,
+    observed.last_observed_at as last_seen_at,
+    observed.withdrawn_at
+from fill_observed as observed
+left join pnl.position_daily as position
+    on
+        observed.account_id = position.account_id
+        and observed.instrument_id = position.instrument_id
+        and observed.trading_date = position.trading_date
+        and position.trading_date between $from_date and $to_date
+left join contract_term as contract
+    on
+        observed.instrument_id = contract.id
+        and observed.trading_date >= contract.valid_from and observed.trading_date < contract.valid_to
+where observed.trading_date between $from_date and $to_date

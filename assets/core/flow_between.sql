@@ -51,8 +51,8 @@ flows as (
         case when signed_quantity > 0 then coalesce(value_of(quantity, price, 1), 0) else 0 end as bought_per_share,
         case when signed_quantity < 0 then coalesce(value_of(quantity, price, 1), 0) else 0 end as sold_per_share,
         known_at
-    from fill
-    where trading_date > $to_date
+    from fill_observed
+    where trading_date > $to_date and instrument_id is not null
 )
 
 select

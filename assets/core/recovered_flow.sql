@@ -46,9 +46,10 @@ stacked as (
         cast(fill.signed_quantity as double) as later,
         cast(fill.counts as integer) as later_fills
     from recovered_day
-    inner join fill
+    inner join fill_observed as fill
         on
             recovered_day.account_id = fill.account_id
+            and fill.instrument_id is not null
             and recovered_day.captured_at < fill.transaction_time
             and recovered_day.recovered_at >= fill.transaction_time
 )

@@ -21,6 +21,6 @@ select
         sum(value_of(quantity, price, 1)) filter (where signed_quantity < 0), 0
     ) as decimal(28, 10)) as sold_per_share,
     max(known_at) as known_at
-from fill
-where trading_date between $from_date and $to_date
+from fill_observed
+where trading_date between $from_date and $to_date and instrument_id is not null
 group by account_id, instrument_id, trading_date, outside_at

@@ -1,5 +1,6 @@
--- Trading days of an account, after its first known one, of which nobody read the end, with the broker's own figures of them where its history has
--- any: they count in sums and returns of periods. The P&L of the positions is in the next known day's rows, which cover the hole.
+-- Trading days of an account of which nobody read the end, with the broker's own figures of them where its history has any: those before the account's
+-- first known day, and those missed since. What the history said while the session was open is no figure of the day. The P&L of the positions of a
+-- missed day is in the next known day's rows, which cover the hole.
 select
     history.account_id,
     history.trading_date,
@@ -17,14 +18,10 @@ select
     ) as daily_return,
     history.known_at as inputs_known_at
 from broker_history as history
-inner join core.calendar on history.trading_date = calendar.trading_date
+inner join core.calendar
+    on history.trading_date = calendar.trading_date and calendar.regular_close <= history.last_observed_at
 anti join core.account_eod as known
     on
         history.account_id = known.account_id and history.trading_date = known.trading_date
         and known.trading_date between $from_date and $to_date
-where
-    history.trading_date between $from_date and $to_date
-    and exists (
-        select 1 from core.account_eod as earlier
-        where earlier.account_id = history.account_id and earlier.trading_date < history.trading_date
-    )
+where history.trading_date between $from_date and $to_date

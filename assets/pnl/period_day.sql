@@ -1,5 +1,5 @@
--- Days of an account as its periods sum them: a closed one (`daybook lock`) as it was closed, with what became known of it later counted on the
--- open day; days that nobody read, with the broker's figures; and whether P&L and return are known. A return of -100 % loses all (`is_lost`).
+-- Sessions of an account as its periods sum them: a closed one (`daybook lock`) as it was closed, with what became known of it later counted on the
+-- open day; the broker's sessions as it tells them now; and whether P&L and return are known. A return of -100 % loses all (`is_lost`).
 with locks as (
     select
         daily.account_id,
@@ -52,90 +52,60 @@ adjusted as (
     group by account_id, trading_date
 ),
 
--- days that nobody read and a later row covers: the broker's figures of them, where its history has any
-missed as (
+sessions as (
     select
-        covering.account_id,
-        calendar.trading_date,
-        covering.trading_date as covered_by,
-        missed_day.total_pnl,
-        missed_day.daily_return
-    from pnl.account_daily as covering
-    inner join core.calendar
-        on covering.prev_trading_date < calendar.trading_date and calendar.trading_date < covering.trading_date
-    left join pnl.missed_day
-        on covering.account_id = missed_day.account_id and calendar.trading_date = missed_day.trading_date
-    where covering.days_covered > 1
-),
-
-missed_pnl as (
-    select account_id, covered_by, sum(total_pnl) as total_pnl
-    from missed
-    group by account_id, covered_by
-),
-
-daily as (
-    select
-        account_daily.account_id,
-        account_daily.trading_date,
-        false as is_missed,
-        case when closed.account_id is null then account_daily.total_pnl else closed.total_pnl end
-        - coalesce(missed_pnl.total_pnl, 0) as own_pnl,
+        session.account_id,
+        session.trading_date,
+        session.source,
+        session.daily_return,
+        session.is_opening,
+        case
+            -- the row that covers a missed session has what nobody knows of it
+            when session.source is null or (session.source = 'BROKER' and session.total_pnl is null)
+                then case when session.is_covered then 0 end
+            when closed.account_id is null or session.source = 'BROKER' then session.total_pnl
+            else closed.total_pnl - coalesce(gap_told.total_pnl, 0)
+        end as own_pnl,
+        session.source is null or (session.source = 'BROKER' and session.total_pnl is null) as is_missed,
+        session.is_first,
         coalesce(adjusted.amount, 0) as prior_period_adjustment,
-        account_daily.daily_return,
-        -- the first day's P&L was earned before anyone looked: it is no hole in the sums that start after it
-        account_daily.prev_trading_date is null as is_opening,
-        coalesce(account_daily.days_covered - 1, 0) as days_missed,
         coalesce(adjusted.filled, 0) as filled,
         coalesce(adjusted.filled_week, 0) as filled_week,
         coalesce(adjusted.filled_month, 0) as filled_month,
         coalesce(adjusted.filled_quarter, 0) as filled_quarter,
         coalesce(adjusted.filled_year, 0) as filled_year
-    from pnl.account_daily
+    from account_session as session
     left join closed
-        on account_daily.account_id = closed.account_id and account_daily.trading_date = closed.trading_date
+        on session.account_id = closed.account_id and session.trading_date = closed.trading_date
+    left join gap_told
+        on session.account_id = gap_told.account_id and session.trading_date = gap_told.covered_by
     left join adjusted
-        on account_daily.account_id = adjusted.account_id and account_daily.trading_date = adjusted.trading_date
-    left join missed_pnl
-        on account_daily.account_id = missed_pnl.account_id and account_daily.trading_date = missed_pnl.covered_by
-    union all
-    select
-        account_id,
-        trading_date,
-        true as is_missed,
-        -- what its history lacks is in the row that covers the day
-        coalesce(total_pnl, 0) as own_pnl,
-        0 as prior_period_adjustment,
-        daily_return,
-        false as is_opening,
-        0 as days_missed,
-        0 as filled,
-        0 as filled_week,
-        0 as filled_month,
-        0 as filled_quarter,
-        0 as filled_year
-    from missed
+        on session.account_id = adjusted.account_id and session.trading_date = adjusted.trading_date
 )
 
 select
     account_id,
     trading_date,
-    is_missed,
+    source,
     -- an adjustment counts though the day's own figure is not known
     case when own_pnl is null then nullif(prior_period_adjustment, 0) else own_pnl + prior_period_adjustment end as total_pnl,
     prior_period_adjustment,
-    days_missed,
     date_trunc('week', trading_date) as week,
     date_trunc('month', trading_date) as month,
     date_trunc('quarter', trading_date) as quarter,
     date_trunc('year', trading_date) as year,
-    case when own_pnl is null and not is_opening then 1 else 0 end as is_hole,
+    -- what the first day made was made before anyone looked: it is no hole in the sums that start after it
+    case when own_pnl is null and not is_first then 1 else 0 end as is_hole,
     is_hole - filled_week as holes_week,
     is_hole - filled_month as holes_month,
     is_hole - filled_quarter as holes_quarter,
     is_hole - filled_year as holes_year,
     is_hole - filled as holes,
+    case when is_missed then 1 else 0 end as gap_days,
+    case when own_pnl is not null and not is_missed and source <> 'BROKER' then 1 else 0 end as from_books,
+    case when own_pnl is not null and not is_missed and source = 'BROKER' then 1 else 0 end as from_broker,
+    case when own_pnl is not null and not is_missed then trading_date end as counted_on,
     case when daily_return is null and not is_opening then 1 else 0 end as unknown_return,
     case when daily_return = -1 then 1 else 0 end as is_lost,
     case when daily_return > -1 then ln(1 + cast(daily_return as double)) end as log_growth
-from daily
+from sessions

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from daybook.cli import console
+from daybook.cli.backfill import backfill
 from daybook.cli.backup import backup, restore, verify
 from daybook.cli.build import build
 from daybook.cli.demo import demo
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev):
     app.command()(command)
-for care in (replay, backup, restore, verify, doctor, compact, prune):
+for care in (replay, backfill, backup, restore, verify, doctor, compact, prune):
     app.command()(care)
 for group in (positions, instructions):
     app.add_typer(group)

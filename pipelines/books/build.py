@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from pipelines.books.catalog import Catalog, Table
-from pipelines.books.changes import all_days, changed_days, pieces, spans
+from pipelines.books.changes import all_days, changed_days, days_alone, pieces, spans
 from pipelines.books.comments import comment
 from pipelines.books.inputs import load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
@@ -101,13 +101,18 @@ def _build(
     built_at: datetime | None,
 ) -> Built:
     calendar = load_inputs(con, settings)
-    values = {"realized": settings.realized, "built_at": built_at or datetime.now(UTC)}
+    values = {
+        "realized": settings.realized,
+        "risk_free": settings.risk_free,
+        "built_at": built_at or datetime.now(UTC),
+    }
     con.execute("begin")
     try:
         asked = _asked(calendar, from_date, to_date)
-        if make_tables(con, catalog, settings.working, values):
+        anew = make_tables(con, catalog, settings.working, values)
+        if anew:
             asked += all_days(con, calendar)
-        changed = changed_days(con, catalog)  # beside what the books were made of until now
+        changed = changed_days(con, catalog, anew=anew)  # beside what the books were made of until now
         for table in catalog.of_kind("whole"):
             replace_whole(con, table.name, table.select, values)
         built = Built()
@@ -115,6 +120,7 @@ def _build(
         _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
         ranges = spans(con, dates_of(con, catalog.unsettled), calendar)
         _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
+        _build_alone(con, catalog, settings.working, values, calendar, built)
         con.execute("commit")
     except duckdb.Error as error:
         with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
@@ -207,10 +213,33 @@ def _build_days(
 ) -> None:
     load_earlier(con, values["from_date"])
     for table in catalog.tables:
-        if table.kind == "days" and table.name != RUNS:
-            replace_days(con, table.name, table.select, values)
-        elif table.kind in ("working", "versions"):
-            make_working(con, table.working, working, table.select, values)
-        if table.kind == "versions":
-            added = add_versions(con, table.versions, table.working, table.key, table.reason, values)
-            built.versions[table.name] = built.versions.get(table.name, 0) + added
+        if table.name != RUNS:
+            _derive(con, table, working, values, built)
+
+
+def _derive(
+    con: duckdb.DuckDBPyConnection, table: Table, working: Path, values: Mapping[str, Any], built: Built
+) -> None:
+    """The rows of a table for the days from `from_date` to `to_date`."""
+    if table.kind == "days":
+        replace_days(con, table.name, table.select, values)
+    elif table.kind in ("working", "versions"):
+        make_working(con, table.working, working, table.select, values)
+    if table.kind == "versions":
+        added = add_versions(con, table.versions, table.working, table.key, table.reason, values)
+        built.versions[table.name] = built.versions.get(table.name, 0) + added
+
+
+def _build_alone(
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    working: Path,
+    values: Mapping[str, Any],
+    calendar: TradingCalendar,
+    built: Built,
+) -> None:
+    """Days on which one table is made again and no other: those before the books are such days."""
+    for table in catalog.tables:
+        for first, last in days_alone(con, table, built.spans, calendar):
+            for each in [*catalog.working_for(table), table]:
+                _derive(con, each, working, {**values, "from_date": first, "to_date": last}, built)

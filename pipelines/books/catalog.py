@@ -32,6 +32,9 @@ class Table:
     again, and of the others `as_known` says it. `copied`: its rows as they are, where `known_by` names a column those
     that were known by then; `window`, `day`, `day_and_before`: derived again by its own select, for all days that the
     report compares, for the day alone, or for the day and the one before it.
+
+    `alone` is the file of a select that finds further days on which this table, and no other, is made again: what runs
+    (`telling_run`) tell of them changes nothing else.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Table:
     key: tuple[str, ...] = ()
     as_known: AsKnown = "day"
     known_by: str | None = None
+    alone: Path | None = None
     #: The ephemeral tables that its select needs, each after those that it reads itself (`catalog_of` finds them).
     parts: tuple[Table, ...] = ()
 
@@ -84,6 +88,11 @@ class Table:
         return frozenset(_SOURCE.findall(_COMMENT.sub("", self.text)))
 
     @cached_property
+    def all_reads(self) -> frozenset[str]:
+        """The names that its select reads, those of its ephemeral parts included."""
+        return self.reads.union(*(part.reads for part in self.parts))
+
+    @cached_property
     def select(self) -> str:
         """The select of the file as it is run: after the ephemeral ones that it reads, which become its CTEs."""
         parts = [f"{part.bare} as (\n{part.text}\n)" for part in self.parts]
@@ -126,6 +135,10 @@ class Catalog:
         """All selects as one hash: what a warehouse remembers to know whether its tables are of this daybook."""
         parts = [self.functions, *(f"{table.name} {table.kind} {table.select}" for table in self.tables)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def working_for(self, table: Table) -> list[Table]:
+        """The working tables that a table's select reads, in the order of their making."""
+        return [each for each in self.of_kind("working") if each.bare in table.all_reads]
 
     def of_kind(self, *kinds: Kind) -> list[Table]:
         """The tables of some kinds, in their order."""

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from pipelines.books.catalog import Catalog
+from pipelines.books.catalog import Catalog, Table, select_of
 from pipelines.calendar import TradingCalendar
 from pipelines.warehouse.tables import dates_of
 
@@ -38,6 +38,9 @@ _BOOKS = """
     from core.run
 """
 
+#: The runs that tell of days on which a table is made alone: by whether tables are made anew.
+_TELLING = {False: "select run_id from new_run", True: "select run_id from raw.extract_run"}
+
 _POSITIONS_LANDED = """
     select run.trading_date, sum(manifest.rows_landed)::bigint
     from core.run
@@ -47,9 +50,12 @@ _POSITIONS_LANDED = """
 """
 
 
-def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]:
-    """The trading dates whose inputs changed, without the ones that only follow from them."""
+def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, anew: bool = False) -> list[date]:
+    """The trading dates whose inputs changed, without the ones that only follow from them.
+
+    What new runs tell of further days is asked later (`days_alone`); `anew`, what every run tells."""
     con.execute(f"create or replace temporary table new_run as {catalog.new_run}")
+    con.execute(f"create or replace temporary table telling_run as {_TELLING[anew]}")
     found = set(dates_of(con, "select distinct trading_date from new_run"))
     books = con.execute(_BOOKS).fetchone()
     if books and books[0]:
@@ -58,6 +64,16 @@ def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[date]
             found.update(day for day in dates_of(con, query) if first <= day <= last)
     con.execute("drop table new_run")
     return sorted(found)
+
+
+def days_alone(
+    con: duckdb.DuckDBPyConnection, table: Table, built: list[tuple[date, date]], calendar: TradingCalendar
+) -> list[tuple[date, date]]:
+    """The ranges of days on which a table is made again without the others, beside those that were `built`."""
+    if table.alone is None:
+        return []
+    done = {session.date for first, last in built for session in calendar.sessions(first, last)}
+    return _ranges(sorted({*dates_of(con, select_of(table.alone))} - done), calendar)
 
 
 def all_days(con: duckdb.DuckDBPyConnection, calendar: TradingCalendar) -> list[date]:

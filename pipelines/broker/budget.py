@@ -35,15 +35,19 @@ ACCOUNT = Limits(20 * 60, 7_500, 3_072 * MIB)
 #: takes a second. Dagster ends a run after two hours (`max_runtime_seconds`), and half an hour is left for landing and
 #: building.
 EVENING = Limits(90 * 60, 100_000, 16_384 * MIB)
+#: Years past of the history of all accounts, which the next evening goes on with: a million sessions are 250 MB, and as
+#: much memory until they are landed.
+HISTORY = Limits(10 * 60, 10_000, 256 * MIB)
 
 
 @dataclass(frozen=True)
 class Budgets:
-    """The limits of a client: per listing, per account, and for all that it reads."""
+    """The limits of a client: per listing, per account, for all that it reads, and for history of years past in it."""
 
     listing: Limits = LISTING
     account: Limits = ACCOUNT
     evening: Limits = EVENING
+    history: Limits = HISTORY
 
     def begin(self) -> ClientBudget:
         """The budgets of a client that begins to read now."""
@@ -52,7 +56,7 @@ class Budgets:
 
 SHIPPED = Budgets()
 #: For what was read before, within its bounds then: an archive takes as long as it takes.
-UNBOUNDED = Budgets(Limits(), Limits(), Limits())
+UNBOUNDED = Budgets(Limits(), Limits(), Limits(), Limits())
 
 
 class Budget:
@@ -109,10 +113,15 @@ class ClientBudget:
 
     def __post_init__(self) -> None:
         self._all = Budget("an evening's reading", self.budgets.evening)
+        self._history = Budget("history of years past", self.budgets.history, self._all)
 
     def of(self, account_id: str) -> Budget:
         """The budget of a listing that begins now, of an account where it has one."""
         return Budget("one listing", self.budgets.listing, self._account(account_id) if account_id else self._all)
+
+    def of_history(self) -> Budget:
+        """The budget of a listing of history of years past that begins now."""
+        return Budget("one listing", self.budgets.listing, self._history)
 
     def _account(self, account_id: str) -> Budget:
         with self._beginning:

@@ -27,7 +27,7 @@ from models.shapes import (
     POSITIONS,
     Shape,
 )
-from pipelines.broker.budget import SHIPPED, Budgets
+from pipelines.broker.budget import SHIPPED, Budget, Budgets
 from pipelines.broker.clock import choose_clock
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.ids import can_be_asked, in_batches
@@ -188,8 +188,12 @@ class BrokerClient(Generic[Batch]):
 
     def portfolio_history(self, account_id: str, start: date, end: date) -> Read[Batch]:
         """The broker's own P&L of an account, a row per trading day from `start` to `end`."""
-        params = {"start_date": start.isoformat(), "end_date": end.isoformat()}
-        return self._of_account(PORTFOLIO_HISTORY, account_id, "portfolio-history", params)
+        return self._of_account(PORTFOLIO_HISTORY, account_id, "portfolio-history", _days(start, end))
+
+    def past_history(self, account_id: str, start: date, end: date) -> Read[Batch]:
+        """The same of years past, within the budget that there is for those."""
+        request = self._of(PORTFOLIO_HISTORY, account_id, "portfolio-history", _days(start, end))
+        return self._read(request, budget=self._budget.of_history())
 
     def option_contracts(self, ids: Sequence[str]) -> Read[Batch]:
         """The contracts with these instrument ids. One that the broker doesn't know is a finding."""
@@ -263,17 +267,24 @@ class BrokerClient(Generic[Batch]):
         *,
         stable: bool = False,
     ) -> Read[Batch]:
+        return self._read(self._of(shape, account_id, endpoint, params or {}, stable=stable))
+
+    def _of(
+        self, shape: Shape, account_id: str, endpoint: str, params: dict[str, str], *, stable: bool = False
+    ) -> ListingRequest:
         if not re.fullmatch(ACCOUNT_ID, account_id):
             raise ConfigurationError(f"{account_id!r} is not an account id")
         path = f"/v1/accounts/{account_id}/{endpoint}"
         what = f"{shape.name.replace('_', ' ')} of account {account_id}"
-        return self._read(ListingRequest(shape, path, what, params or {}, account_id, stable))
+        return ListingRequest(shape, path, what, params, account_id, stable)
 
-    def _read(self, request: ListingRequest, keep: Keep[Batch] | None = None) -> Read[Batch]:
+    def _read(
+        self, request: ListingRequest, keep: Keep[Batch] | None = None, budget: Budget | None = None
+    ) -> Read[Batch]:
         if not self._http.answers(request.path):
             return Read(request.shape.name, request.account_id)
         now = self._http.clock(request.path) or self._broker_now
-        budget = self._budget.of(request.account_id)
+        budget = budget or self._budget.of(request.account_id)
         return Listing(self._http, request, keep or self._keep, self._archive, now, self._keep_columns, budget).read()
 
     def _broker_now(self) -> datetime:
@@ -314,6 +325,10 @@ def _with_unasked(read: Read[Batch], wanted: Sequence[str]) -> Read[Batch]:
 
 def _window(since: datetime, until: datetime) -> dict[str, str]:
     return {"from": _rfc3339(since), "to": _rfc3339(until), "page_size": PAGE_SIZE}
+
+
+def _days(start: date, end: date) -> dict[str, str]:
+    return {"start_date": start.isoformat(), "end_date": end.isoformat()}
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.contract import expiry_of
-from models.shapes import POSITIONS
+from models.shapes import PORTFOLIO_HISTORY, POSITIONS
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import schema_of
 from pipelines.broker.read import Finding, Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.ingest.contradictions import contradicted
+from pipelines.ingest.history import begin_of, days_to_read, read_years, with_past
 from pipelines.ingest.warehouse_state import WarehouseState, override_of
 from pipelines.progress import AccountRead, AccountsExpected, OnProgress, ignore_progress
 
@@ -31,6 +32,7 @@ LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
 #: Prices are asked for of options that expire within so many sessions, today's included, and of what they are on.
 EXPIRY_SESSIONS = 5
+_LISTED = ["account_id", "status", "open_date", "close_date"]
 _HOURS = ["date", "status", "today_sessions"]
 _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instrument_type"])
 _OPTION = ["instrument_id", "symbol", "underlying_instrument_id"]
@@ -77,9 +79,11 @@ def read_trading_day(
     known: WarehouseState,
     only: tuple[str, ...],
     on_progress: OnProgress = ignore_progress,
+    *,
+    history_from: date | None = None,
 ) -> DayRead:
-    """Read everything that belongs to the trading day of `now`. Raises NoAccountList, Unauthorized,
-    ConfigurationError."""
+    """Read everything that belongs to the trading day of `now`, then what is left of the broker's history, from
+    `history_from` on where it is given. Raises NoAccountList, Unauthorized, ConfigurationError."""
     hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
     calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
     day = calendar.assign(now)
@@ -97,6 +101,11 @@ def read_trading_day(
             error = None if positions.complete else str(positions.error)
             on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
     reads += _instruments(client, reads, known, calendar, day.trading_date)
+    opened = {row["account_id"]: row["open_date"] for row in _listed_rows(listed)}
+    with _pool() as pool:
+        reads = list(
+            pool.map(lambda each: _with_past(client, each, known, opened, calendar.first, history_from), reads)
+        )
     return DayRead(day, expected, reads)
 
 
@@ -147,7 +156,7 @@ def _expected(listed: Read[pa.Table], known: WarehouseState, only: tuple[str, ..
 
 
 def _listed_rows(listed: Read[pa.Table]) -> list[dict[str, Any]]:
-    return [row for batch in listed.batches for row in batch.select(["account_id", "status", "close_date"]).to_pylist()]
+    return [row for batch in listed.batches for row in batch.select(_LISTED).to_pylist()]
 
 
 def _note_unlisted(positions: Read[pa.Table]) -> None:
@@ -173,8 +182,27 @@ def _account(
         EndpointRead(client.executions(account, since, now), since, now),
         EndpointRead(client.orders(account, since, now), since, now),
         EndpointRead(client.balances(account)),
-        EndpointRead(client.portfolio_history(account, start, today)),
+        EndpointRead(client.portfolio_history(account, start, today), begin_of(start), now),
     ]
+
+
+def _with_past(
+    client: BrokerClient[pa.Table],
+    asked: EndpointRead,
+    known: WarehouseState,
+    opened: Mapping[str, date | None],
+    earliest: date,
+    history_from: date | None,
+) -> EndpointRead:
+    """A whole read of an account's history, with what the warehouse lacks of the years before it."""
+    account = asked.read.account_id
+    if asked.read.endpoint != PORTFOLIO_HISTORY.name or not asked.read.complete or asked.window_from is None:
+        return asked
+    before = asked.window_from.astimezone(NEW_YORK).date()
+    days = days_to_read(before, known.history.get(account), opened.get(account), earliest, history_from)
+    past = read_years(client, account, days, history_from)
+    since = begin_of(past.since) if past.since else asked.window_from
+    return EndpointRead(with_past(asked.read, past), since, asked.window_to)
 
 
 def _fills_since(calendar: TradingCalendar, day: date) -> datetime:
@@ -185,12 +213,10 @@ def _fills_since(calendar: TradingCalendar, day: date) -> datetime:
 
 
 def _history_since(calendar: TradingCalendar, today: date, last_complete: date | None) -> date:
-    if last_complete is None:
-        return date(today.year, 1, 1)
     start = today
     for _ in range(HISTORY_SESSIONS - 1):
         start = calendar.previous(start)
-    return min(start, last_complete)
+    return min(start, last_complete or start)
 
 
 def _instruments(

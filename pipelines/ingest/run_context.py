@@ -14,6 +14,7 @@ from typing import Any
 
 from pipelines.broker.read import ClockReading
 from pipelines.calendar import Override
+from pipelines.ingest.history import days_from
 from pipelines.ingest.warehouse_state import WarehouseState
 from pipelines.settings import Settings, code_version
 
@@ -24,7 +25,8 @@ MICROSECOND = timedelta(microseconds=1)
 @dataclass(frozen=True)
 class RunContext:
     """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
-    which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then."""
+    which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then;
+    `history_from` the day from which the broker's history was asked for again, where it was."""
 
     run_id: str
     trigger: str
@@ -35,16 +37,19 @@ class RunContext:
     started: ClockReading
     known: WarehouseState
     warehouse_bytes: int
+    history_from: date | None = None
 
     def as_json(self) -> Json:
         """As it is written into the archive."""
         known = self.known
         return asdict(self) | {
             "started": _clock_said(self.started),
+            "history_from": _iso_text(self.history_from),
             "known": {
                 "last_complete": _iso_dates(known.last_complete),
                 "expected": sorted(known.expected),
                 "closed": _iso_dates(known.closed),
+                "history": {account: ", ".join(map(str, left)) for account, left in known.history.items()},
                 "overrides": [
                     [_iso_text(each.date), _iso_text(each.open), _iso_text(each.close)] for each in known.overrides
                 ],
@@ -69,7 +74,13 @@ def new_run_id(now: datetime) -> str:
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
 
 
-def run_context(settings: Settings, trigger: str, started: ClockReading, known: WarehouseState) -> RunContext:
+def run_context(
+    settings: Settings,
+    trigger: str,
+    started: ClockReading,
+    known: WarehouseState,
+    history_from: date | None = None,
+) -> RunContext:
     """The context of a run that begins now."""
     return RunContext(
         run_id=new_run_id(started.now),
@@ -81,6 +92,7 @@ def run_context(settings: Settings, trigger: str, started: ClockReading, known: 
         started=started,
         known=replace(known, contracts={}),
         warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
+        history_from=history_from,
     )
 
 
@@ -104,7 +116,9 @@ def run_context_from(said: Json) -> RunContext:
                 expected=frozenset(known.get("expected", latest)),
                 closed=_days(known.get("closed", {})),
                 overrides=tuple(overrides),
+                history={account: tuple(days_from(left)) for account, left in known.get("history", {}).items()},
             ),
+            "history_from": date.fromisoformat(again) if (again := said.get("history_from")) else None,
         }
     )
 

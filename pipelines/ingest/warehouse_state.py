@@ -13,6 +13,7 @@ import duckdb
 import orjson
 
 from pipelines.calendar import END_OF_DAY, NEW_YORK, Override
+from pipelines.ingest.history import NOT_READ, Days, days_from
 from pipelines.warehouse.tables import exists
 
 _LAST_COMPLETE = """
@@ -43,6 +44,28 @@ _CLOSED = """
         and (status = 'CLOSED' or close_date is not null)
 """
 
+#: What the last whole read of an account's history left to be asked for; one of an earlier daybook, which never asked,
+#: has no window.
+_HISTORY = """
+    select
+        manifest.account_id,
+        max_by(
+            coalesce(
+                list_extract(list_filter(
+                    from_json(manifest.findings, '[{"check_name": "VARCHAR", "value": "VARCHAR"}]'),
+                    lambda finding: finding.check_name = $not_read
+                ), 1).value,
+                ''
+            ),
+            run.run_id
+        )
+    from raw.extract_manifest as manifest
+    inner join raw.extract_run as run on manifest.run_id = run.run_id
+    inner join raw._dlt_loads as committed on run._dlt_load_id = committed.load_id and committed.status = 0
+    where manifest.endpoint = 'portfolio_history' and manifest.complete and manifest.window_from is not null
+    group by manifest.account_id
+"""
+
 _CONTRACTS = """
     select id, try_cast(multiplier as decimal(12, 4)) from raw.option_contracts
     qualify row_number() over (partition by id order by run_id desc) = 1
@@ -59,13 +82,15 @@ _HOURS = """
 class WarehouseState:
     """What the next read depends on: each account's last trading date with a whole end-of-day snapshot, the accounts
     that were expected on the last complete day and since, the closing dates of accounts that were listed as closed, the
-    multiplier of each option contract that is landed, and the broker's own calendar."""
+    multiplier of each option contract that is landed, the broker's own calendar, and the days of each account's history
+    that are still to be read."""
 
     last_complete: dict[str, date] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
     closed: dict[str, date] = field(default_factory=dict)
     contracts: dict[str, Decimal | None] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    history: dict[str, tuple[Days, ...]] = field(default_factory=dict)
 
 
 def read_warehouse_state(con: duckdb.DuckDBPyConnection) -> WarehouseState:
@@ -78,6 +103,10 @@ def read_warehouse_state(con: duckdb.DuckDBPyConnection) -> WarehouseState:
         closed=dict(con.execute(_CLOSED).fetchall()),
         contracts=dict(con.execute(_CONTRACTS).fetchall()),
         overrides=tuple(broker_overrides(con)),
+        history={
+            account: tuple(days_from(left))
+            for account, left in con.execute(_HISTORY, {"not_read": NOT_READ}).fetchall()
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -88,7 +88,8 @@ def collect_report(books: BooksAsKnown) -> Report:
         answers[name] = make(answers)
     totals: dict[str, Row | None] = {}
     if header["is_one_currency"]:
-        totals = {"accounts": _account_total(answers, days), "bridge": _sums(answers["bridge"], "bridge")}
+        together = {row["window"]: row["twr"] for row in ask("together")}
+        totals = {"accounts": _account_total(answers, days, together), "bridge": _sums(answers["bridge"], "bridge")}
     return Report(
         day=books.day,
         known_at=books.known_at,
@@ -162,28 +163,17 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
 
-def _account_total(answers: Answers, days: Sequence[DayTotals]) -> Row | None:
-    """Sums of money; returns linked over the days of all accounts, where each of them is known."""
+def _account_total(answers: Answers, days: Sequence[DayTotals], together: Mapping[str, Decimal | None]) -> Row | None:
+    """Sums of money; the day's return of all accounts, where each of them is known, and `together` by window."""
     total = _sums(answers["accounts"], "accounts")
     if total is None:
         return None
-    last = days[-1].date
-    month = [day for day in days if (day.date.year, day.date.month) == (last.year, last.month)]
-    year = [day for day in days if day.date.year == last.year]
+    growth = days[-1].growth
     return {
         **total,
-        "day_return": _linked(days[-1:]),
-        "mtd_return": _linked(month),
-        "ytd_return": _linked(year),
+        "day_return": ((growth - 1) * 100).quantize(_PERCENT) if growth is not None else None,
+        "mtd_return": together.get("MTD"),
+        "ytd_return": together.get("YTD"),
         "gross_pct": _share(total["gross"], total["equity"]) if total["gross"] is not None else None,
         "net_pct": _share(total["net"], total["equity"]) if total["net"] is not None else None,
     }
-
-
-def _linked(days: Sequence[DayTotals]) -> Decimal | None:
-    index = Decimal(1)
-    for day in days:
-        if day.growth is None:
-            return None
-        index *= day.growth
-    return ((index - 1) * 100).quantize(_PERCENT)

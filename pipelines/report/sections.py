@@ -95,6 +95,15 @@ SECTIONS = (
             mtd               money    MTD
             ytd               money    YTD
             itd               money    ITD
+            mtd_since         ~day     MTD since
+            mtd_sessions      ~integer MTD sessions
+            mtd_from_broker   ~integer by the broker
+            ytd_since         ~day     YTD since
+            ytd_sessions      ~integer YTD sessions
+            ytd_from_broker   ~integer by the broker
+            itd_since         ~day     ITD since
+            itd_sessions      ~integer ITD sessions
+            itd_from_broker   ~integer by the broker
             day_return        percent  return
             mtd_return        percent  ret. MTD
             ytd_return        percent  ret. YTD

@@ -114,8 +114,23 @@ def _kpis(report: Report) -> list[dict[str, str]]:
         note = ""
         if name == "day" and value is None and report.known:
             note = f"{format_value(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
+        if name in ("mtd", "ytd", "itd"):
+            note = _since(report.sections["accounts"].rows, name)
         kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})
     return kpis
+
+
+def _since(accounts: Sequence[Row], period: str) -> str:
+    """Since when a sum counts, over how many sessions, and of how many the broker alone tells; of several accounts the
+    sessions of the longest history."""
+    known = [row for row in accounts if row[f"{period}_since"] is not None]
+    if not known:
+        return ""
+    longest = max(known, key=lambda row: (row[f"{period}_sessions"], row["account_id"]))
+    told = longest[f"{period}_from_broker"]
+    by_broker = f", {told:,} of them by the broker" if told else ""
+    since = min(row[f"{period}_since"] for row in known)
+    return f"since {since}, {_counted(longest[f'{period}_sessions'], 'session', 'sessions')}{by_broker}"
 
 
 def _section(section: Section) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from pipelines.sandbox.ledger import State
 from pipelines.sandbox.lifecycle import actions, deliveries
 from pipelines.sandbox.market import Market, roll_of
 from pipelines.sandbox.orders import OrderTimeline
+from pipelines.sandbox.past import PastSession
 from pipelines.sandbox.program import Profile
 
 ORDER_FEE = Decimal("1.00")
@@ -42,8 +43,9 @@ class AccountBook:
         orders: Iterable[OrderTimeline],
         instructions: Iterable[InstructionTimeline],
         flows: Iterable[CashMove],
+        past: Sequence[PastSession] = (),
     ) -> None:
-        self.profile, self._market = profile, market
+        self.profile, self._market, self.past = profile, market, past
         self.orders, self.instructions = list(orders), list(instructions)
         self._flows = list(flows)
         self.rebuild()
@@ -51,9 +53,9 @@ class AccountBook:
     def rebuild(self) -> None:
         """Works the days out again: after an order or instruction was added or changed."""
         self.days: list[AccountSession] = []
-        state, before = State(), None
+        state, before = State(Decimal(self.profile.brought)), None
         for session in self._market.sessions:
-            if session.date < self.profile.open_date:
+            if session.date < self.profile.plays_from:
                 continue
             day = self._day(state, before, session)
             self.days.append(day)
@@ -77,7 +79,7 @@ class AccountBook:
         return self._value(day.closing, day.session, day.session.close)
 
     def _day(self, state: State, before: Session | None, session: Session) -> AccountSession:
-        previous = self._value(state, before, before.close) if before else Figures()
+        previous = self._value(state, before, before.close) if before else Figures(cash=state.cash)
         morning = state.morning({row.position.instrument.id: row.value for row in previous.rows})
         overnight: list[Fact] = []
         if before is not None:

@@ -19,6 +19,7 @@ from pipelines.sandbox.ledger import ZERO
 from pipelines.sandbox.market import Market
 from pipelines.sandbox.orders import scripted_orders
 from pipelines.sandbox.paging import Pager
+from pipelines.sandbox.past import past_sessions
 from pipelines.sandbox.prices import SYMBOLS
 from pipelines.sandbox.program import Program, programs
 from pipelines.sandbox.replies import ErrorAnswer
@@ -30,7 +31,8 @@ Bulk = Mapping[str, int] | Sequence[int]
 @dataclass(frozen=True, slots=True)
 class BrokerOptions:
     """How a stand-in behaves. `keys` None: any key will do; a read-only key may not write; `short_sales` False writes a
-    short sale as SELL, as the API has done since its SDK 0.8.0; `bare_errors` leaves the envelope off errors."""
+    short sale as SELL, as the API has done since its SDK 0.8.0; `bare_errors` leaves the envelope off errors;
+    portfolio-history of a year in `partial_years` comes in part (207), and of one in `slow_years` too late (504)."""
 
     seed: int = 1
     keys: Collection[str] | None = None
@@ -38,6 +40,8 @@ class BrokerOptions:
     short_sales: bool = True
     bare_errors: bool = False
     bulk: Bulk = ()
+    partial_years: Collection[int] = ()
+    slow_years: Collection[int] = ()
 
 
 class Broker:
@@ -126,7 +130,10 @@ def _book(program: Program, market: Market, seed: int) -> AccountBook:
         for day, amount in program.flows
     ]
     orders = scripted_orders(program, market, seed)
-    return AccountBook(program.profile, market, orders, scripted_instructions(program, market, seed), flows)
+    profile = program.profile
+    before = market.calendar.sessions(profile.open_date, profile.plays_from - timedelta(days=1))
+    past = past_sessions(before, profile.brought, f"{seed}/past/{profile.id}")
+    return AccountBook(profile, market, orders, scripted_instructions(program, market, seed), flows, past)
 
 
 def _names(books: Sequence[AccountBook]) -> Iterator[tuple[str, Instrument]]:

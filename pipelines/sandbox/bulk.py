@@ -14,11 +14,10 @@ from pipelines.sandbox.figures import Figures, Valued
 from pipelines.sandbox.instruments import Instrument, identity
 from pipelines.sandbox.ledger import Basis, HeldPosition, State
 from pipelines.sandbox.market import Market
-from pipelines.sandbox.program import Profile
+from pipelines.sandbox.program import OPENED, Profile
 from pipelines.sandbox.responses import position_row
 
 FIRST_ACCOUNT = 900001
-_OPENED = date(2005, 1, 3)
 # What the shared rows are written with, and what goes out in its place.
 _ACCOUNT, _DATE = -(2**62), date(1900, 1, 1)
 
@@ -44,7 +43,7 @@ class BulkBook(AccountBook):
     def __init__(self, account: int, size: int, shared: SharedPositions, market: Market) -> None:
         self.shared = shared
         self._same = Figures(shared.rows[:size], Decimal(1_000_000))
-        profile = Profile(account, f"BULK-{account}", f"Bulk of {size} positions", "MARGIN", 0, _OPENED)
+        profile = Profile(account, f"BULK-{account}", f"Bulk of {size} positions", "MARGIN", 0, OPENED, OPENED)
         super().__init__(profile, market, (), (), ())
 
     @property

@@ -9,6 +9,7 @@ from random import Random
 
 from pipelines.sandbox.instruments import CALL, PUT, Instrument, option, stock
 
+OPENED = date(2005, 1, 3)  # the scripts' first day: nothing can be replayed before it
 FEBRUARY, MARCH = date(2005, 2, 19), date(2005, 3, 19)
 # Later cycles of the option book: opened on, expiry, strike of the GOOG call bought.
 CYCLES = (
@@ -20,7 +21,8 @@ CYCLES = (
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who an account is."""
+    """Who an account is. Its book begins on `plays_from` with an equity of `brought` dollars, and what it did before,
+    from `open_date` on, is past.py's."""
 
     id: int
     short_name: str
@@ -28,6 +30,8 @@ class Profile:
     subtype: str
     options_level: int
     open_date: date
+    plays_from: date
+    brought: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,8 @@ def programs(seed: int) -> list[Program]:
 def _long_short(rng: Random) -> Program:
     aapl, goog, ibm, msft = (stock(symbol) for symbol in ("AAPL", "GOOG", "IBM", "MSFT"))
     a, g, i, m = (rng.randint(1, 3) for _ in range(4))
-    script = Program(Profile(20517, "LS-EQUITY", "Long/Short Equities LP", "MARGIN", 0, date(2005, 1, 3)))
-    script.flows = [
-        (_day(1, 3), Decimal(1_000_000)),
-        (_day(2, 14), Decimal(50_000)),
-    ]  # the second: a deposit inside the demo
+    script = _opened(20517, "LS-EQUITY", "Long/Short Equities LP", "MARGIN", 0, date(2001, 6, 11), 1_000_000)
+    script.flows = [(_day(2, 14), Decimal(50_000))]  # a deposit inside the demo
     script.intents = [
         Intent(_day(1, 4), "BUY", aapl, 600 * a, 3),
         Intent(_day(1, 5), "BUY", ibm, 500 * i, 4),
@@ -105,8 +106,7 @@ def _long_short(rng: Random) -> Program:
 
 def _options(rng: Random) -> Program:
     g, i, m = (rng.randint(1, 3) for _ in range(3))
-    script = Program(Profile(20518, "OPTIONS", "Option Book LLC", "MARGIN", 4, date(2005, 1, 3)))
-    script.flows = [(_day(1, 3), Decimal(500_000))]
+    script = _opened(20518, "OPTIONS", "Option Book LLC", "MARGIN", 4, date(2003, 10, 22), 500_000)
     ibm_call, ibm_put = option("IBM", FEBRUARY, CALL, "90"), option("IBM", MARCH, PUT, "95")
     goog_call, msft_put = option("GOOG", MARCH, CALL, "200"), option("MSFT", MARCH, PUT, "25")
     script.intents = [
@@ -138,7 +138,7 @@ def _options(rng: Random) -> Program:
 
 def _small(rng: Random) -> Program:
     n = rng.randint(1, 3)
-    script = Program(Profile(205170, "SMALL", "Mostly Flat Trust", "CASH", 0, date(2005, 1, 31)))
+    script = _opened(205170, "SMALL", "Mostly Flat Trust", "CASH", 0, date(2005, 1, 31))
     script.flows = [(_day(1, 31), Decimal(25_000)), (_day(3, 1), Decimal(-5_000))]
     script.intents = [  # flat at the ends of 1-2 February, 7-14 February and from 3 March to April
         Intent(_day(2, 3), "BUY", stock("MSFT"), 100 * n, 2),
@@ -151,6 +151,11 @@ def _small(rng: Random) -> Program:
         Intent(_day(6, 1), "SELL", stock("MSFT"), 100 * n),
     ]
     return script
+
+
+def _opened(account: int, short: str, full: str, subtype: str, level: int, opened: date, brought: int = 0) -> Program:
+    """The script of an account, without anything to do in it yet."""
+    return Program(Profile(account, short, full, subtype, level, opened, max(opened, OPENED), brought))
 
 
 def asked_at(advice: Advice) -> datetime:

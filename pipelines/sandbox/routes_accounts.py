@@ -50,9 +50,23 @@ def get_history(call: Call) -> HandlerAnswer:
     end = day_of(call.query, "end_date") or call.now.astimezone(NEW_YORK).date()
     book, (today, standing) = call.book, call.broker.standing(call.book)
     end = min(end, today.session.date)
+    segments = [past.segment() for past in book.past if start <= past.date <= end]
     days = (day for day in book.days if start <= day.session.date <= end)
-    segments = [segment(day, standing if day.session == today.session else book.figures(day)) for day in days]
-    return HandlerAnswer({"segments": segments})
+    segments += [segment(day, standing if day.session == today.session else book.figures(day)) for day in days]
+    return _in_time(call, segments, range(start.year, end.year + 1))
+
+
+def _in_time(call: Call, segments: list[Json], years: range) -> HandlerAnswer:
+    """The segments; too late (504) or without the equity (207) where they are of years that the stand-in has trouble
+    with."""
+    options = call.broker.settings
+    if not set(years).isdisjoint(options.slow_years):
+        raise ErrorAnswer(504, "The history took too long")
+    if set(years).isdisjoint(options.partial_years):
+        return HandlerAnswer({"segments": segments})
+    partial = [{**each, "sod_equity": None, "eod_equity": None} for each in segments]
+    error = {"code": 207, "message": "The equity of some days is not available"}
+    return HandlerAnswer({"segments": partial}, status=207, error=error)
 
 
 def list_orders(call: Call) -> HandlerAnswer:

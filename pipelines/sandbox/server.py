@@ -18,9 +18,9 @@ from pipelines.sandbox.app import application
 from pipelines.sandbox.broker import Broker, BrokerOptions, Bulk
 from pipelines.sandbox.clock import SettableClock
 from pipelines.sandbox.market import Market
+from pipelines.sandbox.program import OPENED
 from pipelines.sandbox.truth import Truth
 
-OPENED = date(2005, 1, 3)  # the accounts' first day: nothing can be replayed before it
 FIRST_DAY = date(2005, 2, 1)
 DAYS = 28  # to 2005-03-11: the AAPL split of 2005-02-28 lies inside
 # The first reading of an evening: what is asked then is an end-of-day answer.
@@ -47,13 +47,15 @@ class Sandbox:
         short_sales: bool = True,
         bare_errors: bool = False,
         bulk: Bulk = (),
+        partial_years: Collection[int] = (),
+        slow_years: Collection[int] = (),
         port: int = 0,
     ) -> None:
         market = Market()
         self.sessions = _sessions(market, start, days)
         self.days = [session.date for session in self.sessions]
         self.clock = SettableClock(self.sessions[0].close + AFTER_CLOSE)
-        settings = BrokerOptions(seed, keys, read_only_keys, short_sales, bare_errors, bulk)
+        settings = BrokerOptions(seed, keys, read_only_keys, short_sales, bare_errors, bulk, partial_years, slow_years)
         self.broker = Broker(market, self.clock, settings)
         self._port = port
 

@@ -72,7 +72,7 @@ class Truth:
 
 
 def _days(book: AccountBook, market: Market) -> dict[date, AccountTruth]:
-    tally = _Tally()
+    tally = _Tally(Decimal(book.profile.brought))
     return {day.session.date: tally.day(day, market) for day in book.days}
 
 
@@ -119,8 +119,8 @@ class _Count:
 class _Tally:
     """One account's counts, carried from day to day."""
 
-    def __init__(self) -> None:
-        self.cash = self.equity = ZERO
+    def __init__(self, brought: Decimal) -> None:
+        self.cash = self.equity = brought
         self.counts: dict[str, _Count] = {}
         self.moves: dict[str, Decimal] = {}
 
