@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from pipelines.report.content import DayTotals, Report
+from pipelines.report.content import Report
+from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value, short
 from pipelines.report.svg import Box, Drawing, Scale, axis, short_number, steps
 

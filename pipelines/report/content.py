@@ -10,38 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.books.as_known import BooksAsKnown
-from pipelines.books.catalog import select_of
+from pipelines.report.days import DayTotals, asker, days_of, linked
 from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
-from pipelines.warehouse.tables import rows_of
 
 #: The questions of the report, a file a section.
 QUESTIONS = Path(__file__).parent / "sql"
 CONTRIBUTORS = 10
 _PERCENT = Decimal("0.00000001")
-
-
-@dataclass(frozen=True)
-class DayTotals:
-    """One day over the accounts. `pnl` is what is known of it; `holes` says how many accounts are missing from it."""
-
-    date: date
-    pnl: Decimal | None
-    holes: int
-    net: Decimal | None
-    base: Decimal | None
-    gross: Decimal | None
-    net_exposure: Decimal | None
-    #: The first day of the books, of which no P&L is known: nothing was lost on it either.
-    is_opening: bool = False
-
-    @property
-    def growth(self) -> Decimal | None:
-        """One plus the day's return; None where it is not known of every account, on nothing, and below -100 %."""
-        if self.is_opening:
-            return Decimal(1)
-        if self.net is None or self.base is None or self.base <= 0 or self.net < -self.base:
-            return None
-        return 1 + self.net / self.base
 
 
 @dataclass(frozen=True)
@@ -79,10 +54,10 @@ class Report:
 
 def collect_report(books: BooksAsKnown) -> Report:
     """Ask the books every question of the report. Amounts are exact decimals; None is unknown."""
-    ask = _asker(books)
+    ask = asker(books, QUESTIONS)
     header = ask("header")[0]
     asked = {"since": header["reported_before"]}
-    days = [DayTotals(*row.values()) for row in ask("series")]
+    days = days_of(books)
     answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
     for name, make in _MADE.items():
         answers[name] = make(answers)
@@ -102,13 +77,6 @@ def collect_report(books: BooksAsKnown) -> Report:
         sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
         days=days,
     )
-
-
-def _asker(books: BooksAsKnown) -> Callable[..., list[dict[str, Any]]]:
-    def ask(name: str, **values: Any) -> list[dict[str, Any]]:
-        return rows_of(books.con, select_of(QUESTIONS / f"{name}.sql"), {"day": books.day, **values})
-
-    return ask
 
 
 Answers = dict[str, list[dict[str, Any]]]
@@ -172,18 +140,9 @@ def _account_total(answers: Answers, days: Sequence[DayTotals]) -> Row | None:
     year = [day for day in days if day.date.year == last.year]
     return {
         **total,
-        "day_return": _linked(days[-1:]),
-        "mtd_return": _linked(month),
-        "ytd_return": _linked(year),
+        "day_return": linked(days[-1:]),
+        "mtd_return": linked(month),
+        "ytd_return": linked(year),
         "gross_pct": _share(total["gross"], total["equity"]) if total["gross"] is not None else None,
         "net_pct": _share(total["net"], total["equity"]) if total["net"] is not None else None,
     }
-
-
-def _linked(days: Sequence[DayTotals]) -> Decimal | None:
-    index = Decimal(1)
-    for day in days:
-        if day.growth is None:
-            return None
-        index *= day.growth
-    return ((index - 1) * 100).quantize(_PERCENT)

@@ -59,7 +59,7 @@ class Section:
         return len(self.rows) - len(self.page_rows)
 
 
-def _columns(text: str) -> tuple[ReportColumn, ...]:
+def columns(text: str) -> tuple[ReportColumn, ...]:
     """Columns written one a line: name, kind (with ~ for extracts only), label."""
     return tuple(_column(line) for line in text.strip().splitlines())
 
@@ -87,7 +87,7 @@ SECTIONS = (
     Section(
         "accounts",
         "Accounts",
-        _columns("""
+        columns("""
             account_id        text     account
             name              prose    name
             state             text     state
@@ -113,7 +113,7 @@ SECTIONS = (
     Section(
         "bridge",
         "The day's equity by account",
-        _columns("""
+        columns("""
             account_id     text  account
             sod_equity     money start of day
             carried        money carried positions
@@ -129,12 +129,12 @@ SECTIONS = (
         "be split. Unexplained is what the broker's equity moved by and the books do not account for.",
         shown=25,
     ),
-    Section("best", "Top contributors", _columns(_POSITION), empty="No position gained.", shown=10),
-    Section("worst", "Bottom contributors", _columns(_POSITION), empty="No position lost.", shown=10),
+    Section("best", "Top contributors", columns(_POSITION), empty="No position gained.", shown=10),
+    Section("worst", "Bottom contributors", columns(_POSITION), empty="No position lost.", shown=10),
     Section(
         "underlyings",
         "By underlying",
-        _columns("""
+        columns("""
             symbol            symbol   underlying
             positions         integer  positions
             unknown           ~integer unknown
@@ -152,7 +152,7 @@ SECTIONS = (
     Section(
         "types",
         "By type",
-        _columns("""
+        columns("""
             instrument_type   text     type
             positions         integer  positions
             unknown           ~integer unknown
@@ -167,7 +167,7 @@ SECTIONS = (
     Section(
         "moves",
         "Opened, closed, turned round",
-        _columns("""
+        columns("""
             status          text     what
             symbol          symbol   symbol
             account_id      text     account
@@ -184,7 +184,7 @@ SECTIONS = (
     Section(
         "expiring",
         "Options that expire within five sessions",
-        _columns("""
+        columns("""
             symbol           symbol   symbol
             account_id       text     account
             option_right     text     right
@@ -201,7 +201,7 @@ SECTIONS = (
     Section(
         "instructions",
         "Exercise instructions",
-        _columns("""
+        columns("""
             instruction_type  text     instruction
             symbol            symbol   symbol
             account_id        text     account
@@ -219,7 +219,7 @@ SECTIONS = (
     Section(
         "requests",
         "Requests to trade",
-        _columns("""
+        columns("""
             operation          text     request
             symbol             symbol   symbol
             account_id         text     account
@@ -241,7 +241,7 @@ SECTIONS = (
     Section(
         "exposure",
         "Exposure",
-        _columns("""
+        columns("""
             account_id         text    account
             position_count     ~integer positions
             long_market_value  money   long
@@ -257,7 +257,7 @@ SECTIONS = (
     Section(
         "concentration",
         "Concentration",
-        _columns("""
+        columns("""
             symbol        symbol  underlying
             long          money   long
             short         money   short
@@ -273,7 +273,7 @@ SECTIONS = (
     Section(
         "breaks",
         "Breaks, gaps and doubts",
-        _columns("""
+        columns("""
             severity     text    what
             check_name   text    check
             trading_date day     day
@@ -292,7 +292,7 @@ SECTIONS = (
     Section(
         "restatements",
         "Restated since the last report",
-        _columns("""
+        columns("""
             trading_date day      day
             account_id   text     account
             symbol       symbol   symbol
@@ -308,7 +308,7 @@ SECTIONS = (
     Section(
         "positions",
         "All positions",
-        _columns("""
+        columns("""
             symbol                   symbol   symbol
             account_id               text     account
             instrument_type          text     type

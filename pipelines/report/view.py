@@ -37,6 +37,8 @@ _KPIS: tuple[tuple[str, str, Kind], ...] = (
 def view(report: Report) -> dict[str, Any]:
     """What templates are given: texts, lists and dicts alone."""
     return {
+        "kind": "end-of-day report",
+        "name": report.day.isoformat(),
         "day": report.day.isoformat(),
         "title": f"{report.day:%A} {report.day.day} {report.day:%B %Y}",
         "known_at": format_instant(report.known_at),
@@ -48,7 +50,7 @@ def view(report: Report) -> dict[str, Any]:
         "warning": _warning(report),
         "attention": _attention(report),
         "kpis": _kpis(report),
-        "sections": {name: _section(section) for name, section in report.sections.items()},
+        "sections": {name: table_of(section) for name, section in report.sections.items()},
     }
 
 
@@ -118,7 +120,8 @@ def _kpis(report: Report) -> list[dict[str, str]]:
     return kpis
 
 
-def _section(section: Section) -> dict[str, Any]:
+def table_of(section: Section) -> dict[str, Any]:
+    """A section as a template shows it."""
     columns = section.page_columns
     return {
         "name": section.name,

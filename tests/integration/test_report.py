@@ -30,7 +30,8 @@ from daybook.cli.app import main
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.progress import ProgressEvent, ReportWritten
-from pipelines.report.content import DayTotals, Report, collect_report
+from pipelines.report.content import Report, collect_report
+from pipelines.report.days import DayTotals
 from pipelines.report.formatting import exact, short
 from pipelines.report.html import interactive_page, static_page
 from pipelines.report.pdf import render_pdf
@@ -541,7 +542,7 @@ class TestSize:
         assert len(static_page(big)) <= 100 * 1024
         assert len(interactive_page(big)) <= 1_500_000
         data = _data(interactive_page(big))
-        assert (len(data["days"]), len(data["positions"])) == (600, 4_000)
+        assert (len(data["days"]), len(data["rows"])) == (600, 4_000)
         assert len(PdfReader(io.BytesIO(render_pdf(big))).pages) < 12
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// What the static page shows, to look around in: tips and zoom in the charts over time, tables that sort, every position.
+// What the static page shows, to look around in: tips and zoom in the charts over time, tables that sort, every row.
 // Texts come from the report as they stand and go in as text, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
@@ -201,12 +201,12 @@ function sortTables() {
 
 function explore() {
   const PAGE = 50, head = $("explorer").tHead.insertRow(), body = $("explorer").tBodies[0];
-  const texts = data.positions.map((row) => row.join("\n").toLowerCase());
-  let rows = data.positions.map((_, n) => n), first = 0;
+  const texts = data.rows.map((row) => row.join("\n").toLowerCase());
+  let rows = data.rows.map((_, n) => n), first = 0;
   const fill = () => {
     body.replaceChildren(...rows.slice(first, first + PAGE).map((n) => {
       const line = document.createElement("tr");
-      data.positions[n].forEach((text, at) => {
+      data.rows[n].forEach((text, at) => {
         const cell = line.insertCell(), right = data.columns[at].right;
         if (right) { cell.align = "right"; cell.textContent = text; if (text.startsWith("-")) cell.className = "loss"; }
         else { const name = document.createElement("bdi"); name.textContent = text; cell.append(name); cell.className = data.columns[at].kind; }
@@ -223,7 +223,7 @@ function explore() {
     head.append(cell);
   }
   sortable(head, data.columns, (n, right, sign) => {
-    rows.sort((a, b) => sign * compare(data.positions[a][n], data.positions[b][n], right));
+    rows.sort((a, b) => sign * compare(data.rows[a][n], data.rows[b][n], right));
     first = 0; fill();
   });
   $("words").addEventListener("input", () => {
