@@ -56,7 +56,7 @@ def collect_report(books: BooksAsKnown) -> Report:
     """Ask the books every question of the report. Amounts are exact decimals; None is unknown."""
     ask = asker(books, QUESTIONS)
     header = ask("header")[0]
-    asked = {"since": header["reported_before"]}
+    asked = {"since": header["reported_before"], "first_date": date.min}
     days = days_of(books)
     answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
     for name, make in _MADE.items():

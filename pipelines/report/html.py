@@ -57,7 +57,7 @@ def still(template: str, said: Mapping[str, Any], drawn: Mapping[str, str]) -> b
 def live(
     template: str, said: Mapping[str, Any], drawn: Mapping[str, str], data: Mapping[str, Any], **more: Any
 ) -> bytes:
-    """A page with the script that shows `data`: days for the charts over time, rows for a table that can be searched."""
+    """A page with the script that shows `data`: days for charts over time, rows for a table that can be searched."""
     style, script = Markup("").join((_asset("style.css"), _asset("interactive.css"))), _asset("interactive.js")
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
     return _render(template, said, drawn, style=style, script=script, policy=policy, data=_embedded(data), **more)

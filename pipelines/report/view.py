@@ -91,7 +91,7 @@ def _attention(report: Report) -> list[dict[str, str]]:
     oldest = max((row["age_days"] or 0 for row in breaks if row["severity"] == "BREAK"), default=0)
     items = [_item(found[name], one, many, "alarm") for name, one, many in _ALARMS]
     if oldest and items[1]["text"]:
-        items[1]["text"] += f" (the oldest {_counted(oldest, 'session', 'sessions')})"
+        items[1]["text"] += f" (the oldest {counted(oldest, 'session', 'sessions')})"
     items += [_item(found[name], one, many, "doubt") for name, one, many in _DOUBTS]
     items += [
         _item(len(report.sections["expiring"].rows), "option about to expire", "options about to expire"),
@@ -102,10 +102,11 @@ def _attention(report: Report) -> list[dict[str, str]]:
 
 
 def _item(number: int, one: str, many: str, tone: str = "") -> dict[str, str]:
-    return {"text": _counted(number, one, many) if number else "", "tone": tone}
+    return {"text": counted(number, one, many) if number else "", "tone": tone}
 
 
-def _counted(number: int, one: str, many: str) -> str:
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things."""
     return f"{number:,} {one if number == 1 else many}"
 
 

@@ -77,8 +77,8 @@ held as (
         trading_date,
         sum(abs(market_value)) filter (where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH') as gross,
         sum(market_value) filter (where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH') as net_exposure,
-        case when count(bought_notional) = count(*) filter (where status <> 'OPENING') then sum(bought_notional) end as bought,
-        case when count(sold_notional) = count(*) filter (where status <> 'OPENING') then sum(sold_notional) end as sold
+        case when count(*) filter (where bought_notional is null and status <> 'OPENING') = 0 then coalesce(sum(bought_notional), 0) end as bought,
+        case when count(*) filter (where sold_notional is null and status <> 'OPENING') = 0 then coalesce(sum(sold_notional), 0) end as sold
     from pnl.position_daily
     group by trading_date
 ),
@@ -105,8 +105,8 @@ select
     case when currency.is_one then summed.net end as net,
     case when currency.is_one then summed.flow end as flow,
     case when currency.is_one then summed.equity end as equity,
-    case when currency.is_one and in_books.accounts = summed.expected then coalesce(held.bought, 0) end as bought,
-    case when currency.is_one and in_books.accounts = summed.expected then coalesce(held.sold, 0) end as sold
+    case when currency.is_one and in_books.accounts = summed.expected then held.bought end as bought,
+    case when currency.is_one and in_books.accounts = summed.expected then held.sold end as sold
 from summed
 cross join currency
 left join returned on summed.trading_date = returned.trading_date

@@ -85,6 +85,23 @@ const CHARTS = {
   } },
 };
 
+const over = (name, label, unit) => ({ height: 150, tells: [label], draw(svg, days, x) {
+  const scale = axis(known(days, name), 125, 12, 3);
+  grid(svg, scale, unit); line(svg, days, x, scale.at, name, "line");
+} });
+CHARTS.volatility = over("volatility", "volatility", "%");
+CHARTS.sharpe = over("sharpe", "Sharpe", "");
+if (data.lines) CHARTS.growth = { height: 230, tells: data.lines.map((each) => each.label), draw(svg, days, x) {
+  const scale = axis(data.lines.flatMap((each) => known(days, each.key)), 205, 22, 4);
+  grid(svg, scale, "%");
+  let place = LEFT;
+  for (const { key, label, colour } of data.lines) {
+    line(svg, days, x, scale.at, key, colour);
+    shape(svg, "text", { class: `f-${colour}`, x: place, y: 11, "font-size": 10 }, label);
+    place += 12 + 6 * label.length;
+  }
+} };
+
 function dates(svg, days, x, height) {
   const wanted = Math.min(5, days.length);
   const shown = new Set(Array.from({ length: wanted }, (_, n) => Math.round(n * (days.length - 1) / Math.max(1, wanted - 1))));
