@@ -46,6 +46,7 @@ def view(report: Report) -> dict[str, Any]:
         "finality": report.finality or "UNKNOWN",
         "finality_note": _finality_note(report),
         "accounts_complete": f"{report.complete} of {report.expected} accounts complete",
+        "range": "",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
         "attention": _attention(report),

@@ -29,8 +29,8 @@ ROLLING: Mapping[Period, int] = {"month": 21, "quarter": 21, "year": 63, "all": 
 class PerformanceReport:
     """The performance of accounts over the part of a period that ends on `day`.
 
-    `statistics` is the row of pnl.performance of all accounts: None where they are in several currencies. `days` are the
-    sessions of the period, `history` all of them; `rolled` has volatility and Sharpe ratio to each of `days`.
+    `statistics` is the row of pnl.performance of all accounts: None where they are in several currencies. `days` are
+    the sessions of the period, `history` all of them; `rolled` has volatility and Sharpe ratio to each of `days`.
     """
 
     period: Period
@@ -124,6 +124,13 @@ def _nothing_known(books: BooksAsKnown, day: date) -> str:
     return f"Nothing is known of {whose} in the period that ends on {day}: the first session known is {row[0]}."
 
 
+def whose_books(books: BooksAsKnown) -> str:
+    """The accounts that were asked for, in a sentence."""
+    if not books.accounts:
+        return "these books"
+    return f"account{'s' if len(books.accounts) > 1 else ''} {', '.join(books.accounts)}"
+
+
 def _performance(ask: Ask, window: str) -> tuple[list[Row], list[dict[str, Any]]]:
     """The rows of every account, and of all accounts of a currency, each as of its last session in the period."""
     ends = ask("ends")
@@ -172,7 +179,7 @@ def _sections(
             "monthly": figures.by_month(history, linked),
             "monthly_pnl": figures.by_month(history, figures.pnl_of),
             "breakdown": figures.breakdown(days, period),
-            "drawdowns": figures.falls(days, before or days[0].date),
+            "drawdowns": [fall.row() for fall in figures.falls(days, before or days[0].date)],
             "best": figures.days_by_return(days, best=True),
             "worst": figures.days_by_return(days, best=False),
             "underlyings": ask("contributors", by_underlying=True),

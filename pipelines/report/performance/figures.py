@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -50,7 +51,7 @@ def known_sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
 
 
 def breakdown(days: Sequence[DayTotals], period: Period) -> Rows:
-    """What each part of the period made, the newest first: days of a month, weeks of a quarter, months of a year, years."""
+    """What each part of the period made, the newest first: days of a month, weeks of a quarter, months of a year."""
     rows = []
     for name, sessions in groupby(days, lambda day: _part_of(period, day.date)):
         part = list(sessions)
@@ -102,31 +103,61 @@ def _part_of(period: Period, day: date) -> str:
     return f"{day:%Y-%m}" if period == "year" else f"{day:%Y}"
 
 
-def falls(days: Sequence[DayTotals], before: date) -> Rows:
-    """The deepest falls of the linked return from a high, the deepest first; none after a return that is not known.
+@dataclass
+class Fall:
+    """A fall of the linked return from a high, in per cent. Sessions are counted from the one of the high, at whose end
+    the fall begins."""
+
+    begins: date
+    first: int
+    depth: Decimal = Decimal(0)
+    lowest: date = date.min
+    sessions_to: int = 0
+    sessions: int = 0
+    recovered_on: date | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The fall as a row of a table."""
+        return {
+            "from": self.begins,
+            "to": self.lowest,
+            "recovered_on": self.recovered_on or "not yet",
+            "depth": self.depth,
+            "sessions_to": self.sessions_to,
+            "sessions": self.sessions,
+        }
+
+
+def falls(days: Sequence[DayTotals], before: date) -> list[Fall]:
+    """The falls of the linked return from a high, the deepest first; none after a return that is not known.
 
     `before` is the session before the days: a fall from their beginning began there.
     """
     index = best = Decimal(1)
-    high, found, open_fall = before, [], None
+    high, found = before, list[Fall]()
+    fall: Fall | None = None
     for number, day in enumerate(days):
         if day.growth is None:
             break
         index *= day.growth
+        if index < best and fall is None:
+            fall = Fall(high, number - 1)
+            found.append(fall)
+        if fall is not None:
+            _follow(fall, day.date, number, index / best)
         if index >= best:
-            if open_fall is not None:
-                open_fall |= {"recovered_on": day.date, "sessions": number - open_fall["first"]}
-                open_fall = None
-            best, high = index, day.date
-            continue
-        depth = (100 * (index / best - 1)).quantize(_PLACES)
-        if open_fall is None:
-            open_fall = {"from": high, "first": number - 1, "depth": Decimal(0), "recovered_on": "not yet"}
-            found.append(open_fall)
-        if depth < open_fall["depth"]:
-            open_fall |= {"depth": depth, "to": day.date, "sessions_to": number - open_fall["first"]}
-        open_fall["sessions"] = number - open_fall["first"]
-    return sorted(found, key=lambda fall: (fall["depth"], fall["from"]))[:MOST_FALLS]
+            best, high, fall = index, day.date, None
+    return sorted((fall for fall in found if fall.depth), key=lambda fall: (fall.depth, fall.begins))[:MOST_FALLS]
+
+
+def _follow(fall: Fall, day: date, number: int, level: Decimal) -> None:
+    """Take a session into a fall: `level` is the linked return over that of the high."""
+    fall.sessions = number - fall.first
+    depth = (100 * (level - 1)).quantize(_PLACES)
+    if level >= 1:
+        fall.recovered_on = day
+    elif depth < fall.depth:
+        fall.depth, fall.lowest, fall.sessions_to = depth, day, fall.sessions
 
 
 def days_by_return(days: Sequence[DayTotals], *, best: bool) -> Rows:
@@ -165,7 +196,7 @@ def distribution(days: Sequence[DayTotals]) -> Rows:
 
 
 def rolling(days: Sequence[DayTotals], sessions: int, risk_free: float) -> list[tuple[float | None, float | None]]:
-    """Volatility and Sharpe ratio, both yearly, of so many sessions to each day; None where they have not all a return."""
+    """Yearly volatility and Sharpe ratio of so many sessions to each day; None where one of them has no return."""
     returns = [None if day.daily_return is None else float(day.daily_return) for day in days]
     rate = (1 + risk_free) ** (1 / SESSIONS_A_YEAR) - 1
     found: list[tuple[float | None, float | None]] = []

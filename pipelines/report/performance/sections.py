@@ -12,7 +12,7 @@ _CONTRIBUTOR = """
     realized_pnl      money    realized
     unrealized_change money    unrealized
     total_pnl         money    P&L
-    income            money    dividends
+    income            ~money   dividends
     bought            ~money   bought
     sold              ~money   sold
     group_id          ~text    id
@@ -25,8 +25,8 @@ _DAY = """
 """
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CONTRIBUTOR_NOTE = (
-    "Before fees. What is not by position: sessions that only the broker's history has, and what an account made beside "
-    "its positions."
+    "Before fees. What is not by position: sessions that only the broker's history has, and what an account made "
+    "beside its positions."
 )
 
 
@@ -67,8 +67,8 @@ SECTIONS = (
             average_loss      ~percent average loss
         """),
         empty="No account has a session in the period.",
-        note="P&L is before fees, returns are net of fees. By broker: sessions that its portfolio history alone tells of. "
-        "A return a year is only given where the period is as long as one.",
+        note="P&L is before fees, returns are net of fees. By broker: sessions that its portfolio history alone tells "
+        "of. A return a year is only given where the period is as long as one.",
         shown=25,
     ),
     Section(
@@ -100,16 +100,16 @@ SECTIONS = (
             fees            money    income and fees
             net             money    net P&L
             net_return      percent  return
-            flow            money    flows
-            equity          money    equity at end
+            flow            ~money   flows
+            equity          ~money   equity at end
             bought          money    bought
             sold            money    sold
             turnover        share    turnover
             traded_sessions ~integer sessions of turnover
         """),
         empty="The period has no session.",
-        note="P&L is before fees; net P&L and the return are after them and with income. Turnover is the lesser of what "
-        "was bought and sold over mean equity, of the sessions whose fills the books have.",
+        note="P&L is before fees; net P&L and the return are after them and with income. Turnover is the lesser of "
+        "what was bought and sold over mean equity, of the sessions whose fills the books have.",
         shown=60,
     ),
     Section(
@@ -143,14 +143,14 @@ SECTIONS = (
             sessions     integer in all
         """),
         empty="There is none, or returns are not known.",
-        shown=10,
+        shown=5,
     ),
     Section("best", "Best days", columns(_DAY), empty="No day gained.", shown=10),
     Section("worst", "Worst days", columns(_DAY), empty="No day lost.", shown=10),
     Section(
         "underlyings",
         "Contribution by underlying",
-        columns(_CONTRIBUTOR.replace("symbol symbol", "symbol underlying")),
+        columns(_CONTRIBUTOR.replace("symbol   symbol", "symbol   underlying")),
         empty="The books have no position in the period.",
         note=_CONTRIBUTOR_NOTE,
         shown=15,
@@ -189,8 +189,8 @@ SECTIONS = (
             amount       money    expected
         """),
         empty="No position had an ex-date.",
-        note="As announced, by what was held at the ex-date; negative is owed on a short position. What was paid is part of "
-        "income and fees.",
+        note="As announced, by what was held at the ex-date; negative is owed on a short position. What was paid is "
+        "part of income and fees.",
     ),
     Section(
         "benchmarks",
@@ -208,8 +208,8 @@ SECTIONS = (
             note           prose    note
         """),
         empty="None is supplied: benchmarks.csv in DAYBOOK_HOME has a line name,trading_date,close for each.",
-        note="Our return is net of fees. Beta, correlation and the yearly tracking error are of the sessions on which both "
-        "have a return.",
+        note="Our return is net of fees. Beta, correlation and the yearly tracking error are of the sessions on which "
+        "both have a return.",
         shown=10,
     ),
     Section(

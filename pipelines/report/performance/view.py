@@ -27,7 +27,8 @@ def view(report: PerformanceReport) -> dict[str, Any]:
         "status": "COMPLETE" if report.is_whole else "INCOMPLETE",
         "finality": " and ".join(report.currencies),
         "finality_note": "P&L is before fees; returns are net of fees and with income, linked day by day",
-        "accounts_complete": f"{report.since} to {report.days[-1].date}, {who_knew(report.days)}",
+        "accounts_complete": who_knew(report.days),
+        "range": f"{report.since} to {report.days[-1].date}",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
         "attention": _attention(report),
@@ -44,8 +45,8 @@ def _warning(report: PerformanceReport) -> str:
         return ""
     if len(report.currencies) > 1:
         return (
-            f"INCOMPLETE: the accounts are in {' and '.join(report.currencies)}. Figures in different currencies are never "
-            "added, so there are no totals: ask for the accounts of one currency."
+            f"INCOMPLETE: the accounts are in {' and '.join(report.currencies)}. Figures in different currencies are "
+            "never added, so there are no totals: ask for the accounts of one currency."
         )
     said = []
     if report.days_unknown:

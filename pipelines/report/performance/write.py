@@ -15,7 +15,7 @@ from pipelines.books.catalog import Catalog
 from pipelines.errors import ConfigurationError
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.report.performance.benchmark import Closes, read_benchmarks
-from pipelines.report.performance.content import PerformanceReport, collect_performance
+from pipelines.report.performance.content import PerformanceReport, collect_performance, whose_books
 from pipelines.report.performance.period import Period
 from pipelines.report.write import FORMATS, file_name, write_files
 from pipelines.settings import Settings
@@ -43,7 +43,7 @@ def write_performance(
     formats: Iterable[str] = FORMATS,
     on_progress: OnProgress = ignore_progress,
 ) -> WrittenPerformance:
-    """Write the performance report of the period that ends on a day (the last one, where None), from the published copy.
+    """Write the performance report of the period that ends on a day (the last one, where None).
 
     The day may be one that only the broker's history tells of. Raises as `open_known` does, ConfigurationError where
     nobody knows a session of the period, and DaybookError where a file can't be written. Benchmarks that can't be read
@@ -89,7 +89,7 @@ def _is_told(books: BooksAsKnown, day: date) -> bool:
     row = books.con.execute(_FIRST).fetchone()
     is_session = books.con.execute("select 1 from core.calendar where trading_date = ?", [day]).fetchone()
     if is_session and day < books.day and (row is None or row[0] is None or day < row[0]):
-        whose = f"account {', '.join(books.accounts)}" if books.accounts else "these books"
+        whose = whose_books(books)
         first = row[0] if row else None
         raise ConfigurationError(f"Nothing is known of {whose} on {day}: the first session known is {first}.") from None
     return bool(is_session) and day < books.day
@@ -116,7 +116,7 @@ def _xlsx(report: PerformanceReport, name: str) -> dict[str, bytes]:
     said = view(report)
     cover = [
         ("period", said["title"]),
-        ("sessions", said["accounts_complete"]),
+        ("sessions", f"{said['range']}, {said['accounts_complete']}"),
         ("as known at", said["known_at"]),
         ("status", said["status"]),
         ("currency", said["finality"]),
