@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.report.days import DayTotals, asker, days_of, linked
 from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
+from pipelines.report.trades import with_realized
 
 #: The questions of the report, a file a section.
 QUESTIONS = Path(__file__).parent / "sql"
@@ -21,8 +22,8 @@ _PERCENT = Decimal("0.00000001")
 
 @dataclass(frozen=True)
 class Report:
-    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all; of
-    `recovered` accounts nobody read the end of the day."""
+    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all, and
+    `currency` the one that they are all in; of `recovered` accounts nobody read the end of the day."""
 
     day: date
     known_at: datetime
@@ -33,6 +34,7 @@ class Report:
     known: int
     recovered: int
     accounts: tuple[str, ...]
+    currency: str | None
     sections: dict[str, Section]
     days: Sequence[DayTotals]
 
@@ -56,14 +58,16 @@ def collect_report(books: BooksAsKnown) -> Report:
     """Ask the books every question of the report. Amounts are exact decimals; None is unknown."""
     ask = asker(books, QUESTIONS)
     header = ask("header")[0]
-    asked = {"since": header["reported_before"], "first_date": date.min}
+    asked = {"since": header["reported_before"], "first_date": books.day, "first_restated": date.min}
     days = days_of(books)
     answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
     for name, make in _MADE.items():
         answers[name] = make(answers)
+    answers["trades"] = with_realized(answers["trades"])
     totals: dict[str, Row | None] = {}
     if header["is_one_currency"]:
-        totals = {"accounts": _account_total(answers, days), "bridge": _sums(answers["bridge"], "bridge")}
+        totals = {name: _sums(answers[name], name) for name in ("bridge", "dividends", "fees")}
+        totals["accounts"] = _account_total(answers, days)
     return Report(
         day=books.day,
         known_at=books.known_at,
@@ -74,6 +78,7 @@ def collect_report(books: BooksAsKnown) -> Report:
         known=header["accounts_known"],
         recovered=header["accounts_recovered"],
         accounts=books.accounts,
+        currency=header["currency"],
         sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
         days=days,
     )

@@ -83,6 +83,21 @@ _POSITION = """
     flags                ~prose     flags
 """
 
+DIVIDENDS = Section(
+    "dividends",
+    "Dividends by line",
+    columns("""
+        trading_date day      day
+        account_id   text     account
+        symbol       symbol   symbol
+        quantity     quantity held
+        amount       money    expected
+    """),
+    empty="No position had an ex-date.",
+    note="As announced, by what was held at the ex-date; negative is owed on a short position. What was paid is part "
+    "of income and fees.",
+)
+
 SECTIONS = (
     Section(
         "accounts",
@@ -106,8 +121,17 @@ SECTIONS = (
             net_pct           ~share   net % eq.
             quality           ~text    quality
             positions_unknown ~integer positions unknown
+            since             day      ITD since
+            from_broker       integer  by broker
+            from_books        ~integer by the books
+            mtd_since         ~day     MTD since
+            mtd_from_broker   ~integer MTD by broker
+            ytd_since         ~day     YTD since
+            ytd_from_broker   ~integer YTD by broker
         """),
         empty="No account was expected.",
+        note="P&L is before fees, returns are net of fees. By broker: sessions of ITD that its portfolio history alone "
+        "tells of.",
         shown=25,
     ),
     Section(
@@ -180,6 +204,45 @@ SECTIONS = (
             flags           prose     flags
         """),
         empty="No position was opened, closed or turned round.",
+    ),
+    Section(
+        "trades",
+        "Trades",
+        columns("""
+            transaction_time     instant  at (UTC)
+            account_id           text     account
+            symbol               symbol   symbol
+            side                 text     side
+            quantity             quantity quantity
+            price                price    price
+            multiplier           ~price   multiplier
+            notional             money    amount
+            realized_pnl         money    realized
+            quantity_prev        ~quantity held before
+            realized_of_position ~money   realized by the position
+            order_id             ~text    order
+            id                   ~text    id
+            instrument_id        ~text    instrument id
+        """),
+        empty="No fill of the day is known.",
+        note="Realized is before fees, against the average cost of the position at that moment; a dash where the fills "
+        "of a position don't add up to what it realized.",
+    ),
+    DIVIDENDS,
+    Section(
+        "fees",
+        "Income and fees by account",
+        columns("""
+            account_id     text  account
+            before_fees    money broker's P&L before fees
+            dividends      money dividends expected
+            fees           money fees and other
+            fees_and_other money income and fees
+            net            money net P&L
+        """),
+        empty="The broker's P&L after fees is not known of any account.",
+        note="The broker tells income and fees of a day as one figure; dividends that were expected are told apart.",
+        shown=25,
     ),
     Section(
         "expiring",

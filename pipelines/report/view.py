@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.books.as_known import format_instant
 from pipelines.report.content import Report
+from pipelines.report.days import who_knew
 from pipelines.report.formatting import Kind, format_value, short, tone
 from pipelines.report.sections import ReportColumn, Row, Section
 
@@ -111,11 +112,25 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+def _note(report: Report, name: str) -> str:
+    """What a figure of the first page is of: its currency, before or after fees, since when and by whom."""
+    if name == "day":
+        return f"{report.currency or 'currency not known'}, before fees"
+    if name == "day_return":
+        return "net of fees"
+    last = report.days[-1].date
+    if name == "mtd":
+        return who_knew([day for day in report.days if (day.date.year, day.date.month) == (last.year, last.month)])
+    if name == "ytd":
+        return who_knew([day for day in report.days if day.date.year == last.year])
+    return f"since {report.days[0].date}, {who_knew(report.days)}" if name == "itd" else ""
+
+
 def _kpis(report: Report) -> list[dict[str, str]]:
     kpis = []
     for label, name, kind in _KPIS:
         value = report.totals.get(name)
-        note = ""
+        note = _note(report, name)
         if name == "day" and value is None and report.known:
             note = f"{format_value(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
         kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})

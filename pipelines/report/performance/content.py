@@ -165,14 +165,16 @@ def _sections(
     before: date | None,
 ) -> dict[str, Section]:
     is_one = len(together) == 1
-    restated = asker(books, EVENING_QUESTIONS, day=days[-1].date, first_date=days[0].date, since=None)
+    also = asker(
+        books, EVENING_QUESTIONS, day=days[-1].date, since=None, first_date=days[0].date, first_restated=days[0].date
+    )
     bridge = ask("bridge")
     rows: dict[str, Sequence[Row]] = {
         "accounts": [*accounts, *(() if is_one else (_all_in(row) for row in together))],
         "bridge": bridge,
         "options": ask("options"),
-        "income": ask("income"),
-        "restatements": restated("restatements"),
+        "dividends": also("dividends"),
+        "restatements": also("restatements"),
     }
     if is_one:
         rows |= {
@@ -192,7 +194,7 @@ def _sections(
         totals = {
             "accounts": together[0],
             "breakdown": figures.totals_of(days),
-            **{name: _sums(NAMED[name], rows[name]) for name in ("bridge", "underlyings", "symbols", "income")},
+            **{name: _sums(NAMED[name], rows[name]) for name in ("bridge", "underlyings", "symbols", "dividends")},
         }
     return {name: section.filled(rows.get(name, ()), totals.get(name)) for name, section in NAMED.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.report.sections import ReportColumn, Section, columns, named
+from pipelines.report.sections import DIVIDENDS, ReportColumn, Section, columns, named
 
 _CONTRIBUTOR = """
     symbol            symbol   symbol
@@ -25,8 +25,8 @@ _DAY = """
 """
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CONTRIBUTOR_NOTE = (
-    "Before fees. What is not by position: sessions that only the broker's history has, and what an account made "
-    "beside its positions."
+    "Before fees. No position: sessions that only the broker's history has, and what an account made beside its "
+    "positions."
 )
 
 
@@ -48,7 +48,7 @@ SECTIONS = (
             sessions          integer  sessions
             by_broker         integer  by broker
             returns           ~integer returns known
-            holes             integer  returns missing
+            holes             integer  holes
             total_pnl         money    P&L
             twr               percent  return
             annualized_return percent  a year
@@ -68,7 +68,7 @@ SECTIONS = (
         """),
         empty="No account has a session in the period.",
         note="P&L is before fees, returns are net of fees. By broker: sessions that its portfolio history alone tells "
-        "of. A return a year is only given where the period is as long as one.",
+        "of. Holes are sessions without a return. A return a year is only given where the period is as long as one.",
         shown=25,
     ),
     Section(
@@ -178,20 +178,7 @@ SECTIONS = (
         """),
         empty="None was exercised, assigned or expired.",
     ),
-    Section(
-        "income",
-        "Dividends by line",
-        columns("""
-            trading_date day      day
-            account_id   text     account
-            symbol       symbol   symbol
-            quantity     quantity held
-            amount       money    expected
-        """),
-        empty="No position had an ex-date.",
-        note="As announced, by what was held at the ex-date; negative is owed on a short position. What was paid is "
-        "part of income and fees.",
-    ),
+    DIVIDENDS,
     Section(
         "benchmarks",
         "Beside benchmarks",

@@ -102,8 +102,9 @@ def _tile(label: str, value: Any, kind: Kind, note: str, reason: str) -> dict[st
 def _unknown(report: PerformanceReport) -> str:
     if len(report.currencies) > 1:
         return "of several currencies"
-    missing = len(report.returns_unknown)
-    return f"{counted(missing, 'return is', 'returns are')} not known" if missing else ""
+    if missing := len(report.returns_unknown):
+        return f"{counted(missing, 'return is', 'returns are')} not known"
+    return "" if any(day.daily_return is not None for day in report.days) else "no session has a return yet"
 
 
 def _known_pnl(report: PerformanceReport) -> str:

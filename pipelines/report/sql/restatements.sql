@@ -1,4 +1,4 @@
--- Figures of days since `first_date` that were reported before and are not the same any more: each changed measure, old and new, the reason, since when.
+-- Figures of days since `first_restated` that were reported before and are not the same any more: each changed measure, old and new, the reason, since when.
 with account_changes as (
     select
         fresh.trading_date,
@@ -23,7 +23,7 @@ with account_changes as (
             and fresh.trading_date = former.trading_date
             and fresh.version = former.version + 1
     where
-        fresh.version > 1 and fresh.trading_date between $first_date and $day
+        fresh.version > 1 and fresh.trading_date between $first_restated and $day
         and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
 ),
 
@@ -52,7 +52,7 @@ position_changes as (
             and fresh.trading_date = former.trading_date
             and fresh.version = former.version + 1
     where
-        fresh.version > 1 and fresh.trading_date between $first_date and $day
+        fresh.version > 1 and fresh.trading_date between $first_restated and $day
         and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
 ),
 

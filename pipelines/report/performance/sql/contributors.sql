@@ -1,5 +1,5 @@
 -- P&L of the period by underlying (an option counts with the stock that it is on) or by symbol, before fees, with how many days of a position are not
--- known. The last row is what positions don't tell: sessions that the broker's history alone has, and what an account made beside its positions.
+-- known. The last row, no position, is what positions don't tell: sessions that the broker's history alone has, and what an account made beside its positions.
 with positions as (
     select
         case when $by_underlying then coalesce(underlying_instrument_id, instrument_id) else instrument_id end as group_id,
@@ -62,7 +62,7 @@ listed as (
     from grouped
     union all
     select
-        'not by position',
+        'no position',
         null,
         max(accounts.by_broker),
         null,
