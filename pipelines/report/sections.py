@@ -96,6 +96,7 @@ DIVIDENDS = Section(
     empty="No position had an ex-date.",
     note="As announced, by what was held at the ex-date; negative is owed on a short position. What was paid is part "
     "of income and fees.",
+    shown=10,
 )
 
 SECTIONS = (
@@ -121,17 +122,9 @@ SECTIONS = (
             net_pct           ~share   net % eq.
             quality           ~text    quality
             positions_unknown ~integer positions unknown
-            since             day      ITD since
-            from_broker       integer  by broker
-            from_books        ~integer by the books
-            mtd_since         ~day     MTD since
-            mtd_from_broker   ~integer MTD by broker
-            ytd_since         ~day     YTD since
-            ytd_from_broker   ~integer YTD by broker
         """),
         empty="No account was expected.",
-        note="P&L is before fees, returns are net of fees. By broker: sessions of ITD that its portfolio history alone "
-        "tells of.",
+        note="P&L is before fees, returns are net of fees. A table of its own says since when the sums count, by whom.",
         shown=25,
     ),
     Section(
@@ -227,6 +220,7 @@ SECTIONS = (
         empty="No fill of the day is known.",
         note="Realized is before fees, against the average cost of the position at that moment; a dash where the fills "
         "of a position don't add up to what it realized.",
+        shown=12,
     ),
     DIVIDENDS,
     Section(
@@ -234,15 +228,15 @@ SECTIONS = (
         "Income and fees by account",
         columns("""
             account_id     text  account
-            before_fees    money broker's P&L before fees
-            dividends      money dividends expected
-            fees           money fees and other
-            fees_and_other money income and fees
+            before_fees    money before fees
+            dividends      money dividends
+            fees           money fees, other
+            fees_and_other money together
             net            money net P&L
         """),
         empty="The broker's P&L after fees is not known of any account.",
         note="The broker tells income and fees of a day as one figure; dividends that were expected are told apart.",
-        shown=25,
+        shown=8,
     ),
     Section(
         "expiring",
@@ -351,6 +345,26 @@ SECTIONS = (
         """),
         empty="None: what could be compared with the broker agrees.",
         note="Age in trading sessions.",
+    ),
+    Section(
+        "known_since",
+        "Since when, and by whom",
+        columns("""
+            account_id      text    account
+            mtd_since       day     MTD since
+            mtd_from_books  integer days of the books
+            mtd_from_broker integer by the broker
+            ytd_since       day     YTD since
+            ytd_from_books  integer days of the books
+            ytd_from_broker integer by the broker
+            since           day     ITD since
+            from_books      integer days of the books
+            from_broker     integer by the broker
+            gap_days        integer not known
+        """),
+        empty="No account is known.",
+        note="By the broker: sessions before the books, or missed, that its portfolio history alone tells of.",
+        shown=8,
     ),
     Section(
         "restatements",

@@ -51,7 +51,7 @@ def _walk(fills: Sequence[dict[str, Any]]) -> list[Decimal] | None:
         closed = min(abs(quantity), abs(signed)) if quantity * signed < 0 else Decimal(0)
         average = cost / quantity if quantity else Decimal(0)
         towards = Decimal(1) if quantity > 0 else Decimal(-1)
-        amounts.append((towards * closed * (value - average)).quantize(_PLACES))
+        amounts.append((towards * closed * (value - average)).quantize(_PLACES) if closed else Decimal(0))
         cost -= towards * closed * average
         quantity += signed
         opened = abs(signed) - closed

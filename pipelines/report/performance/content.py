@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.books.as_known import BooksAsKnown
-from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError
 from pipelines.report.content import QUESTIONS as EVENING_QUESTIONS
 from pipelines.report.days import Ask, DayTotals, asker, days_of, linked
@@ -92,7 +91,7 @@ def collect_performance(
     statistics = together[0] if len(together) == 1 else None
     if statistics is not None:
         statistics |= {key: figures.totals_of(days)[key] for key in ("sessions", "by_broker")}
-    before = _session_before(history, days)
+    before = _session_before(books, days[0])
     rolled = figures.rolling(history, ROLLING[period], float(risk_free))[-len(days) :]
     compared = [compare(name, closes, days, before) for name, closes in sorted(benchmarks.items())]
     return PerformanceReport(
@@ -137,7 +136,7 @@ def _performance(ask: Ask, window: str) -> tuple[list[Row], list[dict[str, Any]]
     found = {
         (row["account_id"], row["currency"], as_of): row
         for as_of in {end["as_of"] for end in ends}
-        for row in ask("accounts", as_of=as_of, window=window)
+        for row in ask("accounts", as_of=as_of, period_window=window)
     }
     rows = [found[end["account_id"], end["currency"], end["as_of"]] for end in ends]
     accounts = sorted((row for row in rows if row["account_id"] is not None), key=lambda row: str(row["account_id"]))
@@ -145,12 +144,14 @@ def _performance(ask: Ask, window: str) -> tuple[list[Row], list[dict[str, Any]]
     return list(accounts), together
 
 
-def _session_before(history: Sequence[DayTotals], days: Sequence[DayTotals]) -> date | None:
-    """The session at whose end the first return of the days begins; None where they begin with an opening."""
-    earlier = history[: len(history) - len(days)]
-    if earlier:
-        return earlier[-1].date
-    return None if days[0].is_opening else TradingCalendar.load().previous(days[0].date)
+def _session_before(books: BooksAsKnown, first: DayTotals) -> date | None:
+    """The session at whose end the first return of the period begins; None where that is an opening, without one."""
+    if first.is_opening:
+        return None
+    row = books.con.execute(
+        "select max(trading_date) from core.calendar where trading_date < ?", [first.date]
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _sections(

@@ -31,14 +31,7 @@ select
     exposure.gross_pct,
     exposure.net_pct,
     daily.quality,
-    daily.positions_unknown,
-    period.since,
-    period.from_broker,
-    period.from_books,
-    period.mtd_since,
-    period.mtd_from_broker,
-    period.ytd_since,
-    period.ytd_from_broker
+    daily.positions_unknown
 from core.expected_day as expected
 left join names on expected.account_id = names.account_id
 left join pnl.account_daily as daily

@@ -48,7 +48,9 @@ summed as (
         count(*) as expected,
         count(told.total_pnl) as accounts,
         count(told.total_pnl) filter (where told.source = 'BROKER') as by_broker,
-        count(*) filter (where told.total_pnl is null and firsts.trading_date is distinct from expected.trading_date) as holes,
+        count(*) filter (
+            where told.total_pnl is null and firsts.trading_date is distinct from expected.trading_date
+        ) as holes,
         sum(told.total_pnl) as pnl,
         case when count(told.realized_pnl) = count(told.total_pnl) then sum(told.realized_pnl) end as realized,
         case when count(told.unrealized_change) = count(told.total_pnl) then sum(told.unrealized_change) end as unrealized,
@@ -77,8 +79,14 @@ held as (
         trading_date,
         sum(abs(market_value)) filter (where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH') as gross,
         sum(market_value) filter (where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH') as net_exposure,
-        case when count(*) filter (where bought_notional is null and status <> 'OPENING') = 0 then coalesce(sum(bought_notional), 0) end as bought,
-        case when count(*) filter (where sold_notional is null and status <> 'OPENING') = 0 then coalesce(sum(sold_notional), 0) end as sold
+        case
+            when count(*) filter (where bought_notional is null and status <> 'OPENING') = 0
+                then coalesce(sum(bought_notional), 0)
+        end as bought,
+        case
+            when count(*) filter (where sold_notional is null and status <> 'OPENING') = 0
+                then coalesce(sum(sold_notional), 0)
+        end as sold
     from pnl.position_daily
     group by trading_date
 ),

@@ -49,5 +49,5 @@ select
 from pnl.performance
 left join names on performance.account_id = names.account_id
 left join sources on performance.account_id = sources.account_id
-where performance.as_of = $as_of and performance."window" = $window
+where performance.as_of = $as_of and performance."window" = $period_window
 order by performance.account_id nulls last, performance.currency
