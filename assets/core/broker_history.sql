@@ -23,11 +23,11 @@ with observed as (
             and manifest.complete
     where
         run.trading_date >= (
-            select coalesce(min(prev_trading_date), $from_date) from core.account_eod
+            select least(min(prev_trading_date), $from_date) from core.account_eod
             where trading_date between $from_date and $to_date
         )
         and history.date >= (
-            select coalesce(min(prev_trading_date), $from_date) from core.account_eod
+            select least(min(prev_trading_date), $from_date) from core.account_eod
             where trading_date between $from_date and $to_date
         )
         and history.date <= $to_date

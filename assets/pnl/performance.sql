@@ -24,7 +24,6 @@ with windows as (
 
 days as (
     select
-        windows.series,
         windows.account_id,
         windows.currency,
         windows.as_of,
@@ -36,7 +35,7 @@ days as (
         day.daily_return,
         day.daily_return - risk_free.daily_rate as excess,
         sum(day.log_growth) over (
-            partition by windows.series, windows.as_of, windows.period order by day.trading_date
+            partition by windows.account_id, windows.currency, windows.as_of, windows.period order by day.trading_date
         ) as log_index
     from windows
     inner join performance_day as day
@@ -48,59 +47,54 @@ days as (
 
 under_water as (
     select
-        series, account_id, currency, as_of, period, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return, excess,
+        account_id, currency, as_of, period, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return, excess,
         log_index,
-        round(
-            exp(log_index - greatest(max(log_index) over (partition by series, as_of, period order by trading_date), 0)) - 1, 10
-        ) as drawdown
+        round(exp(log_index - greatest(max(log_index) over to_date, 0)) - 1, 10) as drawdown
     from days
+    window to_date as (partition by account_id, currency, as_of, period order by trading_date)
 ),
 
-lowest as (
-    select series, as_of, period, nullif(min(drawdown), 0) as drawdown
+-- each session with the last one at a high up to it, and the next one after it
+highs as (
+    select
+        account_id, currency, as_of, period, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return, excess,
+        log_index, drawdown,
+        max(case when drawdown = 0 then trading_date end) over to_date as high_before,
+        min(case when drawdown = 0 then trading_date end) over from_date as high_after
     from under_water
-    group by series, as_of, period
-),
-
-troughs as (
-    select lowest.series, lowest.as_of, lowest.period, min(under_water.trading_date) as trading_date
-    from lowest
-    inner join under_water
-        on
-            lowest.series = under_water.series and lowest.as_of = under_water.as_of and lowest.period = under_water.period
-            and lowest.drawdown = under_water.drawdown
-    group by lowest.series, lowest.as_of, lowest.period
+    window
+        to_date as (partition by account_id, currency, as_of, period order by trading_date),
+        from_date as (
+            partition by account_id, currency, as_of, period order by trading_date rows between current row and unbounded following
+        )
 ),
 
 measured as (
     select
-        day.account_id,
-        day.currency,
-        day.as_of,
-        day.period,
-        min(day.trading_date) as from_date,
-        count(day.daily_return) as sessions,
-        sum(day.unknown_return) as holes,
-        sum(day.unknown_return) = 0 and count(day.daily_return) > 0 as is_linked,
-        case when sum(day.unknown_pnl) = 0 then sum(day.total_pnl) end as total_pnl,
-        exp(max_by(day.log_index, day.trading_date)) as growth,
-        avg(day.excess) as mean_excess,
-        stddev_samp(day.daily_return) as deviation,
-        sqrt(avg(power(least(day.excess, 0), 2))) as downside,
-        min(day.drawdown) as max_drawdown,
-        max(case when day.trading_date < trough.trading_date and day.drawdown = 0 then day.trading_date end) as peak,
-        any_value(trough.trading_date) as trough,
-        min(case when day.trading_date > trough.trading_date and day.drawdown = 0 then day.trading_date end) as recovered_on,
-        max(day.daily_return) as best_day,
-        min(day.daily_return) as worst_day,
-        count(case when day.daily_return > 0 then 1 end) as gains,
-        count(case when day.daily_return < 0 then 1 end) as losses,
-        sum(case when day.daily_return > 0 then day.daily_return end) as gained,
-        -sum(case when day.daily_return < 0 then day.daily_return end) as lost
-    from under_water as day
-    left join troughs as trough
-        on day.series = trough.series and day.as_of = trough.as_of and day.period = trough.period
-    group by day.series, day.account_id, day.currency, day.as_of, day.period
+        account_id,
+        currency,
+        as_of,
+        period,
+        min(trading_date) as from_date,
+        count(daily_return) as sessions,
+        sum(unknown_return) as holes,
+        sum(unknown_return) = 0 and count(daily_return) > 0 as is_linked,
+        case when sum(unknown_pnl) = 0 then sum(total_pnl) end as total_pnl,
+        exp(max_by(log_index, trading_date)) as growth,
+        avg(excess) as mean_excess,
+        stddev_samp(daily_return) as deviation,
+        -- not least(): that passes over a session whose return is not known, and the mean would count it
+        sqrt(avg(case when excess < 0 then power(excess, 2) when excess >= 0 then 0 end)) as downside,
+        -- of the deepest sessions the first
+        min({ 'drawdown': drawdown, 'reached': trading_date, 'high_before': high_before, 'high_after': high_after }) as deepest,
+        max(daily_return) as best_day,
+        min(daily_return) as worst_day,
+        count(case when daily_return > 0 then 1 end) as gains,
+        count(case when daily_return < 0 then 1 end) as losses,
+        sum(case when daily_return > 0 then daily_return end) as gained,
+        -sum(case when daily_return < 0 then daily_return end) as lost
+    from highs
+    group by account_id, currency, as_of, period
 )
 
 select
@@ -117,10 +111,11 @@ select
     try_cast(round(deviation * sqrt(252), 10) as decimal(18, 10)) as volatility,
     try_cast(round(mean_excess / nullif(deviation, 0) * sqrt(252), 10) as decimal(18, 10)) as sharpe,
     try_cast(round(mean_excess / nullif(downside, 0) * sqrt(252), 10) as decimal(18, 10)) as sortino,
-    try_cast(case when is_linked then max_drawdown end as decimal(18, 10)) as max_drawdown,
-    case when is_linked and trough is not null then coalesce(peak, before.prev_trading_date) end as max_drawdown_from,
-    case when is_linked then trough end as max_drawdown_to,
-    case when is_linked then recovered_on end as recovered_on,
+    try_cast(case when is_linked then deepest['drawdown'] end as decimal(18, 10)) as max_drawdown,
+    case when is_linked and deepest['drawdown'] < 0 then coalesce(deepest['high_before'], before.prev_trading_date) end
+        as max_drawdown_from,
+    case when is_linked and deepest['drawdown'] < 0 then deepest['reached'] end as max_drawdown_to,
+    case when is_linked and deepest['drawdown'] < 0 then deepest['high_after'] end as recovered_on,
     try_cast(best_day as decimal(18, 10)) as best_day,
     try_cast(worst_day as decimal(18, 10)) as worst_day,
     try_cast(round(gains / nullif(gains + losses, 0), 10) as decimal(18, 10)) as win_rate,

@@ -46,17 +46,23 @@ select
     null as run_id,
     'period_sums_days' as check_name,
     cast(period.itd as varchar) as value,
-    cast(period_before.itd + daily.total_pnl as varchar) as expected,
-    'inception to date is not that of the day before plus the day' as message
-from pnl.period
-inner join new_account_daily as daily
-    on period.account_id = daily.account_id and period.trading_date = daily.trading_date
-inner join pnl.period as period_before
-    on daily.account_id = period_before.account_id and daily.prev_trading_date = period_before.trading_date
+    cast(period.itd_before + history.total_pnl as varchar) as expected,
+    'inception to date is not that of the session before plus the session' as message
+from (
+    select
+        account_id,
+        trading_date,
+        itd,
+        prior_period_adjustment,
+        lag(itd) over (partition by account_id order by trading_date) as itd_before
+    from pnl.period
+) as period
+inner join pnl.account_history as history
+    on period.account_id = history.account_id and period.trading_date = history.trading_date
 where
     period.trading_date between $from_date and $to_date
-    and period.itd <> period_before.itd + daily.total_pnl + period.prior_period_adjustment
+    and period.itd <> period.itd_before + history.total_pnl + period.prior_period_adjustment
     and not exists (
         select 1 from core.period_lock
-        where daily.trading_date <= period_lock.locked_through
+        where history.trading_date <= period_lock.locked_through
     )

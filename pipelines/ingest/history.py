@@ -63,18 +63,20 @@ def days_to_read(
     `left` is what earlier evenings left, None where they never asked; `history_from` has all days read again from then.
     """
     last = before - DAY
-    if history_from is not None:
-        again = max(history_from, earliest)
-        older = [Days(each.first, min(each.last, again - DAY)) for each in left or () if each.first < again]
-        return [each for each in (Days(again, last), *older) if each.first <= each.last]
     if left is None:
         left = [Days(max(opened or earliest, earliest), last)]
+    if history_from is not None:
+        again = max(history_from, earliest)
+        older = (Days(each.first, min(each.last, again - DAY)) for each in left if each.first < again)
+        left = [Days(again, last), *older]
     return [each for each in left if each.first <= each.last]
 
 
-def read_years(client: BrokerClient[pa.Table], account: str, days: Sequence[Days], *, to_the_end: bool) -> PastRead:
-    """Ask for days, a year at a time, the latest first. Before a year without a row the broker has no more: the rest of
-    those days is not asked for, unless they are wanted `to_the_end`."""
+def read_years(
+    client: BrokerClient[pa.Table], account: str, days: Sequence[Days], history_from: date | None = None
+) -> PastRead:
+    """Ask for days, a year at a time, the latest first. Before a year without a row the broker has no more, and the rest
+    of those days is not asked for, but for what people want again (`history_from`)."""
     past = PastRead()
     stopped = False
     for span in days:
@@ -86,7 +88,7 @@ def read_years(client: BrokerClient[pa.Table], account: str, days: Sequence[Days
             if read.complete:
                 past.whole.append(read)
                 past.since = year.first
-                if not read.rows and not to_the_end:
+                if not read.rows and (history_from is None or year.first <= history_from):
                     break
                 continue
             past.left.append(year)

@@ -200,7 +200,7 @@ def _with_past(
         return asked
     before = asked.window_from.astimezone(NEW_YORK).date()
     days = days_to_read(before, known.history.get(account), opened.get(account), earliest, history_from)
-    past = read_years(client, account, days, to_the_end=history_from is not None)
+    past = read_years(client, account, days, history_from)
     since = begin_of(past.since) if past.since else asked.window_from
     return EndpointRead(with_past(asked.read, past), since, asked.window_to)
 

@@ -170,7 +170,10 @@ class Evenings(RuleBasedStateMachine):
     @rule(account=accounts, around=st.integers(-4, 0), realized=st.sampled_from((0, 30, 50)))
     def _tell_of_a_day(self, account: str, around: int, realized: int) -> None:
         day = self._day(around)
-        self.holders[account].segments[day] = Segment(day, Decimal(realized), Decimal(10))
+        net = Decimal(realized + 10)
+        self.holders[account].segments[day] = Segment(
+            day, Decimal(realized), Decimal(10), net, Decimal(1000), Decimal(1000) + net
+        )
 
     @rule(
         account=accounts,
@@ -325,19 +328,19 @@ class Evenings(RuleBasedStateMachine):
         for evening in self.landed:
             land(self.other, evening)
         build(self.other, self._settings(), CATALOG, built_at=at)
-        for table in CATALOG.tables:
-            if table.kind in ("days", "versions"):
-                incremental, full = (set(rows_of(con, table.name)) for con in (self.con, self.other))
-                assert not incremental ^ full, (
-                    table.name,
-                    sorted(map(str, incremental - full)),
-                    sorted(map(str, full - incremental)),
-                )
+        stored = [table.name for table in CATALOG.of_kind("days", "versions")]
+        for table in [*stored, "pnl.account_history", "pnl.performance"]:
+            incremental, full = (set(rows_of(con, table)) for con in (self.con, self.other))
+            assert not incremental ^ full, (
+                table,
+                sorted(map(str, incremental - full)),
+                sorted(map(str, full - incremental)),
+            )
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, table: str) -> Iterable[tuple[Any, ...]]:
     """Every row of a table as text, without when and from which run it was learnt."""
-    columns = [row[0] for row in con.execute(f"describe {table}").fetchall() if row[0] not in LEARNT]
+    columns = [f'"{row[0]}"' for row in con.execute(f"describe {table}").fetchall() if row[0] not in LEARNT]
     found = con.execute(f"select {', '.join(columns)}, count(*) from {table} group by all").fetchall()
     return [tuple(f"{name}={value}" for name, value in zip([*columns, "times"], row, strict=True)) for row in found]
 

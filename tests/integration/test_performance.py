@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal, localcontext
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import duckdb
 import pytest
 
-from assets.catalog import CATALOG
-from pipelines.books.build import build
 from tests.support.evenings import CALENDAR, FRIDAY, MONDAY, THURSDAY, TUESDAY, answer, build_day_by_day, evening, read
-from tests.support.facts import Book, Segment
-from tests.support.landing import land, settings_of
+from tests.support.facts import Segment
+from tests.tools.statistics_page import PAGE, ask_peers, landed, ours, page
 
 PEERS = Path(os.environ.get("DAYBOOK_PERFORMANCE_PYTHON", ""))
-SCRIPT = Path(__file__).parents[1] / "tools" / "performance_peers.py"
 NEAR = Decimal("1e-9")
 FIGURES = (
     *("twr", "annualized_return", "volatility", "sharpe", "sortino", "max_drawdown", "best_day", "worst_day"),
@@ -139,6 +133,8 @@ def test_a_hole_is_counted_and_takes_what_links_returns(con: duckdb.DuckDBPyConn
     assert [found[name] for name in linked] == [None] * 6
     # of the five that are known, and no zero in place of the other
     assert (found["win_rate"], found["average_gain"]) == (Decimal("0.5"), Decimal("0.02"))
+    # a mean of 0.002 over a downside of 0.01
+    assert abs(found["sortino"] - Decimal("0.2") * Decimal(252).sqrt()) < NEAR
     assert performance(con, WEEK[1], "ITD")["twr"] == Decimal("-0.0102")
 
 
@@ -211,48 +207,25 @@ def test_a_session_unknown_of_one_account_is_unknown_of_all(con: duckdb.DuckDBPy
     assert performance(con, WEEK[1], "ITD", None)["twr"] == Decimal("-0.0102")
 
 
-SERIES = sessions(date(2023, 6, 14), date(2025, 10, 30))
-
-
-def landed(con: duckdb.DuckDBPyConnection, home: Path, risk_free: str) -> list[Decimal]:
-    """Two years and more of returns from a fixed seed, built with a risk-free rate."""
-    rng = Random(7)
-    returns = [Decimal(round(rng.gauss(0.0005, 0.011), 6)).quantize(Decimal("1e-6")) for _ in SERIES]
-    run = evening(THURSDAY, answer(history=earning(SERIES, returns, "1000000")))
-    land(con, run)
-    settings = settings_of(Book((run,)), home).model_copy(update={"risk_free": Decimal(risk_free)})
-    build(con, settings, CATALOG, built_at=run.at)
-    return [
-        rate for (rate,) in con.execute("select daily_return from pnl.account_history order by trading_date").fetchall()
-    ]
-
-
 @pytest.mark.skipif(not PEERS.is_file(), reason="DAYBOOK_PERFORMANCE_PYTHON names no python with quantstats")
-@pytest.mark.parametrize("risk_free", ["0", "0.043"])
+@pytest.mark.parametrize("risk_free", ["0", "0.043", "-0.005"])
 def test_quantstats_and_empyrical_say_the_same_of_the_same_returns(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, risk_free: str
 ) -> None:
-    returns = landed(con, tmp_path, risk_free)
-    first = {"ITD": SERIES[0], "1Y": date(2024, 10, 31), "YTD": date(2025, 1, 2), "MTD": date(2025, 10, 1)}
-    asked = {
-        window: [[str(day), str(rate)] for day, rate in zip(SERIES, returns, strict=True) if day >= begin]
-        for window, begin in first.items()
-    }
-    said = subprocess.run(
-        [PEERS, SCRIPT],
-        input=json.dumps({"risk_free": risk_free, "series": asked}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    returns = landed(con, tmp_path, Decimal(risk_free))
+    assert len(returns) == 597
     compared = 0
-    for window, peers in json.loads(said.stdout).items():
-        ours = performance(con, THURSDAY, window)
+    for window, peers in ask_peers(PEERS, returns, Decimal(risk_free))["figures"].items():
+        own = ours(con, window)
         for figure, theirs in (pair for each in peers.values() for pair in each.items()):
-            wanted = ours[figure]
-            if isinstance(wanted, date):
-                assert str(wanted) == theirs, (window, figure)
+            if isinstance(own[figure], date):
+                assert str(own[figure]) == theirs, (window, figure)
             else:
-                assert abs(float(wanted) - theirs) < 1e-9, (window, figure, wanted, theirs)
+                assert abs(float(own[figure]) - theirs) < 1e-9, (window, figure, own[figure], theirs)
             compared += 1
-    assert compared > 60
+    assert compared > 70
+
+
+@pytest.mark.skipif(not PEERS.is_file(), reason="DAYBOOK_PERFORMANCE_PYTHON names no python with quantstats")
+def test_the_page_has_what_each_of_them_says(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(con, tmp_path, PEERS), "python -m tests.tools.statistics_page"

@@ -291,21 +291,112 @@ def test_what_is_new_in_the_answers_is_counted_from_the_runs(books: Books) -> No
     assert not [key for key in found if key[0].startswith("UNKNOWN")]
 
 
-def test_returns_link_day_by_day_and_over_a_gap_by_the_brokers_own_figures(books: Books) -> None:
+def returns(books: Books, account: str) -> dict[date, Decimal]:
+    """What an account returned in each session since it was opened; the first has nothing to return anything on."""
+    made = {}
+    for past in books.broker.book(account).past[1:]:
+        net = past.realized + past.unrealized + past.income
+        made[past.date] = Decimal(net) / (past.sod + max(past.eod - past.sod - net, 0))
+    for truth in books.truth.days(account):
+        if truth.date <= LAST and truth.sod_equity:
+            net_pnl = truth.total + truth.dividends + truth.fees
+            made[truth.date] = net_pnl / (truth.sod_equity + max(truth.flow, ZERO))
+    return made
+
+
+def linked(rates: Iterable[Decimal]) -> Decimal:
+    """Returns one after the other."""
+    index = Decimal(1)
+    for rate in rates:
+        index *= 1 + rate
+    return index - 1
+
+
+def test_returns_link_from_the_opening_on_and_over_missed_days_by_the_brokers_figures(books: Books) -> None:
     found = {row["account_id"]: row for row in example(books, "return_and_drawdown")}
     for account in ACCOUNTS:
         index, peak, worst = Decimal(1), Decimal(1), ZERO
-        for day in books.days:
-            truth = books.truth.day(account, day)
-            net = truth.total + truth.dividends + truth.fees
-            index *= 1 + net / (truth.sod_equity + max(truth.flow, ZERO))
+        for rate in returns(books, account).values():
+            index *= 1 + rate
             peak = max(peak, index)
             worst = min(worst, index / peak - 1)
         row = found[account]
         assert row["known_until"] == max(books.days)
         assert row["twr"] == pytest.approx(index - 1, abs=Decimal("1e-8")), account
         assert row["worst_drawdown"] == pytest.approx(worst, abs=Decimal("1e-8")), account
-        assert row["gap_days"] == len(books.days) - len(books.known(account))
+        assert row["gap_days"] == 0
+
+
+def test_how_an_account_has_done_is_told_since_its_opening_and_by_windows(books: Books) -> None:
+    found = {(row["account"], row["window"]): row for row in example(books, "how_each_account_has_done")}
+    assert {account for account, _ in found} == {*ACCOUNTS, "all"}
+    for account in ACCOUNTS:
+        rates = returns(books, account)
+        for window, begin in {"ITD": date.min, "YTD": date(2005, 1, 1), "MTD": date(2005, 3, 1)}.items():
+            of_window = [rate for day, rate in rates.items() if day >= begin]
+            row = found[account, window]
+            assert (row["sessions"], row["holes"]) == (len(of_window), 0), (account, window)
+            assert row["twr"] == pytest.approx(linked(of_window), abs=Decimal("1e-8")), (account, window)
+    assert found["all", "ITD"]["from_date"] == min(found[account, "ITD"]["from_date"] for account in ACCOUNTS)
+
+
+def test_months_before_the_books_are_the_brokers_and_return_what_they_returned(books: Books) -> None:
+    found = {(row["account_id"], row["month"]): row for row in example(books, "returns_by_month")}
+    for account in (LONG_SHORT, OPTIONS):
+        rates = returns(books, account)
+        for month in (date(2004, 6, 1), date(2005, 1, 1), date(2005, 2, 1)):
+            of_month = {day: rate for day, rate in rates.items() if (day.year, day.month) == (month.year, month.month)}
+            row = found[account, month]
+            assert row["twr"] == pytest.approx(linked(of_month.values()), abs=Decimal("1e-8")), (account, month)
+            ours = set(of_month) & set(books.known(account))
+            assert (row["from_books"], row["from_broker"]) == (len(ours), len(of_month) - len(ours))
+    june = [past for past in books.broker.book(LONG_SHORT).past if (past.date.year, past.date.month) == (2004, 6)]
+    made = Decimal(sum(past.realized + past.unrealized for past in june)) / 100
+    assert found[LONG_SHORT, date(2004, 6, 1)]["total_pnl"] == made
+
+
+def test_history_is_told_by_the_books_by_the_broker_and_by_what_is_left_of_a_gap(books: Books) -> None:
+    found = {(row["account_id"], row["source"]): row for row in example(books, "who_tells_of_each_account")}
+    for account in ACCOUNTS:
+        gaps = len(books.days) - len(books.known(account))
+        sources = {source: row for (each, source), row in found.items() if each == account}
+        assert set(sources) == {"BOOKS", "BROKER", "REMAINDER"}
+        assert sources["REMAINDER"]["sessions"] == gaps
+        assert sources["BOOKS"]["sessions"] == len(books.known(account)) - gaps
+        past_days = [each.date for each in books.broker.book(account).past]
+        first = min([*past_days, *(truth.date for truth in books.truth.days(account))])
+        assert sources["BROKER"]["first_day"] == first
+        # no day is counted twice, and none is lost: all together is what the account has made
+        past = Decimal(sum(each.realized + each.unrealized for each in books.broker.book(account).past)) / 100
+        before = sum(truth.total for truth in books.truth.days(account) if truth.date <= books.days[0])
+        made = past + before + sum((books.made(account, day) for day in books.known(account)[1:]), ZERO)
+        assert sum(row["total_pnl"] for row in sources.values()) == made, account
+
+
+def test_the_last_days_fills_are_each_told_once(books: Books) -> None:
+    filled = {
+        fill.id: (account, fill.price, fill.quantity * fill.price * fill.instrument.multiplier)
+        for account in ACCOUNTS
+        for order in books.broker.book(account).orders
+        for fill in order.fills
+        if fill.at.date() == LAST
+    }
+    query = "select id, account_id, price, notional from core.fill where trading_date = '2005-03-15'"
+    assert {row["id"]: (row["account_id"], row["price"], row["notional"]) for row in rows(books, query)} == filled
+    assert len(example(books, "fills_of_the_last_day")) == len(filled)
+    every = rows(books, "select count(*) as fills, count(distinct id) as ids from core.fill")
+    raw = rows(books, "select count(*) as seen, count(distinct id) as ids from raw.executions")
+    assert sole(every)["fills"] == sole(every)["ids"] == sole(raw)["ids"] < sole(raw)["seen"]
+
+
+def test_cash_is_what_the_broker_said_it_was(books: Books) -> None:
+    found = example(books, "cash_and_buying_power")
+    assert {row["account_id"] for row in found} == set(ACCOUNTS)
+    for row in found:
+        truth = books.truth.day(row["account_id"], row["trading_date"])
+        assert (row["currency"], row["equity"]) == ("USD", truth.equity)
+        assert row["cash"] == row["settled_cash"]
+        assert row["cash"] == truth.equity - sum((each.value for each in truth.positions.values()), ZERO)
 
 
 def test_restatements_are_sized_by_reason(books: Books) -> None:

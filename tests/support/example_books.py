@@ -23,6 +23,7 @@ from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.books.locks import lock_period
 from pipelines.ingest.snapshot import take_snapshot
+from pipelines.sandbox.broker import Broker
 from pipelines.sandbox.instruments import stock
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.truth import Truth
@@ -115,6 +116,7 @@ class Books:
     published: Path
     truth: Truth
     days: list[date]
+    broker: Broker
 
     def known(self, account: str) -> list[date]:
         """The days whose end is in the books."""
@@ -139,7 +141,7 @@ def example_books(root: Path) -> Books:
     """The books, replayed once for all workers of a test run, whose common folder is `root`."""
     published = made_once(root, "example-books", _replay) / "daybook.duckdb"
     sandbox = Sandbox(start=START, days=DAYS)
-    return Books(published, sandbox.truth, sandbox.days)
+    return Books(published, sandbox.truth, sandbox.days, sandbox.broker)
 
 
 def _replay(home: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from importlib.metadata import version
 from typing import Any
 
 warnings.simplefilter("ignore")
@@ -71,7 +72,8 @@ def main() -> None:
                 for name, figure in of_empyrical(returns, risk_free).items()
             },
         }
-    json.dump(said, sys.stdout)
+    versions = {name: version(name) for name in ("quantstats", "empyrical-reloaded")}
+    json.dump({"versions": versions, "figures": said}, sys.stdout)
 
 
 if __name__ == "__main__":

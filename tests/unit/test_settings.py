@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ def test_every_problem_is_named_at_once() -> None:
         CLEAR_STREET_BASE_URL="http://api.clearstreet.com",
         DAYBOOK_ACCOUNTS="19816,,A7,19816",
         DAYBOOK_REALIZED="sometimes",
+        DAYBOOK_RISK_FREE="4.3",
     )
     for part in (
         "CLEAR_STREET_API_KEY has a space",
@@ -60,10 +62,17 @@ def test_every_problem_is_named_at_once() -> None:
         "'A7', which is not an account id",
         "names 19816 more than once",
         "DAYBOOK_REALIZED must be 'auto', 'since_cost' or 'since_prior_close'",
+        "DAYBOOK_RISK_FREE is not a yearly rate; it is a fraction between -1 and 1, such as 0.043 for 4.3 %",
     ):
         assert part in message
     assert "\n" not in message
     assert "two words" not in message
+
+
+@pytest.mark.parametrize("rate", ["4.3 %", "nan", "inf", "-1", "1", "0,043", "0.04312345678", "four"])
+def test_a_risk_free_rate_is_a_fraction_that_can_be_kept_exactly(rate: str) -> None:
+    assert refusal(DAYBOOK_RISK_FREE=rate).startswith("DAYBOOK_RISK_FREE ")
+    assert Settings.from_env({"DAYBOOK_RISK_FREE": "-0.0050"}).risk_free == Decimal("-0.005")
 
 
 @pytest.mark.parametrize("accounts", [",", "19816,", "\uff11\uff19", "-1", "1.0", "19816 19817"])
