@@ -40,6 +40,7 @@ class DayTotals:
     fees: Decimal | None = None
     net: Decimal | None = None
     flow: Decimal | None = None
+    sod_equity: Decimal | None = None
     equity: Decimal | None = None
     bought: Decimal | None = None
     sold: Decimal | None = None

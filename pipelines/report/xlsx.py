@@ -47,7 +47,8 @@ _DAYS = Section(
         net          money   net P&L
         daily_return percent return
         flow         money   flows
-        equity       money   equity
+        sod_equity   money   equity at start
+        equity       money   equity at end
         gross        money   gross
         net_exposure money   net
         bought       money   bought

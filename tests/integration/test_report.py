@@ -29,7 +29,7 @@ from dagster_project.end_of_day import run_end_of_day
 from daybook.cli.app import main
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
-from pipelines.progress import ProgressEvent, ReportWritten
+from pipelines.progress import PerformanceWritten, ProgressEvent, ReportWritten
 from pipelines.report.content import Report, collect_report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import exact, short
@@ -634,6 +634,10 @@ class TestEvening:
         told: list[ProgressEvent] = []
         assert run_end_of_day(settings, told.append).exit_code == 0
         assert ReportWritten(settings.reports / "report_2025-10-31.html") in told
+        # it is the last session of a month
+        month = PerformanceWritten(settings.reports / "performance_month_2025-10-31.html")
+        assert [event for event in told if isinstance(event, PerformanceWritten)] == [month]
+        assert month.path.exists()
         with dg.DagsterInstance.get() as instance:
             event = instance.get_latest_materialization_event(dg.AssetKey("report"))
         assert event is not None
@@ -648,6 +652,7 @@ class TestEvening:
         ended = daybook("eod", home=settings.home, url=settings.base_url, timeout=200)
         assert ended.code == 0, ended.err
         assert f"The report is {settings.reports}/report_2025-10-31.html" in ended.out
+        assert f"A performance report is {settings.reports}/performance_month_2025-10-31.html" in ended.out
 
     def test_a_report_that_fails_leaves_the_books_published(self, settings: Settings) -> None:
         settings.prepare_home()

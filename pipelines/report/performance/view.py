@@ -52,8 +52,15 @@ def _warning(report: PerformanceReport) -> str:
     if report.days_unknown:
         said.append(f"the P&L of {_some(report.days_unknown)} is not known of every account")
     if report.returns_unknown:
-        said.append(f"the return of {_some(report.returns_unknown)} is not known, nor what links returns over it")
+        said.append(f"the return of {_some(report.returns_unknown)} is not known, nor what links returns{_why(report)}")
     return f"INCOMPLETE: {'; '.join(said)}."
+
+
+def _why(report: PerformanceReport) -> str:
+    """The reason that there can be no return, where it is one of the accounts' and not of what was read."""
+    lost = sum(day.growth is None and day.sod_equity is not None and day.sod_equity <= 0 for day in report.days)
+    sessions = counted(lost, "session", "sessions")
+    return f" (equity at the start of {sessions} was nothing or less, and nothing is earned on that)" if lost else ""
 
 
 def _some(days: Sequence[date]) -> str:
@@ -78,6 +85,7 @@ def _kpis(report: PerformanceReport) -> list[dict[str, str]]:
     unknown = _unknown(report)
     money = report.currencies[0] if len(report.currencies) == 1 else ""
     total = report.sections["breakdown"].total or {}
+    # label, figure, how it is written, what it is of, and the reason where there is none
     tiles: list[tuple[str, Any, Kind, str, str]] = [
         ("P&L", row.get("total_pnl"), "money", f"{money}, before fees", _known_pnl(report)),
         ("Return", row.get("twr"), "percent", "net of fees", unknown),
@@ -90,26 +98,27 @@ def _kpis(report: PerformanceReport) -> list[dict[str, str]]:
         ("Turnover", total.get("turnover"), "share", _of(total.get("traded_sessions")), "no fills are known"),
         ("Equity at the end", total.get("equity"), "money", money, "not known of every account"),
     ]
-    return [_tile(*tile) for tile in tiles]
-
-
-def _tile(label: str, value: Any, kind: Kind, note: str, reason: str) -> dict[str, str]:
-    """A figure with what it is of, or the reason why there is none."""
-    text = format_value(value, kind)
-    return {"label": label, "text": text, "tone": tone(value, kind), "note": reason if value is None else note}
+    several = "of several currencies" if len(report.currencies) > 1 else ""
+    return [
+        {
+            "label": label,
+            "text": format_value(value, kind),
+            "tone": tone(value, kind),
+            "note": note if value is not None else several or reason,
+        }
+        for label, value, kind, note, reason in tiles
+    ]
 
 
 def _unknown(report: PerformanceReport) -> str:
-    if len(report.currencies) > 1:
-        return "of several currencies"
+    """Why returns can't be linked."""
     if missing := len(report.returns_unknown):
         return f"{counted(missing, 'return is', 'returns are')} not known"
     return "" if any(day.daily_return is not None for day in report.days) else "no session has a return yet"
 
 
 def _known_pnl(report: PerformanceReport) -> str:
-    if len(report.currencies) > 1:
-        return "of several currencies"
+    """What is known of a P&L that is not known of every account and session."""
     known = len(report.days) - len(report.days_unknown)
     return f"{format_value(report.known_pnl, 'money')} known, {known:,} of {len(report.days):,} sessions whole"
 

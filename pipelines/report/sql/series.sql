@@ -34,7 +34,10 @@ told as (
         history.unrealized_change,
         history.net_pnl,
         history.flow,
+        history.sod_equity,
         history.eod_equity,
+        daily.bought_notional,
+        daily.sold_notional,
         case when history.source = 'BROKER' then history.net_pnl - history.total_pnl else daily.fees_and_other end as fees
     from pnl.account_history as history
     left join pnl.account_daily as daily
@@ -57,7 +60,10 @@ summed as (
         case when count(told.fees) = count(*) then sum(told.fees) end as fees,
         case when count(told.net_pnl) = count(*) then sum(told.net_pnl) end as net,
         case when count(told.flow) = count(*) then sum(told.flow) end as flow,
-        case when count(told.eod_equity) = count(*) then sum(told.eod_equity) end as equity
+        case when count(told.sod_equity) = count(*) then sum(told.sod_equity) end as sod_equity,
+        case when count(told.eod_equity) = count(*) then sum(told.eod_equity) end as equity,
+        case when count(told.bought_notional) = count(*) then sum(told.bought_notional) end as bought,
+        case when count(told.sold_notional) = count(*) then sum(told.sold_notional) end as sold
     from expected
     left join told on expected.account_id = told.account_id and expected.trading_date = told.trading_date
     left join firsts on expected.account_id = firsts.account_id
@@ -77,17 +83,10 @@ returned as (
 held as (
     select
         trading_date,
-        sum(abs(market_value)) filter (where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH') as gross,
-        sum(market_value) filter (where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH') as net_exposure,
-        case
-            when count(*) filter (where bought_notional is null and status <> 'OPENING') = 0
-                then coalesce(sum(bought_notional), 0)
-        end as bought,
-        case
-            when count(*) filter (where sold_notional is null and status <> 'OPENING') = 0
-                then coalesce(sum(sold_notional), 0)
-        end as sold
+        sum(abs(market_value)) as gross,
+        sum(market_value) as net_exposure
     from pnl.position_daily
+    where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH'
     group by trading_date
 ),
 
@@ -112,9 +111,10 @@ select
     case when currency.is_one then summed.fees end as fees,
     case when currency.is_one then summed.net end as net,
     case when currency.is_one then summed.flow end as flow,
+    case when currency.is_one then summed.sod_equity end as sod_equity,
     case when currency.is_one then summed.equity end as equity,
-    case when currency.is_one and in_books.accounts = summed.expected then held.bought end as bought,
-    case when currency.is_one and in_books.accounts = summed.expected then held.sold end as sold
+    case when currency.is_one then summed.bought end as bought,
+    case when currency.is_one then summed.sold end as sold
 from summed
 cross join currency
 left join returned on summed.trading_date = returned.trading_date
