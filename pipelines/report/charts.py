@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from pipelines.report.content import Report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value, short
 from pipelines.report.sections import Row
-from pipelines.report.svg import Box, Drawing, Scale, axis, short_number, steps
+from pipelines.report.svg import Box, Drawing, Scale, axis, short_number, steps, thinned
 
 #: A year of sessions: what a chart on paper can show. The interactive page has all.
 SESSIONS = 252
@@ -74,30 +75,40 @@ def pnl(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing:
     at = across(len(days))
     upper, ticks = axis(sums, 120, 20)
     grid(drawing, upper, ticks)
-    points = [(at(number), upper(value)) for number, value in enumerate(sums)]
+    points = thinned([(at(number), upper(value)) for number, value in enumerate(sums)])
     drawing.path(steps([*points, (points[-1][0], upper(0)), (points[0][0], upper(0))]) + "z", fill="wash")
     drawing.path(steps(points), stroke="line")
     if len(points) == 1:
         drawing.box((points[0][0] - 2, points[0][1] - 2, 4, 4), "line")
-    lower, ticks = axis([float(day.pnl or 0) for day in days], 205, 140, most=2)
-    grid(drawing, lower, ticks)
-    width = max(0.8, min(14.0, 0.7 * (WIDTH - LEFT - RIGHT) / len(days)))
-    for fill, sign in (("gain", 1), ("loss", -1)):
-        drawing.bars(_bars(days, at, lower, width, sign), fill)
-    drawing.bars(((at(n) - 1.5, 207, 3, 3) for n, day in enumerate(days) if day.holes), "doubt")
+    _bars(drawing, days, at)
     dates(drawing, days, at, 224)
     drawing.text(LEFT, 11, "cumulative", fill="soft")
-    drawing.text(LEFT, 137, "by day", fill="soft")
+    drawing.text(LEFT, 137, "by day" if len(days) <= SESSIONS else "by month", fill="soft")
     return drawing
 
 
-def _bars(days: Sequence[DayTotals], at: Scale, scale: Scale, width: float, sign: int) -> list[Box]:
-    zero, boxes = scale(0), []
-    for number, day in enumerate(days):
-        if day.pnl is not None and sign * day.pnl > 0:
-            top = scale(float(day.pnl))
-            boxes.append((at(number) - width / 2, min(zero, top), width, abs(top - zero)))
-    return boxes
+def _bars(drawing: Drawing, days: Sequence[DayTotals], at: Scale) -> None:
+    """The P&L of each day as a bar, of each month where days would be too many to see."""
+    parts = [[number] for number in range(len(days))]
+    if len(days) > SESSIONS:
+        by_month = groupby(range(len(days)), key=lambda number: (days[number].date.year, days[number].date.month))
+        parts = [list(numbers) for _, numbers in by_month]
+    amounts = [float(sum((days[number].pnl or Decimal(0) for number in part), Decimal(0))) for part in parts]
+    centres = [at((part[0] + part[-1]) / 2) for part in parts]
+    lower, ticks = axis(amounts, 205, 140, most=2)
+    grid(drawing, lower, ticks)
+    width = max(0.8, min(14.0, 0.7 * (WIDTH - LEFT - RIGHT) / len(parts)))
+    for fill, sign in (("gain", 1), ("loss", -1)):
+        drawing.bars(
+            (
+                (centre - width / 2, min(lower(0), lower(amount)), width, abs(lower(amount) - lower(0)))
+                for centre, amount in zip(centres, amounts, strict=True)
+                if sign * amount > 0
+            ),
+            fill,
+        )
+    holed = (centre for centre, part in zip(centres, parts, strict=True) if any(days[each].holes for each in part))
+    drawing.bars(((centre - 1.5, 207, 3, 3) for centre in holed), "doubt")
 
 
 def drawdown(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
@@ -111,7 +122,7 @@ def drawdown(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
     at = across(len(days))
     scale, ticks = axis([*known, -0.01], 125, 12, most=3)
     grid(drawing, scale, ticks, unit="%")
-    points = [(at(number), scale(value)) for number, value in enumerate(known)]
+    points = thinned([(at(number), scale(value)) for number, value in enumerate(known)])
     drawing.path(steps([(points[0][0], scale(0)), *points, (points[-1][0], scale(0))]) + "z", fill="blush")
     drawing.path(steps(points), stroke="loss", width=1.2)
     dates(drawing, days, at, 144)
@@ -131,7 +142,8 @@ def exposure(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
     grid(drawing, scale, ticks)
     ends = _apart(scale(gross[-1]), scale(net[-1]))
     for name, values, colour, end in (("gross", gross, "line", ends[0]), ("net", net, "second", ends[1])):
-        drawing.path(steps([(at(number), scale(value)) for number, value in enumerate(values)]), stroke=colour)
+        points = thinned([(at(number), scale(value)) for number, value in enumerate(values)])
+        drawing.path(steps(points), stroke=colour)
         drawing.text(WIDTH - 36, end + 3, name, fill=colour)
     dates(drawing, shown_days, at, 144)
     return drawing

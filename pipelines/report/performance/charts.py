@@ -12,7 +12,7 @@ from pipelines.report.days import DayTotals
 from pipelines.report.formatting import short
 from pipelines.report.performance.content import PerformanceReport
 from pipelines.report.sections import Row
-from pipelines.report.svg import Drawing, Scale, axis, steps
+from pipelines.report.svg import Drawing, Scale, axis, steps, thinned
 
 Curve = Sequence[float | None]
 
@@ -127,7 +127,7 @@ def _draw(drawing: Drawing, at: Scale, scale: Scale, values: Curve, colour: str)
             continue
         if len(run) == 1:
             drawing.box((run[0][0] - 2, run[0][1] - 2, 4, 4), colour)
-        drawing.path(steps(run), stroke=colour)
+        drawing.path(steps(thinned(run)), stroke=colour)
         run = []
 
 
