@@ -22,7 +22,7 @@ from pipelines.calendar import TradingCalendar
 
 
 def replies(accounts: int, positions: int, day: date) -> dict[tuple[str, str | None], bytes]:
-    """Every reply that can be made beforehand, by path and page token."""
+    """Every reply that can be made beforehand, by path and page token, or the last day asked for."""
     ids = account_ids(accounts)
     # a broker lists the fills of the days before, too: one that it lists no longer would be withdrawn
     listed_days = [session.date for session in TradingCalendar.load().sessions(day - timedelta(days=7), day)]
@@ -35,7 +35,9 @@ def replies(accounts: int, positions: int, day: date) -> dict[tuple[str, str | N
         prefix = f"/v1/accounts/{account}"
         ready |= {(f"{prefix}/positions", asked): body for asked, body in pages(account, positions, day)}
         ready[f"{prefix}/balances", None] = envelope({"account_id": account, "currency": "USD", "equity": "1.00"})
-        ready[f"{prefix}/portfolio-history", None] = envelope({"segments": [{"date": str(day), "realized_pnl": "0"}]})
+        # of the years before there is nothing
+        segments = envelope({"segments": [{"date": str(day), "realized_pnl": "0"}]})
+        ready[f"{prefix}/portfolio-history", str(day)] = segments
         ready[f"{prefix}/executions", None] = envelope(
             [_fill(account, number, each) for each in listed_days for number in range(0, positions, 100)]
         )
@@ -90,7 +92,8 @@ class PageHandler(BaseHTTPRequestHandler):
         time.sleep(self.server.latency)
         parts = urlsplit(self.path)
         asked = parse_qs(parts.query)
-        body = self.server.ready.get((parts.path, asked.get("page_token", [token(0)])[0])) or _made(parts.path, asked)
+        page = next(iter(asked.get("page_token") or asked.get("end_date") or []), token(0))
+        body = self.server.ready.get((parts.path, page)) or _made(parts.path, asked)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self.wfile.write(head.encode() + body)
 
@@ -105,7 +108,7 @@ def _made(path: str, asked: dict[str, list[str]]) -> bytes:
         return envelope(
             {"event_dates": []} if path == "/v1/instruments/events" else {"instrument_id": path.split("/")[3]}
         )
-    return envelope([])
+    return envelope({"segments": []} if path.endswith("/portfolio-history") else [])
 
 
 def main() -> None:

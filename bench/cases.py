@@ -13,6 +13,7 @@ CASES = {
     "build": "bench.build",
     "rebuild": "bench.rebuild",
     "queries": "bench.queries",
+    "periods": "bench.periods",
     "publish": "bench.publish",
     "report": "bench.evening_report",
     "endofday": "bench.endofday",

@@ -56,7 +56,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
         con.execute("set timezone = 'UTC'")
         con.execute("set enable_progress_bar = false")
         add_unusual_days(con)
-    queries = {path.stem: _asked(settings, path.read_text(encoding="utf-8")) for path in sorted(EXAMPLES.glob("*.sql"))}
+    queries = {path.stem: asked(settings, path.read_text(encoding="utf-8")) for path in sorted(EXAMPLES.glob("*.sql"))}
     silent = [name for name, each in queries.items() if not each["rows"] and name not in MAYBE_EMPTY]
     assert not silent, silent
     lengths = [10] if quick else [25, 250]
@@ -64,7 +64,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     return {"rows": accounts * positions * days, "queries": queries, "known": known, "peak_mb": peak_mb()}
 
 
-def _asked(settings: Settings, query: str, values: dict[str, Any] | None = None) -> Timing:
+def asked(settings: Settings, query: str, values: dict[str, Any] | None = None) -> Timing:
     """Seconds of a query in a new connection and, the median, again; CPU seconds of the quickest, and its rows."""
     seconds, spent, found = [], [], []
     with open_published(settings.published) as con:
@@ -97,7 +97,7 @@ def _known(folder: Path, days: int) -> Timing:
             {"middle": days // 2},
         ).fetchone()
         assert values
-    timing = _asked(settings, KNOWN, dict(zip(("account", "day", "instant"), values, strict=True)))
+    timing = asked(settings, KNOWN, dict(zip(("account", "day", "instant"), values, strict=True)))
     assert timing["rows"] == positions, timing
     return timing
 

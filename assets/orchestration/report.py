@@ -18,8 +18,8 @@ from pipelines.books.as_known import days_to_report
 from pipelines.errors import DaybookError
 from pipelines.progress import PerformanceWritten, ReportWritten
 from pipelines.report.markdown_chart import INLINE, sparkline
-from pipelines.report.performance.period import Period, periods_ending
 from pipelines.report.performance.write import WrittenPerformance, write_performance
+from pipelines.report.period import Period, periods_ending
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
 from pipelines.warehouse.connect import open_published

@@ -15,8 +15,8 @@ from pipelines.errors import INCOMPLETE, ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.report.performance.period import Period
     from pipelines.report.performance.write import WrittenPerformance
+    from pipelines.report.period import Period
     from pipelines.report.write import Written
 
 
@@ -35,7 +35,7 @@ def parse_zoned_instant(text: str) -> datetime:
 
 def parse_period(text: str) -> Period:
     """One of the periods; another word is a usage error."""
-    from pipelines.report.performance.period import PERIODS
+    from pipelines.report.period import PERIODS
 
     for period in PERIODS:
         if text.strip().lower() == period:
@@ -82,12 +82,10 @@ def report(
 
     From the published books alone, into DAYBOOK_HOME/reports: a page for mail and an interactive one, a PDF, a workbook
     and CSV files. Any past day can be reported again, and any day as it was known at an instant: the same question
-    gives the same bytes. The exit code is 3 where the day is not COMPLETE.
+    gives the same bytes. The exit code is 3 where the day is not COMPLETE, or a session of the period is not known.
 
-    With --period (month, quarter, year or all), the performance of the accounts over the period up to the day: returns,
-    falls, contributors, realized and unrealized, fees, turnover. The day may be one that only the broker's history has.
-    Benchmarks come from DAYBOOK_HOME/benchmarks.csv (name,trading_date,close). The exit code is 3 where a session of
-    the period is not known.
+    With --period (month, quarter, year, all), the performance of the accounts up to the day, which may be one that only
+    the broker's history has, beside the benchmarks of DAYBOOK_HOME/benchmarks.csv (name,trading_date,close).
 
     \b
     Examples:
@@ -102,8 +100,8 @@ def report(
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
 
-    formats, settings = _formats(form), Settings.from_env()
-    asked: dict[str, Any] = {"known_at": as_known_at, "accounts": account or (), "formats": formats}
+    asked: dict[str, Any] = {"known_at": as_known_at, "accounts": account or (), "formats": _formats(form)}
+    settings = Settings.from_env()
     with console.progress("reading the published books") as show:
         if period:
             performance = write_performance(settings, CATALOG, cast("Period", period), of, **asked, on_progress=show)

@@ -90,6 +90,18 @@ def _(books, daily, mo, scope, table):
 
 
 @app.cell
+def _(books, mo, scope, table):
+    mo.vstack(
+        [
+            mo.md("## Performance up to the last day, since each account was opened"),
+            table(books.performance(scope)),
+            mo.accordion({"Every session, and who tells of it": table(books.history(scope))}),
+        ]
+    )
+    return
+
+
+@app.cell
 def _(mo):
     earlier = mo.ui.text(label="What was known at", placeholder="2005-03-04 22:00")
     later = mo.ui.text(label="and at (empty: now)", placeholder="2005-03-05 09:00")

@@ -69,6 +69,22 @@ _COMPARED = """
         and later.version is distinct from earlier.version
     order by trading_date desc, account_id
 """
+_PERFORMANCE = """
+    select coalesce(account_id, 'all in ' || currency) as account, "window", from_date, sessions, holes, total_pnl, twr,
+        volatility, sharpe, sortino, max_drawdown, max_drawdown_from, max_drawdown_to, recovered_on, win_rate
+    from pnl.performance
+    where as_of = (select max(trading_date) from pnl.account_history where trading_date <= $last)
+        and (account_id is null or list_contains($accounts, account_id))
+    order by account_id nulls last, from_date desc, "window"
+"""
+_HISTORY = """
+    select trading_date, account_id, source, total_pnl, realized_pnl, unrealized_change, net_pnl, flow, eod_equity,
+        daily_return, days_covered, known_from
+    from pnl.account_history where list_contains($accounts, account_id) and trading_date <= $last
+    order by trading_date desc, account_id
+"""
+#: Shares and returns, which a page shows in per cent.
+_FRACTIONS = ("daily_return", "official_price_share", "twr", "volatility", "max_drawdown", "win_rate")
 _DAYS = """
     select day.trading_date, day.status, day.finality, day.accounts_complete, day.accounts_expected
     from quality.day where trading_date between $first and $last order by trading_date desc
@@ -122,6 +138,15 @@ class PublishedBooks:
         values = {"accounts": list(scope.accounts), "first": scope.first, "last": scope.last}
         return self._ask(_COMPARED, **values, earlier=earlier, later=later)
 
+    def performance(self, scope: Scope) -> list[Row]:
+        """How the accounts have done up to the last day of the scope, and all of a currency, as is known now."""
+        return self._ask(_PERFORMANCE, accounts=list(scope.accounts), last=scope.last)
+
+    def history(self, scope: Scope) -> list[Row]:
+        """Every session of the accounts up to the last day of the scope that anybody knows, the newest first, as is
+        known now."""
+        return self._ask(_HISTORY, accounts=list(scope.accounts), last=scope.last)
+
     def days(self, scope: Scope) -> list[Row]:
         """How whole each day is."""
         return self._ask(_DAYS, first=scope.first, last=scope.last)
@@ -174,7 +199,7 @@ def _shown(name: str, value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
-        if name in ("daily_return", "official_price_share"):
+        if name in _FRACTIONS:
             return f"{100 * value:.2f} %"
         return f"{value.normalize():,f}" if name == "quantity" else f"{value:,.2f}"
     return "" if value is None else value

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.broker.client import NOT_OFFERED, BrokerClient
 from pipelines.broker.read import Finding, Read, merge
@@ -75,8 +76,8 @@ def days_to_read(
 def read_years(
     client: BrokerClient[pa.Table], account: str, days: Sequence[Days], history_from: date | None = None
 ) -> PastRead:
-    """Ask for days, a year at a time, the latest first. Before a year without a row the broker has no more, and the rest
-    of those days is not asked for, but for what people want again (`history_from`)."""
+    """Ask for days, a year at a time, the latest first. Before a year without a row the broker has no more: the rest of
+    those days is not asked for, but for what people want again (`history_from`)."""
     past = PastRead()
     stopped = False
     for span in days:
@@ -85,16 +86,27 @@ def read_years(
                 past.left.append(year)
                 continue
             read = client.past_history(account, year.first, year.last)
-            if read.complete:
+            problem = _problem(read, year)
+            if problem is None:
                 past.whole.append(read)
                 past.since = year.first
                 if not read.rows and (history_from is None or year.first <= history_from):
                     break
                 continue
             past.left.append(year)
-            past.why.append(read.error or "nothing was asked")
+            past.why.append(problem)
             stopped = len(past.why) == FAILURES or read.http_status in NOT_OFFERED
     return past
+
+
+def _problem(read: Read[pa.Table], days: Days) -> str | None:
+    """Why a read does not tell of these days; None where it does."""
+    if not read.complete:
+        return read.error or "it was not asked for"
+    dates = [each for batch in read.batches for each in (pc.min(batch["date"]).as_py(), pc.max(batch["date"]).as_py())]
+    if all(each is None or days.first <= each <= days.last for each in dates):
+        return None
+    return f"portfolio-history of account {read.account_id}: the broker answered with days that were not asked for"
 
 
 def with_past(trailing: Read[pa.Table], past: PastRead) -> Read[pa.Table]:

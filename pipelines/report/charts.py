@@ -10,7 +10,7 @@ from itertools import groupby
 from pipelines.report.content import Report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value, short
-from pipelines.report.sections import Row
+from pipelines.report.section import Row
 from pipelines.report.svg import Box, Drawing, Scale, axis, short_number, steps, thinned
 
 #: A year of sessions: what a chart on paper can show. The interactive page has all.

@@ -11,7 +11,9 @@ from typing import Any
 
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.report.days import DayTotals, asker, days_of, linked
-from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
+from pipelines.report.period import first_date
+from pipelines.report.section import Row, Section, money_columns, named
+from pipelines.report.sections import SECTIONS
 from pipelines.report.trades import with_realized
 
 #: The questions of the report, a file a section.
@@ -141,8 +143,8 @@ def _account_total(answers: Answers, days: Sequence[DayTotals]) -> Row | None:
     if total is None:
         return None
     last = days[-1].date
-    month = [day for day in days if (day.date.year, day.date.month) == (last.year, last.month)]
-    year = [day for day in days if day.date.year == last.year]
+    month = [day for day in days if day.date >= first_date("month", last)]
+    year = [day for day in days if day.date >= first_date("year", last)]
     return {
         **total,
         "day_return": linked(days[-1:]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from io import StringIO
 
 from pipelines.report.formatting import exact
-from pipelines.report.sections import Section
+from pipelines.report.section import Section
 
 
 def extracts(sections: Mapping[str, Section]) -> dict[str, bytes]:

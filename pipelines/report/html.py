@@ -17,7 +17,7 @@ from pipelines.report.charts import calendar, charts, cumulative, drawdowns
 from pipelines.report.content import Report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value
-from pipelines.report.sections import Row, Section
+from pipelines.report.section import Row, Section
 from pipelines.report.view import cells, view
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -10,7 +10,8 @@ from pipelines.books.as_known import format_instant
 from pipelines.report.content import Report
 from pipelines.report.days import who_knew
 from pipelines.report.formatting import Kind, format_value, short, tone
-from pipelines.report.sections import ReportColumn, Row, Section
+from pipelines.report.period import Period, first_date
+from pipelines.report.section import ReportColumn, Row, Section
 
 _FINALITY = {
     "FINAL": "every price is the day's official close",
@@ -118,12 +119,12 @@ def _note(report: Report, name: str) -> str:
         return f"{report.currency or 'currency not known'}, before fees"
     if name == "day_return":
         return "net of fees"
-    last = report.days[-1].date
-    if name == "mtd":
-        return who_knew([day for day in report.days if (day.date.year, day.date.month) == (last.year, last.month)])
-    if name == "ytd":
-        return who_knew([day for day in report.days if day.date.year == last.year])
-    return f"since {report.days[0].date}, {who_knew(report.days)}" if name == "itd" else ""
+    periods: dict[str, Period] = {"mtd": "month", "ytd": "year", "itd": "all"}
+    if name not in periods:
+        return ""
+    first = first_date(periods[name], report.day)
+    days = [day for day in report.days if day.date >= first and day.accounts]
+    return f"since {days[0].date}, {who_knew(days)}" if days else ""
 
 
 def _kpis(report: Report) -> list[dict[str, str]]:

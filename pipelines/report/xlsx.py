@@ -15,7 +15,7 @@ from xlsxwriter.worksheet import Worksheet
 from pipelines.report.content import Report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import Kind
-from pipelines.report.sections import ReportColumn, Row, Section, columns
+from pipelines.report.section import ReportColumn, Row, Section, columns
 from pipelines.report.view import view
 
 #: What a sheet holds, its header apart.

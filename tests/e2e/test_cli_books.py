@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.broker_server import BrokerServer, position
+from tests.support.broker_server import BrokerServer, Fault, position
 from tests.support.command_line import DAYBOOK, EVENING, NEXT_EVENING, ask, daybook, environment
 
 MIDDAY = datetime(2025, 10, 31, 16, 0, tzinfo=UTC)
@@ -45,6 +45,29 @@ def test_an_evening_is_complete_built_published_and_told(tmp_path: Path) -> None
     assert status.code == 0
     assert "Last day: 2025-10-31 COMPLETE" in status.out
     assert "Gaps: none" in status.out
+
+
+def test_the_brokers_history_is_read_again_from_a_day_on(tmp_path: Path) -> None:
+    days = [f"2025-10-{day}" for day in (1, 2, 3, 29, 30, 31)]
+    history = [{"date": day, "realized_pnl": "1", "unrealized_pnl": "0", "net_pnl": "1"} for day in days]
+    with broker(accounts=[100001], history={100001: history}) as server:
+        nothing = daybook("backfill", home=tmp_path, url=server.url)
+        assert (nothing.code, "--from" in nothing.sentence) == (2, True)
+        too_early = daybook("backfill", "--from", "1999-12-31", home=tmp_path, url=server.url)
+        assert (too_early.code, "sessions begin on" in too_early.sentence) == (2, True)
+        first = daybook("backfill", "--from", "2025-10-02", home=tmp_path, url=server.url)
+        assert (first.code, first.out) == (0, "account 100001: 6 sessions of history since 2025-10-01\n")
+        history[1]["realized_pnl"] = "5"
+        # a year that comes in part is told of, and what is there stays
+        server.faults.append(Fault("portfolio-history", skip=1, status=207, edit=lambda whole: whole.update(error={})))
+        again = json.loads(daybook("backfill", "--from", "2025-10-02", "--json", home=tmp_path, url=server.url).out)
+        assert again["accounts"][0]["problem"].startswith(
+            "portfolio-history of 2025-10-02/2025-10-17 could not be read"
+        )
+        last = daybook("backfill", "--from", "2025-10-02", home=tmp_path, url=server.url)
+        assert last.code == 0
+    query = "select total_pnl from pnl.account_history where trading_date = '2025-10-02'"
+    assert ask(tmp_path / "daybook.duckdb", query) == [(Decimal(5),)]
 
 
 def test_build_says_when_nothing_has_changed_and_publishes_what_is_missing(tmp_path: Path) -> None:

@@ -127,6 +127,17 @@ def test_the_questions_have_the_books_own_answers(books: Books) -> None:
     assert MISSED in {row["trading_date"] for row in ask.days(scope) if row["status"] == "INCOMPLETE"}
 
 
+def test_an_accounts_performance_and_history_reach_back_to_its_opening(books: Books) -> None:
+    ask, scope = Questions(books.published), Scope([LONG_SHORT], books.days[0], LAST)
+    opened = books.broker.book(LONG_SHORT).past[0].date
+    done = {(row["account"], row["window"]): row for row in ask.performance(scope)}
+    assert {account for account, _ in done} == {LONG_SHORT, "all in USD"}
+    assert (done[LONG_SHORT, "ITD"]["from_date"], done[LONG_SHORT, "ITD"]["holes"]) == (opened, 0)
+    sessions = ask.history(scope)
+    assert (sessions[0]["trading_date"], sessions[-1]["trading_date"]) == (LAST, opened)
+    assert len({row["trading_date"] for row in sessions}) == len(sessions) == done[LONG_SHORT, "ITD"]["sessions"] + 1
+
+
 def test_two_instants_are_compared_whichever_they_are(books: Books) -> None:
     ask = Questions(books.published)
     scope = Scope([LONG_SHORT], books.days[0], LAST)

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from assets.catalog import CATALOG
+from pipelines.books.as_known import open_known
 from pipelines.broker.budget import Budgets, Limits
 from pipelines.ingest.history import Days, days_to_read
 from pipelines.ingest.replay import replay
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from tests.support.broker_server import Fault, account
 from tests.support.desk import FRIDAY, HELD, MONDAY, THURSDAY, Desk, desk, hold
 from tests.support.evenings import CALENDAR
@@ -128,6 +131,16 @@ def test_a_year_that_times_out_does_not_keep_the_others_nor_the_day_from_being_r
     assert d.ask("select min(trading_date) from pnl.account_history") == [(date(2023, 3, 15),)]
 
 
+def test_days_that_nobody_asked_for_are_not_taken_for_those_of_a_year(opened_in_2023: Desk) -> None:
+    d = opened_in_2023
+    again = sessions("2025-10-17", "2025-10-30")
+    d.broker.faults.append(Fault("portfolio-history", skip=2, edit=lambda whole: whole["data"].update(segments=again)))
+    d.evening(THURSDAY)
+    assert left(d) == ["2024-01-01/2024-12-31"]
+    whole = len(sessions("2023-03-15", "2023-12-31")) + len(sessions("2025-01-01", "2025-10-30"))
+    assert d.ask("select count(*), count(distinct date) from raw.portfolio_history") == [(whole, whole)]
+
+
 def test_after_two_years_that_fail_the_evening_stops_and_the_next_goes_on(opened_in_2023: Desk) -> None:
     d = opened_in_2023
     d.broker.faults.append(partial(skip=1, times=2))  # this year so far, and 2024
@@ -194,6 +207,26 @@ def test_history_is_read_again_from_a_day_on_and_restates_what_the_broker_has_co
     ]
     # what was said of the days before is still there
     assert d.ask("select min(trading_date) from pnl.account_history") == [(date(2023, 3, 15),)]
+
+
+def test_books_as_known_at_an_instant_have_the_history_as_it_was_told_by_then(opened_in_2023: Desk) -> None:
+    d = opened_in_2023
+    d.evening(THURSDAY)
+    book = d.broker.books["portfolio-history"]
+    assert book is not None
+    (corrected,) = [row for row in book["100"] if row["date"] == "2025-10-21"]
+    corrected |= {"realized_pnl": "5", "net_pnl": "5", "eod_equity": "1005"}
+    d.evening(FRIDAY)
+    publish(d.con, d.settings.published, PUBLISHED_SCHEMAS)
+    sessions_told = len(sessions("2023-03-15", "2025-10-30"))
+    for known_at, made in ((datetime.fromisoformat(THURSDAY), 1), (None, 5)):
+        with open_known(CATALOG, d.settings.published, date(2025, 10, 30), known_at, ()) as known:
+            query = "select total_pnl from pnl.account_history where trading_date = '2025-10-21'"
+            assert known.con.execute(query).fetchone() == (made,)
+            itd = known.con.execute("select itd from pnl.period where trading_date = '2025-10-30'").fetchone()
+            assert itd == (sessions_told - 1 + made,)
+            query = "select total_pnl, sessions from pnl.performance where \"window\" = 'ITD' and as_of = '2025-10-30'"
+            assert known.con.execute(query).fetchall() == [(sessions_told - 1 + made, sessions_told)] * 2
 
 
 def test_a_replay_lands_the_years_that_came_and_asks_for_what_was_left(opened_in_2023: Desk) -> None:

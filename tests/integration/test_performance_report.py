@@ -25,9 +25,9 @@ from pipelines.report.performance import figures
 from pipelines.report.performance.benchmark import compare, read_benchmarks
 from pipelines.report.performance.content import PerformanceReport
 from pipelines.report.performance.page import interactive_page, static_page
-from pipelines.report.performance.period import PERIODS, WINDOWS, Period, periods_ending
 from pipelines.report.performance.view import view
 from pipelines.report.performance.write import WrittenPerformance, write_performance
+from pipelines.report.period import PERIODS, WINDOWS, Period, periods_ending
 from pipelines.report.trades import with_realized
 from pipelines.report.view import view as of_day
 from pipelines.report.write import write_report
@@ -583,5 +583,5 @@ class TestTrades:
         assert (since["since"], since["from_books"], since["from_broker"]) == (OPENED, 2, 247)
         notes = {each["label"]: each["note"] for each in of_day(report)["kpis"]}
         assert notes["P&L of the day"] == "USD, before fees"
-        assert notes["Year to date"] == "209 sessions, 207 of them by the broker"
+        assert notes["Year to date"] == "since 2025-01-02, 209 sessions, 207 of them by the broker"
         assert notes["Inception to date"] == "since 2024-11-04, 249 sessions, 247 of them by the broker"

@@ -11,7 +11,7 @@ from pipelines.report.charts import LEFT, RIGHT, WIDTH, across, dates, grid
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import short
 from pipelines.report.performance.content import PerformanceReport
-from pipelines.report.sections import Row
+from pipelines.report.section import Row
 from pipelines.report.svg import Drawing, Scale, axis, steps, thinned
 
 Curve = Sequence[float | None]

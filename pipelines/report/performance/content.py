@@ -15,9 +15,9 @@ from pipelines.report.content import QUESTIONS as EVENING_QUESTIONS
 from pipelines.report.days import Ask, DayTotals, asker, days_of, linked
 from pipelines.report.performance import figures
 from pipelines.report.performance.benchmark import Closes, Comparison, compare
-from pipelines.report.performance.period import WINDOWS, Period, first_date
 from pipelines.report.performance.sections import NAMED
-from pipelines.report.sections import Row, Section, money_columns
+from pipelines.report.period import WINDOWS, Period, first_date
+from pipelines.report.section import Row, Section, money_columns
 
 QUESTIONS = Path(__file__).parent / "sql"
 #: Over how many sessions volatility and Sharpe ratio roll: about a month in a short period, a quarter in a long one.
@@ -169,35 +169,42 @@ def _sections(
     also = asker(
         books, EVENING_QUESTIONS, day=days[-1].date, since=None, first_date=days[0].date, first_restated=days[0].date
     )
-    bridge = ask("bridge")
     rows: dict[str, Sequence[Row]] = {
         "accounts": [*accounts, *(() if is_one else (_all_in(row) for row in together))],
-        "bridge": bridge,
+        "bridge": ask("bridge"),
         "options": ask("options"),
         "dividends": also("dividends"),
         "restatements": also("restatements"),
     }
-    if is_one:
-        rows |= {
-            "monthly": figures.by_month(history, linked),
-            "monthly_pnl": figures.by_month(history, figures.pnl_of),
-            "breakdown": figures.breakdown(days, period),
-            "drawdowns": [fall.row() for fall in figures.falls(days, before or days[0].date)],
-            "best": figures.days_by_return(days, best=True),
-            "worst": figures.days_by_return(days, best=False),
-            "underlyings": ask("contributors", by_underlying=True),
-            "symbols": ask("contributors", by_underlying=False),
-            "distribution": figures.distribution(days),
-            "benchmarks": [_benchmark_row(each, linked(days)) for each in compared],
-        }
     totals: dict[str, Row] = {}
-    if is_one:
-        totals = {
-            "accounts": together[0],
-            "breakdown": figures.totals_of(days),
-            **{name: _sums(NAMED[name], rows[name]) for name in ("bridge", "underlyings", "symbols", "dividends")},
-        }
+    if is_one:  # figures in different currencies are never added
+        rows |= _over_accounts(ask, history, days, period, compared, before)
+        totals = {name: _sums(NAMED[name], rows[name]) for name in ("bridge", "underlyings", "symbols", "dividends")}
+        totals |= {"accounts": together[0], "breakdown": figures.totals_of(days)}
     return {name: section.filled(rows.get(name, ()), totals.get(name)) for name, section in NAMED.items()}
+
+
+def _over_accounts(
+    ask: Ask,
+    history: Sequence[DayTotals],
+    days: Sequence[DayTotals],
+    period: Period,
+    compared: Sequence[Comparison],
+    before: date | None,
+) -> dict[str, Sequence[Row]]:
+    """The sections that are of all accounts together."""
+    return {
+        "monthly": figures.by_month(history, linked),
+        "monthly_pnl": figures.by_month(history, figures.pnl_of),
+        "breakdown": figures.breakdown(days, period),
+        "drawdowns": [fall.row() for fall in figures.falls(days, before or days[0].date)],
+        "best": figures.days_by_return(days, best=True),
+        "worst": figures.days_by_return(days, best=False),
+        "underlyings": ask("contributors", by_underlying=True),
+        "symbols": ask("contributors", by_underlying=False),
+        "distribution": figures.distribution(days),
+        "benchmarks": [_benchmark_row(each, linked(days)) for each in compared],
+    }
 
 
 def _all_in(row: Row) -> Row:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.report.days import DayTotals, linked
 from pipelines.report.formatting import NOTHING
-from pipelines.report.performance.period import Period
+from pipelines.report.period import Period
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 SESSIONS_A_YEAR = 252

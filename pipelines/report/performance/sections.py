@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.report.sections import DIVIDENDS, ReportColumn, Section, columns, named
+from pipelines.report.section import ReportColumn, Section, columns, named
+from pipelines.report.sections import DIVIDENDS
 
 _CONTRIBUTOR = """
     symbol            symbol   symbol

@@ -10,7 +10,7 @@ from pipelines.books.as_known import format_instant
 from pipelines.report.days import who_knew
 from pipelines.report.formatting import Kind, format_value, short, tone
 from pipelines.report.performance.content import ROLLING, PerformanceReport
-from pipelines.report.performance.period import title_of
+from pipelines.report.period import title_of
 from pipelines.report.view import counted, table_of
 
 _NAMED = 3

@@ -16,7 +16,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.report.performance.benchmark import Closes, read_benchmarks
 from pipelines.report.performance.content import PerformanceReport, collect_performance, whose_books
-from pipelines.report.performance.period import Period
+from pipelines.report.period import Period
 from pipelines.report.write import FORMATS, file_name, write_files
 from pipelines.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Which sessions a performance report is of."""
+"""The periods that reports are of, and which sessions are in them."""
 
 from __future__ import annotations
 
