@@ -68,7 +68,17 @@ class ReportWritten:
         return f"report {self.path}"
 
 
-ProgressEvent = Activity | Waiting | AccountsExpected | AccountRead | ReportWritten
+@dataclass(frozen=True)
+class PerformanceWritten:
+    """The performance report of a period is written; `path` is the file to open."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"performance report {self.path}"
+
+
+ProgressEvent = Activity | Waiting | AccountsExpected | AccountRead | ReportWritten | PerformanceWritten
 #: Called with each event, by the thread that does the work.
 OnProgress = Callable[[ProgressEvent], None]
 

@@ -189,6 +189,11 @@ class Settings(BaseModel):
         return self.home / "adjustments.csv"
 
     @property
+    def benchmarks(self) -> Path:
+        """Closes of benchmarks that people supply, for performance reports."""
+        return self.home / "benchmarks.csv"
+
+    @property
     def archive(self) -> Path:
         """Every body as the broker sent it."""
         return self.home / "archive"

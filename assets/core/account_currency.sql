@@ -1,7 +1,8 @@
--- The currency of each account, as its balances said last; an account whose balances nobody read has none.
+-- The currency of each account, as its balances said last, however long ago that is: an account whose balances nobody ever read has none.
 select
-    account_id,
-    max_by(currency, trading_date) as currency
-from core.broker_day
-where currency is not null
-group by account_id
+    balances.account_id,
+    max_by(balances.currency, balances.run_id) as currency
+from raw.balances
+semi join core.run on balances.run_id = run.run_id
+where balances.currency is not null
+group by balances.account_id

@@ -1,6 +1,6 @@
-"""The report as an asset: the last step of an evening, after the books are published and never in their way."""
+"""The reports as an asset: the last step of an evening, after the books are published and never in their way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import accumulate
 from typing import Any
@@ -16,8 +16,10 @@ from assets.orchestration.recovery import evening_before
 from assets.orchestration.specs import WRITER
 from pipelines.books.as_known import days_to_report
 from pipelines.errors import DaybookError
-from pipelines.progress import ReportWritten
+from pipelines.progress import PerformanceWritten, ReportWritten
 from pipelines.report.markdown_chart import INLINE, sparkline
+from pipelines.report.performance.write import WrittenPerformance, write_performance
+from pipelines.report.period import Period, periods_ending
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
 from pipelines.warehouse.connect import open_published
@@ -37,12 +39,15 @@ _PREVIEWED = ("account_id", "state", "day", "mtd", "ytd")
 def report(
     context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """The end-of-day report as HTML, PDF, Excel and CSV in DAYBOOK_HOME/reports, from the published copy alone."""
+    """The end-of-day report as HTML, PDF, Excel and CSV in DAYBOOK_HOME/reports, from the published copy alone; on the
+    last session of a month its performance report too, and on that of a quarter or a year theirs."""
     first, last = partition_days(context)
     with as_dagster_failure():
-        written = [_write(books, day) for day in _days(books, first, last)]
+        days = _days(books, first, last)
+        written = [_write(books, day) for day in days]
+        performance = [made for day in days for made in _write_performance(books, day)]
     if written:
-        yield dg.MaterializeResult(metadata=_metadata(written[-1]))
+        yield dg.MaterializeResult(metadata=_metadata(written[-1], performance))
 
 
 def _days(books: OpenBooks, first: date, last: date) -> list[date]:
@@ -60,18 +65,45 @@ def _write(books: OpenBooks, day: date) -> Written:
     try:
         written = write_report(books.settings, CATALOG, day)
     except Exception as error:
-        reason = str(error) if isinstance(error, DaybookError) else f"{type(error).__name__}: {error}"
         raise DaybookError(
-            f"The books of {day} are published, but their report could not be made ({reason.rstrip('.')}): "
+            f"The books of {day} are published, but their report could not be made ({_reason(error)}): "
             f"`daybook report --date {day}` tries again."
         ) from error
     books.on_progress(ReportWritten(written.files[0]))
     return written
 
 
-def _metadata(written: Written) -> dict[str, Any]:
+def _write_performance(books: OpenBooks, day: date) -> list[WrittenPerformance]:
+    """The performance reports of the periods that end on a day, or a failure as of `_write`."""
+    written = []
+    for period in _periods(books, day):
+        try:
+            written.append(write_performance(books.settings, CATALOG, period, day))
+        except Exception as error:
+            raise DaybookError(
+                f"The books of {day} are published and its report is written, but the performance report of the "
+                f"{period} could not be made ({_reason(error)}): "
+                f"`daybook report --period {period} --date {day}` tries again."
+            ) from error
+        books.on_progress(PerformanceWritten(written[-1].files[0]))
+    return written
+
+
+def _periods(books: OpenBooks, day: date) -> list[Period]:
+    """The periods of the calendar, as the broker has it, whose last session a day is."""
+    with open_published(books.settings.published) as con:
+        row = con.execute("select min(trading_date) from core.calendar where trading_date > ?", [day]).fetchone()
+    return periods_ending(day, row[0]) if row and row[0] else []
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) if isinstance(error, DaybookError) else f"{type(error).__name__}: {error}").rstrip(".")
+
+
+def _metadata(written: Written, performance: Sequence[WrittenPerformance]) -> dict[str, Any]:
     """How whole the day is, its P&L, the head of the report. Numbers are numbers: Dagster plots them over the days."""
     report = written.report
+    files = [*written.files, *(path for each in performance for path in each.files)]
     total = {} if report.totals.get("day") is None else {"P&L of the day": float(report.totals["day"])}
     return {
         "preview": dg.MetadataValue.md(_preview(written)),
@@ -81,7 +113,7 @@ def _metadata(written: Written) -> dict[str, Any]:
         "accounts expected": report.expected,
         **total,
         "file": dg.MetadataValue.path(written.files[0]),
-        "files": dg.MetadataValue.md("\n".join(f"- `{path}`" for path in written.files)),
+        "files": dg.MetadataValue.md("\n".join(f"- `{path}`" for path in files)),
     }
 
 

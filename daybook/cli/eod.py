@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from daybook.cli import console
 from daybook.cli.options import AsJson, Wait
-from pipelines.progress import ProgressEvent, ReportWritten
+from pipelines.progress import PerformanceWritten, ProgressEvent, ReportWritten
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -38,21 +38,26 @@ def eod(*, wait: Wait = 60.0, json: AsJson = False) -> int:
     from dagster_project.end_of_day import run_end_of_day
 
     reports: list[Path] = []
+    performance: list[Path] = []
     with console.progress("closing the day") as show_event:
 
         def on_progress(event: ProgressEvent) -> None:
             if isinstance(event, ReportWritten):
                 reports.append(event.path)
+            if isinstance(event, PerformanceWritten):
+                performance.append(event.path)
             show_event(event)
 
         closed = run_end_of_day(settings, on_progress, wait=wait)
     if json:
         standing = {"is_complete": closed.exit_code == 0, "summary": str(closed), "last_day": _last_day(settings)}
-        console.show_json(standing | {"report": reports[-1] if reports else None})
+        console.show_json(standing | {"report": reports[-1] if reports else None, "performance": performance})
     else:
         console.say(str(closed))
         for path in reports:
             console.say(f"The report is {console.printable(path)}")
+        for path in performance:
+            console.say(f"A performance report is {console.printable(path)}")
     return closed.exit_code
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.calendar import NEW_YORK
 from pipelines.errors import ConfigurationError
 from pipelines.report.charts import pnl
-from pipelines.report.content import DayTotals
+from pipelines.report.days import DayTotals
 from pipelines.report.markdown_chart import day_of_pnl
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.tables import rows_of

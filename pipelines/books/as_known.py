@@ -47,6 +47,12 @@ class BooksAsKnown:
     day: date
     accounts: tuple[str, ...]
     known_at: datetime
+    catalog: Catalog
+
+    def make(self, name: str) -> None:
+        """Make an ephemeral table of the catalogue one of its bare name in `main`, to be asked more than once."""
+        table = self.catalog[name]
+        self.con.execute(f"create table if not exists main.{table.bare} as {table.select}")
 
 
 @contextmanager
@@ -63,8 +69,8 @@ def open_known(
         try:
             chosen = day or _last_day(con, known_at)
             _check_accounts(con, accounts)
-            books = BooksAsKnown(con, chosen, tuple(sorted(set(accounts))), _knowledge(con, chosen, known_at))
-            _derive(books, catalog)
+            books = BooksAsKnown(con, chosen, tuple(sorted(set(accounts))), _knowledge(con, chosen, known_at), catalog)
+            _derive(books)
         except duckdb.CatalogException as error:
             raise DaybookError(
                 f"{path} was published by another daybook than this one ({first_line(error)}): "
@@ -161,9 +167,9 @@ def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     return f"There is no end of day of {day} in these books: they begin on {first} and end on {last}."
 
 
-def _derive(books: BooksAsKnown, catalog: Catalog) -> None:
+def _derive(books: BooksAsKnown) -> None:
     """Make the second set of tables. Names are those of the catalogue and of raw; values are bound, or variables."""
-    con = books.con
+    con, catalog = books.con, books.catalog
     raw = _raw_tables(con)
     con.execute("use memory")
     for schema in PUBLISHED_SCHEMAS:

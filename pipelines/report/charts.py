@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import groupby
 
-from pipelines.report.content import DayTotals, Report
+from pipelines.report.content import Report
+from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value, short
-from pipelines.report.svg import Box, Drawing, Scale, axis, short_number, steps
+from pipelines.report.section import Row
+from pipelines.report.svg import Box, Drawing, Scale, axis, short_number, steps, thinned
 
 #: A year of sessions: what a chart on paper can show. The interactive page has all.
 SESSIONS = 252
@@ -34,8 +37,8 @@ def charts(report: Report) -> dict[str, str]:
         "pnl": pnl(report.days),
         "drawdown": drawdown(report.days),
         "exposure": exposure(report.days),
-        "bridge": bridge(report),
-        "contribution": contribution(report),
+        "bridge": bridge(report.sections["bridge"].total, BRIDGE, "From equity at the start of the day to its end"),
+        "contribution": contribution(report.sections["underlyings"].rows),
         "calendar": calendar(report.days),
     }
     return {name: str(drawing) if drawing else "" for name, drawing in drawn.items()}
@@ -64,74 +67,85 @@ def drawdowns(days: Sequence[DayTotals]) -> list[float | None]:
     return found
 
 
-def pnl(days: Sequence[DayTotals]) -> Drawing:
+def pnl(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing:
     """Cumulative P&L as a line over the bars of each day; days with holes have a mark at their foot."""
-    sums = [float(each) for each in cumulative(days)][-SESSIONS:]
-    days = days[-SESSIONS:]
+    sums = [float(each) for each in cumulative(days)][-most:]
+    days = days[-most:]
     drawing = Drawing(WIDTH, 230, "Cumulative P&L and P&L by day")
-    at = _across(len(days))
+    at = across(len(days))
     upper, ticks = axis(sums, 120, 20)
-    _grid(drawing, upper, ticks)
-    points = [(at(number), upper(value)) for number, value in enumerate(sums)]
+    grid(drawing, upper, ticks)
+    points = thinned([(at(number), upper(value)) for number, value in enumerate(sums)])
     drawing.path(steps([*points, (points[-1][0], upper(0)), (points[0][0], upper(0))]) + "z", fill="wash")
     drawing.path(steps(points), stroke="line")
     if len(points) == 1:
         drawing.box((points[0][0] - 2, points[0][1] - 2, 4, 4), "line")
-    lower, ticks = axis([float(day.pnl or 0) for day in days], 205, 140, most=2)
-    _grid(drawing, lower, ticks)
-    width = max(0.8, min(14.0, 0.7 * (WIDTH - LEFT - RIGHT) / len(days)))
-    for fill, sign in (("gain", 1), ("loss", -1)):
-        drawing.bars(_bars(days, at, lower, width, sign), fill)
-    drawing.bars(((at(n) - 1.5, 207, 3, 3) for n, day in enumerate(days) if day.holes), "doubt")
-    _dates(drawing, days, at, 224)
+    _bars(drawing, days, at)
+    dates(drawing, days, at, 224)
     drawing.text(LEFT, 11, "cumulative", fill="soft")
-    drawing.text(LEFT, 137, "by day", fill="soft")
+    drawing.text(LEFT, 137, "by day" if len(days) <= SESSIONS else "by month", fill="soft")
     return drawing
 
 
-def _bars(days: Sequence[DayTotals], at: Scale, scale: Scale, width: float, sign: int) -> list[Box]:
-    zero, boxes = scale(0), []
-    for number, day in enumerate(days):
-        if day.pnl is not None and sign * day.pnl > 0:
-            top = scale(float(day.pnl))
-            boxes.append((at(number) - width / 2, min(zero, top), width, abs(top - zero)))
-    return boxes
+def _bars(drawing: Drawing, days: Sequence[DayTotals], at: Scale) -> None:
+    """The P&L of each day as a bar, of each month where days would be too many to see."""
+    parts = [[number] for number in range(len(days))]
+    if len(days) > SESSIONS:
+        by_month = groupby(range(len(days)), key=lambda number: (days[number].date.year, days[number].date.month))
+        parts = [list(numbers) for _, numbers in by_month]
+    amounts = [float(sum((days[number].pnl or Decimal(0) for number in part), Decimal(0))) for part in parts]
+    centres = [at((part[0] + part[-1]) / 2) for part in parts]
+    lower, ticks = axis(amounts, 205, 140, most=2)
+    grid(drawing, lower, ticks)
+    width = max(0.8, min(14.0, 0.7 * (WIDTH - LEFT - RIGHT) / len(parts)))
+    for fill, sign in (("gain", 1), ("loss", -1)):
+        drawing.bars(
+            (
+                (centre - width / 2, min(lower(0), lower(amount)), width, abs(lower(amount) - lower(0)))
+                for centre, amount in zip(centres, amounts, strict=True)
+                if sign * amount > 0
+            ),
+            fill,
+        )
+    holed = (centre for centre, part in zip(centres, parts, strict=True) if any(days[each].holes for each in part))
+    drawing.bars(((centre - 1.5, 207, 3, 3) for centre in holed), "doubt")
 
 
-def drawdown(days: Sequence[DayTotals]) -> Drawing | None:
+def drawdown(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
     """How far below its best the linked return is, filled."""
-    found = drawdowns(days)[-SESSIONS:]
+    found = drawdowns(days)[-most:]
     known = [value for value in found if value is not None]
     if not known:
         return None
-    days = days[-SESSIONS:]
+    days = days[-most:]
     drawing = Drawing(WIDTH, 150, "Drawdown of linked returns, per cent")
-    at = _across(len(days))
+    at = across(len(days))
     scale, ticks = axis([*known, -0.01], 125, 12, most=3)
-    _grid(drawing, scale, ticks, unit="%")
-    points = [(at(number), scale(value)) for number, value in enumerate(known)]
+    grid(drawing, scale, ticks, unit="%")
+    points = thinned([(at(number), scale(value)) for number, value in enumerate(known)])
     drawing.path(steps([(points[0][0], scale(0)), *points, (points[-1][0], scale(0))]) + "z", fill="blush")
     drawing.path(steps(points), stroke="loss", width=1.2)
-    _dates(drawing, days, at, 144)
+    dates(drawing, days, at, 144)
     return drawing
 
 
-def exposure(days: Sequence[DayTotals]) -> Drawing | None:
+def exposure(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
     """Gross and net exposure as two lines, each with its name at its end."""
-    shown_days = [day for day in days[-SESSIONS:] if day.gross is not None]
+    shown_days = [day for day in days[-most:] if day.gross is not None]
     if not shown_days:
         return None
     drawing = Drawing(WIDTH, 150, "Gross and net exposure")
-    at = _across(len(shown_days), right=34)
+    at = across(len(shown_days), right=34)
     gross = [float(day.gross or 0) for day in shown_days]
     net = [float(day.net_exposure or 0) for day in shown_days]
     scale, ticks = axis([*gross, *net], 125, 12)
-    _grid(drawing, scale, ticks)
+    grid(drawing, scale, ticks)
     ends = _apart(scale(gross[-1]), scale(net[-1]))
     for name, values, colour, end in (("gross", gross, "line", ends[0]), ("net", net, "second", ends[1])):
-        drawing.path(steps([(at(number), scale(value)) for number, value in enumerate(values)]), stroke=colour)
+        points = thinned([(at(number), scale(value)) for number, value in enumerate(values)])
+        drawing.path(steps(points), stroke=colour)
         drawing.text(WIDTH - 36, end + 3, name, fill=colour)
-    _dates(drawing, shown_days, at, 144)
+    dates(drawing, shown_days, at, 144)
     return drawing
 
 
@@ -143,26 +157,25 @@ def _apart(first: float, second: float) -> tuple[float, float]:
     return (middle - 5.5, middle + 5.5) if first <= second else (middle + 5.5, middle - 5.5)
 
 
-def bridge(report: Report) -> Drawing | None:
-    """Equity from the start of the day to its end, a part a row; the scale leaves the height of equity out."""
-    total = report.sections["bridge"].total
-    if total is None or any(total[name] is None for name, _ in BRIDGE):
+def bridge(total: Row | None, parts: Sequence[tuple[str, str]], title: str) -> Drawing | None:
+    """Equity from the start of a time to its end, a part a row; the scale leaves the height of equity out."""
+    if total is None or any(total[name] is None for name, _ in parts):
         return None
-    drawing = Drawing(WIDTH, 26 * len(BRIDGE) + 20, "From equity at the start of the day to its end")
-    moves = [float(total[name]) for name, _ in BRIDGE[1:-1]]
+    drawing = Drawing(WIDTH, 26 * len(parts) + 20, title)
+    moves = [float(total[name]) for name, _ in parts[1:-1]]
     levels = [0.0]  # from the equity at the start, so that a small day on a large account is drawn to the cent
     for move in moves:
         levels.append(levels[-1] + move)
     span = (max(levels) - min(levels)) or 1.0
     scale = Scale(min(levels) - span * 0.25, max(levels), 96, WIDTH - 104)
-    for number, (name, label) in enumerate(BRIDGE):
+    for number, (name, label) in enumerate(parts):
         top, amount = 6 + 26.0 * number, format_value(total[name], "money")
-        is_end = number in (0, len(BRIDGE) - 1)
+        is_end = number in (0, len(parts) - 1)
         left, right = (96.0, scale(levels[min(number, len(moves))])) if is_end else _span(scale, levels, number)
         drawing.text(90, top + 12, label, anchor="end", fill="ink")
         drawing.box((left, top, max(1.0, right - left), 17), _bridge_fill(name, total[name]), f"{label}: {amount}")
         drawing.text(WIDTH - 4, top + 12, amount, anchor="end", fill="loss" if total[name] < 0 else "ink")
-        if number < len(BRIDGE) - 1:
+        if number < len(parts) - 1:
             end = scale(levels[min(number, len(moves))])
             drawing.path(f"M{end:.1f} {top + 17:.1f}v9", stroke="rule", width=1)
     drawing.text(96, drawing.height - 4, "The bars leave out what did not change: they don't begin at zero.", size=8.5)
@@ -182,9 +195,9 @@ def _bridge_fill(name: str, amount: Decimal) -> str:
     return "gain" if amount >= 0 else "loss"
 
 
-def contribution(report: Report) -> Drawing | None:
+def contribution(underlyings: Sequence[Row]) -> Drawing | None:
     """P&L by underlying, the largest first on either side of zero."""
-    rows = [row for row in report.sections["underlyings"].rows if row["total_pnl"]][:CONTRIBUTORS]
+    rows = [row for row in underlyings if row["total_pnl"]][:CONTRIBUTORS]
     if not rows:
         return None
     rows.sort(key=lambda row: row["total_pnl"], reverse=True)
@@ -250,20 +263,21 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _across(count: int, right: float = 0) -> Scale:
+def across(count: int, right: float = 0) -> Scale:
     """Sessions side by side, each in the middle of its place."""
     place = (WIDTH - LEFT - RIGHT - right) / max(1, count)
     return Scale(0, 1, LEFT + place / 2, LEFT + place * 1.5)
 
 
-def _grid(drawing: Drawing, scale: Scale, ticks: Sequence[float], unit: str = "") -> None:
+def grid(drawing: Drawing, scale: Scale, ticks: Sequence[float], unit: str = "") -> None:
+    """Lines at the ticks of an upright axis, with their numbers."""
     for tick in ticks:
         height = scale(tick)
         drawing.path(f"M{LEFT:g} {height:.1f}H{WIDTH - RIGHT:g}", stroke="rule", width=0.8 if tick else 1.4)
         drawing.text(LEFT - 5, height + 3.5, f"{short_number(tick)}{unit}", anchor="end")
 
 
-def _dates(drawing: Drawing, days: Sequence[DayTotals], at: Scale, height: float) -> None:
+def dates(drawing: Drawing, days: Sequence[DayTotals], at: Scale, height: float) -> None:
     """Up to five dates below; the year too where they span more than one."""
     wanted = min(5, len(days))
     numbers = sorted({round(each * (len(days) - 1) / max(1, wanted - 1)) for each in range(wanted)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.books.as_known import BooksAsKnown
-from pipelines.books.catalog import select_of
-from pipelines.report.sections import SECTIONS, Row, Section, money_columns, named
-from pipelines.warehouse.tables import rows_of
+from pipelines.report.days import DayTotals, asker, days_of, linked
+from pipelines.report.period import first_date
+from pipelines.report.section import Row, Section, money_columns, named
+from pipelines.report.sections import SECTIONS
+from pipelines.report.trades import with_realized
 
 #: The questions of the report, a file a section.
 QUESTIONS = Path(__file__).parent / "sql"
@@ -21,33 +23,9 @@ _PERCENT = Decimal("0.00000001")
 
 
 @dataclass(frozen=True)
-class DayTotals:
-    """One day over the accounts. `pnl` is what is known of it; `holes` says how many accounts are missing from it."""
-
-    date: date
-    pnl: Decimal | None
-    holes: int
-    net: Decimal | None
-    base: Decimal | None
-    gross: Decimal | None
-    net_exposure: Decimal | None
-    #: The first day of the books, of which no P&L is known: nothing was lost on it either.
-    is_opening: bool = False
-
-    @property
-    def growth(self) -> Decimal | None:
-        """One plus the day's return; None where it is not known of every account, on nothing, and below -100 %."""
-        if self.is_opening:
-            return Decimal(1)
-        if self.net is None or self.base is None or self.base <= 0 or self.net < -self.base:
-            return None
-        return 1 + self.net / self.base
-
-
-@dataclass(frozen=True)
 class Report:
-    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all; of
-    `recovered` accounts nobody read the end of the day."""
+    """A day's report. `status` is COMPLETE, INCOMPLETE or BROKEN; `accounts` names those asked for, where not all, and
+    `currency` the one that they are all in; of `recovered` accounts nobody read the end of the day."""
 
     day: date
     known_at: datetime
@@ -58,6 +36,7 @@ class Report:
     known: int
     recovered: int
     accounts: tuple[str, ...]
+    currency: str | None
     sections: dict[str, Section]
     days: Sequence[DayTotals]
 
@@ -79,17 +58,18 @@ class Report:
 
 def collect_report(books: BooksAsKnown) -> Report:
     """Ask the books every question of the report. Amounts are exact decimals; None is unknown."""
-    ask = _asker(books)
+    ask = asker(books, QUESTIONS)
     header = ask("header")[0]
-    asked = {"since": header["reported_before"]}
-    days = [DayTotals(*row.values()) for row in ask("series")]
+    asked = {"since": header["reported_before"], "first_date": books.day, "first_restated": date.min}
+    days = days_of(books)
     answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
     for name, make in _MADE.items():
         answers[name] = make(answers)
+    answers["trades"] = with_realized(answers["trades"])
     totals: dict[str, Row | None] = {}
     if header["is_one_currency"]:
-        together = {row["window"]: row["twr"] for row in ask("together")}
-        totals = {"accounts": _account_total(answers, days, together), "bridge": _sums(answers["bridge"], "bridge")}
+        totals = {name: _sums(answers[name], name) for name in ("bridge", "dividends", "fees")}
+        totals["accounts"] = _account_total(answers, days)
     return Report(
         day=books.day,
         known_at=books.known_at,
@@ -100,16 +80,10 @@ def collect_report(books: BooksAsKnown) -> Report:
         known=header["accounts_known"],
         recovered=header["accounts_recovered"],
         accounts=books.accounts,
+        currency=header["currency"],
         sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
         days=days,
     )
-
-
-def _asker(books: BooksAsKnown) -> Callable[..., list[dict[str, Any]]]:
-    def ask(name: str, **values: Any) -> list[dict[str, Any]]:
-        return rows_of(books.con, select_of(QUESTIONS / f"{name}.sql"), {"day": books.day, **values})
-
-    return ask
 
 
 Answers = dict[str, list[dict[str, Any]]]
@@ -163,17 +137,19 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
 
-def _account_total(answers: Answers, days: Sequence[DayTotals], together: Mapping[str, Decimal | None]) -> Row | None:
-    """Sums of money; the day's return of all accounts, where each of them is known, and `together` by window."""
+def _account_total(answers: Answers, days: Sequence[DayTotals]) -> Row | None:
+    """Sums of money; returns linked over the days of all accounts, where each of them is known."""
     total = _sums(answers["accounts"], "accounts")
     if total is None:
         return None
-    growth = days[-1].growth
+    last = days[-1].date
+    month = [day for day in days if day.date >= first_date("month", last)]
+    year = [day for day in days if day.date >= first_date("year", last)]
     return {
         **total,
-        "day_return": ((growth - 1) * 100).quantize(_PERCENT) if growth is not None else None,
-        "mtd_return": together.get("MTD"),
-        "ytd_return": together.get("YTD"),
+        "day_return": linked(days[-1:]),
+        "mtd_return": linked(month),
+        "ytd_return": linked(year),
         "gross_pct": _share(total["gross"], total["equity"]) if total["gross"] is not None else None,
         "net_pct": _share(total["net"], total["equity"]) if total["net"] is not None else None,
     }

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from io import StringIO
 
-from pipelines.report.content import Report
 from pipelines.report.formatting import exact
-from pipelines.report.sections import Section
+from pipelines.report.section import Section
 
 
-def extracts(report: Report) -> dict[str, bytes]:
+def extracts(sections: Mapping[str, Section]) -> dict[str, bytes]:
     """The files by name. The first line of each names its columns as the books do."""
-    return {f"{name}.csv": _table(section) for name, section in report.sections.items()}
+    return {f"{name}.csv": _table(section) for name, section in sections.items()}
 
 
 def _table(section: Section) -> bytes:

@@ -7,11 +7,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-Kind = Literal["text", "symbol", "day", "instant", "money", "quantity", "price", "percent", "share", "integer", "prose"]
+Kind = Literal[
+    "text", "symbol", "day", "instant", "money", "quantity", "price", "percent", "share", "ratio", "integer", "prose"
+]
 
 #: Written to the right, and red below zero.
-NUMBERS: frozenset[Kind] = frozenset({"money", "quantity", "price", "percent", "share", "integer"})
+NUMBERS: frozenset[Kind] = frozenset({"money", "quantity", "price", "percent", "share", "ratio", "integer"})
 UNKNOWN = "\N{EN DASH}"
+#: The value where there is nothing to know, such as a month before an account was opened.
+NOTHING = ""
 #: So much of a text is shown on a page; extracts have it whole.
 SHOWN = 48
 #: What a spreadsheet takes for the beginning of a formula, in full width too.
@@ -25,7 +29,9 @@ def format_value(value: Any, kind: Kind) -> str:
     """
     if value is None:
         return UNKNOWN
-    if kind == "money":
+    if value == NOTHING:
+        return ""
+    if kind in ("money", "ratio"):
         return f"{value:,.2f}"
     if kind == "percent":
         return f"{value:+,.2f} %" if value else "0.00 %"
@@ -83,6 +89,6 @@ def exact(value: Any) -> str:
 
 def tone(value: Any, kind: Kind) -> str:
     """Whether a value is below zero, above or neither: what colours it."""
-    if value is None or kind not in NUMBERS:
+    if value is None or value == NOTHING or kind not in NUMBERS:
         return ""
     return "loss" if value < 0 else ""

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from markupsafe import Markup
 
 from pipelines.report.charts import calendar, charts, cumulative, drawdowns
 from pipelines.report.content import Report
+from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value
+from pipelines.report.section import Row, Section
 from pipelines.report.view import cells, view
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: So many positions are in the interactive page, the largest P&L first; it stays a file that opens at once.
-MOST_POSITIONS = 4_000
+#: So many rows are in the table of an interactive page, the largest P&L first; it stays a file that opens at once.
+MOST_ROWS = 4_000
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -32,38 +35,52 @@ _ENVIRONMENT = Environment(
 
 def static_page(report: Report) -> bytes:
     """The page for mail and for paper at hand: tables and inline SVG, light or dark as the reader has it."""
-    style = _written_out(_asset("style.css"))
-    policy = f"default-src 'none'; style-src {_hash(style)}"
-    return _render("report.html.j2", report, _drawn(report), style=style, policy=policy)
+    return still("report.html.j2", view(report), charts(report))
 
 
 def interactive_page(report: Report) -> bytes:
     """The same page with tips, zoom, sorting and every position, by a script that is part of it."""
+    drawn = charts(report) | {"calendar": str(calendar(report.days, tips=True))}
+    section = report.sections["positions"]
+    largest = sorted(section.rows, key=lambda row: (row["total_pnl"] is not None, -abs(row["total_pnl"] or 0)))
+    data = {"days": _days(report.days), **explored(section, largest)}
+    return live("interactive.html.j2", view(report), drawn, data, rows_left_out=left_out(largest))
+
+
+def still(template: str, said: Mapping[str, Any], drawn: Mapping[str, str]) -> bytes:
+    """A page without script, from a view and its charts."""
+    style = _written_out(_asset("style.css"))
+    policy = f"default-src 'none'; style-src {_hash(style)}"
+    return _render(template, said, drawn, style=style, policy=policy)
+
+
+def live(
+    template: str, said: Mapping[str, Any], drawn: Mapping[str, str], data: Mapping[str, Any], **more: Any
+) -> bytes:
+    """A page with the script that shows `data`: days for charts over time, rows for a table that can be searched."""
     style, script = Markup("").join((_asset("style.css"), _asset("interactive.css"))), _asset("interactive.js")
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
-    drawn = _drawn(report) | {"calendar": Markup(str(calendar(report.days, tips=True)))}  # noqa: S704
-    left_out = len(report.sections["positions"].rows) - MOST_POSITIONS
-    return _render(
-        "interactive.html.j2",
-        report,
-        drawn,
-        style=style,
-        script=script,
-        policy=policy,
-        data=_embedded(_data(report)),
-        positions_left_out=f"The {left_out:,} smallest are only in the workbook and the extracts."
-        if left_out > 0
-        else "",
-    )
+    return _render(template, said, drawn, style=style, script=script, policy=policy, data=_embedded(data), **more)
 
 
-def _render(template: str, report: Report, drawn: dict[str, Markup], **values: Any) -> bytes:
-    page = _ENVIRONMENT.get_template(template).render(**view(report), charts=drawn, **values)
-    return page.encode("utf-8")
+def explored(section: Section, rows: Sequence[Row]) -> dict[str, Any]:
+    """The rows of the table that can be searched, and its columns."""
+    columns = section.page_columns
+    return {
+        "columns": [{"label": column.label, "right": column.is_number, "kind": column.kind} for column in columns],
+        "rows": [[cell["text"] for cell in row] for row in cells(columns, rows[:MOST_ROWS])],
+    }
 
 
-def _drawn(report: Report) -> dict[str, Markup]:
-    return {name: Markup(svg) for name, svg in charts(report).items()}  # noqa: S704  (its texts are escaped as drawn)
+def left_out(rows: Sequence[Row]) -> str:
+    """What is said of the rows that are too many for a page."""
+    number = len(rows) - MOST_ROWS
+    return f"The {number:,} smallest are only in the workbook and the extracts." if number > 0 else ""
+
+
+def _render(template: str, said: Mapping[str, Any], drawn: Mapping[str, str], **values: Any) -> bytes:
+    shown = {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704  (its texts are escaped as drawn)
+    return _ENVIRONMENT.get_template(template).render(**said, charts=shown, **values).encode("utf-8")
 
 
 def _asset(name: str) -> Markup:
@@ -94,34 +111,28 @@ def _embedded(data: Any) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def _data(report: Report) -> dict[str, Any]:
-    section = report.sections["positions"]
-    largest = sorted(section.rows, key=lambda row: (row["total_pnl"] is not None, -abs(row["total_pnl"] or 0)))
-    columns = section.page_columns
-    return {
-        "days": [
-            {
-                "date": day.date.isoformat(),
-                "holes": day.holes,
-                "pnl": _number(day.pnl),
-                "cumulative": float(total),
-                "drawdown": fallen,
-                "gross": _number(day.gross),
-                "net": _number(day.net_exposure),
-                "said": {
-                    "P&L": format_value(day.pnl, "money"),
-                    "cumulative": format_value(total, "money"),
-                    "drawdown": format_value(fallen, "percent"),
-                    "gross": format_value(day.gross, "money"),
-                    "net": format_value(day.net_exposure, "money"),
-                },
-            }
-            for day, total, fallen in zip(report.days, cumulative(report.days), drawdowns(report.days), strict=True)
-        ],
-        "columns": [{"label": column.label, "right": column.is_number, "kind": column.kind} for column in columns],
-        "positions": [[cell["text"] for cell in row] for row in cells(columns, largest[:MOST_POSITIONS])],
-    }
+def _days(days: Sequence[DayTotals]) -> list[dict[str, Any]]:
+    return [
+        {
+            "date": day.date.isoformat(),
+            "holes": day.holes,
+            "pnl": number(day.pnl),
+            "cumulative": float(total),
+            "drawdown": fallen,
+            "gross": number(day.gross),
+            "net": number(day.net_exposure),
+            "said": {
+                "P&L": format_value(day.pnl, "money"),
+                "cumulative": format_value(total, "money"),
+                "drawdown": format_value(fallen, "percent"),
+                "gross": format_value(day.gross, "money"),
+                "net": format_value(day.net_exposure, "money"),
+            },
+        }
+        for day, total, fallen in zip(days, cumulative(days), drawdowns(days), strict=True)
+    ]
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
+    """A value for a chart."""
     return None if value is None else float(value)

@@ -10,7 +10,7 @@ from decimal import Decimal
 import duckdb
 
 from pipelines.report.charts import cumulative, pnl
-from pipelines.report.content import DayTotals
+from pipelines.report.days import DayTotals
 from pipelines.report.svg import COLOURS
 
 SESSIONS = 60  # about a quarter: more is the report's
@@ -65,6 +65,4 @@ def _image(words: str, picture: str) -> str:
 
 def day_of_pnl(day: date, made: Decimal | None, holes: int) -> DayTotals:
     """A day of which a chart of P&L is drawn: what is known of it, and how many accounts are missing from that."""
-    return DayTotals(
-        date=day, pnl=made, holes=holes, net=None, base=None, gross=None, net_exposure=None, is_opening=False
-    )
+    return DayTotals(date=day, pnl=made, holes=holes)

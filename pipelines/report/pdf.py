@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import typst
 
@@ -12,18 +15,28 @@ from pipelines.report.charts import charts
 from pipelines.report.content import Report
 from pipelines.report.view import view
 
+_TEMPLATES = Path(__file__).parent / "templates"
+
 
 def render_pdf(report: Report) -> bytes:
-    """The PDF. Its date is the knowledge time, and only fonts that come with typst are used: no machine differs."""
-    data = json.dumps(view(report) | {"charts": charts(report)}, ensure_ascii=False)
+    """The end-of-day report on paper."""
+    return on_paper("report.typ", view(report) | {"charts": charts(report)}, report.known_at)
+
+
+def on_paper(template: str, data: Mapping[str, Any], known_at: datetime) -> bytes:
+    """A PDF of what `data` says, by a template after what all of them have in common.
+
+    Its date is the knowledge time, and only fonts that come with typst are used: no machine differs.
+    """
+    source = b"\n".join((_TEMPLATES / name).read_bytes() for name in ("paper.typ", template))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", typst.TypstWarning)  # of letters that no font of its own has
         made = typst.compile(
-            (Path(__file__).parent / "templates" / "report.typ").read_bytes(),
+            source,
             format="pdf",
-            sys_inputs={"data": data},
+            sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
             ignore_system_fonts=True,
-            timestamp=int(report.known_at.timestamp()),
+            timestamp=int(known_at.timestamp()),
         )
     assert isinstance(made, bytes)  # noqa: S101  (one document, not pages)
     return made

@@ -1,73 +1,8 @@
-"""What the report shows, in its order: each section a question, its columns, and how much of the answer fits a page."""
+"""What the report of a day shows, in its order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-from pipelines.report.formatting import NUMBERS, Kind
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ReportColumn:
-    """A column of an answer. Those that are not `on_page` are in the extracts alone."""
-
-    name: str
-    label: str
-    kind: Kind = "text"
-    on_page: bool = True
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it is written to the right."""
-        return self.kind in NUMBERS
-
-
-@dataclass(frozen=True)
-class Section:
-    """One table of the report. `shown` rows of it are on a page (0: none), all of them in the extracts."""
-
-    name: str
-    title: str
-    columns: tuple[ReportColumn, ...]
-    empty: str
-    shown: int = 20
-    note: str = ""
-    rows: Sequence[Row] = ()
-    total: Row | None = field(default=None)
-
-    def filled(self, rows: Sequence[Row], total: Row | None = None) -> Section:
-        """The section with its answer."""
-        return replace(self, rows=rows, total=total)
-
-    @property
-    def page_columns(self) -> tuple[ReportColumn, ...]:
-        """The columns that are on a page."""
-        return tuple(column for column in self.columns if column.on_page)
-
-    @property
-    def page_rows(self) -> Sequence[Row]:
-        """The rows that are on a page."""
-        return self.rows[: self.shown]
-
-    @property
-    def left_out(self) -> int:
-        """How many rows are only in the extracts."""
-        return len(self.rows) - len(self.page_rows)
-
-
-def _columns(text: str) -> tuple[ReportColumn, ...]:
-    """Columns written one a line: name, kind (with ~ for extracts only), label."""
-    return tuple(_column(line) for line in text.strip().splitlines())
-
-
-def _column(line: str) -> ReportColumn:
-    name, kind, label = line.split(maxsplit=2)
-    return ReportColumn(name, label, kind.removeprefix("~"), on_page=not kind.startswith("~"))  # type: ignore[arg-type]
-
+from pipelines.report.section import Section, columns
 
 _POSITION = """
     symbol               symbol    symbol
@@ -83,11 +18,27 @@ _POSITION = """
     flags                ~prose     flags
 """
 
+DIVIDENDS = Section(
+    "dividends",
+    "Dividends by line",
+    columns("""
+        trading_date day      day
+        account_id   text     account
+        symbol       symbol   symbol
+        quantity     quantity held
+        amount       money    expected
+    """),
+    empty="No position had an ex-date.",
+    note="As announced, by what was held at the ex-date; negative is owed on a short position. What was paid is part "
+    "of income and fees.",
+    shown=10,
+)
+
 SECTIONS = (
     Section(
         "accounts",
         "Accounts",
-        _columns("""
+        columns("""
             account_id        text     account
             name              prose    name
             state             text     state
@@ -95,15 +46,6 @@ SECTIONS = (
             mtd               money    MTD
             ytd               money    YTD
             itd               money    ITD
-            mtd_since         ~day     MTD since
-            mtd_sessions      ~integer MTD sessions
-            mtd_from_broker   ~integer by the broker
-            ytd_since         ~day     YTD since
-            ytd_sessions      ~integer YTD sessions
-            ytd_from_broker   ~integer by the broker
-            itd_since         ~day     ITD since
-            itd_sessions      ~integer ITD sessions
-            itd_from_broker   ~integer by the broker
             day_return        percent  return
             mtd_return        percent  ret. MTD
             ytd_return        percent  ret. YTD
@@ -117,12 +59,13 @@ SECTIONS = (
             positions_unknown ~integer positions unknown
         """),
         empty="No account was expected.",
+        note="P&L is before fees, returns are net of fees. A table of its own says since when the sums count, by whom.",
         shown=25,
     ),
     Section(
         "bridge",
         "The day's equity by account",
-        _columns("""
+        columns("""
             account_id     text  account
             sod_equity     money start of day
             carried        money carried positions
@@ -138,12 +81,12 @@ SECTIONS = (
         "be split. Unexplained is what the broker's equity moved by and the books do not account for.",
         shown=25,
     ),
-    Section("best", "Top contributors", _columns(_POSITION), empty="No position gained.", shown=10),
-    Section("worst", "Bottom contributors", _columns(_POSITION), empty="No position lost.", shown=10),
+    Section("best", "Top contributors", columns(_POSITION), empty="No position gained.", shown=10),
+    Section("worst", "Bottom contributors", columns(_POSITION), empty="No position lost.", shown=10),
     Section(
         "underlyings",
         "By underlying",
-        _columns("""
+        columns("""
             symbol            symbol   underlying
             positions         integer  positions
             unknown           ~integer unknown
@@ -161,7 +104,7 @@ SECTIONS = (
     Section(
         "types",
         "By type",
-        _columns("""
+        columns("""
             instrument_type   text     type
             positions         integer  positions
             unknown           ~integer unknown
@@ -176,7 +119,7 @@ SECTIONS = (
     Section(
         "moves",
         "Opened, closed, turned round",
-        _columns("""
+        columns("""
             status          text     what
             symbol          symbol   symbol
             account_id      text     account
@@ -191,9 +134,49 @@ SECTIONS = (
         empty="No position was opened, closed or turned round.",
     ),
     Section(
+        "trades",
+        "Trades",
+        columns("""
+            transaction_time     instant  at (UTC)
+            account_id           text     account
+            symbol               symbol   symbol
+            side                 text     side
+            quantity             quantity quantity
+            price                price    price
+            multiplier           ~price   multiplier
+            notional             money    amount
+            realized_pnl         money    realized
+            quantity_prev        ~quantity held before
+            realized_of_position ~money   realized by the position
+            order_id             ~text    order
+            id                   ~text    id
+            instrument_id        ~text    instrument id
+        """),
+        empty="No fill of the day is known.",
+        note="Realized is before fees, against the average cost of the position at that moment; a dash where the fills "
+        "of a position don't add up to what it realized.",
+        shown=12,
+    ),
+    DIVIDENDS,
+    Section(
+        "fees",
+        "Income and fees by account",
+        columns("""
+            account_id     text  account
+            before_fees    money before fees
+            dividends      money dividends
+            fees           money fees, other
+            fees_and_other money together
+            net            money net P&L
+        """),
+        empty="The broker's P&L after fees is not known of any account.",
+        note="The broker tells income and fees of a day as one figure; dividends that were expected are told apart.",
+        shown=8,
+    ),
+    Section(
         "expiring",
         "Options that expire within five sessions",
-        _columns("""
+        columns("""
             symbol           symbol   symbol
             account_id       text     account
             option_right     text     right
@@ -210,7 +193,7 @@ SECTIONS = (
     Section(
         "instructions",
         "Exercise instructions",
-        _columns("""
+        columns("""
             instruction_type  text     instruction
             symbol            symbol   symbol
             account_id        text     account
@@ -228,7 +211,7 @@ SECTIONS = (
     Section(
         "requests",
         "Requests to trade",
-        _columns("""
+        columns("""
             operation          text     request
             symbol             symbol   symbol
             account_id         text     account
@@ -250,7 +233,7 @@ SECTIONS = (
     Section(
         "exposure",
         "Exposure",
-        _columns("""
+        columns("""
             account_id         text    account
             position_count     ~integer positions
             long_market_value  money   long
@@ -266,7 +249,7 @@ SECTIONS = (
     Section(
         "concentration",
         "Concentration",
-        _columns("""
+        columns("""
             symbol        symbol  underlying
             long          money   long
             short         money   short
@@ -282,7 +265,7 @@ SECTIONS = (
     Section(
         "breaks",
         "Breaks, gaps and doubts",
-        _columns("""
+        columns("""
             severity     text    what
             check_name   text    check
             trading_date day     day
@@ -299,9 +282,29 @@ SECTIONS = (
         note="Age in trading sessions.",
     ),
     Section(
+        "known_since",
+        "Since when, and by whom",
+        columns("""
+            account_id      text    account
+            mtd_since       day     MTD since
+            mtd_from_books  integer days of the books
+            mtd_from_broker integer by the broker
+            ytd_since       day     YTD since
+            ytd_from_books  integer days of the books
+            ytd_from_broker integer by the broker
+            since           day     ITD since
+            from_books      integer days of the books
+            from_broker     integer by the broker
+            gap_days        integer not known
+        """),
+        empty="No account is known.",
+        note="By the broker: sessions before the books, or missed, that its portfolio history alone tells of.",
+        shown=8,
+    ),
+    Section(
         "restatements",
         "Restated since the last report",
-        _columns("""
+        columns("""
             trading_date day      day
             account_id   text     account
             symbol       symbol   symbol
@@ -317,7 +320,7 @@ SECTIONS = (
     Section(
         "positions",
         "All positions",
-        _columns("""
+        columns("""
             symbol                   symbol   symbol
             account_id               text     account
             instrument_type          text     type
@@ -342,13 +345,3 @@ SECTIONS = (
         shown=0,
     ),
 )
-
-
-def named(sections: Sequence[Section]) -> dict[str, Section]:
-    """Sections by name."""
-    return {section.name: section for section in sections}
-
-
-def money_columns(section: Section) -> Iterator[str]:
-    """The columns whose sum means something."""
-    return (column.name for column in section.columns if column.kind == "money")

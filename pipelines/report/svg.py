@@ -26,6 +26,9 @@ COLOURS = {
     "blush": "#fbe4e1",
 }
 
+#: A line of more points than these is thinned out: they lie nearer to each other than a chart has pixels.
+MOST_POINTS = 400
+
 Box = tuple[float, float, float, float]  # x, y, width, height
 
 
@@ -107,6 +110,18 @@ def axis(values: Sequence[float], start: float, end: float, *, most: int = 4) ->
 def _round_step(rough: float) -> float:
     power = 10.0 ** math.floor(math.log10(rough))
     return next(power * each for each in (1, 2, 2.5, 5, 10) if power * each >= rough * 0.999)
+
+
+def thinned(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> Sequence[tuple[float, float]]:
+    """So many points that an eye sees the same line: of as many neighbours as it takes, the highest and the lowest."""
+    if len(points) <= most:
+        return points
+    size = 2 * math.ceil(len(points) / most)
+    kept = [points[0]]
+    for first in range(1, len(points) - 1, size):
+        group = points[first : min(first + size, len(points) - 1)]
+        kept += sorted({min(group, key=lambda point: point[1]), max(group, key=lambda point: point[1])})
+    return [*kept, points[-1]]
 
 
 def steps(points: Sequence[tuple[float, float]]) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 from pipelines.books.as_known import format_instant
 from pipelines.report.content import Report
+from pipelines.report.days import who_knew
 from pipelines.report.formatting import Kind, format_value, short, tone
-from pipelines.report.sections import ReportColumn, Row, Section
+from pipelines.report.period import Period, first_date
+from pipelines.report.section import ReportColumn, Row, Section
 
 _FINALITY = {
     "FINAL": "every price is the day's official close",
@@ -37,6 +39,8 @@ _KPIS: tuple[tuple[str, str, Kind], ...] = (
 def view(report: Report) -> dict[str, Any]:
     """What templates are given: texts, lists and dicts alone."""
     return {
+        "kind": "end-of-day report",
+        "name": report.day.isoformat(),
         "day": report.day.isoformat(),
         "title": f"{report.day:%A} {report.day.day} {report.day:%B %Y}",
         "known_at": format_instant(report.known_at),
@@ -44,11 +48,12 @@ def view(report: Report) -> dict[str, Any]:
         "finality": report.finality or "UNKNOWN",
         "finality_note": _finality_note(report),
         "accounts_complete": f"{report.complete} of {report.expected} accounts complete",
+        "range": "",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
         "attention": _attention(report),
         "kpis": _kpis(report),
-        "sections": {name: _section(section) for name, section in report.sections.items()},
+        "sections": {name: table_of(section) for name, section in report.sections.items()},
     }
 
 
@@ -89,7 +94,7 @@ def _attention(report: Report) -> list[dict[str, str]]:
     oldest = max((row["age_days"] or 0 for row in breaks if row["severity"] == "BREAK"), default=0)
     items = [_item(found[name], one, many, "alarm") for name, one, many in _ALARMS]
     if oldest and items[1]["text"]:
-        items[1]["text"] += f" (the oldest {_counted(oldest, 'session', 'sessions')})"
+        items[1]["text"] += f" (the oldest {counted(oldest, 'session', 'sessions')})"
     items += [_item(found[name], one, many, "doubt") for name, one, many in _DOUBTS]
     items += [
         _item(len(report.sections["expiring"].rows), "option about to expire", "options about to expire"),
@@ -100,40 +105,41 @@ def _attention(report: Report) -> list[dict[str, str]]:
 
 
 def _item(number: int, one: str, many: str, tone: str = "") -> dict[str, str]:
-    return {"text": _counted(number, one, many) if number else "", "tone": tone}
+    return {"text": counted(number, one, many) if number else "", "tone": tone}
 
 
-def _counted(number: int, one: str, many: str) -> str:
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def _note(report: Report, name: str) -> str:
+    """What a figure of the first page is of: its currency, before or after fees, since when and by whom."""
+    if name == "day":
+        return f"{report.currency or 'currency not known'}, before fees"
+    if name == "day_return":
+        return "net of fees"
+    periods: dict[str, Period] = {"mtd": "month", "ytd": "year", "itd": "all"}
+    if name not in periods:
+        return ""
+    first = first_date(periods[name], report.day)
+    days = [day for day in report.days if day.date >= first and day.accounts]
+    return f"since {days[0].date}, {who_knew(days)}" if days else ""
 
 
 def _kpis(report: Report) -> list[dict[str, str]]:
     kpis = []
     for label, name, kind in _KPIS:
         value = report.totals.get(name)
-        note = ""
+        note = _note(report, name)
         if name == "day" and value is None and report.known:
             note = f"{format_value(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
-        if name in ("mtd", "ytd", "itd"):
-            note = _since(report.sections["accounts"].rows, name)
         kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})
     return kpis
 
 
-def _since(accounts: Sequence[Row], period: str) -> str:
-    """Since when a sum counts, over how many sessions, and of how many the broker alone tells; of several accounts the
-    sessions of the longest history."""
-    known = [row for row in accounts if row[f"{period}_since"] is not None]
-    if not known:
-        return ""
-    longest = max(known, key=lambda row: (row[f"{period}_sessions"], row["account_id"]))
-    told = longest[f"{period}_from_broker"]
-    by_broker = f", {told:,} of them by the broker" if told else ""
-    since = min(row[f"{period}_since"] for row in known)
-    return f"since {since}, {_counted(longest[f'{period}_sessions'], 'session', 'sessions')}{by_broker}"
-
-
-def _section(section: Section) -> dict[str, Any]:
+def table_of(section: Section) -> dict[str, Any]:
+    """A section as a template shows it."""
     columns = section.page_columns
     return {
         "name": section.name,

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from pipelines.archive.files import write_whole
@@ -43,26 +44,34 @@ def write_report(
     """
     with open_known(catalog, settings.published, day, known_at, accounts) as books:
         report = collect_report(books)
-    name = _name(report, known_at)
+    name = file_name(f"report_{report.day}", known_at, report.accounts)
+    makers = {form: partial(make, report, name) for form, make in _MAKERS.items()}
+    return Written(report, write_files(settings.reports, makers, formats, on_progress))
+
+
+def write_files(
+    folder: Path, makers: Mapping[str, Callable[[], dict[str, bytes]]], formats: Iterable[str], on_progress: OnProgress
+) -> tuple[Path, ...]:
+    """Write the files of the formats asked for, in the order of FORMATS. Raises DaybookError where one can't be."""
+    wanted = set(formats)
     files: list[Path] = []
     for form in FORMATS:
-        if form in set(formats):
+        if form in wanted:
             on_progress(Activity(f"writing {form}"))
-            files += _write_all(settings.reports, _MAKERS[form](report, name))
-    return Written(report, tuple(files))
+            files += _write_all(folder, makers[form]())
+    return tuple(files)
 
 
-def _name(report: Report, known_at: datetime | None) -> str:
-    """report_2005-03-11, with the instant and the accounts where they were asked for.
+def file_name(name: str, known_at: datetime | None, accounts: Sequence[str]) -> str:
+    """A name such as report_2005-03-11, with the instant and the accounts where they were asked for.
 
     Accounts are told apart by a fingerprint: an id is a text from elsewhere, and a name on the disk is made of dates.
     """
-    name = f"report_{report.day}"
     if known_at:
         instant = known_at.astimezone(UTC)
         name += f"_as-known-at_{instant:%Y%m%dT%H%M%S}{f'.{instant.microsecond:06}' if instant.microsecond else ''}Z"
-    if report.accounts:
-        name += f"_accounts-{hashlib.sha256(chr(0).join(report.accounts).encode('utf-8', 'replace')).hexdigest()[:8]}"
+    if accounts:
+        name += f"_accounts-{hashlib.sha256(chr(0).join(accounts).encode('utf-8', 'replace')).hexdigest()[:8]}"
     return name
 
 
@@ -87,7 +96,7 @@ def _xlsx(report: Report, name: str) -> dict[str, bytes]:
 def _csv(report: Report, name: str) -> dict[str, bytes]:
     from pipelines.report.csv import extracts
 
-    return {f"{name}_csv/{file}": text for file, text in extracts(report).items()}
+    return {f"{name}_csv/{file}": text for file, text in extracts(report.sections).items()}
 
 
 #: Each imports what it needs when it is asked for: a page doesn't wait for the libraries of the others.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -12,8 +13,9 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from pipelines.report.content import Report
+from pipelines.report.days import DayTotals
 from pipelines.report.formatting import Kind
-from pipelines.report.sections import ReportColumn, Row, Section
+from pipelines.report.section import ReportColumn, Row, Section, columns
 from pipelines.report.view import view
 
 #: What a sheet holds, its header apart.
@@ -23,6 +25,7 @@ _NUMBERS: dict[Kind, str] = {
     "money": "#,##0.00;[Red]-#,##0.00",
     "percent": '0.00" %";[Red]-0.00" %"',
     "share": '0.00" %"',
+    "ratio": "#,##0.00;[Red]-#,##0.00",
     "quantity": "#,##0.########;[Red]-#,##0.########",
     "price": "#,##0.00######",
     "integer": "#,##0",
@@ -32,45 +35,43 @@ _NUMBERS: dict[Kind, str] = {
 _DAYS = Section(
     "days",
     "Day by day",
-    (
-        ReportColumn("date", "day", "day"),
-        ReportColumn("pnl", "P&L", "money"),
-        ReportColumn("holes", "accounts not known", "integer"),
-        ReportColumn("net", "net P&L", "money"),
-        ReportColumn("base", "earned on", "money"),
-        ReportColumn("gross", "gross", "money"),
-        ReportColumn("net_exposure", "net", "money"),
-    ),
+    columns("""
+        date         day     day
+        pnl          money   P&L
+        holes        integer accounts not known
+        accounts     integer accounts known
+        by_broker    integer of those, by the broker
+        realized     money   realized
+        unrealized   money   unrealized
+        fees         money   income and fees
+        net          money   net P&L
+        daily_return percent return
+        flow         money   flows
+        sod_equity   money   equity at start
+        equity       money   equity at end
+        gross        money   gross
+        net_exposure money   net
+        bought       money   bought
+        sold         money   sold
+    """),
     empty="",
 )
 
 
+def days_section(days: Sequence[DayTotals]) -> Section:
+    """Every session with what is known of it, a row each."""
+    rows = [vars(day) | {"daily_return": _per_cent(day.daily_return)} for day in days]
+    return _DAYS.filled(rows)
+
+
+def _per_cent(fraction: Decimal | None) -> Decimal | None:
+    return None if fraction is None else 100 * fraction
+
+
 def workbook(report: Report) -> bytes:
-    """The file. Numbers are shown by their formats; Excel keeps fifteen digits of each, the extracts keep all."""
-    target = BytesIO()
-    book = xlsxwriter.Workbook(target, {"in_memory": True})
-    book.set_properties(
-        {
-            "title": f"daybook {report.day}",
-            "author": "daybook",
-            "created": report.known_at.astimezone(UTC).replace(tzinfo=None),
-        }
-    )
-    formats = {kind: book.add_format({"num_format": number, "align": "right"}) for kind, number in _NUMBERS.items()}
-    formats["text"] = formats["symbol"] = formats["prose"] = book.add_format()
-    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-    _cover(book.add_worksheet("report"), report, book.add_format({"bold": True}))
-    for section in report.sections.values():
-        _sheet(book.add_worksheet(section.name), section, formats, head)
-    days = _DAYS.filled([vars(day) for day in report.days])
-    _sheet(book.add_worksheet(days.name), days, formats, head)
-    book.close()
-    return target.getvalue()
-
-
-def _cover(sheet: Worksheet, report: Report, bold: Format) -> None:
+    """The end-of-day report in Excel."""
     said = view(report)
-    lines = [
+    cover = [
         ("trading date", said["day"]),
         ("as known at", said["known_at"]),
         ("status", said["status"]),
@@ -79,8 +80,37 @@ def _cover(sheet: Worksheet, report: Report, bold: Format) -> None:
         ("of accounts", said["only"] or "all"),
         ("", said["warning"]),
         ("to look at", "; ".join(item["text"] for item in said["attention"])),
-        *((kpi["label"], " ".join([kpi["text"], kpi["note"]]).strip()) for kpi in said["kpis"]),
+        *tiles(said),
     ]
+    sheets = [*report.sections.values(), days_section(report.days)]
+    return sheets_of(f"daybook {report.day}", report.known_at, cover, sheets)
+
+
+def tiles(said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The tiles of a view as lines of a cover."""
+    return [(kpi["label"], " ".join([kpi["text"], kpi["note"]]).strip()) for kpi in said["kpis"]]
+
+
+def sheets_of(title: str, known_at: datetime, cover: Sequence[tuple[str, str]], sections: Sequence[Section]) -> bytes:
+    """A workbook: a cover of labels and texts, and a sheet a section.
+
+    Numbers are shown by their formats; Excel keeps fifteen digits of each, the extracts keep all.
+    """
+    target = BytesIO()
+    book = xlsxwriter.Workbook(target, {"in_memory": True})
+    created = known_at.astimezone(UTC).replace(tzinfo=None)
+    book.set_properties({"title": title, "author": "daybook", "created": created})
+    formats = {kind: book.add_format({"num_format": number, "align": "right"}) for kind, number in _NUMBERS.items()}
+    formats["text"] = formats["symbol"] = formats["prose"] = book.add_format()
+    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+    _cover(book.add_worksheet("report"), cover, book.add_format({"bold": True}))
+    for section in sections:
+        _sheet(book.add_worksheet(section.name), section, formats, head)
+    book.close()
+    return target.getvalue()
+
+
+def _cover(sheet: Worksheet, lines: Sequence[tuple[str, str]], bold: Format) -> None:
     sheet.set_column(0, 0, 22)
     sheet.set_column(1, 1, 60)
     for number, (label, text) in enumerate(lines):

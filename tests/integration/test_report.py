@@ -29,8 +29,9 @@ from dagster_project.end_of_day import run_end_of_day
 from daybook.cli.app import main
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
-from pipelines.progress import ProgressEvent, ReportWritten
-from pipelines.report.content import DayTotals, Report, collect_report
+from pipelines.progress import PerformanceWritten, ProgressEvent, ReportWritten
+from pipelines.report.content import Report, collect_report
+from pipelines.report.days import DayTotals
 from pipelines.report.formatting import exact, short
 from pipelines.report.html import interactive_page, static_page
 from pipelines.report.pdf import render_pdf
@@ -218,7 +219,7 @@ class TestNumbers:
 class TestAgain:
     def test_a_report_made_again_is_the_same_byte_for_byte(self, small: Settings) -> None:
         first = contents(write_report(small, CATALOG))
-        assert len(first) == 4 + 15
+        assert len(first) == 4 + 19
         assert contents(write_report(small, CATALOG)) == first
 
     def test_as_known_at_its_own_knowledge_time_it_is_the_same(self, small: Settings) -> None:
@@ -541,7 +542,7 @@ class TestSize:
         assert len(static_page(big)) <= 100 * 1024
         assert len(interactive_page(big)) <= 1_500_000
         data = _data(interactive_page(big))
-        assert (len(data["days"]), len(data["positions"])) == (600, 4_000)
+        assert (len(data["days"]), len(data["rows"])) == (600, 4_000)
         assert len(PdfReader(io.BytesIO(render_pdf(big))).pages) < 12
 
 
@@ -633,6 +634,10 @@ class TestEvening:
         told: list[ProgressEvent] = []
         assert run_end_of_day(settings, told.append).exit_code == 0
         assert ReportWritten(settings.reports / "report_2025-10-31.html") in told
+        # it is the last session of a month
+        month = PerformanceWritten(settings.reports / "performance_month_2025-10-31.html")
+        assert [event for event in told if isinstance(event, PerformanceWritten)] == [month]
+        assert month.path.exists()
         with dg.DagsterInstance.get() as instance:
             event = instance.get_latest_materialization_event(dg.AssetKey("report"))
         assert event is not None
@@ -647,6 +652,7 @@ class TestEvening:
         ended = daybook("eod", home=settings.home, url=settings.base_url, timeout=200)
         assert ended.code == 0, ended.err
         assert f"The report is {settings.reports}/report_2025-10-31.html" in ended.out
+        assert f"A performance report is {settings.reports}/performance_month_2025-10-31.html" in ended.out
 
     def test_a_report_that_fails_leaves_the_books_published(self, settings: Settings) -> None:
         settings.prepare_home()

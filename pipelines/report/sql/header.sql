@@ -9,6 +9,10 @@ select
     day.accounts_complete,
     day.accounts_known,
     (select count(distinct broker_day.currency) <= 1 from core.broker_day) as is_one_currency,
+    (
+        select case when count(distinct broker_day.currency) = 1 then any_value(broker_day.currency) end
+        from core.broker_day
+    ) as currency,
     coalesce(
         max(run.finished_at) filter (where run.grade = 'POST_CLOSE'),
         max(run.finished_at)

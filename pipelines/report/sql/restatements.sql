@@ -1,4 +1,4 @@
--- Figures that were reported before and are not the same any more: each changed measure, old and new, with the reason and since when.
+-- Figures of days since `first_restated` that were reported before and are not the same any more: each changed measure, old and new, the reason, since when.
 with account_changes as (
     select
         fresh.trading_date,
@@ -22,7 +22,9 @@ with account_changes as (
             fresh.account_id = former.account_id
             and fresh.trading_date = former.trading_date
             and fresh.version = former.version + 1
-    where fresh.version > 1 and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
+    where
+        fresh.version > 1 and fresh.trading_date between $first_restated and $day
+        and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
 ),
 
 position_changes as (
@@ -49,7 +51,9 @@ position_changes as (
             and fresh.instrument_id = former.instrument_id
             and fresh.trading_date = former.trading_date
             and fresh.version = former.version + 1
-    where fresh.version > 1 and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
+    where
+        fresh.version > 1 and fresh.trading_date between $first_restated and $day
+        and fresh.known_from > coalesce($since, timestamptz '0001-01-01 00:00:00+00')
 ),
 
 compared as (

@@ -1,34 +1,82 @@
--- Day by day over the accounts: P&L, net P&L and what it was earned on, gross and net exposure. A day that is not known of every expected account
--- has holes; an account's first day is none. Figures in different currencies are never added.
+-- Session by session over the accounts, from the first that anybody knows: P&L before fees, how many accounts it is not known of (holes) and how many
+-- the broker's history alone tells of, P&L after fees, the return of that, exposure and what was traded. Figures in different currencies are never
+-- added. What became of a missed session in a day that covers it is in that day.
 with currency as (
     select count(distinct currency) <= 1 as is_one
-    from core.broker_day
+    from main.performance_day
 ),
 
+-- every account that a session should have a figure of, with the first session that it has one of
 expected as (
-    select
-        trading_date,
-        count(*) as accounts
+    select trading_date, account_id
     from daybook.core.expected_day
     where account_id in (select account_id from main.asked_account) and trading_date <= $day
-    group by trading_date
+    union
+    select trading_date, account_id
+    from main.performance_day
+    where account_id is not null and trading_date <= $day
 ),
 
-daily as (
+firsts as (
+    select account_id, min(trading_date) as trading_date
+    from main.performance_day
+    where account_id is not null
+    group by account_id
+),
+
+told as (
+    select
+        history.account_id,
+        history.trading_date,
+        history.source,
+        history.total_pnl,
+        history.realized_pnl,
+        history.unrealized_change,
+        history.net_pnl,
+        history.flow,
+        history.sod_equity,
+        history.eod_equity,
+        daily.bought_notional,
+        daily.sold_notional,
+        case when history.source = 'BROKER' then history.net_pnl - history.total_pnl else daily.fees_and_other end as fees
+    from pnl.account_history as history
+    left join pnl.account_daily as daily
+        on history.account_id = daily.account_id and history.trading_date = daily.trading_date
+    where history.trading_date <= $day
+),
+
+summed as (
+    select
+        expected.trading_date,
+        count(*) as expected,
+        count(told.total_pnl) as accounts,
+        count(told.total_pnl) filter (where told.source = 'BROKER') as by_broker,
+        count(*) filter (
+            where told.total_pnl is null and firsts.trading_date is distinct from expected.trading_date
+        ) as holes,
+        sum(told.total_pnl) as pnl,
+        case when count(told.realized_pnl) = count(told.total_pnl) then sum(told.realized_pnl) end as realized,
+        case when count(told.unrealized_change) = count(told.total_pnl) then sum(told.unrealized_change) end as unrealized,
+        case when count(told.fees) = count(*) then sum(told.fees) end as fees,
+        case when count(told.net_pnl) = count(*) then sum(told.net_pnl) end as net,
+        case when count(told.flow) = count(*) then sum(told.flow) end as flow,
+        case when count(told.sod_equity) = count(*) then sum(told.sod_equity) end as sod_equity,
+        case when count(told.eod_equity) = count(*) then sum(told.eod_equity) end as equity,
+        case when count(told.bought_notional) = count(*) then sum(told.bought_notional) end as bought,
+        case when count(told.sold_notional) = count(*) then sum(told.sold_notional) end as sold
+    from expected
+    left join told on expected.account_id = told.account_id and expected.trading_date = told.trading_date
+    left join firsts on expected.account_id = firsts.account_id
+    group by expected.trading_date
+),
+
+returned as (
     select
         trading_date,
-        count(*) as accounts,
-        sum(total_pnl) as total_pnl,
-        count(*) filter (where total_pnl is null and prev_trading_date is not null) as unknown,
-        sum(broker_net) as net,
-        sum(sod_equity + greatest(flow, 0)) as base,
-        count(*) filter (where prev_trading_date is null and total_pnl is null) as openings,
-        count(*) filter (
-            where
-            (daily_return is null and prev_trading_date is not null)
-            or days_covered > 1
-        ) as returns_unknown
-    from pnl.account_daily
+        cast(round(any_value(daily_return), 10) as decimal(18, 10)) as daily_return,
+        bool_and(daily_return is null and unknown_return = 0) as is_opening
+    from main.performance_day
+    where account_id is null
     group by trading_date
 ),
 
@@ -40,19 +88,36 @@ held as (
     from pnl.position_daily
     where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH'
     group by trading_date
+),
+
+in_books as (
+    select trading_date, count(*) as accounts
+    from pnl.account_daily
+    group by trading_date
 )
 
 select
-    expected.trading_date,
-    case when currency.is_one then daily.total_pnl end as total_pnl,
-    expected.accounts - coalesce(daily.accounts, 0) + coalesce(daily.unknown, 0) as holes,
-    case when currency.is_one and daily.returns_unknown = 0 and daily.accounts = expected.accounts then daily.net end as net,
-    case when daily.returns_unknown = 0 and daily.accounts = expected.accounts then daily.base end as base,
-    case when currency.is_one and daily.accounts > 0 then coalesce(held.gross, 0) end as gross,
-    case when currency.is_one and daily.accounts > 0 then coalesce(held.net_exposure, 0) end as net_exposure,
-    coalesce(daily.openings = expected.accounts, false) as is_opening
-from expected
+    summed.trading_date as date,
+    case when currency.is_one then summed.pnl end as pnl,
+    summed.holes,
+    case when currency.is_one and in_books.accounts > 0 then coalesce(held.gross, 0) end as gross,
+    case when currency.is_one and in_books.accounts > 0 then coalesce(held.net_exposure, 0) end as net_exposure,
+    case when currency.is_one then returned.daily_return end as daily_return,
+    currency.is_one and coalesce(returned.is_opening, false) as is_opening,
+    summed.accounts,
+    summed.by_broker,
+    case when currency.is_one then summed.realized end as realized,
+    case when currency.is_one then summed.unrealized end as unrealized,
+    case when currency.is_one then summed.fees end as fees,
+    case when currency.is_one then summed.net end as net,
+    case when currency.is_one then summed.flow end as flow,
+    case when currency.is_one then summed.sod_equity end as sod_equity,
+    case when currency.is_one then summed.equity end as equity,
+    case when currency.is_one then summed.bought end as bought,
+    case when currency.is_one then summed.sold end as sold
+from summed
 cross join currency
-left join daily on expected.trading_date = daily.trading_date
-left join held on expected.trading_date = held.trading_date
-order by expected.trading_date
+left join returned on summed.trading_date = returned.trading_date
+left join held on summed.trading_date = held.trading_date
+left join in_books on summed.trading_date = in_books.trading_date
+order by summed.trading_date

@@ -1,5 +1,5 @@
 "use strict";
-// What the static page shows, to look around in: tips and zoom in the charts over time, tables that sort, every position.
+// What the static page shows, to look around in: tips and zoom in the charts over time, tables that sort, every row.
 // Texts come from the report as they stand and go in as text, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
@@ -84,6 +84,23 @@ const CHARTS = {
     }
   } },
 };
+
+const over = (name, label, unit) => ({ height: 150, tells: [label], draw(svg, days, x) {
+  const scale = axis(known(days, name), 125, 12, 3);
+  grid(svg, scale, unit); line(svg, days, x, scale.at, name, "line");
+} });
+CHARTS.volatility = over("volatility", "volatility", "%");
+CHARTS.sharpe = over("sharpe", "Sharpe", "");
+if (data.lines) CHARTS.growth = { height: 230, tells: data.lines.map((each) => each.label), draw(svg, days, x) {
+  const scale = axis(data.lines.flatMap((each) => known(days, each.key)), 205, 22, 4);
+  grid(svg, scale, "%");
+  let place = LEFT;
+  for (const { key, label, colour } of data.lines) {
+    line(svg, days, x, scale.at, key, colour);
+    shape(svg, "text", { class: `f-${colour}`, x: place, y: 11, "font-size": 10 }, label);
+    place += 12 + 6 * label.length;
+  }
+} };
 
 function dates(svg, days, x, height) {
   const wanted = Math.min(5, days.length);
@@ -201,12 +218,12 @@ function sortTables() {
 
 function explore() {
   const PAGE = 50, head = $("explorer").tHead.insertRow(), body = $("explorer").tBodies[0];
-  const texts = data.positions.map((row) => row.join("\n").toLowerCase());
-  let rows = data.positions.map((_, n) => n), first = 0;
+  const texts = data.rows.map((row) => row.join("\n").toLowerCase());
+  let rows = data.rows.map((_, n) => n), first = 0;
   const fill = () => {
     body.replaceChildren(...rows.slice(first, first + PAGE).map((n) => {
       const line = document.createElement("tr");
-      data.positions[n].forEach((text, at) => {
+      data.rows[n].forEach((text, at) => {
         const cell = line.insertCell(), right = data.columns[at].right;
         if (right) { cell.align = "right"; cell.textContent = text; if (text.startsWith("-")) cell.className = "loss"; }
         else { const name = document.createElement("bdi"); name.textContent = text; cell.append(name); cell.className = data.columns[at].kind; }
@@ -223,7 +240,7 @@ function explore() {
     head.append(cell);
   }
   sortable(head, data.columns, (n, right, sign) => {
-    rows.sort((a, b) => sign * compare(data.positions[a][n], data.positions[b][n], right));
+    rows.sort((a, b) => sign * compare(data.rows[a][n], data.rows[b][n], right));
     first = 0; fill();
   });
   $("words").addEventListener("input", () => {
