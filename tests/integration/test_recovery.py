@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from assets.catalog import CATALOG
+from pipelines.books.adjustments import COLUMNS
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError
 from pipelines.warehouse.published import publish_if_behind
@@ -340,11 +341,11 @@ def test_a_move_that_no_fill_explains_makes_the_position_unknown_on_both_days(tm
         made.evening(FRIDAYS_CLOSE)
         assert position(made, "quantity, total_pnl", FRIDAY) == (130, None)
         (message,) = made.ask("select message from quality.finding where check_name = 'not_rolled_back'")[0]
-        assert (line := f"2025-10-30,100,TRANSFER,{AAPL},,QUANTITY,,VALUE,COST,,") in message
+        line = f"2025-10-30,100,TRANSFER,{AAPL},,QUANTITY,,VALUE,COST,,"
+        assert line in message
         for name, number in {"QUANTITY": "30", "VALUE": "1560", "COST": "1500"}.items():
             line = line.replace(name, number)
-        columns = "trading_date,account_id,kind,instrument_id,to_instrument_id,quantity,cash,value,cost_basis,author,note"
-        (made.settings.home / "adjustments.csv").write_text(f"{columns}\n{line}\n")
+        (made.settings.home / "adjustments.csv").write_text(f"{','.join(COLUMNS)}\n{line}\n")
         made.build()
         assert [position(made, "quantity, total_pnl, quality", day) for day in (THURSDAY, FRIDAY)] == [
             (130, 200, "EXACT"),
