@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.report.performance.write import WrittenPerformance
     from pipelines.report.period import Period
     from pipelines.report.write import Written
+    from pipelines.settings import Settings
 
 
 def parse_zoned_instant(text: str) -> datetime:
@@ -96,22 +97,27 @@ def report(
       daybook report --period month --date 2005-02-28 --format pdf
     """
     from assets.catalog import CATALOG
-    from pipelines.report.performance.write import write_performance
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
 
     asked: dict[str, Any] = {"known_at": as_known_at, "accounts": account or (), "formats": _formats(form)}
     settings = Settings.from_env()
-    with console.progress("reading the published books") as show:
-        if period:
-            performance = write_performance(settings, CATALOG, cast("Period", period), of, **asked, on_progress=show)
-        else:
-            written = write_report(settings, CATALOG, of, **asked, on_progress=show)
     if period:
-        _say_performance(performance, json=json)
-        return 0 if performance.report.is_whole else INCOMPLETE
+        return _performance(settings, cast("Period", period), of, asked, json=json)
+    with console.progress("reading the published books") as show:
+        written = write_report(settings, CATALOG, of, **asked, on_progress=show)
     _say(written, json=json)
     return 0 if written.report.status == "COMPLETE" else INCOMPLETE
+
+
+def _performance(settings: Settings, period: Period, day: date | None, asked: dict[str, Any], *, json: bool) -> int:
+    from assets.catalog import CATALOG
+    from pipelines.report.performance.write import write_performance
+
+    with console.progress("reading the published books") as show:
+        written = write_performance(settings, CATALOG, period, day, **asked, on_progress=show)
+    _say_performance(written, json=json)
+    return 0 if written.report.is_whole else INCOMPLETE
 
 
 def _formats(text: str) -> list[str]:

@@ -78,8 +78,7 @@ def pnl(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing:
     points = thinned([(at(number), upper(value)) for number, value in enumerate(sums)])
     drawing.path(steps([*points, (points[-1][0], upper(0)), (points[0][0], upper(0))]) + "z", fill="wash")
     drawing.path(steps(points), stroke="line")
-    if len(points) == 1:
-        drawing.box((points[0][0] - 2, points[0][1] - 2, 4, 4), "line")
+    dot(drawing, points, "line")
     _bars(drawing, days, at)
     dates(drawing, days, at, 224)
     drawing.text(LEFT, 11, "cumulative", fill="soft")
@@ -125,6 +124,7 @@ def drawdown(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
     points = thinned([(at(number), scale(value)) for number, value in enumerate(known)])
     drawing.path(steps([(points[0][0], scale(0)), *points, (points[-1][0], scale(0))]) + "z", fill="blush")
     drawing.path(steps(points), stroke="loss", width=1.2)
+    dot(drawing, points, "loss")
     dates(drawing, days, at, 144)
     return drawing
 
@@ -144,6 +144,7 @@ def exposure(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
     for name, values, colour, end in (("gross", gross, "line", ends[0]), ("net", net, "second", ends[1])):
         points = thinned([(at(number), scale(value)) for number, value in enumerate(values)])
         drawing.path(steps(points), stroke=colour)
+        dot(drawing, points, colour)
         drawing.text(WIDTH - 36, end + 3, name, fill=colour)
     dates(drawing, shown_days, at, 144)
     return drawing
@@ -275,6 +276,12 @@ def grid(drawing: Drawing, scale: Scale, ticks: Sequence[float], unit: str = "")
         height = scale(tick)
         drawing.path(f"M{LEFT:g} {height:.1f}H{WIDTH - RIGHT:g}", stroke="rule", width=0.8 if tick else 1.4)
         drawing.text(LEFT - 5, height + 3.5, f"{short_number(tick)}{unit}", anchor="end")
+
+
+def dot(drawing: Drawing, points: Sequence[tuple[float, float]], colour: str) -> None:
+    """A point that has no other to draw a line to."""
+    if len(points) == 1:
+        drawing.box((points[0][0] - 2, points[0][1] - 2, 4, 4), colour)
 
 
 def dates(drawing: Drawing, days: Sequence[DayTotals], at: Scale, height: float) -> None:

@@ -45,7 +45,7 @@ _DAYS = Section(
         unrealized   money   unrealized
         fees         money   income and fees
         net          money   net P&L
-        daily_return percent return
+        day_return   percent return
         flow         money   flows
         sod_equity   money   equity at start
         equity       money   equity at end
@@ -60,7 +60,7 @@ _DAYS = Section(
 
 def days_section(days: Sequence[DayTotals]) -> Section:
     """Every session with what is known of it, a row each."""
-    rows = [vars(day) | {"daily_return": _per_cent(day.daily_return)} for day in days]
+    rows = [vars(day) | {"day_return": _per_cent(day.daily_return)} for day in days]
     return _DAYS.filled(rows)
 
 

@@ -37,7 +37,7 @@ from tests.support.broker_server import account
 from tests.support.command_line import daybook
 from tests.support.desk import AAPL, FRIDAY, THURSDAY, desk, fill, shares
 from tests.support.evenings import CALENDAR
-from tests.support.report_books import published
+from tests.support.report_books import HOSTILE, published, two_evenings
 
 DAY, OPENED = date(2025, 10, 31), date(2024, 11, 4)
 WHOLE, EUROS, HOLED, LOST = "100", "200", "300", "400"
@@ -377,6 +377,33 @@ class TestFiles:
             f"account_id = '{WHOLE}'",
         )
         assert (Decimal(told["total_pnl"]), told["sessions"], told["by_broker"]) == (total, 209, 207)
+
+
+class TestBooks:
+    """Books that the evening makes a report of all the same: it must not fail for what they are."""
+
+    def test_symbols_that_mean_harm_are_text_in_every_format(self, tmp_path: Path) -> None:
+        with two_evenings(tmp_path, HOSTILE) as made:
+            written = write_performance(made.settings, CATALOG, "month")
+        static, interactive = (path.read_text() for path in written.files[:2])
+        assert (static.count("<script"), interactive.count("<script")) == (0, 2)
+        assert "<img" not in static + interactive
+        book = openpyxl.load_workbook(next(path for path in written.files if path.suffix == ".xlsx"))
+        for sheet in book:
+            assert not any(cell.data_type == "f" or cell.hyperlink for row in sheet.iter_rows() for cell in row)
+        (symbols,) = [path for path in written.files if path.name == "symbols.csv"]
+        told = csv.DictReader(io.StringIO(symbols.read_bytes().decode(), newline=""))
+        assert not any(row["symbol"].startswith(("=", "+", "-", "@", "\t", "\r")) for row in told)
+
+    def test_an_evening_that_could_read_no_account_has_a_page_that_knows_nothing(self, tmp_path: Path) -> None:
+        with desk(tmp_path, accounts=[100], positions={100: []}, instructions={}) as made:
+            made.broker.forbidden = {("100", "positions"), ("100", "portfolio-history")}
+            made.evening(FRIDAY)
+            published(made)
+            written = write_performance(made.settings, CATALOG, "month", DAY)
+        assert view(written.report)["status"] == "INCOMPLETE"
+        assert view(written.report)["accounts_complete"] == "no session known"
+        assert {each["text"] for each in view(written.report)["kpis"]} == {UNKNOWN}
 
 
 class TestBenchmark:

@@ -146,10 +146,10 @@ def _rounded(value: float) -> Decimal:
 
 def _note(name: str, dates: Sequence[date], missing: Sequence[date], compared: int) -> str:
     """What is missing of a benchmark, and what that takes away, in a sentence; nothing where it is whole."""
+    if not missing and compared < 2:
+        return f"{short(name, 24)}: fewer than two sessions have both returns, so there is no beta and no correlation."
     if not missing:
-        return (
-            "" if compared >= 2 else "Fewer than two sessions have both returns: there is no beta and no correlation."
-        )
+        return ""
     said = f"{short(name, 24)} has no close on {len(missing):,} of {len(dates):,} sessions, the first {missing[0]}"
     ends = [day for day in (dates[0], dates[-1]) if day in missing]
     if ends:

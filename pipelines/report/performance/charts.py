@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pipelines.report import charts as of_day
-from pipelines.report.charts import LEFT, RIGHT, WIDTH, across, dates, grid
+from pipelines.report.charts import LEFT, RIGHT, WIDTH, across, dates, dot, grid
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import short
 from pipelines.report.performance.content import PerformanceReport
@@ -125,8 +125,7 @@ def _draw(drawing: Drawing, at: Scale, scale: Scale, values: Curve, colour: str)
         if value is not None:
             run.append((at(number), scale(value)))
             continue
-        if len(run) == 1:
-            drawing.box((run[0][0] - 2, run[0][1] - 2, 4, 4), colour)
+        dot(drawing, run, colour)
         drawing.path(steps(thinned(run)), stroke=colour)
         run = []
 
