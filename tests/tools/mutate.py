@@ -103,7 +103,7 @@ def sql_files() -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in [*found, *(ROOT / "pipelines" / "books").glob("*.sql")])
 
 
-def tests_of(path: str) -> list[str]:
+def named_tests(path: str) -> list[str]:
     """The tests of a file, by their paths."""
     if path.endswith(".py"):
         return [f"tests/{name}" for name in PYTHON_TESTS[path]]
@@ -137,7 +137,7 @@ def judge_by_books(project: ProjectCopy, mutants: Sequence[Mutant], results: Res
 def judge_by_tests(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
     """Have the tests of its file look at each mutant that nothing has noticed yet; those of a new test, again."""
     for number, mutant in enumerate(mutants, 1):
-        for test in tests_of(mutant.path):
+        for test in named_tests(mutant.path):
             if mutant.key in results.noticed_by:
                 break
             told = f"{test} {project.hash_of(test)}"
