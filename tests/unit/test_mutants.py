@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.tools import mutants_of_python, mutants_of_sql
-from tests.tools.mutate import PYTHON_TESTS, SQL_TESTS, sql_files, named_tests
+from tests.tools.mutate import PYTHON_TESTS, SQL_TESTS, named_tests, sql_files
 from tests.tools.mutation import ROOT, Mutant, Results, chosen, table
 
 PERIOD, FILES = "assets/pnl/period.sql", "pipelines/archive/files.py"
