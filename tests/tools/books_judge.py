@@ -1,4 +1,4 @@
-"""What the hand-checked books say of mutants of the SQL.
+"""What books say of mutants of the SQL: random ones that an oracle knows, and those that were checked by hand.
 
 A book is built as it should be, and at the end of each of its builds the select of every mutant's file is asked beside
 the mutant: only where the two answer differently is the book built again with the mutant in its place, and checked.
@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from threading import Timer
+from typing import Any, Protocol
 
 import duckdb
 
@@ -21,13 +22,68 @@ import pipelines.books.build as building
 from pipelines.books.catalog import Catalog
 from pipelines.errors import BuildFailed
 from pipelines.warehouse.tables import run_statement
+from tests.support.landing import forget, open_raw
 from tests.tools.mutants_of_sql import only_rendered
 from tests.tools.mutation import Mutant, ProjectCopy
-from tests.tools.recorded_books import Bench, RecordedBook
 
 Values = Mapping[str, Any]
 #: How many books that a mutant changes are checked before it is left to the other tests.
-CHECKED = 4
+CHECKED = 6
+#: A book that takes longer hangs.
+SECONDS = 600.0
+
+
+class Buildable(Protocol):
+    """A book that can be built from nothing, and checked."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def size(self) -> int:
+        """How much is in it, beside others of its kind."""
+
+    def build(self, con: duckdb.DuckDBPyConnection, home: Path, catalog: Catalog) -> None:
+        """Build it in a warehouse without a row."""
+
+    def check(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Fails where it did not come out as it should."""
+
+
+class Bench:
+    """A warehouse in memory in which books are built, one after the other, by one catalogue: its tables take longer to
+    make than to fill."""
+
+    def __init__(self, catalog: Catalog, con: duckdb.DuckDBPyConnection, home: Path) -> None:
+        self.catalog = catalog
+        self.con = con
+        self.home = home
+
+    @classmethod
+    @contextmanager
+    def of(cls, catalog: Catalog) -> Iterator[Bench]:
+        """One for the block."""
+        with TemporaryDirectory() as home, open_raw() as con:
+            yield cls(catalog, con, Path(home))
+
+    def build(self, book: Buildable) -> None:
+        """Build a book, from nothing."""
+        forget(self.con)
+        book.build(self.con, self.home, self.catalog)
+
+    def wrong_in(self, book: Buildable) -> str | None:
+        """What is wrong with a book as it is built here, in a line; None where it comes out as it should."""
+        patience = Timer(SECONDS, self.con.interrupt)
+        patience.start()
+        try:
+            self.build(book)
+            book.check(self.con)
+        except Exception as error:  # whatever it is, it was noticed
+            return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        finally:
+            patience.cancel()
+        return None
 
 
 class BooksJudge:
@@ -46,14 +102,14 @@ class BooksJudge:
         with Bench.of(_catalog_in(project)) as right:
             yield cls(project, right)
 
-    def check_rendering(self, paths: Sequence[str], books: Sequence[RecordedBook]) -> None:
+    def check_rendering(self, paths: Sequence[str], books: Sequence[Buildable]) -> None:
         """Fails where sqlglot's writing of the selects changes a book: nothing could be said of mutants then."""
         texts = {path: only_rendered(path) for path in paths}
         with self.project.holding(texts), Bench.of(_catalog_in(self.project)) as bench:
             wrong = {book.name: said for book in books if (said := bench.wrong_in(book))}
         assert not wrong, f"books that are wrong without a mutant: {wrong}"
 
-    def noticed(self, book: RecordedBook, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
+    def noticed(self, book: Buildable, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
         """Those mutants with which the book is wrong, each with what is wrong with it."""
         for mutant in self._changed(book, mutants):
             if self._checked[mutant.key] < CHECKED:
@@ -63,7 +119,7 @@ class BooksJudge:
                 if wrong:
                     yield mutant, f"{book.name}: {wrong}"
 
-    def _changed(self, book: RecordedBook, mutants: Sequence[Mutant]) -> list[Mutant]:
+    def _changed(self, book: Buildable, mutants: Sequence[Mutant]) -> list[Mutant]:
         for mutant in mutants:
             if mutant.key not in self._selects:
                 self._selects[mutant.key] = _selects(self.right.catalog, mutant, self.project.folder)

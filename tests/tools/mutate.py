@@ -1,9 +1,9 @@
 """`make mutate`: the SQL of the books and the Python that proves, lands, publishes and sends is broken in one place at
 a time, and the tests that are about it have to notice.
 
-A mutant of the SQL goes through the hand-checked books first (books_judge.py). What none of them notices, and every
-mutant of the Python, is put into a copy of the project and the tests run that are named here. What those don't notice
-either is a survivor: it needs a test, or a reason in docs/reliability.md. A run that was ended goes on where it was.
+A mutant of the SQL goes through books first, drawn and hand-checked ones (books_judge.py). What none of them notices,
+and every mutant of the Python, is put into a copy of the project, and the tests run that are named here. What those
+don't notice either is a survivor: it needs a test, or a reason in docs/reliability.md. A run that was ended goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.tools import mutants_of_python, mutants_of_sql
-from tests.tools.books_judge import BooksJudge
+from tests.tools.books_judge import BooksJudge, Buildable
+from tests.tools.drawn_books import drawn_books
 from tests.tools.mutation import ROOT, Mutant, ProjectCopy, Results, chosen, table
 from tests.tools.recorded_books import recorded_books
 
@@ -115,10 +116,11 @@ def named_tests(path: str) -> list[str]:
 
 
 def judge_by_books(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
-    """Have every hand-checked book look at the mutants that nothing has noticed yet: what noticed most comes first."""
-    books = recorded_books(KEPT / "books")
+    """Have every book look at the mutants that nothing has noticed yet: what noticed most comes first."""
     kills = Counter(by.partition(":")[0] for by in results.noticed_by.values())
-    books.sort(key=lambda each: (-kills[each.name], -each.size))
+    drawn, checked = drawn_books(), recorded_books(KEPT / "books")
+    checked.sort(key=lambda each: (-kills[each.name], -each.size))
+    books: list[Buildable] = [*drawn, *checked]
     with BooksJudge.of(project) as judge:
         judge.check_rendering(sql_files(), books[:RENDERED])
         for number, book in enumerate(books, 1):
@@ -158,7 +160,7 @@ def main() -> int:
     parser.add_argument("language", choices=NUMBER, nargs="*", help="mutants of these alone")
     parser.add_argument("--number", type=int, help="how many of each language: 160 and 64")
     parser.add_argument("--path", default="", help="mutants of the files whose path begins so")
-    parser.add_argument("--books-only", action="store_true", help="leave it at the hand-checked books")
+    parser.add_argument("--books-only", action="store_true", help="leave it at the books")
     asked = parser.parse_args()
     tables = []
     for language in asked.language or list(NUMBER):

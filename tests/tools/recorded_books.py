@@ -10,13 +10,10 @@ import hashlib
 import json
 import pickle
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Timer
 from typing import Any
 
 import duckdb
@@ -29,12 +26,9 @@ from pipelines.books.locks import lock_period
 from pipelines.ingest.landing import TABLES
 from pipelines.settings import Settings
 from tests.integration.test_scenarios import FIELD, PAIRS, check_book
-from tests.support.landing import forget, open_raw
 from tests.support.scenarios import Replay
 
 ROOT = Path(__file__).parents[2]
-#: A book that takes longer hangs.
-SECONDS = 600.0
 #: What decides what is landed.
 _LANDING = (
     *("models/*.py", "pipelines/broker/*.py", "pipelines/ingest/*.py"),
@@ -70,6 +64,25 @@ class RecordedBook:
     def size(self) -> int:
         """How much is told in it and expected of it."""
         return len(json.dumps(self.scenario))
+
+    def build(self, con: duckdb.DuckDBPyConnection, home: Path, catalog: Catalog) -> None:
+        """Land and build every evening of it, in a warehouse without a row."""
+        settings = Settings(base_url="http://127.0.0.1:1", home=home, realized=self.realized)
+        for evening in self.evenings:
+            settings.adjustments.write_text(evening.adjustments)
+            for name, rows in evening.rows.items():
+                con.register("landed", rows)
+                con.execute(f"insert into raw.{name} by name select * from landed")
+                con.unregister("landed")
+            build(con, settings, catalog, built_at=evening.known_at)
+            if evening.lock:
+                through, at = evening.lock
+                lock_period(con, through, at=at)
+                build(con, settings, catalog, built_at=evening.known_at)
+
+    def check(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Whether its tables say what was checked by hand."""
+        check_book(con, self.scenario, field=self.field)
 
 
 def recorded_books(folder: Path) -> list[RecordedBook]:
@@ -124,52 +137,3 @@ def _new_rows(con: duckdb.DuckDBPyConnection, seen: Counter[str]) -> dict[str, p
         if rows.num_rows:
             found[name] = rows
     return found
-
-
-class Bench:
-    """A warehouse in memory in which recorded books are built, one after the other, by one catalogue: its tables take
-    longer to make than to fill."""
-
-    def __init__(self, catalog: Catalog, con: duckdb.DuckDBPyConnection, home: Path) -> None:
-        self.catalog = catalog
-        self.con = con
-        self.home = home
-
-    @classmethod
-    @contextmanager
-    def of(cls, catalog: Catalog) -> Iterator[Bench]:
-        """One for the block."""
-        with TemporaryDirectory() as home, open_raw() as con:
-            yield cls(catalog, con, Path(home))
-
-    def wrong_in(self, book: RecordedBook) -> str | None:
-        """What is wrong with a book as it is built here, in a line; None where it comes out as was checked."""
-        patience = Timer(SECONDS, self.con.interrupt)
-        patience.start()
-        try:
-            self.build(book)
-            check_book(self.con, book.scenario, field=book.field)
-        except Exception as error:  # whatever it is, it was noticed
-            return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        finally:
-            patience.cancel()
-        return None
-
-    def build(self, book: RecordedBook) -> None:
-        """Every evening of it, from nothing."""
-        forget(self.con)
-        settings = Settings(base_url="http://127.0.0.1:1", home=self.home, realized=book.realized)
-        for evening in book.evenings:
-            self._build(settings, evening)
-
-    def _build(self, settings: Settings, evening: Evening) -> None:
-        settings.adjustments.write_text(evening.adjustments)
-        for name, rows in evening.rows.items():
-            self.con.register("landed", rows)
-            self.con.execute(f"insert into raw.{name} by name select * from landed")
-            self.con.unregister("landed")
-        build(self.con, settings, self.catalog, built_at=evening.known_at)
-        if evening.lock:
-            through, at = evening.lock
-            lock_period(self.con, through, at=at)
-            build(self.con, settings, self.catalog, built_at=evening.known_at)
