@@ -27,7 +27,7 @@ from tests.tools.mutants_of_sql import only_rendered
 from tests.tools.mutation import Mutant, ProjectCopy
 
 Values = Mapping[str, Any]
-#: How many books that a mutant changes are checked before it is left to the other tests.
+#: How many books of either kind that a mutant changes are checked before it is left to the other tests.
 CHECKED = 6
 #: A book that takes longer hangs.
 SECONDS = 600.0
@@ -35,6 +35,9 @@ SECONDS = 600.0
 
 class Buildable(Protocol):
     """A book that can be built from nothing, and checked."""
+
+    #: Whether each of its evenings is built for itself.
+    day_by_day: bool
 
     @property
     def name(self) -> str:
@@ -92,7 +95,7 @@ class BooksJudge:
     def __init__(self, project: ProjectCopy, right: Bench) -> None:
         self.project = project
         self.right = right
-        self._checked: Counter[str] = Counter()
+        self._checked: Counter[tuple[str, bool]] = Counter()
         self._selects: dict[str, tuple[str, str] | None] = {}
 
     @classmethod
@@ -112,8 +115,8 @@ class BooksJudge:
     def noticed(self, book: Buildable, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
         """Those mutants with which the book is wrong, each with what is wrong with it."""
         for mutant in self._changed(book, mutants):
-            if self._checked[mutant.key] < CHECKED:
-                self._checked[mutant.key] += 1
+            if self._checked[mutant.key, book.day_by_day] < CHECKED:
+                self._checked[mutant.key, book.day_by_day] += 1
                 with self.project.holding({mutant.path: mutant.text}), Bench.of(_catalog_in(self.project)) as bench:
                     wrong = bench.wrong_in(book)
                 if wrong:
@@ -124,7 +127,8 @@ class BooksJudge:
             if mutant.key not in self._selects:
                 self._selects[mutant.key] = _selects(self.right.catalog, mutant, self.project.folder)
         selects = self._selects
-        changed = {mutant.key for mutant in mutants if selects[mutant.key] is None}
+        # what is no table's select decides which days are built again
+        changed = {mutant.key for mutant in mutants if book.day_by_day and selects[mutant.key] is None}
 
         def ask(con: duckdb.DuckDBPyConnection, values: Values) -> None:
             known: dict[str, Any] = {}

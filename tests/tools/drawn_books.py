@@ -22,7 +22,12 @@ class DrawnBook:
 
     name: str
     book: Book
-    size: int = 0
+    day_by_day = False
+
+    @property
+    def size(self) -> int:
+        """How many positions are told in it."""
+        return sum(len(answer.positions or ()) for each in self.book.evenings for answer in each.answers.values())
 
     def build(self, con: duckdb.DuckDBPyConnection, home: Path, catalog: Catalog) -> None:
         """Land every evening of it, and build them in one go."""

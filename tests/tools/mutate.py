@@ -119,8 +119,9 @@ def judge_by_books(project: ProjectCopy, mutants: Sequence[Mutant], results: Res
     """Have every book look at the mutants that nothing has noticed yet: what noticed most comes first."""
     kills = Counter(by.partition(":")[0] for by in results.noticed_by.values())
     drawn, checked = drawn_books(), recorded_books(KEPT / "books")
-    checked.sort(key=lambda each: (-kills[each.name], -each.size))
-    books: list[Buildable] = [*drawn, *checked]
+    books: list[Buildable] = []
+    for several in (drawn, checked):
+        books += sorted(several, key=lambda each: (-kills[each.name], -each.size))
     with BooksJudge.of(project) as judge:
         judge.check_rendering(sql_files(), books[:RENDERED])
         for number, book in enumerate(books, 1):

@@ -54,6 +54,7 @@ class RecordedBook:
     field: bool
     realized: Any
     evenings: tuple[Evening, ...]
+    day_by_day = True
 
     @property
     def name(self) -> str:
