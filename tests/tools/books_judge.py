@@ -28,9 +28,9 @@ from tests.tools.mutation import Mutant, ProjectCopy
 
 Values = Mapping[str, Any]
 #: How many books of either kind that a mutant changes are checked before it is left to the other tests.
-CHECKED = 6
+CHECKED = 3
 #: A book that takes longer hangs.
-SECONDS = 600.0
+SECONDS = 120.0
 
 
 class Buildable(Protocol):
@@ -77,16 +77,23 @@ class Bench:
 
     def wrong_in(self, book: Buildable) -> str | None:
         """What is wrong with a book as it is built here, in a line; None where it comes out as it should."""
-        patience = Timer(SECONDS, self.con.interrupt)
-        patience.start()
         try:
-            self.build(book)
-            book.check(self.con)
+            with self.patience():
+                self.build(book)
+                book.check(self.con)
         except Exception as error:  # whatever it is, it was noticed
             return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        finally:
-            patience.cancel()
         return None
+
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """Interrupt what hangs in the block."""
+        timer = Timer(SECONDS, self.con.interrupt)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class BooksJudge:
@@ -142,7 +149,7 @@ class BooksJudge:
 
         while True:
             try:
-                with _asked_after_each_build(ask):
+                with _asked_after_each_build(ask), self.right.patience():
                     self.right.build(book)
             except (duckdb.Error, BuildFailed):
                 continue

@@ -65,7 +65,7 @@ def _places(tree: ast.Module) -> Iterator[_Place]:
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     for kind_of_node, field, kind in _OPERATORS:
-        if isinstance(node, kind_of_node):
+        if isinstance(node, kind_of_node) and not _joins_texts(node):
             yield from _other_operator(node, field, kind)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield "not dropped", node.operand
@@ -73,8 +73,19 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield "call dropped", ast.Pass()
     if isinstance(node, ast.Raise):
         yield "nothing raised", ast.Pass()
-    if isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, bool):
-        yield "other flag", ast.keyword(node.arg, ast.Constant(not node.value.value))
+    if isinstance(node, ast.keyword) and node.arg != "frozen" and _is_flag(node.value):
+        yield "other flag", ast.keyword(node.arg, ast.UnaryOp(ast.Not(), node.value))
+
+
+def _is_flag(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, bool)
+
+
+def _joins_texts(node: ast.AST) -> bool:
+    """Whether something is put behind something else: what can't be subtracted is noticed by whoever runs it."""
+    texts = (ast.JoinedStr, ast.List, ast.ListComp, ast.IfExp)
+    ends = (node.left, node.right) if isinstance(node, ast.BinOp) else ()
+    return any(isinstance(end, texts) or (isinstance(end, ast.Constant) and isinstance(end.value, str)) for end in ends)
 
 
 def _other_operator(node: ast.AST, field: str, kind: str) -> Iterator[tuple[str, ast.AST]]:

@@ -56,11 +56,12 @@ SQL_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"quality/(recovery|restated)", ("integration/test_recovery.py", "integration/test_restatements.py")),
     (r"quality/(exact|account_inv|position_inv|day_inv)", (*_CHECKS, "integration/test_exact_is_proven.py")),
     (r"quality", (*_CHECKS, "integration/test_sync_outcomes.py", "integration/test_recovery.py")),
-    (r"changed", ("integration/test_restatements.py", "integration/test_recovery.py", "integration/test_fills.py")),
+    (r"changed", (
+        "integration/test_restatements.py", "integration/test_recovery.py", "integration/test_fills.py",
+        "integration/test_incremental_equals_full.py",
+    )),
     (r"", _REPORTS),
 )  # fmt: skip
-#: What random books say beside an oracle, of everything that is made of SQL.
-ORACLE = ("integration/test_pnl_properties.py", "integration/test_incremental_equals_full.py")
 #: A module that proves, lands, publishes or sends, and the tests that should see what is wrong with it.
 PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "pipelines/broker/proof.py": (
@@ -111,7 +112,7 @@ def named_tests(path: str) -> list[str]:
     name = path.removeprefix("assets/")
     own = f"integration/test_{Path(path).stem}.py"
     named = next(tests for beginning, tests in SQL_TESTS if re.match(beginning, name))
-    several = [own, *named, *ORACLE] if (ROOT / "tests" / own).exists() else [*named, *ORACLE]
+    several = [own, *named] if (ROOT / "tests" / own).exists() else named
     return [f"tests/{each}" for each in dict.fromkeys(several)]
 
 
