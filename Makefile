@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test quick soak canary audit check format dev explore bench lock clean
+.PHONY: help setup demo test quick soak mutate canary audit check format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +98,9 @@ soak: .venv-test/ready  ## 100,000 hostile answers, 200 sequences of evenings, 1
 	DAYBOOK_FUZZ_CASES=$(CASES) $(TEST)/python -m pytest -n auto --dist worksteal tests/faults/test_answers_fuzz.py $(ARGS)
 	DAYBOOK_SEQUENCES=$(SEQUENCES) $(TEST)/python -m pytest --timeout 0 tests/integration/test_incremental_equals_full.py $(ARGS)
 	DAYBOOK_PROOFS=$(PROOFS) $(TEST)/python -m pytest --timeout 0 tests/integration/test_exact_is_proven.py $(ARGS)
+
+mutate: .venv-test/ready  ## break SQL and Python in one place at a time: some test has to notice; ARGS='sql --number 40' for fewer
+	$(TEST)/python -m tests.tools.mutate $(ARGS)
 
 canary: | $(UV_READY)  ## every test on the newest dependencies there are; not part of CI
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv-canary

@@ -83,6 +83,14 @@ def write_all(handle: int, content: bytes) -> None:
         left = left[os.write(handle, left) :]
 
 
+def make_folder(folder: Path, *, exist_ok: bool = False) -> None:
+    """A folder for this user alone, and those around it that are missing, where a power cut can't take their names."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=exist_ok, mode=0o700)
+    for each in new:
+        fsync(each.parent)
+
+
 def fsync(path: Path) -> None:
     """What a file holds, or the names in a folder, on disk."""
     handle = os.open(path, os.O_RDONLY)

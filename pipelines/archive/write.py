@@ -24,7 +24,7 @@ from typing import Any, Self
 import orjson
 import zstandard
 
-from pipelines.archive.files import fsync, write_all, write_whole
+from pipelines.archive.files import make_folder, write_all, write_whole
 from pipelines.broker.read import ReceivedReply
 
 PAGES = "pages.json.zst"
@@ -70,7 +70,7 @@ class Archive:
 
     def begin(self, folder: Path, context: Entry) -> None:
         """From here on replies are written to `folder`, which must be new."""
-        _make_durably(folder)
+        make_folder(folder)
         self._folder, self._began = folder, {"format": FORMAT, "began": context}
         self._pages = os.open(folder / PAGES, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         # this syncs the folder too, with the pages' name in it
@@ -124,13 +124,6 @@ def listing_of(entry: Entry, offset: int) -> Entry:
     """A reply as the manifest lists it: where it is, how long it is there, and what proves that it is the one."""
     kept = ("read", "page", "status", "request_id", "received_at", "sha256", "bytes", "packed")
     return {"file": PAGES, "offset": offset, **{name: entry[name] for name in kept}}
-
-
-def _make_durably(folder: Path) -> None:
-    new = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, mode=0o700)
-    for each in new:
-        fsync(each.parent)
 
 
 def _entry(received: ReceivedReply, packed: int) -> Entry:

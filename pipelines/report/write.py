@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from pipelines.archive.files import write_whole
+from pipelines.archive.files import make_folder, write_whole
 from pipelines.books.as_known import open_known
 from pipelines.books.catalog import Catalog
 from pipelines.errors import DaybookError
@@ -113,8 +113,8 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     for name, content in files.items():
         path = folder / name
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(path, content, durable=False)
+            make_folder(path.parent, exist_ok=True)
+            write_whole(path, content, durable=True)
         except OSError as error:
             raise DaybookError(f"The report can't be written to {path} ({error.strerror}).") from error
         written.append(path)

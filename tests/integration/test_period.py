@@ -40,6 +40,19 @@ def test_what_was_lost_altogether_stays_lost_but_a_new_month_begins_anew(
     assert read(con, RETURNS, "pnl.period", TUESDAY) == (None, -1, -1)
 
 
+def test_a_loss_on_the_first_day_is_a_drawdown_from_where_the_books_began(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    build_day_by_day(
+        con,
+        tmp_path,
+        evening(THURSDAY, answer(history=(segment(THURSDAY, "-100", "0", "1000", "900"),))),
+        evening(FRIDAY, answer(history=(segment(FRIDAY, "90", "0", "900", "990"),))),
+    )
+    assert read(con, "drawdown", "pnl.period", THURSDAY) == Decimal("-0.1")
+    assert read(con, "drawdown", "pnl.period", FRIDAY) == Decimal("-0.01")
+
+
 @pytest.mark.parametrize(
     ("pnl", "sod", "eod"),
     [("-1200", "1000", "-200"), ("100", "0", "100"), ("100", "-400", "-300"), ("-50", "0", "950")],

@@ -1,0 +1,186 @@
+"""`make mutate`: the SQL of the books and the Python that proves, lands, publishes and sends is broken in one place at
+a time, and the tests that are about it have to notice.
+
+A mutant of the SQL goes through books first, drawn and hand-checked ones (books_judge.py). What none of them notices,
+and every mutant of the Python, is put into a copy of the project, and the tests run that are named here. What those
+don't notice either is a survivor: it needs a test, or a reason in docs/reliability.md. A run that was ended goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.tools import mutants_of_python, mutants_of_sql
+from tests.tools.books_judge import BooksJudge, Buildable
+from tests.tools.drawn_books import drawn_books
+from tests.tools.mutation import ROOT, Mutant, ProjectCopy, Results, chosen, table
+from tests.tools.recorded_books import recorded_books
+
+#: Where the results are, and the books as they were recorded.
+KEPT = ROOT / ".mutate"
+NUMBER = {"sql": 160, "python": 64}
+#: In how many books the selects as sqlglot writes them are tried, before any mutant is.
+RENDERED = 5
+
+_CASES = ("integration/test_pnl_cases.py", "integration/test_position_total.py")
+_OPTIONS = ("integration/test_option_outcomes.py", "integration/test_pnl_cases.py")
+_RUNS = ("integration/test_expected_day.py", "integration/test_recovery.py")
+_CHECKS = ("integration/test_reconciliation.py", "integration/test_restatements.py")
+_REPORTS = ("integration/test_restatements.py", "integration/test_report.py")
+#: The beginnings of names of SQL files, and the tests that should see what is wrong there. The first that fits counts.
+SQL_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"core/(fill|trade_(flow|counted|between)|flow_between)", ("integration/test_fills.py", *_CASES)),
+    (r"core/(option|delivery|possible_delivery|cash_settled|open_outcome|assumed)", _OPTIONS),
+    (r"core/(accepted|spent|stock_change|underlying|lifecycle|market_price|contract_term)", _OPTIONS),
+    (r"core/(request|trade_request)", ("integration/test_trading_books.py", "integration/test_trading_settled.py")),
+    (r"core/(recovered|stand_in|seen_flat)", ("integration/test_recovery.py",)),
+    (r"core/position_(held|unit|priced)|core/row_source", (
+        "integration/test_position_held.py", "integration/test_position_unit.py", "integration/test_pnl_cases.py",
+    )),
+    (r"core/(expected|run|calendar|snapshot|account|broker|period_lock)", _RUNS),
+    (r"core/instruction_history", ("integration/test_option_outcomes.py", "integration/test_sync_outcomes.py")),
+    (r"core", _CASES),
+    (r"pnl/pnl_semantics", ("integration/test_pnl_semantics.py",)),
+    (r"pnl/(period|prior)", ("integration/test_period.py", *_CHECKS)),
+    (r"pnl/(account|missed|firm|group)", (
+        "integration/test_account_daily.py", "integration/test_firm_daily.py", "integration/test_reconciliation.py",
+    )),
+    (r"pnl/reason", _REPORTS),
+    (r"pnl/quality_proof", (*_CASES, "integration/test_exact_is_proven.py")),
+    (r"pnl", _CASES),
+    (r"quality/(recovery|restated)", ("integration/test_recovery.py", "integration/test_restatements.py")),
+    (r"quality/(exact|account_inv|position_inv|day_inv)", (*_CHECKS, "integration/test_exact_is_proven.py")),
+    (r"quality", (*_CHECKS, "integration/test_sync_outcomes.py", "integration/test_recovery.py")),
+    (r"changed", (
+        "integration/test_restatements.py", "integration/test_recovery.py", "integration/test_fills.py",
+        "integration/test_incremental_equals_full.py",
+    )),
+    (r"", _REPORTS),
+)  # fmt: skip
+#: A module that proves, lands, publishes or sends, and the tests that should see what is wrong with it.
+PYTHON_TESTS: dict[str, tuple[str, ...]] = {
+    "pipelines/broker/proof.py": (
+        "unit/test_reading.py", "integration/test_reading_pages.py", "faults/test_paging_machine.py",
+    ),
+    "pipelines/broker/listing.py": (
+        "unit/test_reading.py", "integration/test_reading_pages.py", "integration/test_reading_failures.py",
+        "integration/test_reading_client.py",
+    ),
+    "pipelines/ingest/landing.py": ("integration/test_landing.py", "integration/test_sync_outcomes.py"),
+    "pipelines/ingest/snapshot.py": (
+        "integration/test_landing.py", "integration/test_sync_outcomes.py", "faults/test_clock.py",
+    ),
+    "pipelines/warehouse/destination.py": ("integration/test_landing.py", "integration/test_replay.py"),
+    "pipelines/warehouse/dlt_pipeline.py": ("integration/test_landing.py", "integration/test_migrations.py"),
+    "pipelines/warehouse/tables.py": (
+        "integration/test_account_daily.py", "integration/test_build.py", "integration/test_restatements.py",
+    ),
+    "pipelines/archive/files.py": ("unit/test_files.py", "faults/test_strange_files.py"),
+    "pipelines/archive/write.py": ("integration/test_durable_order.py", "integration/test_replay.py"),
+    "pipelines/warehouse/publish.py": (
+        "integration/test_durable_order.py", "integration/test_warehouse_files.py", "faults/test_false_success.py",
+    ),
+    "pipelines/warehouse/published.py": ("faults/test_false_success.py", "integration/test_warehouse_files.py"),
+    "pipelines/trading/send.py": (
+        "unit/test_trading_answers.py", "integration/test_trading_outcomes.py", "integration/test_trading_wire.py",
+    ),
+    "pipelines/trading/journal.py": ("integration/test_trading_outcomes.py", "integration/test_trading_settled.py"),
+    "pipelines/trading/held.py": ("faults/shown",),
+    "pipelines/trading/changes.py": ("faults/shown",),
+    "pipelines/trading/requests.py": ("unit/test_trading_requests.py", "integration/test_trading_wire.py"),
+    "pipelines/trading/batch.py": ("unit/test_trading_requests.py", "integration/test_trading_wire.py"),
+}  # fmt: skip
+
+
+def sql_files() -> list[str]:
+    """The selects that the books are made of."""
+    found = [
+        path for schema in ("core", "pnl", "quality", "changed") for path in (ROOT / "assets" / schema).rglob("*.sql")
+    ]
+    return sorted(str(path.relative_to(ROOT)) for path in [*found, *(ROOT / "pipelines" / "books").glob("*.sql")])
+
+
+def named_tests(path: str) -> list[str]:
+    """The tests of a file, by their paths."""
+    if path.endswith(".py"):
+        return [f"tests/{name}" for name in PYTHON_TESTS[path]]
+    name = path.removeprefix("assets/")
+    own = f"integration/test_{Path(path).stem}.py"
+    named = next(tests for beginning, tests in SQL_TESTS if re.match(beginning, name))
+    several = [own, *named] if (ROOT / "tests" / own).exists() else named
+    return [f"tests/{each}" for each in dict.fromkeys(several)]
+
+
+def judge_by_books(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
+    """Have every book look at the mutants that nothing has noticed yet: what noticed most comes first."""
+    kills = Counter(by.partition(":")[0] for by in results.noticed_by.values())
+    drawn, checked = drawn_books(), recorded_books(KEPT / "books")
+    books: list[Buildable] = []
+    for several in (drawn, checked):
+        books += sorted(several, key=lambda each: (-kills[each.name], -each.size))
+    with BooksJudge.of(project) as judge:
+        judge.check_rendering(sql_files(), books[:RENDERED])
+        for number, book in enumerate(books, 1):
+            left = [each for each in mutants if each.key not in results.noticed_by]
+            left = [each for each in left if book.name not in results.passed[each.key]]
+            if not left:
+                continue
+            print(f"book {number}/{len(books)}: {book.name}, {len(left)} mutants", flush=True)
+            for mutant, by in judge.noticed(book, left):
+                results.noticed(mutant, by)
+            for mutant in left:
+                if mutant.key not in results.noticed_by:
+                    results.not_noticed(mutant, book.name)
+
+
+def judge_by_tests(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
+    """Have the tests of its file look at each mutant that nothing has noticed yet; those of a new test, again."""
+    for number, mutant in enumerate(mutants, 1):
+        for test in named_tests(mutant.path):
+            if mutant.key in results.noticed_by:
+                break
+            told = f"{test} {project.hash_of(test)}"
+            if told in results.passed[mutant.key]:
+                continue
+            failed = project.failed_with(mutant, [test])
+            if failed:
+                results.noticed(mutant, failed)
+            else:
+                results.not_noticed(mutant, told)
+        if mutant.key not in results.noticed_by:
+            print(f"SURVIVED  {number}/{len(mutants)} {mutant}", flush=True)
+
+
+def main() -> int:
+    """Try mutants and print what noticed each; 1 where something was not noticed."""
+    parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
+    parser.add_argument("language", choices=NUMBER, nargs="*", help="mutants of these alone")
+    parser.add_argument("--number", type=int, help="how many of each language: 160 and 64")
+    parser.add_argument("--path", default="", help="mutants of the files whose path begins so")
+    parser.add_argument("--books-only", action="store_true", help="leave it at the books")
+    asked = parser.parse_args()
+    tables = []
+    for language in asked.language or list(NUMBER):
+        files = sql_files() if language == "sql" else list(PYTHON_TESTS)
+        made_by = mutants_of_sql.mutants_of if language == "sql" else mutants_of_python.mutants_of
+        places = [mutant for path in files if path.startswith(asked.path) for mutant in made_by(path)]
+        mutants = chosen(places, asked.number or NUMBER[language])
+        results = Results(KEPT / f"{language}.jsonl")
+        with TemporaryDirectory() as folder:
+            project = ProjectCopy(Path(folder))
+            if language == "sql":
+                judge_by_books(project, mutants, results)
+            if language != "sql" or not asked.books_only:
+                judge_by_tests(project, mutants, results)
+        tables.append(table(language, places, mutants, results))
+    print("\n\n".join(tables))
+    return int("SURVIVED" in "".join(tables))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
