@@ -143,7 +143,8 @@ def contents(home: Path) -> dict[str, list[tuple[Any, ...]]]:
         ).fetchall()
         for (name,) in names:
             if name.split(".")[0] in ("raw", "core", "pnl", "quality"):
-                columns = [row[0] for row in con.execute(f"describe {name}").fetchall() if row[0] != "_dlt_load_id"]
+                described = con.execute(f"describe {name}").fetchall()
+                columns = [f'"{row[0]}"' for row in described if row[0] != "_dlt_load_id"]
                 rows = con.execute(f"select {', '.join(columns)} from {name}").fetchall()
                 found[name] = sorted(rows, key=repr)
     return found
