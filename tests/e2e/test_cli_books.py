@@ -127,11 +127,17 @@ def test_eod_does_it_all_and_says_how_the_day_stands(tmp_path: Path) -> None:
     with broker() as server:
         first = daybook("eod", home=tmp_path, url=server.url)
         report = tmp_path / "reports" / "report_2025-10-31.html"
+        performance = tmp_path / "reports" / "performance_month_2025-10-31.html"
         assert (first.code, first.out.splitlines()) == (
             0,
-            ["2025-10-31 is COMPLETE: 2 of 2 accounts whole.", f"The report is {report}"],
+            [
+                "2025-10-31 is COMPLETE: 2 of 2 accounts whole.",
+                f"The report is {report}",
+                f"A performance report is {performance}",  # of the month, whose last session it is
+            ],
         )
         assert report.is_file()
+        assert performance.is_file()
         server.forbidden = {("100002", "positions")}
         server.now = NEXT_EVENING
         second = daybook("eod", "--json", home=tmp_path, url=server.url)
