@@ -121,13 +121,13 @@ class BooksJudge:
 
     def noticed(self, book: Buildable, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
         """Those mutants with which the book is wrong, each with what is wrong with it."""
-        for mutant in self._changed(book, mutants):
-            if self._checked[mutant.key, book.day_by_day] < CHECKED:
-                self._checked[mutant.key, book.day_by_day] += 1
-                with self.project.holding({mutant.path: mutant.text}), Bench.of(_catalog_in(self.project)) as bench:
-                    wrong = bench.wrong_in(book)
-                if wrong:
-                    yield mutant, f"{book.name}: {wrong}"
+        kind = book.day_by_day
+        for mutant in self._changed(book, [each for each in mutants if self._checked[each.key, kind] < CHECKED]):
+            self._checked[mutant.key, kind] += 1
+            with self.project.holding({mutant.path: mutant.text}), Bench.of(_catalog_in(self.project)) as bench:
+                wrong = bench.wrong_in(book)
+            if wrong:
+                yield mutant, f"{book.name}: {wrong}"
 
     def _changed(self, book: Buildable, mutants: Sequence[Mutant]) -> list[Mutant]:
         for mutant in mutants:

@@ -56,10 +56,7 @@ SQL_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"quality/(recovery|restated)", ("integration/test_recovery.py", "integration/test_restatements.py")),
     (r"quality/(exact|account_inv|position_inv|day_inv)", (*_CHECKS, "integration/test_exact_is_proven.py")),
     (r"quality", (*_CHECKS, "integration/test_sync_outcomes.py", "integration/test_recovery.py")),
-    (r"changed", (
-        "integration/test_restatements.py", "integration/test_recovery.py", "integration/test_fills.py",
-        "integration/test_incremental_equals_full.py",
-    )),
+    (r"changed", ("integration/test_changed_days.py", "integration/test_fills.py", "integration/test_recovery.py")),
     (r"", _REPORTS),
 )  # fmt: skip
 #: A module that proves, lands, publishes or sends, and the tests that should see what is wrong with it.
