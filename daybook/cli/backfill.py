@@ -17,6 +17,9 @@ from pipelines.progress import Activity
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.ingest.snapshot import Snapshot
+    from pipelines.settings import Settings
+
 #: What a run landed of each account's history, and what it could not read.
 _READ = """
     select
@@ -61,17 +64,28 @@ def backfill(
       daybook backfill --from 2024-01-02
       daybook backfill --from 2024-01-02 --json
     """
-    from pipelines.books.build import build
     from pipelines.calendar import TradingCalendar
-    from pipelines.ingest.snapshot import take_snapshot
     from pipelines.settings import Settings
-    from pipelines.trading.settle import settle
-    from pipelines.warehouse.published import publish_if_behind
-    from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
     settings.reading_key()  # before anything is made or waited for
     TradingCalendar.load().is_session(start)  # raises where no calendar reaches
+    snapshot, read = _read_again(settings, start, wait)
+    if json:
+        console.show_json({"run_id": snapshot.run_id, "alerts": snapshot.alerts, "accounts": [*map(asdict, read)]})
+    else:
+        _report(snapshot.alerts, read)
+    return INCOMPLETE if any(each.problem for each in read) else 0
+
+
+def _read_again(settings: Settings, start: date, wait: float) -> tuple[Snapshot, list[HistoryRead]]:
+    """Sync with the history from a day on, build and publish: the snapshot, and what came of the history."""
+    from pipelines.books.build import build
+    from pipelines.ingest.snapshot import take_snapshot
+    from pipelines.trading.settle import settle
+    from pipelines.warehouse.published import publish_if_behind
+    from pipelines.warehouse.session import warehouse_session
+
     with (
         console.progress("reading") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
@@ -81,12 +95,7 @@ def backfill(
         on_progress(Activity("building"))
         build(con, settings, CATALOG)
         publish_if_behind(con, settings)
-        read = _history_read(con, snapshot.run_id)
-    if json:
-        console.show_json({"run_id": snapshot.run_id, "alerts": snapshot.alerts, "accounts": [*map(asdict, read)]})
-    else:
-        _report(snapshot.alerts, read)
-    return INCOMPLETE if any(each.problem for each in read) else 0
+        return snapshot, _history_read(con, snapshot.run_id)
 
 
 def _history_read(con: duckdb.DuckDBPyConnection, run_id: str) -> list[HistoryRead]:

@@ -21,6 +21,7 @@ from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.ingest.contradictions import contradicted
 from pipelines.ingest.history import begin_of, days_to_read, read_years, with_past
+from pipelines.ingest.run_context import RunContext
 from pipelines.ingest.warehouse_state import WarehouseState, override_of
 from pipelines.progress import AccountRead, AccountsExpected, OnProgress, ignore_progress
 
@@ -75,20 +76,18 @@ class DayRead:
 
 def read_trading_day(
     client: BrokerClient[pa.Table],
-    now: datetime,
+    run: RunContext,
     known: WarehouseState,
-    only: tuple[str, ...],
     on_progress: OnProgress = ignore_progress,
-    *,
-    history_from: date | None = None,
 ) -> DayRead:
-    """Read everything that belongs to the trading day of `now`, then what is left of the broker's history, from
-    `history_from` on where it is given. Raises NoAccountList, Unauthorized, ConfigurationError."""
+    """Read everything that belongs to the trading day in which a run began, then what is left of the broker's history.
+    Raises NoAccountList, Unauthorized, ConfigurationError."""
+    now = run.started.now
     hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
     calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
     day = calendar.assign(now)
     listed = client.accounts()
-    expected = _expected(listed, known, only, day.trading_date)
+    expected = _expected(listed, known, run.accounts, day.trading_date)
     unlisted = set(expected) - {row["account_id"] for row in _listed_rows(listed)}
     reads = [EndpointRead(hours), EndpointRead(listed)]
     on_progress(AccountsExpected(len(expected)))
@@ -104,7 +103,7 @@ def read_trading_day(
     opened = {row["account_id"]: row["open_date"] for row in _listed_rows(listed)}
     with _pool() as pool:
         reads = list(
-            pool.map(lambda each: _with_past(client, each, known, opened, calendar.first, history_from), reads)
+            pool.map(lambda each: _with_past(client, each, known, opened, calendar.first, run.history_from), reads)
         )
     return DayRead(day, expected, reads)
 

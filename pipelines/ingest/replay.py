@@ -145,9 +145,7 @@ def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline
     with archived.bodies() as bodies:
         recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
         with ReplayClient(recorded) as client:
-            evening = read_trading_day(
-                client, began.started.now, began.known, began.accounts, history_from=began.history_from
-            )
+            evening = read_trading_day(client, began, began.known)
     evening = replace(evening, reads=[recorded.with_window(asked) for asked in evening.reads])
     snapshot = snapshot_of(run, evening, [])
     extract(pipeline, tables_of(run, evening))

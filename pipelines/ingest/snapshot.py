@@ -69,7 +69,6 @@ def take_snapshot(
 
     The broker's clock is asked once before the first page; a caller that had to ask already hands its reading over.
     `budgets` are what reading may take; `history_from` has the broker's history read again from that day on.
-
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
@@ -85,9 +84,7 @@ def take_snapshot(
         began = run_context(settings, trigger, client.assume(clock) if clock else client.clock(), known, history_from)
         archive.begin(settings.archive / f"{began.started.now:%Y-%m}" / began.run_id, began.as_json())
         _refuse_other_days(began.started, known, partition)
-        evening = read_trading_day(
-            client, began.started.now, known, settings.accounts, on_progress, history_from=history_from
-        )
+        evening = read_trading_day(client, began, known, on_progress)
         ended = Ending(client.clock(), evening.day.trading_date)
         archive.close(ended.as_json())
     run = Run(began, ended, archive.files)

@@ -53,5 +53,8 @@ def test_every_finding_is_on_the_page_and_no_other() -> None:
     given = set(re.findall(r"'([a-z_]+)' as check_name", _read("assets/quality", suffix=".sql")))
     given -= set(re.findall(r"'([a-z_]+)' as check_name", CATALOG["quality.comparison"].text)) | {"check_name"}
     makers = "Finding|Problem|Broken|Moved|fail|_fail|_note|_problem"
-    given |= set(re.findall(rf'\b(?:{makers})\(\s*"([a-z_]+)"', _read("models", "pipelines", suffix=".py")))
+    code = _read("models", "pipelines", suffix=".py")
+    given |= set(re.findall(rf'\b(?:{makers})\(\s*"([a-z_]+)"', code))
+    named = dict(re.findall(r'^([A-Z_]+) = "([a-z_]+)"$', code, re.MULTILINE))
+    given |= {named[name] for name in re.findall(rf"\b(?:{makers})\(\s*([A-Z_]{{3,}})\b", code)}
     assert sorted(_names_on_page("[a-z_]+")) == sorted(given)
