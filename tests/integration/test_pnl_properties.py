@@ -223,8 +223,9 @@ def check_identities(con: duckdb.DuckDBPyConnection) -> None:
         select account_id, last(period.itd order by trading_date),
             -- a sum over a session that is not known is not known; what went before the first look is no part of it
             case
-                when bool_and(history.total_pnl is not null or (day.quality is not null and day.prev_trading_date is null))
-                    then sum(history.total_pnl)
+                when bool_and(
+                    history.total_pnl is not null or (day.quality is not null and day.prev_trading_date is null)
+                ) then sum(history.total_pnl)
             end
         from pnl.account_history as history
         left join pnl.period as period using (account_id, trading_date)
