@@ -1,5 +1,5 @@
--- On which evening an accepted instruction was spent: the first that shows fewer contracts than the last one before it was accepted did, with what is
--- known to have been traded since (or than the first of all, where the books begin later than that).
+-- On which evening an accepted instruction was spent: the first since it was accepted that shows fewer contracts than the evening before it did and
+-- what is known to have been traded between them come to, however the fills around the two snapshots count.
 with evenings as (
     select
         instruction.account_id,
@@ -8,7 +8,11 @@ with evenings as (
         account_eod.trading_date,
         account_eod.captured_at,
         account_eod.captured_at >= instruction.updated_at as is_after,
-        coalesce(position_eod.quantity, 0) as quantity
+        -- the quantity of a recovered day may be unknown
+        case when position_eod.instrument_id is null then 0 else position_eod.quantity end as quantity,
+        lag(account_eod.trading_date) over same as prev_trading_date,
+        lag(account_eod.captured_at) over same as prev_captured_at,
+        lag(case when position_eod.instrument_id is null then 0 else position_eod.quantity end) over same as quantity_prev
     from accepted_instruction as instruction
     inner join core.account_eod on instruction.account_id = account_eod.account_id
     left join core.position_eod
@@ -17,52 +21,56 @@ with evenings as (
             and account_eod.trading_date = position_eod.trading_date
             and instruction.instrument_id = position_eod.instrument_id
     where account_eod.trading_date between $from_date - 31 and $to_date
+    window same as (partition by instruction.account_id, instruction.id order by account_eod.trading_date)
 ),
 
-last_before as (
+flows as (
     select
-        account_id,
-        id,
-        instrument_id,
-        trading_date,
-        captured_at,
-        quantity
+        evenings.account_id,
+        evenings.id,
+        evenings.trading_date,
+        flow.net_quantity as quantity,
+        flow.trading_date > evenings.prev_trading_date as after_start_by_date,
+        coalesce(flow.outside_at > evenings.prev_captured_at, after_start_by_date) as after_start_by_time,
+        coalesce(flow.outside_at <= evenings.captured_at, true) as until_end_by_time
     from evenings
-    qualify row_number() over (
-        partition by account_id, id
-        order by is_after, case when is_after then trading_date end, trading_date desc
-    ) = 1
+    inner join core.trade_flow as flow
+        on
+            evenings.account_id = flow.account_id
+            and evenings.instrument_id = flow.instrument_id
+            and evenings.prev_trading_date <= flow.trading_date
+            and evenings.trading_date >= flow.trading_date
+    where flow.trading_date >= $from_date - 31
 ),
 
 traded as (
     select
-        later.account_id,
-        later.id,
-        later.trading_date,
-        sum(flow.net_quantity) as quantity
-    from evenings as later
-    inner join last_before on later.account_id = last_before.account_id and later.id = last_before.id
-    inner join core.trade_flow as flow
-        on
-            later.account_id = flow.account_id
-            and later.instrument_id = flow.instrument_id
-            and last_before.trading_date <= flow.trading_date
-            and later.trading_date >= flow.trading_date
-            and coalesce(flow.outside_at > last_before.captured_at, flow.trading_date > last_before.trading_date)
-            and coalesce(flow.outside_at <= later.captured_at, true)
-    where flow.trading_date >= $from_date - 31
-    group by later.account_id, later.id, later.trading_date
+        account_id,
+        id,
+        trading_date,
+        sum(case when after_start_by_time and until_end_by_time then quantity else 0 end) as by_time,
+        sum(case when after_start_by_date then quantity else 0 end) as by_date,
+        sum(case when after_start_by_time then quantity else 0 end) as from_time_to_date,
+        sum(case when after_start_by_date and until_end_by_time then quantity else 0 end) as from_date_to_time
+    from flows
+    group by account_id, id, trading_date
 )
 
 select
-    later.account_id,
-    later.id,
-    min(later.trading_date) as trading_date
-from evenings as later
-inner join last_before on later.account_id = last_before.account_id and later.id = last_before.id
+    evenings.account_id,
+    evenings.id,
+    min(evenings.trading_date) as trading_date
+from evenings
 left join traded
-    on later.account_id = traded.account_id and later.id = traded.id and later.trading_date = traded.trading_date
+    on
+        evenings.account_id = traded.account_id
+        and evenings.id = traded.id
+        and evenings.trading_date = traded.trading_date
 where
-    later.is_after and later.trading_date > last_before.trading_date
-    and later.quantity < last_before.quantity + coalesce(traded.quantity, 0)
-group by later.account_id, later.id
+    evenings.is_after
+    and evenings.quantity - evenings.quantity_prev < coalesce(traded.by_time, 0)
+    and coalesce(
+        evenings.quantity - evenings.quantity_prev not in (traded.by_date, traded.from_time_to_date, traded.from_date_to_time),
+        true
+    )
+group by evenings.account_id, evenings.id

@@ -441,3 +441,39 @@ def test_an_instruction_is_spent_where_purchases_outweigh_the_contracts_that_wer
         OPTION: _money("-400", "-1200", "-1600"),
         STOCK: _money("0", "0", "0"),
     }
+
+
+def test_an_instruction_is_spent_after_a_purchase_that_the_snapshot_of_the_night_does_not_show(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    put = Contract(OPTION, "XYZ251104P00055000", STOCK, "PUT", Decimal(55), TUESDAY, Decimal(100))
+    asked = [
+        Instruction(name, OPTION, kind, count, "ACCEPTED", count, at, at)
+        for name, kind, count, at in (
+            ("i-1", "EXERCISE", Decimal(1), datetime(2025, 10, 31, 20, 10, tzinfo=UTC)),
+            ("i-2", "DO_NOT_EXERCISE", Decimal(2), datetime(2025, 11, 4, 21, 10, tzinfo=UTC)),
+        )
+    ]
+    option: dict[str, Any] = {"instrument_id": OPTION, "underlying_instrument_id": STOCK}
+    bought = _fill(1, "1", "3", FRIDAY, at=datetime(2025, 10, 31, 0, 30, tzinfo=UTC), **option)
+    fills = [bought, _fill(2, "-1", "3", FRIDAY, **option)]
+
+    def held(count: str, cost: str, day: date) -> Position:
+        return _held(count, "4", cost, day, OPTION, of=put.symbol)
+
+    short = _held("-100", "50", "-5500", MONDAY)
+    book = Book(
+        (
+            replace(
+                _evening(THURSDAY, [held("3", "900", THURSDAY)], contracts=[put]),
+                at=datetime(2025, 10, 31, 7, 30, tzinfo=UTC),
+            ),
+            _evening(FRIDAY, [held("3", "900", FRIDAY)], fills, contracts=[put], instructions=asked[:1]),
+            _evening(MONDAY, [held("2", "600", MONDAY), short], fills, contracts=[put], instructions=asked[:1]),
+            _evening(TUESDAY, [replace(short, closing_price_date=TUESDAY)], fills, contracts=[put], instructions=asked),
+        )
+    )
+    assert _measures(con, book, tmp_path, TUESDAY) == {
+        OPTION: _money("-600", "-200", "-800"),
+        STOCK: _money("0", "0", "0"),
+    }
