@@ -48,7 +48,7 @@ def test_an_evening_is_complete_built_published_and_told(tmp_path: Path) -> None
 
 
 def test_the_brokers_history_is_read_again_from_a_day_on(tmp_path: Path) -> None:
-    days = [f"2025-10-{day}" for day in (1, 2, 3, 29, 30, 31)]
+    days = [f"2025-10-{day:02}" for day in (1, 2, 3, 29, 30, 31)]
     history = [{"date": day, "realized_pnl": "1", "unrealized_pnl": "0", "net_pnl": "1"} for day in days]
     with broker(accounts=[100001], history={100001: history}) as server:
         nothing = daybook("backfill", home=tmp_path, url=server.url)

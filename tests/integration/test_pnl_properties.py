@@ -220,20 +220,33 @@ def check_identities(con: duckdb.DuckDBPyConnection) -> None:
         == []
     )
     sums = """
-        select account_id, last(period.itd order by trading_date),
+        select account_id, last(itd order by trading_date), sum(total_pnl),
             -- a sum over a session that is not known is not known; what went before the first look is no part of it
-            case
-                when bool_and(
-                    history.total_pnl is not null or (day.quality is not null and day.prev_trading_date is null)
-                ) then sum(history.total_pnl)
-            end
-        from pnl.account_history as history
-        left join pnl.period as period using (account_id, trading_date)
-        left join pnl.account_daily as day using (account_id, trading_date)
+            count(*) filter (where total_pnl is null) - count(*) filter (where total_pnl is null and is_first),
+            last(gap_days order by trading_date)
+        from pnl.period
+        inner join (
+            select *, row_number() over (partition by account_id order by trading_date) = 1 as is_first
+            from pnl.account_history
+        ) using (account_id, trading_date)
         group by account_id
     """
-    for account, itd, total in con.execute(sums).fetchall():
-        assert itd == total, f"inception to date of {account}"
+    for account, itd, total, unknown, gaps in con.execute(sums).fetchall():
+        assert itd == (None if unknown else total) or (itd is None and gaps), f"inception to date of {account}"
+    books = """
+        with known as (
+            select account_id, min(trading_date) as first_day, max(trading_date) as last_day, sum(total_pnl) as total_pnl,
+                count(*) filter (where total_pnl is null) as unknown
+            from pnl.account_daily group by account_id
+        )
+        select known.account_id, sum(history.total_pnl), any_value(known.total_pnl), any_value(known.unknown)
+        from known
+        inner join pnl.account_history as history
+            on known.account_id = history.account_id and history.trading_date between first_day and last_day
+        group by known.account_id
+    """
+    for account, told, known, unknown in con.execute(books).fetchall():
+        assert unknown or told == known, f"every day of {account} is counted once"
     _check_telescoping(con)
 
 
