@@ -23,6 +23,7 @@ from pipelines.report.period import Period, periods_ending
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.published import check_published
 
 _PREVIEWED = ("account_id", "state", "day", "mtd", "ytd")
 
@@ -65,6 +66,7 @@ def _write(books: OpenBooks, day: date) -> Written:
     try:
         written = write_report(books.settings, CATALOG, day)
     except Exception as error:
+        check_published(books.con, books.settings)  # a copy that is no longer ours is the reason, whatever it led to
         raise DaybookError(
             f"The books of {day} are published, but their report could not be made ({_reason(error)}): "
             f"`daybook report --date {day}` tries again."
@@ -80,6 +82,7 @@ def _write_performance(books: OpenBooks, day: date) -> list[WrittenPerformance]:
         try:
             written.append(write_performance(books.settings, CATALOG, period, day))
         except Exception as error:
+            check_published(books.con, books.settings)
             raise DaybookError(
                 f"The books of {day} are published and its report is written, but the performance report of the "
                 f"{period} could not be made ({_reason(error)}): "

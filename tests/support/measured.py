@@ -1,8 +1,8 @@
-"""Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines,
-and none that hypothesis draws, which runs them hundreds of times.
+"""Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines;
+none that takes long by its marker, or that hypothesis draws, which runs them hundreds of times.
 
-Counting makes a test a third slower, and nearly all of the time of a run is spent on further parameters. What only a
-further one runs is missing in the figures, so they never say too much.
+Counting makes a test a third slower, and nearly all of the time of a run is spent on such tests. What only they run is
+missing in the figures, so they never say too much.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: How many parameters of a test count: a counted one takes a third longer.
 FIRST = 1
+#: Markers of tests that don't count: the first two of pyproject.toml, and hypothesis' own.
+TAKE_LONG = ("heavy", "kill", "hypothesis")
 #: By these variables a process that a test starts counts, too (`patch = ["subprocess"]` in pyproject.toml).
 OF_CHILDREN = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 
@@ -31,7 +33,7 @@ def not_counting(items: Iterable[pytest.Item]) -> set[str]:
     for item in items:
         test = item.nodeid.partition("[")[0]
         before[test] += 1
-        if before[test] > FIRST or item.get_closest_marker("hypothesis"):
+        if before[test] > FIRST or any(item.get_closest_marker(marker) for marker in TAKE_LONG):
             found.add(item.nodeid)
     return found
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from coverage import CoverageData
 
-from tests.support.measured import FIRST, not_counting
+from tests.support.measured import FIRST, TAKE_LONG, not_counting
 
 ROOT = Path(__file__).parents[2]
 COUNTED = """
@@ -38,10 +39,9 @@ def test_every_test_counts_and_of_its_parameters_the_first() -> None:
     assert not_counting(items) == {f"test_a.py::test_many[{n}]" for n in range(FIRST, 4)}
 
 
-def test_what_hypothesis_draws_does_not_count() -> None:
-    assert not_counting([item("test_a.py::test_one"), item("test_a.py::test_all", "hypothesis")]) == {
-        "test_a.py::test_all"
-    }
+@pytest.mark.parametrize("marker", TAKE_LONG)
+def test_what_takes_long_does_not_count(marker: str) -> None:
+    assert not_counting([item("test_a.py::test_one"), item("test_a.py::test_all", marker)]) == {"test_a.py::test_all"}
 
 
 def item(name: str, *markers: str) -> Any:
