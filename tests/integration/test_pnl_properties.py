@@ -226,7 +226,8 @@ def _check_identities(con: duckdb.DuckDBPyConnection) -> None:
         assert itd == (None if unknown else total) or (itd is None and gaps), f"inception to date of {account}"
     books = """
         with known as (
-            select account_id, min(trading_date) as first_day, max(trading_date) as last_day, sum(total_pnl) as total_pnl,
+            select account_id, min(trading_date) as first_day, max(trading_date) as last_day,
+                sum(total_pnl) as total_pnl,
                 count(*) filter (where total_pnl is null) as unknown
             from pnl.account_daily group by account_id
         )
