@@ -31,36 +31,33 @@ RENDERED = 5
 _CASES = ("integration/test_pnl_cases.py", "integration/test_position_total.py")
 _OPTIONS = ("integration/test_option_outcomes.py", "integration/test_pnl_cases.py")
 _FINDINGS = ("integration/test_findings.py", "integration/test_reconciliation.py")
-_READ_LATER = ("integration/test_restatements.py", "integration/test_report.py")
 #: The beginnings of names of SQL files, and the tests that should see what is wrong there. The first that fits counts.
 SQL_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"core/(fill|trade_(flow|counted|between)|flow_between)", ("integration/test_fills.py", *_CASES)),
     (r"core/(option|delivery|possible_delivery|cash_settled|open_outcome|assumed)", _OPTIONS),
     (r"core/(accepted|spent|stock_change|underlying|lifecycle|market_price|contract_term)", _OPTIONS),
-    (r"core/(request|trade_request)", ("integration/test_trading_books.py", "integration/test_trading_settled.py")),
+    (r"core/(request|trade_request)", ("integration/test_trading_books.py",)),
     (r"core/(recovered|stand_in|seen_flat)", ("integration/test_recovery.py",)),
-    (r"core/position_(held|unit|priced)|core/row_source", (
-        "integration/test_position_held.py", "integration/test_position_unit.py", "integration/test_pnl_cases.py",
+    (r"core/position_(held|unit|priced)", ("integration/test_position_held.py", "integration/test_position_unit.py")),
+    (r"core/(expected|run|calendar|snapshot|account|broker|period_lock|row_source)", (
+        "integration/test_expected_day.py", "integration/test_account_daily.py",
     )),
-    (r"core/(expected|run|calendar|snapshot|account|broker|period_lock)", (
-        "integration/test_expected_day.py", "integration/test_findings.py", "integration/test_recovery.py",
-    )),
-    (r"core/instruction_history", ("integration/test_option_outcomes.py", "integration/test_sync_outcomes.py")),
     (r"core", _CASES),
     (r"pnl/pnl_semantics", ("integration/test_pnl_semantics.py",)),
-    (r"pnl/(period|prior)", ("integration/test_period.py", "integration/test_findings.py", *_READ_LATER[:1])),
+    (r"pnl/(period|prior)", ("integration/test_period.py", "integration/test_findings.py")),
     (r"pnl/(account|missed|firm|group|exposure)", (
         "integration/test_account_daily.py", "integration/test_firm_daily.py", "integration/test_period.py",
     )),
-    (r"pnl/reason", _READ_LATER),
+    (r"pnl/reason", ("integration/test_fills.py", "integration/test_restatements.py")),
     (r"pnl", _CASES),
     (r"quality/(exact|restated|.*invariant)", ("integration/test_invariants.py",)),
     (r"quality/recovery", ("integration/test_recovery.py",)),
     (r"quality/(day|gap|account_check)\b", ("integration/test_expected_day.py", *_FINDINGS)),
     (r"quality/(expiry|instruction|fill)", ("integration/test_findings.py", "integration/test_option_outcomes.py")),
     (r"quality", _FINDINGS),
-    (r"changed", ("integration/test_changed_days.py", "integration/test_fills.py", "integration/test_recovery.py")),
-    (r"", _READ_LATER),
+    (r"changed/stand_in", ("integration/test_recovery.py",)),
+    (r"changed", ("integration/test_changed_days.py", "integration/test_fills.py")),
+    (r"", ("integration/test_report.py",)),
 )  # fmt: skip
 #: A module that proves, lands, publishes or sends, and the tests that should see what is wrong with it.
 PYTHON_TESTS: dict[str, tuple[str, ...]] = {
