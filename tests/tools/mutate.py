@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from assets.catalog import CATALOG
 from tests.tools import mutants_of_python, mutants_of_sql
+from tests.tools.beside import Selects, tests_changed_by
 from tests.tools.books_judge import BooksJudge, Buildable
 from tests.tools.drawn_books import drawn_books
 from tests.tools.mutation import ROOT, Mutant, ProjectCopy, Results, chosen, table
@@ -25,6 +27,8 @@ from tests.tools.recorded_books import recorded_books
 #: Where the results are, and the books as they were recorded.
 KEPT = ROOT / ".mutate"
 NUMBER = {"sql": 160, "python": 64}
+#: How many tests look at a mutant of a table, of those whose books it changes.
+TESTS = 20
 #: In how many books the selects as sqlglot writes them are tried, before any mutant is.
 RENDERED = 5
 
@@ -136,17 +140,38 @@ def judge_by_books(
 
 def judge_by_tests(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
     """Have the tests of its file look at each mutant that nothing has noticed yet; a test that was changed, again."""
+    asked: dict[str, list[str]] = {}
+    for mutant in mutants:
+        told = {test: f"{test} {project.hash_of(test)}" for test in named_tests(mutant.path)}
+        left = [test for test in told if told[test] not in results.passed[mutant.key]]
+        if mutant.key not in results.noticed_by and left:
+            asked[mutant.key] = left
+    changing = _tests_that_change(project, [each for each in mutants if each.key in asked], asked)
     for number, mutant in enumerate(mutants, 1):
-        asked = {test: f"{test} {project.hash_of(test)}" for test in named_tests(mutant.path)}
-        left = [test for test, told in asked.items() if told not in results.passed[mutant.key]]
-        if mutant.key in results.noticed_by or not left:
+        if mutant.key not in asked:
             continue
         print(f"{number}/{len(mutants)} {mutant}", flush=True)
-        if failed := project.failed_with(mutant, left):
+        tests = changing.get(mutant.key, asked[mutant.key])
+        if tests and (failed := project.failed_with(mutant, tests)):
             results.noticed(mutant, failed)
-        else:
-            for test in left:
-                results.not_noticed(mutant, asked[test])
+            continue
+        for test in asked[mutant.key]:
+            results.not_noticed(mutant, f"{test} {project.hash_of(test)}")
+
+
+def _tests_that_change(
+    project: ProjectCopy, mutants: Sequence[Mutant], asked: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Of each mutant of a table the tests that it can be noticed by, those first that few mutants change."""
+    selects = Selects(CATALOG, ROOT)
+    pairs = {mutant.key: pair for mutant in mutants if (pair := selects.of(mutant))}
+    found: dict[str, list[str]] = {key: [] for key in pairs}
+    for module in sorted({test for key in pairs for test in asked[key]}):
+        here = {key: pair for key, pair in pairs.items() if module in asked[key]}
+        for key, tests in tests_changed_by(here, module).items():
+            found[key] += tests
+    times = Counter(test for tests in found.values() for test in tests)
+    return {key: sorted(tests, key=lambda test: times[test])[:TESTS] for key, tests in found.items()}
 
 
 def main() -> int:
