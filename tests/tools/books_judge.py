@@ -1,32 +1,29 @@
 """What books say of mutants of the SQL: random ones that an oracle knows, and those that were checked by hand.
 
-A book is built as it should be, and at the end of each of its builds the select of every mutant's file is asked beside
-the mutant: only where the two answer differently is the book built again with the mutant in its place, and checked.
+A book is built as it should be, with the mutants asked beside their files (beside.py): only where the two answer
+differently is the book built again with the mutant in its place, and checked.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
-from typing import Any, Protocol
+from typing import Protocol
 
 import duckdb
 
-import pipelines.books.build as building
 from pipelines.books.catalog import Catalog
 from pipelines.errors import BuildFailed
-from pipelines.warehouse.tables import run_statement
 from tests.support.landing import forget, open_raw
+from tests.tools.beside import Beside, Selects
 from tests.tools.mutants_of_sql import only_rendered
 from tests.tools.mutation import Mutant, ProjectCopy
 
-Values = Mapping[str, Any]
 #: How many books of either kind that a mutant changes are checked before it is left to the other tests.
 CHECKED = 3
 #: A book that takes longer hangs.
@@ -102,20 +99,20 @@ class BooksJudge:
     def __init__(self, project: ProjectCopy, right: Bench) -> None:
         self.project = project
         self.right = right
+        self.selects = Selects(right.catalog, project.folder)
         self._checked: Counter[tuple[str, bool]] = Counter()
-        self._selects: dict[str, tuple[str, str] | None] = {}
 
     @classmethod
     @contextmanager
     def of(cls, project: ProjectCopy) -> Iterator[BooksJudge]:
         """One for the block."""
-        with Bench.of(_catalog_in(project)) as right:
+        with Bench.of(catalog_in(project)) as right:
             yield cls(project, right)
 
     def check_rendering(self, paths: Sequence[str], books: Sequence[Buildable]) -> None:
         """Fails where sqlglot's writing of the selects changes a book: nothing could be said of mutants then."""
         texts = {path: only_rendered(path) for path in paths}
-        with self.project.holding(texts), Bench.of(_catalog_in(self.project)) as bench:
+        with self.project.holding(texts), Bench.of(catalog_in(self.project)) as bench:
             wrong = {book.name: said for book in books if (said := bench.wrong_in(book))}
         assert not wrong, f"books that are wrong without a mutant: {wrong}"
 
@@ -124,39 +121,26 @@ class BooksJudge:
         kind = book.day_by_day
         for mutant in self._changed(book, [each for each in mutants if self._checked[each.key, kind] < CHECKED]):
             self._checked[mutant.key, kind] += 1
-            with self.project.holding({mutant.path: mutant.text}), Bench.of(_catalog_in(self.project)) as bench:
+            with self.project.holding({mutant.path: mutant.text}), Bench.of(catalog_in(self.project)) as bench:
                 wrong = bench.wrong_in(book)
             if wrong:
                 yield mutant, f"{book.name}: {wrong}"
 
     def _changed(self, book: Buildable, mutants: Sequence[Mutant]) -> list[Mutant]:
-        for mutant in mutants:
-            if mutant.key not in self._selects:
-                self._selects[mutant.key] = _selects(self.right.catalog, mutant, self.project.folder)
-        selects = self._selects
+        pairs = {each.key: self.selects.of(each) for each in mutants}
+        beside = Beside({key: pair for key, pair in pairs.items() if pair})
         # what is no table's select decides which days are built again
-        changed = {mutant.key for mutant in mutants if book.day_by_day and selects[mutant.key] is None}
-
-        def ask(con: duckdb.DuckDBPyConnection, values: Values) -> None:
-            known: dict[str, Any] = {}
-            for mutant in mutants:
-                if mutant.key not in changed and (pair := selects[mutant.key]):
-                    if mutant.path not in known:
-                        known[mutant.path] = _answer(con, pair[0], values)
-                    changed.add(mutant.key)  # one whose select fails, too: that ends the transaction
-                    if _answer(con, pair[1], values) == known[mutant.path]:
-                        changed.remove(mutant.key)
-
+        beside.differing |= {key for key, pair in pairs.items() if book.day_by_day and not pair}
         while True:
             try:
-                with _asked_after_each_build(ask), self.right.patience():
+                with beside.each_build(), self.right.patience():
                     self.right.build(book)
             except (duckdb.Error, BuildFailed):
                 continue
-            return [mutant for mutant in mutants if mutant.key in changed]
+            return [mutant for mutant in mutants if mutant.key in beside.differing]
 
 
-def _catalog_in(project: ProjectCopy) -> Catalog:
+def catalog_in(project: ProjectCopy) -> Catalog:
     """The catalogue of a copy's own files."""
     spec = importlib.util.spec_from_file_location("catalog_of_a_copy", project.folder / "assets" / "catalog.py")
     assert spec is not None
@@ -165,36 +149,3 @@ def _catalog_in(project: ProjectCopy) -> Catalog:
     spec.loader.exec_module(module)
     catalog: Catalog = module.CATALOG
     return catalog
-
-
-def _selects(catalog: Catalog, mutant: Mutant, folder: Path) -> tuple[str, str] | None:
-    """The select of a mutant's file, and of the mutant; None where the file is of no table."""
-    right = next((table for table in catalog.tables if table.path == folder / mutant.path), None)
-    if right is None:
-        return None
-    with TemporaryDirectory() as name:
-        path = Path(name) / "mutant.sql"
-        path.write_text(mutant.text, encoding="utf-8")
-        return right.select, replace(right, path=path).select
-
-
-@contextmanager
-def _asked_after_each_build(ask: Callable[[duckdb.DuckDBPyConnection, Values], None]) -> Iterator[None]:
-    """Have a question asked where the days of a build are made and what it worked with is still there."""
-    build_days = building._build_days
-
-    def and_ask(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path, values: Values, built: Any) -> None:
-        build_days(con, catalog, working, values, built)
-        ask(con, values)
-
-    building._build_days = and_ask
-    try:
-        yield
-    finally:
-        building._build_days = build_days
-
-
-def _answer(con: duckdb.DuckDBPyConnection, select: str, values: Values) -> Any:
-    """Its rows as a hash that no order of theirs changes."""
-    question = f"select count(*), sum(hash(answer)::hugeint) from ({select}) as answer"
-    return run_statement(con, question, values).fetchone()

@@ -1,9 +1,10 @@
 """`make mutate`: the SQL of the books and the Python that proves, lands, publishes and sends is broken in one place at
 a time, and the tests that are about it have to notice.
 
-A mutant of the SQL goes through books first, drawn and hand-checked ones (books_judge.py). What none of them notices,
-and every mutant of the Python, is put into a copy of the project, and the tests run that are named here. What those
-don't notice either is a survivor: it needs a test, or a reason in docs/reliability.md. A run that was ended goes on.
+A mutant of the SQL is built into random books first (drawn_books.py), then it is put into a copy of the project and the
+tests run that are named here, then it is built into the hand-checked books (recorded_books.py). A mutant of the Python
+has the tests that are named here. What none of them notices is a survivor: it needs a test, or a reason in
+docs/reliability.md. A run that was ended goes on where it was.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from assets.catalog import CATALOG
 from tests.tools import mutants_of_python, mutants_of_sql
+from tests.tools.beside import Selects, tests_changed_by
 from tests.tools.books_judge import BooksJudge, Buildable
 from tests.tools.drawn_books import drawn_books
 from tests.tools.mutation import ROOT, Mutant, ProjectCopy, Results, chosen, table
@@ -24,40 +27,41 @@ from tests.tools.recorded_books import recorded_books
 #: Where the results are, and the books as they were recorded.
 KEPT = ROOT / ".mutate"
 NUMBER = {"sql": 160, "python": 64}
+#: How many tests look at a mutant of a table, of those whose books it changes.
+TESTS = 20
 #: In how many books the selects as sqlglot writes them are tried, before any mutant is.
 RENDERED = 5
 
 _CASES = ("integration/test_pnl_cases.py", "integration/test_position_total.py")
 _OPTIONS = ("integration/test_option_outcomes.py", "integration/test_pnl_cases.py")
-_RUNS = ("integration/test_expected_day.py", "integration/test_recovery.py")
-_CHECKS = ("integration/test_reconciliation.py", "integration/test_restatements.py")
-_REPORTS = ("integration/test_restatements.py", "integration/test_report.py")
+_FINDINGS = ("integration/test_findings.py", "integration/test_reconciliation.py")
 #: The beginnings of names of SQL files, and the tests that should see what is wrong there. The first that fits counts.
 SQL_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"core/(fill|trade_(flow|counted|between)|flow_between)", ("integration/test_fills.py", *_CASES)),
     (r"core/(option|delivery|possible_delivery|cash_settled|open_outcome|assumed)", _OPTIONS),
     (r"core/(accepted|spent|stock_change|underlying|lifecycle|market_price|contract_term)", _OPTIONS),
-    (r"core/(request|trade_request)", ("integration/test_trading_books.py", "integration/test_trading_settled.py")),
+    (r"core/(request|trade_request)", ("integration/test_trading_books.py",)),
     (r"core/(recovered|stand_in|seen_flat)", ("integration/test_recovery.py",)),
-    (r"core/position_(held|unit|priced)|core/row_source", (
-        "integration/test_position_held.py", "integration/test_position_unit.py", "integration/test_pnl_cases.py",
+    (r"core/position_(held|unit|priced)", ("integration/test_position_held.py", "integration/test_position_unit.py")),
+    (r"core/(expected|run|calendar|snapshot|account|broker|period_lock|row_source)", (
+        "integration/test_expected_day.py", "integration/test_account_daily.py",
     )),
-    (r"core/(expected|run|calendar|snapshot|account|broker|period_lock)", _RUNS),
-    (r"core/instruction_history", ("integration/test_option_outcomes.py", "integration/test_sync_outcomes.py")),
     (r"core", _CASES),
     (r"pnl/pnl_semantics", ("integration/test_pnl_semantics.py",)),
-    (r"pnl/(period|prior)", ("integration/test_period.py", *_CHECKS)),
-    (r"pnl/(account|missed|firm|group)", (
-        "integration/test_account_daily.py", "integration/test_firm_daily.py", "integration/test_reconciliation.py",
+    (r"pnl/(period|prior)", ("integration/test_period.py", "integration/test_findings.py")),
+    (r"pnl/(account|missed|firm|group|exposure)", (
+        "integration/test_account_daily.py", "integration/test_firm_daily.py", "integration/test_period.py",
     )),
-    (r"pnl/reason", _REPORTS),
-    (r"pnl/quality_proof", (*_CASES, "integration/test_exact_is_proven.py")),
+    (r"pnl/reason", ("integration/test_fills.py", "integration/test_restatements.py")),
     (r"pnl", _CASES),
-    (r"quality/(recovery|restated)", ("integration/test_recovery.py", "integration/test_restatements.py")),
-    (r"quality/(exact|account_inv|position_inv|day_inv)", (*_CHECKS, "integration/test_exact_is_proven.py")),
-    (r"quality", (*_CHECKS, "integration/test_sync_outcomes.py", "integration/test_recovery.py")),
-    (r"changed", ("integration/test_changed_days.py", "integration/test_fills.py", "integration/test_recovery.py")),
-    (r"", _REPORTS),
+    (r"quality/(exact|restated|.*invariant)", ("integration/test_invariants.py",)),
+    (r"quality/recovery", ("integration/test_recovery.py",)),
+    (r"quality/(day|gap|account_check)\b", ("integration/test_expected_day.py", *_FINDINGS)),
+    (r"quality/(expiry|instruction|fill)", ("integration/test_findings.py", "integration/test_option_outcomes.py")),
+    (r"quality", _FINDINGS),
+    (r"changed/stand_in", ("integration/test_recovery.py",)),
+    (r"changed", ("integration/test_changed_days.py", "integration/test_fills.py")),
+    (r"", ("integration/test_report.py",)),
 )  # fmt: skip
 #: A module that proves, lands, publishes or sends, and the tests that should see what is wrong with it.
 PYTHON_TESTS: dict[str, tuple[str, ...]] = {
@@ -113,21 +117,20 @@ def named_tests(path: str) -> list[str]:
     return [f"tests/{each}" for each in dict.fromkeys(several)]
 
 
-def judge_by_books(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
-    """Have every book look at the mutants that nothing has noticed yet: what noticed most comes first."""
+def judge_by_books(
+    project: ProjectCopy, books: Sequence[Buildable], mutants: Sequence[Mutant], results: Results
+) -> None:
+    """Have books look at the mutants that nothing has noticed yet: those that noticed most so far come first."""
     kills = Counter(by.partition(":")[0] for by in results.noticed_by.values())
-    drawn, checked = drawn_books(), recorded_books(KEPT / "books")
-    books: list[Buildable] = []
-    for several in (drawn, checked):
-        books += sorted(several, key=lambda each: (-kills[each.name], -each.size))
+    ordered = sorted(books, key=lambda each: (-kills[each.name], -each.size))
     with BooksJudge.of(project) as judge:
-        judge.check_rendering(sql_files(), books[:RENDERED])
-        for number, book in enumerate(books, 1):
+        judge.check_rendering(sql_files(), ordered[:RENDERED])
+        for number, book in enumerate(ordered, 1):
             left = [each for each in mutants if each.key not in results.noticed_by]
             left = [each for each in left if book.name not in results.passed[each.key]]
             if not left:
                 continue
-            print(f"book {number}/{len(books)}: {book.name}, {len(left)} mutants", flush=True)
+            print(f"{number}/{len(ordered)} {book.name}: {len(left)} mutants", flush=True)
             for mutant, by in judge.noticed(book, left):
                 results.noticed(mutant, by)
             for mutant in left:
@@ -136,21 +139,39 @@ def judge_by_books(project: ProjectCopy, mutants: Sequence[Mutant], results: Res
 
 
 def judge_by_tests(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
-    """Have the tests of its file look at each mutant that nothing has noticed yet; those of a new test, again."""
+    """Have the tests of its file look at each mutant that nothing has noticed yet; a test that was changed, again."""
+    asked: dict[str, list[str]] = {}
+    for mutant in mutants:
+        told = {test: f"{test} {project.hash_of(test)}" for test in named_tests(mutant.path)}
+        left = [test for test in told if told[test] not in results.passed[mutant.key]]
+        if mutant.key not in results.noticed_by and left:
+            asked[mutant.key] = left
+    changing = _tests_that_change(project, [each for each in mutants if each.key in asked], asked)
     for number, mutant in enumerate(mutants, 1):
-        for test in named_tests(mutant.path):
-            if mutant.key in results.noticed_by:
-                break
-            told = f"{test} {project.hash_of(test)}"
-            if told in results.passed[mutant.key]:
-                continue
-            failed = project.failed_with(mutant, [test])
-            if failed:
-                results.noticed(mutant, failed)
-            else:
-                results.not_noticed(mutant, told)
-        if mutant.key not in results.noticed_by:
-            print(f"SURVIVED  {number}/{len(mutants)} {mutant}", flush=True)
+        if mutant.key not in asked:
+            continue
+        print(f"{number}/{len(mutants)} {mutant}", flush=True)
+        tests = changing.get(mutant.key, asked[mutant.key])
+        if tests and (failed := project.failed_with(mutant, tests)):
+            results.noticed(mutant, failed)
+            continue
+        for test in asked[mutant.key]:
+            results.not_noticed(mutant, f"{test} {project.hash_of(test)}")
+
+
+def _tests_that_change(
+    project: ProjectCopy, mutants: Sequence[Mutant], asked: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Of each mutant of a table the tests that it can be noticed by, those first that few mutants change."""
+    selects = Selects(CATALOG, ROOT)
+    pairs = {mutant.key: pair for mutant in mutants if (pair := selects.of(mutant))}
+    found: dict[str, list[str]] = {key: [] for key in pairs}
+    for module in sorted({test for key in pairs for test in asked[key]}):
+        here = {key: pair for key, pair in pairs.items() if module in asked[key]}
+        for key, tests in tests_changed_by(here, module).items():
+            found[key] += tests
+    times = Counter(test for tests in found.values() for test in tests)
+    return {key: sorted(tests, key=lambda test: times[test])[:TESTS] for key, tests in found.items()}
 
 
 def main() -> int:
@@ -159,7 +180,6 @@ def main() -> int:
     parser.add_argument("language", choices=NUMBER, nargs="*", help="mutants of these alone")
     parser.add_argument("--number", type=int, help="how many of each language: 160 and 64")
     parser.add_argument("--path", default="", help="mutants of the files whose path begins so")
-    parser.add_argument("--books-only", action="store_true", help="leave it at the books")
     asked = parser.parse_args()
     tables = []
     for language in asked.language or list(NUMBER):
@@ -171,9 +191,10 @@ def main() -> int:
         with TemporaryDirectory() as folder:
             project = ProjectCopy(Path(folder))
             if language == "sql":
-                judge_by_books(project, mutants, results)
-            if language != "sql" or not asked.books_only:
-                judge_by_tests(project, mutants, results)
+                judge_by_books(project, drawn_books(), mutants, results)
+            judge_by_tests(project, mutants, results)
+            if language == "sql":
+                judge_by_books(project, recorded_books(KEPT / "books"), mutants, results)
         tables.append(table(language, places, mutants, results))
     print("\n\n".join(tables))
     return int("SURVIVED" in "".join(tables))
