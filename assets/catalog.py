@@ -72,6 +72,7 @@ CATALOG = catalog_of(
     _table("core.possible_delivery", "ephemeral"),
     _table("core.seen_flat", "ephemeral"),
     _table("core.position_pair", "ephemeral"),
+    _table("core.order_type", "ephemeral"),
     _table("core.position_change", "working"),
     _table("core.option_gone", "ephemeral"),
     _table("core.cash_settled", "ephemeral"),

@@ -68,7 +68,7 @@ remarks as (
 found as (
     select
         status as severity, check_name, trading_date, account_id, cast(null as varchar) as symbol,
-        ours, broker, difference, tolerance, cast(null as varchar) as message, abs(difference) as weight, age_days
+        ours, broker, difference, tolerance, message, abs(difference) as weight, age_days
     from quality.reconciliation
     where status = 'BREAK' or (status = 'WARN' and trading_date = $day)
     union all
