@@ -64,7 +64,36 @@ figures as (
 )
 
 select
-    *,
+    trading_date,
+    account_id,
+    run_id,
+    days_covered,
+    prev_trading_date,
+    total_pnl,
+    realized_pnl,
+    unrealized_change,
+    fees_and_other,
+    income_estimate,
+    sod_equity,
+    eod_equity,
+    overnight_adjustment,
+    broker_realized,
+    broker_unrealized,
+    net,
+    gross,
+    broker_day_pnl,
+    broker_position_pnl,
+    balance_pnl,
+    broker_long,
+    broker_short,
+    equity,
+    balance_unrealized,
+    trade_cash,
+    income_of_day,
+    tolerance,
+    long_value,
+    short_value,
+    unrealized,
     case
         when fees_and_other - income_of_day > 0 or fees_and_other - income_of_day < -greatest(tolerance, usual_costs) then 0
         when usual_costs is not null then fees_and_other - income_of_day

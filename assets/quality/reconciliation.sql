@@ -4,27 +4,6 @@ with latest as (
     select max(calendar.session_number) as session_number
     from core.calendar
     inner join quality.comparison on calendar.trading_date = comparison.trading_date
-),
-
-advice (check_name, message) as (
-    values
-    ('total_vs_balances', 'compare the day''s trades with the broker''s; where they agree, ask it about its P&L of the day'),
-    ('total_vs_history', 'compare the day''s trades with the broker''s; where they agree, ask it about its P&L of the day'),
-    ('net_after_fees_vs_history', 'compare the day''s trades with the broker''s; where they agree, ask it about its P&L of the day'),
-    ('realized_vs_history', 'ask the broker which lots it relieves: the total is not touched by it'),
-    ('unrealized_change_vs_history', 'ask the broker which lots it relieves: the total is not touched by it'),
-    ('income_estimate_vs_fees_and_other', 'look for the dividend in the statement: it was announced and is not in the P&L'),
-    (
-        'realized_plus_unrealized_vs_net',
-        'look in the statement for income that was not announced, such as interest, or for fees larger than usual'
-    ),
-    ('eod_minus_sod_vs_net', 'look in the statement for a deposit or a withdrawal: equity shows it, the balances show another'),
-    ('day_plus_position_vs_net', 'nothing: the broker''s day and position P&L do not add up to its own total, and are not used'),
-    ('sod_vs_prior_eod', 'look in the statement for what came, went or was corrected overnight'),
-    ('long_value_vs_balances', 'compare the positions with the broker''s: its balances have another value of them'),
-    ('short_value_vs_balances', 'compare the positions with the broker''s: its balances have another value of them'),
-    ('unrealized_vs_balances', 'compare cost and value of the positions with the broker''s'),
-    ('equity_vs_balances', 'ask the broker what is in the equity beside cash and positions')
 )
 
 select
@@ -39,9 +18,28 @@ select
     case
         when comparison.status in ('BREAK', 'WARN') then cast(latest.session_number - calendar.session_number as integer)
     end as age_days,
-    case when comparison.status in ('BREAK', 'WARN') then advice.message end as message,
+    case
+        when comparison.status not in ('BREAK', 'WARN') then null
+        when comparison.check_name in ('total_vs_balances', 'total_vs_history', 'net_after_fees_vs_history')
+            then 'compare the day''s trades with the broker''s; where they agree, ask it about its P&L of the day'
+        when comparison.check_name in ('realized_vs_history', 'unrealized_change_vs_history')
+            then 'ask the broker which lots it relieves: the total is not touched by it'
+        when comparison.check_name = 'income_estimate_vs_fees_and_other'
+            then 'look for the dividend in the statement: it was announced and is not in the P&L'
+        when comparison.check_name = 'realized_plus_unrealized_vs_net'
+            then 'look in the statement for income that was not announced, such as interest, or for fees larger than usual'
+        when comparison.check_name = 'eod_minus_sod_vs_net'
+            then 'look in the statement for a deposit or a withdrawal: the equity moved by one, the balances by another'
+        when comparison.check_name = 'day_plus_position_vs_net'
+            then 'nothing: the broker''s day and position P&L do not add up to its own total, and are not used'
+        when comparison.check_name = 'sod_vs_prior_eod'
+            then 'look in the statement for what came, went or was corrected overnight'
+        when comparison.check_name in ('long_value_vs_balances', 'short_value_vs_balances')
+            then 'compare the positions with the broker''s: its balances have another value of them'
+        when comparison.check_name = 'unrealized_vs_balances' then 'compare cost and value of the positions with the broker''s'
+        when comparison.check_name = 'equity_vs_balances' then 'ask the broker what is in the equity beside cash and positions'
+    end as message,
     comparison.run_id
 from quality.comparison
 inner join core.calendar on comparison.trading_date = calendar.trading_date
-left join advice on comparison.check_name = advice.check_name
 cross join latest

@@ -15,6 +15,7 @@ select
     realized_pnl,
     unrealized_change,
     total_pnl,
+    days_covered,
     quality,
     array_to_string(flags, ' ') as flags,
     underlying_instrument_id,
