@@ -49,12 +49,22 @@ def view(report: Report) -> dict[str, Any]:
         "finality_note": _finality_note(report),
         "accounts_complete": f"{report.complete} of {report.expected} accounts complete",
         "range": "",
+        "money": _money(report),
+        "of_accounts": "" if report.is_whole else f", of {report.accounts_known}",
+        "not_drawn": "Not known of every account: a table below has those of which it is." if report.known else "",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
         "attention": _attention(report),
         "kpis": _kpis(report),
         "sections": {name: table_of(section) for name, section in report.sections.items()},
     }
+
+
+def _money(report: Report) -> str:
+    """What amounts of the page are in, and before or after what."""
+    said = {row["currency"] for row in report.sections["accounts"].rows} - {None}
+    currencies = report.currency or " and ".join(sorted(said)) or "a currency that is not known"
+    return f"Amounts in {currencies}; P&L before fees, returns after fees"
 
 
 def _finality_note(report: Report) -> str:
@@ -115,16 +125,18 @@ def counted(number: int, one: str, many: str) -> str:
 
 def _note(report: Report, name: str) -> str:
     """What a figure of the first page is of: its currency, before or after fees, since when and by whom."""
+    currency = report.currency or "currency not known"
     if name == "day":
-        return f"{report.currency or 'currency not known'}, before fees"
+        return ", ".join(filter(None, (f"{currency}, before fees", report.days[-1].caveat)))
     if name == "day_return":
-        return "net of fees"
+        return "after fees"
     periods: dict[str, Period] = {"mtd": "month", "ytd": "year", "itd": "all"}
     if name not in periods:
-        return ""
+        return currency
     first = first_date(periods[name], report.day)
     days = [day for day in report.days if day.date >= first and day.accounts]
-    return f"since {days[0].date}, {who_knew(days)}" if days else ""
+    since = f"since {days[0].date}, {who_knew(days)}" if days else ""
+    return ", ".join(filter(None, (f"{currency}, before fees", since)))
 
 
 def _kpis(report: Report) -> list[dict[str, str]]:
@@ -133,7 +145,7 @@ def _kpis(report: Report) -> list[dict[str, str]]:
         value = report.totals.get(name)
         note = _note(report, name)
         if name == "day" and value is None and report.known:
-            note = f"{format_value(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
+            note = f"{format_value(report.known_pnl, 'money')} known, of {report.accounts_known}; before fees"
         kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})
     return kpis
 

@@ -6,7 +6,14 @@ with split as (
         account_id,
         sum(position_pnl) as carried,
         sum(day_pnl) as traded,
-        sum(total_pnl - position_pnl - day_pnl) as events
+        sum(total_pnl - coalesce(position_pnl, 0) - coalesce(day_pnl, 0)) filter (
+            where
+            position_pnl + day_pnl is not null
+            or list_has_any(flags, [
+                'EXERCISED', 'EXERCISED_PARTIAL', 'ASSIGNED_INFERRED', 'FROM_EXERCISE', 'FROM_ASSIGNMENT', 'EXPIRED_WORTHLESS',
+                'LAPSED_BY_INSTRUCTION', 'CASH_IN_LIEU', 'CASH_SETTLEMENT', 'TRANSFER_IN', 'TRANSFER_OUT', 'ID_CHANGE', 'SPLIT'
+            ])
+        ) as events
     from pnl.position_daily
     where trading_date = $day
     group by account_id

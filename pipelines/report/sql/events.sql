@@ -27,7 +27,7 @@ found as (
         end as event,
         coalesce(event.symbol, positions.symbol, event.instrument_id) as symbol,
         event.quantity_moved as quantity,
-        nullif(event.cash, 0) as cash,
+        coalesce(event.cash, 0) as cash,
         case
             when event.numerator is not null
                 then
@@ -74,7 +74,7 @@ found as (
         'new symbol',
         today.symbol,
         today.quantity_prev,
-        null,
+        0,
         'it was ' || before.symbol
     from positions as today
     inner join pnl.position_daily as before

@@ -1,6 +1,6 @@
 -- Session by session over the accounts, from the first that anybody knows: P&L before fees, how many accounts it is not known of (holes) and how many
--- the broker's history alone tells of, of how many it covers several sessions, P&L after fees, the return of that, exposure and what was traded. Figures in different currencies are never
--- added. What became of a missed session in a day that covers it is in that day.
+-- the broker's history alone tells of, of how many it covers several sessions, P&L after fees, the return of that, exposure and what was traded.
+-- Figures in different currencies are never added. What became of a missed session in a day that covers it is in that day.
 with currency as (
     select count(distinct currency) <= 1 as is_one
     from main.performance_day
@@ -118,8 +118,8 @@ select
     currency.is_one and coalesce(returned.is_opening, false) as is_opening,
     summed.accounts,
     summed.by_broker,
-    case when currency.is_one then summed.realized end as realized,
-    case when currency.is_one then summed.unrealized end as unrealized,
+    case when currency.is_one and summed.holes = 0 then summed.realized end as realized,
+    case when currency.is_one and summed.holes = 0 then summed.unrealized end as unrealized,
     case when currency.is_one then summed.fees end as fees,
     case when currency.is_one then summed.net end as net,
     case when currency.is_one then summed.flow end as flow,

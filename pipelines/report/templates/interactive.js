@@ -68,7 +68,7 @@ const CHARTS = {
       }
       if (day.holes) shape(svg, "rect", { class: "f-doubt", x: x(n) - 1.5, y: 207, width: 3, height: 3 });
     });
-    shape(svg, "text", { class: "f-soft", x: LEFT, y: 11, "font-size": 10 }, "cumulative");
+    shape(svg, "text", { class: "f-soft", x: LEFT, y: 11, "font-size": 10 }, data.cumulative || "cumulative");
     shape(svg, "text", { class: "f-soft", x: LEFT, y: 137, "font-size": 10 }, "by day");
   } },
   drawdown: { height: 150, tells: ["drawdown"], draw(svg, days, x) {
@@ -140,7 +140,7 @@ function follow(svg, chart, days, x, place) {
       brush.setAttribute("width", x(Math.max(held, n)) - x(Math.min(held, n)));
     }
     const lines = chart.tells.map((name) => `${name.padEnd(12)}${day.said[name]}`);
-    if (day.holes) lines.push(`not known of ${day.holes} account${day.holes > 1 ? "s" : ""}`);
+    if (day.caveat) lines.push(day.caveat);
     tip(event, [day.date, ...lines].join("\n"));
   });
   svg.addEventListener("pointerdown", (event) => { if (event.button === 0) held = nearest(event); });
