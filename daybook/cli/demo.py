@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pipelines.progress import OnProgress
 
 _ACCOUNTS = """
-    select account_daily.account_id, accounts.short_name, realized_pnl, unrealized_change, total_pnl, quality
+    select account_daily.account_id, accounts.short_name, realized_pnl, unrealized_change, total_pnl, quality,
+        days_covered
     from pnl.account_daily
     left join raw.accounts on account_daily.account_id = accounts.account_id and account_daily.run_id = accounts.run_id
     where trading_date = $day order by account_daily.account_id
@@ -34,10 +35,6 @@ _FIRM = "select realized_pnl, unrealized_change, total_pnl from pnl.firm_daily w
 _POSITIONS = """
     select account_id, symbol, status, quantity, market_value, realized_pnl, unrealized_change, total_pnl
     from pnl.position_daily where trading_date = $day order by account_id, symbol
-"""
-_EVENTS = """
-    select trading_date, account_id, kind, symbol, contracts, numerator, denominator, confidence
-    from core.lifecycle_event where trading_date <= $day order by trading_date, account_id, symbol
 """
 
 
@@ -67,6 +64,7 @@ def demo(
         done = run_demo(Settings.from_env(), days, wait=wait, on_progress=on_progress, on_day=on_day)
     with open_published(done.settings.published) as con:
         _print_day(con, done.days[-1])
+        _print_events(con, done)
     console.say(f"Report: {write_report(done.settings, CATALOG, formats=('html',)).files[0]}")
     _print_end(done)
     return exit_code(day.status for day in done.days)
@@ -100,9 +98,11 @@ def _only_waiting(show: OnProgress) -> OnProgress:
 def _print_day(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     bound = {"day": day.date}
     money = ("realized", "unrealized", "total")
-    accounts = console.table(f"P&L of {day.date} by account, USD", "account", "name", *money, "quality", numbers=money)
-    for account, name, realized, unrealized, total, quality in con.execute(_ACCOUNTS, bound).fetchall():
-        accounts.add_row(account, console.printable(name), *_money(realized, unrealized, total), quality)
+    title = f"P&L of {day.date} by account, USD before fees"
+    accounts = console.table(title, "account", "name", *money, "quality", numbers=money)
+    for account, name, realized, unrealized, total, quality, covered in con.execute(_ACCOUNTS, bound).fetchall():
+        covers = f"{quality}, {covered} sessions" if (covered or 1) > 1 else quality
+        accounts.add_row(account, console.printable(name), *_money(realized, unrealized, total), covers)
     for amounts in con.execute(_FIRM, bound).fetchall():
         accounts.add_section()
         accounts.add_row("all", "", *_money(*amounts), "")
@@ -110,11 +110,19 @@ def _print_day(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     console.say()
     _print_positions(con.execute(_POSITIONS, bound).fetchall())
     console.say()
-    events = con.execute(_EVENTS, bound).fetchall()
+
+
+def _print_events(con: duckdb.DuckDBPyConnection, done: Demo) -> None:
+    from pipelines.books.catalog import select_of
+    from pipelines.report.content import QUESTIONS
+    from pipelines.warehouse.tables import rows_of
+
+    bound = {"first_date": done.days[0].date, "day": done.days[-1].date}
+    events = rows_of(con, select_of(QUESTIONS / "events.sql"), bound)
     if events:
         console.say("What happened on the way:", "bold")
     for event in events:
-        console.say(f"  {_event(*event)}")
+        console.say(f"  {_event(event)}")
 
 
 def _print_positions(rows: list[tuple[Any, ...]]) -> None:
@@ -127,7 +135,9 @@ def _print_positions(rows: list[tuple[Any, ...]]) -> None:
     ]
     for left_out in ((), ("value",), ("value", "status")):
         kept = [at for at, column in enumerate(columns) if column not in left_out]
-        table = console.table("and by position, USD", *(columns[at] for at in kept), numbers=numbers, wrap="symbol")
+        table = console.table(
+            "and by position, USD before fees", *(columns[at] for at in kept), numbers=numbers, wrap="symbol"
+        )
         for row in cells:
             table.add_row(*(row[at] for at in kept))
         if console.fits(table):
@@ -139,20 +149,16 @@ def _money(*amounts: Decimal | None) -> list[Any]:
     return [console.money(amount) for amount in amounts]
 
 
-def _event(
-    day: object,
-    account: str,
-    kind: str,
-    symbol: str,
-    contracts: Decimal | None,
-    numerator: Decimal | None,
-    denominator: Decimal | None,
-    confidence: str,
-) -> str:
-    what = f"{day} {account} {kind.lower()} of {console.printable(symbol)}"
-    if numerator is not None and denominator is not None:
-        return f"{what}, {numerator.normalize():f}:{denominator.normalize():f}"
-    return f"{what}, {console.quantity(contracts)} contracts ({confidence.lower()})"
+def _event(row: dict[str, Any]) -> str:
+    """What happened, in a line: how much of what, or the cash of it, and how that is known."""
+    what = f"{row['trading_date']} {row['account_id']} {row['event']}"
+    if row["symbol"] is None:
+        return f"{what} of {row['cash']:,.2f} USD, {row['note']}"
+    if row["event"] == "split":
+        return console.printable(f"{what} of {row['symbol']}, {row['note']}")
+    cash = f", {row['cash']:,.2f} USD" if row["cash"] else ""
+    note = f" ({row['note']})" if row["note"] else ""
+    return console.printable(f"{what} of {row['symbol']}, {console.quantity(row['quantity'])}{cash}{note}")
 
 
 def _print_end(done: Demo) -> None:

@@ -91,7 +91,7 @@ def collect_report(books: BooksAsKnown) -> Report:
     sections = [each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]
     if not is_whole:
         sections = [_of_some(section, known) for section in sections]
-    if header["currency"] is None:
+    if not header["is_one_currency"]:
         sections = [_with_columns(section, "currency") for section in sections]
     if any(day.spanned for day in days[-1:]):
         sections = [_with_columns(section, "days_covered") for section in sections]

@@ -14,7 +14,7 @@ _POSITION = """
     carried              ~money    carried
     traded               ~money    traded
     total_pnl            money     P&L before fees
-    days_covered         ~integer  sessions covered
+    days_covered         ~integer  sessions
     quality              ~text     quality
     flags                ~prose     flags
 """
@@ -50,7 +50,7 @@ SECTIONS = (
             currency          ~text    in
             state             text     state
             day               money    day
-            days_covered      ~integer sessions covered
+            days_covered      ~integer sessions
             mtd               money    MTD
             ytd               money    YTD
             itd               money    ITD
@@ -75,7 +75,7 @@ SECTIONS = (
         "The day's equity by account",
         columns("""
             account_id     text  account
-            days_covered   ~integer sessions covered
+            days_covered   ~integer sessions
             sod_equity     money start of day
             carried        money carried positions
             traded         money day's trading
@@ -141,7 +141,7 @@ SECTIONS = (
             sold_quantity   quantity sold
             realized_pnl    money    realized
             total_pnl       money    P&L before fees
-            days_covered    ~integer sessions covered
+            days_covered    ~integer sessions
             flags           prose     flags
         """),
         empty="No position was opened, closed or turned round.",
@@ -365,7 +365,7 @@ SECTIONS = (
             realized_pnl             ~money   realized
             unrealized_change        ~money   change of unrealized
             total_pnl                money    P&L before fees
-            days_covered             ~integer sessions covered
+            days_covered             ~integer sessions
             quality                  text     quality
             flags                    prose     flags
             underlying_instrument_id ~text    underlying id

@@ -24,6 +24,7 @@ _ALARMS = (
     ("GAP", "gap", "gaps"),
 )
 _DOUBTS = (("DOUBT", "position in doubt", "positions in doubt"), ("WARN", "warning", "warnings"))
+_NOT_DRAWN = "It is not known of every account, or covers sessions that were missed: a table below has what is known."
 _KPIS: tuple[tuple[str, str, Kind], ...] = (
     ("P&L of the day", "day", "money"),
     ("Month to date", "mtd", "money"),
@@ -51,7 +52,7 @@ def view(report: Report) -> dict[str, Any]:
         "range": "",
         "money": _money(report),
         "of_accounts": "" if report.is_whole else f", of {report.accounts_known}",
-        "not_drawn": "Not known of every account: a table below has those of which it is." if report.known else "",
+        "not_drawn": _NOT_DRAWN if report.known else "",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
         "attention": _attention(report),
@@ -135,8 +136,10 @@ def _note(report: Report, name: str) -> str:
         return currency
     first = first_date(periods[name], report.day)
     days = [day for day in report.days if day.date >= first and day.accounts]
-    since = f"since {days[0].date}, {who_knew(days)}" if days else ""
-    return ", ".join(filter(None, (f"{currency}, before fees", since)))
+    if not days:
+        return f"{currency}, before fees"
+    before = days[0].caveat if days[0].spanned else ""  # it has sessions from before the period in it
+    return ", ".join(filter(None, (f"{currency}, before fees", f"since {days[0].date}", who_knew(days), before)))
 
 
 def _kpis(report: Report) -> list[dict[str, str]]:

@@ -19,9 +19,6 @@ found as (
         event.trading_date,
         event.account_id,
         case event.kind
-            when 'EXPIRY' then 'option expired'
-            when 'EXERCISE' then 'option exercised'
-            when 'ASSIGNMENT' then 'option assigned'
             when 'TRANSFER' then case when event.quantity_moved < 0 then 'transfer out' else 'transfer in' end
             else replace(lower(event.kind), '_', ' ')
         end as event,
@@ -32,7 +29,7 @@ found as (
             when event.numerator is not null
                 then
                     concat(
-                        rtrim(rtrim(cast(event.numerator as varchar), '0'), '.'), ' for ',
+                        rtrim(rtrim(cast(event.numerator as varchar), '0'), '.'), ':',
                         rtrim(rtrim(cast(event.denominator as varchar), '0'), '.')
                     )
             when event.confidence = 'INSTRUCTED' then 'as instructed'
@@ -49,7 +46,7 @@ found as (
     select
         trading_date,
         account_id,
-        'option expired',
+        'expiry',
         symbol,
         -quantity_prev,
         null,
