@@ -108,6 +108,8 @@ CATALOG = catalog_of(
     _table("core.expected_day", "days", as_known="window"),
     _table("core.instruction_history", "view"),
     _table("core.request_sent", "ephemeral"),
+    _table("core.request_asked", "ephemeral"),
+    _table("core.request_refused", "ephemeral"),
     _table("core.request_named", "ephemeral"),
     _table("core.trade_request", "view"),
     _table("pnl.prior_period_adjustment", "view"),

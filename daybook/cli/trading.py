@@ -128,14 +128,20 @@ def _show(preview: Preview, *, to_stdout: bool) -> None:
         if not screen.is_terminal:
             screen.width = max(screen.width, console.natural_width(table))
         screen.print(table)
-    for warning in preview.warnings:
+    for warning in (*preview.warnings, *preview.ages):
         console.notice(f"Note: {warning}")
 
 
 def _show_unsent(request: TradeRequest, preview: Preview, manner: Manner) -> None:
     if manner.json:
         console.show_json(
-            {"sent": False, **_asked(request), "preview": preview.as_json(), "warnings": preview.warnings}
+            {
+                "sent": False,
+                **_asked(request),
+                "preview": preview.as_json(),
+                "warnings": preview.warnings,
+                "prices": preview.ages,
+            }
         )
     elif preview.lines:
         body = request.body.decode()
@@ -206,7 +212,7 @@ def _show_answer(done: Trade) -> None:
     if answer.orders:
         console.show(_orders(answer.orders))
     if done.instructions:
-        console.show(instructions_table(done.instructions))
+        console.show(instructions_table(done.instructions, reasons=True))
     for each in answer.rejections:
         code = f" [{each.reason}]" if each.reason else ""
         console.say(console.printable(f"Row {each.row} was rejected: {each.description}{code}"), "red")

@@ -214,6 +214,7 @@ SECTIONS = (
             quantity         quantity quantity
             market_value     money    value
             underlying_price price    underlying
+            price_date       day      close of
             in_the_money     price    in the money by
         """),
         empty="None is held.",
@@ -357,6 +358,7 @@ SECTIONS = (
             quantity_prev            ~quantity before
             quantity                 quantity quantity
             eod_price                price    price
+            price_date               ~day     close of
             market_value             money    value
             cost_basis               ~money   cost
             unrealized_pnl           ~money   unrealized to date

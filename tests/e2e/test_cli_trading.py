@@ -57,7 +57,8 @@ def test_close_all_asks_for_the_account_and_lands_before_it_prints(desk: Desk) -
     assert "Would be closed" in ended.err
     assert f"type {ACCOUNT}: " in ended.err
     assert "PENDING_NEW" in ended.out
-    assert "Done: close_positions of account 20517" in ended.out
+    assert "Sent, and not done yet: close_positions of account 20517, " in ended.out
+    assert " orders PENDING_NEW." in ended.out
     assert len(desk.recorder.writes) == 1
     landed = ask(desk.home / "warehouse.duckdb", "select id from raw.orders")
     assert landed
