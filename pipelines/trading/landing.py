@@ -192,7 +192,7 @@ def _findings(record: Record, outcome: str) -> list[Finding]:
 
 def _asked(line: Json) -> Finding:
     """A line of what was asked for, where no row of an answer tells it."""
-    quantity = line.get("quantity") or line.get("contracts")
+    quantity = str(line.get("quantity") or line.get("contracts") or "").removeprefix("-") or None
     what = line.get("side") or line.get("instruction_type")
     said = {"what": what, "quantity": quantity, "symbol": line.get("symbol")}
     words = f"asked for, and no answer names it: {what} {quantity} {line.get('symbol')}"
