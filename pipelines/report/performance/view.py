@@ -27,7 +27,7 @@ def view(report: PerformanceReport) -> dict[str, Any]:
         "status": "COMPLETE" if report.is_whole else "INCOMPLETE",
         "finality": " and ".join(report.currencies),
         "finality_note": "returns are linked day by day, with income",
-        "money": f"Amounts in {' and '.join(report.currencies)}; P&L before fees, returns after fees",
+        "money": f"Amounts in {_currencies(report)}; P&L before fees, returns after fees",
         "of_accounts": ", not of every account" if report.days_unknown else "",
         "accounts_complete": who_knew(report.days),
         "range": f"{report.since} to {report.days[-1].date}",
@@ -40,6 +40,10 @@ def view(report: PerformanceReport) -> dict[str, Any]:
         "risk_free": f"{format_value(100 * report.risk_free, 'share')} a year",
         "benchmark_problem": report.benchmark_problem,
     }
+
+
+def _currencies(report: PerformanceReport) -> str:
+    return " and ".join("a currency that is not known" if each == "UNKNOWN" else each for each in report.currencies)
 
 
 def _warning(report: PerformanceReport) -> str:

@@ -40,13 +40,15 @@ function grid(svg, { at, ticks }, unit) {
   }
 }
 
-// A line may have holes: it begins anew behind each.
+// A line may have holes: it begins anew behind each, and a point between two is a dot.
 function line(svg, days, x, at, name, colour, area) {
   let d = "", open = false;
   days.forEach((day, n) => {
     if (day[name] === null) { open = false; return; }
     d += `${open ? "L" : "M"}${x(n).toFixed(1)} ${at(day[name]).toFixed(1)}`;
     open = true;
+    if ([n - 1, n + 1].every((near) => (days[near]?.[name] ?? null) === null))
+      shape(svg, "rect", { class: `f-${colour}`, x: x(n) - 2, y: at(day[name]) - 2, width: 4, height: 4 });
   });
   if (area && !days.some((day) => day[name] === null))
     shape(svg, "path", { class: `f-${area}`, d: `${d}L${x(days.length - 1)} ${at(0)}L${x(0)} ${at(0)}z` });
@@ -66,7 +68,7 @@ const CHARTS = {
         const top = lower.at(Math.max(0, day.pnl)), foot = lower.at(Math.min(0, day.pnl));
         shape(svg, "rect", { class: day.pnl > 0 ? "f-gain" : "f-loss", x: x(n) - width / 2, y: top, width, height: foot - top });
       }
-      if (day.holes) shape(svg, "rect", { class: "f-doubt", x: x(n) - 1.5, y: 207, width: 3, height: 3 });
+      if (day.caveat) shape(svg, "rect", { class: day.holes ? "f-doubt" : "f-total", x: x(n) - 1.5, y: 207, width: 3, height: 3 });
     });
     shape(svg, "text", { class: "f-soft", x: LEFT, y: 11, "font-size": 10 }, data.cumulative || "cumulative");
     shape(svg, "text", { class: "f-soft", x: LEFT, y: 137, "font-size": 10 }, "by day");
