@@ -79,6 +79,25 @@ def collect_report(books: BooksAsKnown) -> Report:
         answers[name] = make(answers)
     answers["trades"] = with_realized(answers["trades"])
     answers["events"] = [_of_cash(row) for row in answers["events"]]
+    sections = _sections(header, answers, days)
+    return Report(
+        day=books.day,
+        known_at=books.known_at,
+        status=header["status"],
+        finality=header["finality"],
+        expected=header["accounts_expected"],
+        complete=header["accounts_complete"],
+        known=header["accounts_known"],
+        recovered=header["accounts_recovered"],
+        accounts=books.accounts,
+        currency=header["currency"],
+        sections=named(sections),
+        days=days,
+    )
+
+
+def _sections(header: Row, answers: Answers, days: Sequence[DayTotals]) -> list[Section]:
+    """The sections with their answers, their sums where they are of every account, and what is said of a part."""
     is_whole = header["accounts_known"] == header["accounts_expected"]
     known = f"{header['accounts_known']} of {header['accounts_expected']}"
     for name in ("underlyings", "types", "concentration"):
@@ -95,20 +114,7 @@ def collect_report(books: BooksAsKnown) -> Report:
         sections = [_with_columns(section, "currency") for section in sections]
     if any(day.spanned for day in days[-1:]):
         sections = [_with_columns(section, "days_covered") for section in sections]
-    return Report(
-        day=books.day,
-        known_at=books.known_at,
-        status=header["status"],
-        finality=header["finality"],
-        expected=header["accounts_expected"],
-        complete=header["accounts_complete"],
-        known=header["accounts_known"],
-        recovered=header["accounts_recovered"],
-        accounts=books.accounts,
-        currency=header["currency"],
-        sections=named(sections),
-        days=days,
-    )
+    return sections
 
 
 def _of_cash(row: dict[str, Any]) -> dict[str, Any]:
