@@ -89,6 +89,10 @@ _DAYS = """
     select day.trading_date, day.status, day.finality, day.accounts_complete, day.accounts_expected
     from quality.day where trading_date between $first and $last order by trading_date desc
 """
+_CURRENCIES = """
+    select distinct currency from core.broker_day
+    where list_contains($accounts, account_id) and currency is not null order by currency
+"""
 _EXPECTED = """
     select trading_date, count(*) as accounts
     from core.expected_day where list_contains($accounts, account_id) and trading_date between $first and $last
@@ -155,6 +159,12 @@ class PublishedBooks:
     def days(self, scope: Scope) -> list[Row]:
         """How whole each day is."""
         return self._ask(_DAYS, first=scope.first, last=scope.last)
+
+    def money(self, scope: Scope) -> str:
+        """What amounts and returns of a page are in, and before or after what."""
+        found = [str(row["currency"]) for row in self._ask(_CURRENCIES, accounts=list(scope.accounts))]
+        currencies = " and ".join(found) or "a currency that is not known"
+        return f"Amounts in {currencies}; P&L is before fees, returns are after fees."
 
     def chart(self, scope: Scope) -> str:
         """The P&L of the scope as SVG; empty where there is none. A day that an account is missing from is marked."""
