@@ -151,7 +151,7 @@ def _worst(answers: Answers) -> list[dict[str, Any]]:
 def _concentration(answers: Answers) -> list[dict[str, Any]]:
     """Underlyings by gross value, with their share of it and of equity."""
     held = sorted((row for row in answers["underlyings"] if row["gross"]), key=lambda row: row["gross"], reverse=True)
-    gross = sum((row["gross"] for row in held), Decimal(0))
+    gross = _sum([row["gross"] for row in answers["underlyings"]])
     equities = [row["equity"] for row in answers["accounts"]]
     equity = None if None in equities else sum(equities, Decimal(0))
     running, rows = Decimal(0), []
