@@ -79,16 +79,17 @@ SECTIONS = (
             sod_equity     money start of day
             carried        money carried positions
             traded         money day's trading
-            other_pnl      money events
-            unsplit        money not split
+            other_pnl      money other P&L
+            events         ~money of that, of events
             fees_and_other money income and fees
             flow           money flows
             unexplained    money unexplained
             eod_equity     money end of day
         """),
         empty="The broker's equity at the start and the end of the day is not known of any account.",
-        note="P&L before fees is carried, traded, of events (cash for options and fractions) and not split, as on an "
-        "account's first day. Unexplained is what the broker's equity moved by and the books do not account for.",
+        note="P&L before fees is carried, traded and other: of events, such as cash for options, and what nothing "
+        "splits, as on an account's first day. Unexplained is what the broker's equity moved by and the books do not "
+        "account for.",
         shown=25,
     ),
     Section("best", "Top contributors", columns(_POSITION), empty="No position gained.", shown=10),

@@ -1,6 +1,7 @@
--- From equity at the start of the day to equity at its end, of every account that was expected: carried positions, the day's trading, events (cash
--- of exercise, assignment and what was paid for fractions), P&L that nothing splits, income and fees, flows, and what the books do not explain. A
--- day that covers missed sessions has a bridge where the broker told of those; else its P&L is that of all of them, and no part of the day's.
+-- From equity at the start of the day to equity at its end, of every account that was expected: carried positions, the day's trading, other P&L (of
+-- events, such as cash of exercise, assignment and fractions, and what nothing splits, as on an account's first day), income and fees, flows, and what
+-- the books do not explain. A day that covers missed sessions has a bridge where the broker told of those; else its P&L is that of all of them, and no
+-- part of the day's.
 with split as (
     select
         account_id,
@@ -26,7 +27,7 @@ parts as (
         daily.sod_equity,
         case history.source when 'BOOKS' then coalesce(split.carried, 0) when 'REMAINDER' then 0 end as carried,
         case history.source when 'BOOKS' then coalesce(split.traded, 0) when 'REMAINDER' then 0 end as traded,
-        case history.source when 'BOOKS' then coalesce(split.events, 0) when 'REMAINDER' then 0 end as other_pnl,
+        case history.source when 'BOOKS' then coalesce(split.events, 0) when 'REMAINDER' then 0 end as events,
         case when history.source <> 'SPAN' then history.total_pnl end as total_pnl,
         case when history.source <> 'SPAN' then daily.fees_and_other end as fees_and_other,
         case when history.source <> 'SPAN' then daily.flow end as flow,
@@ -46,8 +47,8 @@ select
     sod_equity,
     carried,
     traded,
-    other_pnl,
-    total_pnl - carried - traded - other_pnl as unsplit,
+    total_pnl - carried - traded as other_pnl,
+    events,
     fees_and_other,
     flow,
     eod_equity - sod_equity - total_pnl - fees_and_other - flow as unexplained,
