@@ -61,7 +61,7 @@ def sparkline(days: Sequence[DayTotals]) -> str:
         "L".join(f"{8 * n + 4} {33 - 31 * (each - low) / ((high - low) or 1.0):.0f}" for n, each in run)
         for run in runs(sums)
     )
-    parts = [f'<path d="M{"M".join(lines)}" fill="none" stroke="{COLOURS["line"]}" stroke-width="2"/>']
+    parts = [f'<path d="M{"M".join(lines) or "0 0"}" fill="none" stroke="{COLOURS["line"]}" stroke-width="2"/>']
     for colour, sign in (("gain", 1), ("loss", -1)):
         bars = "".join(f"M{8 * n + 4} 50v{-14 * each / most:.0f}" for n, each in enumerate(made) if sign * each > 0)
         parts.append(f'<path d="{bars}" stroke="{COLOURS[colour]}" stroke-width="6"/>' if bars else "")
