@@ -15,10 +15,10 @@ from assets.orchestration.raw import TRIGGER
 from assets.orchestration.recovery import MissedEvening, evening_before
 from dagster_project.definitions import defs
 from dagster_project.instance import prepare_instance
-from pipelines.alerts.alert import Alert, send
+from pipelines.alerts.alert import ELSEWHERE, Alert, send
 from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line
+from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line, todo_after, with_full_stop
 from pipelines.ingest.warehouse_state import read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
@@ -85,8 +85,9 @@ def run_end_of_day(settings: Settings, on_progress: OnProgress = ignore_progress
             _execute(OpenBooks(settings, lambda: con, on_progress, partial(send, settings), clock), day)
             check_published(con, settings)  # once more: the report takes a while, and this is what people are told
         except Exception as error:
-            todo = "Run it again before 04:00 New York; after that, until the next close, it recovers what fills prove."
-            send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))
+            sentence = with_full_stop(f"daybook eod failed: {error}")
+            todo = todo_after(type(error).__name__)
+            send(settings, Alert(sentence, todo, day, kind="RUN_FAILED"), ELSEWHERE)  # the command says it itself
             raise
         return _status(con, settings, day)
 

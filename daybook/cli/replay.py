@@ -39,16 +39,22 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
       daybook replay --from 2025-11-03
       DAYBOOK_HOME=/tmp/proof daybook replay --archive ~/.daybook/archive
     """
+    from pipelines.archive.read import archived_runs
     from pipelines.books.days import exit_code, statuses
-    from pipelines.settings import Settings
+    from pipelines.settings import Settings, refuse_file_as_home
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
     from pipelines.warehouse.published import check_published
+    from pipelines.warehouse.restoring import finish_if_killed
     from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
     folder = archive or settings.archive
     if archive is not None and not archive.is_dir():
         raise ConfigurationError(f"--archive {archive} is not a folder.")
+    refuse_file_as_home(settings.home)
+    finish_if_killed(settings.home)
+    if not archived_runs(folder):  # before a home is made
+        raise NotPublished(f"{folder} has no run that could be landed.")
     with (
         console.progress("replaying") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event, rebuilding=True) as con,

@@ -121,13 +121,8 @@ def _confirmed(request: TradeRequest, word: str) -> bool:
 
 def _show(preview: Preview, *, to_stdout: bool) -> None:
     table = _TABLES[type(preview.lines[0]).__name__](preview.lines) if preview.lines else None
-    if table is not None and to_stdout:
-        console.show(table)
-    elif table is not None:
-        screen = console.screen(stderr=True)
-        if not screen.is_terminal:
-            screen.width = max(screen.width, console.natural_width(table))
-        screen.print(table)
+    if table is not None:
+        console.show(table, stderr=not to_stdout)
     for warning in preview.warnings:
         console.notice(f"Note: {warning}")
 

@@ -169,7 +169,7 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
     if REPLAYING in said["meta"]:
         yield Diagnosis("FAIL", "A replay came to no end, so days may be missing.", "Run `daybook replay` again.")
     elif not said["runs"] and (
-        found := list(traces_of_books(settings, first_run_too="broker_host" not in said["meta"]))
+        found := list(traces_of_books(settings, first_run_too="schema_version" not in said["meta"]))
     ):
         what = f"The warehouse has no run in it, and {' and '.join(found)}."
         yield Diagnosis("FAIL", what, how_to_get_back(settings))
