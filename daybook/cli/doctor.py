@@ -33,9 +33,9 @@ def _failed_evening(settings: Settings) -> Iterator[Diagnosis]:
 def doctor(*, dry_run: DryRun = False, json: AsJson = False) -> int:
     """Say what is wrong with the books, and what to do.
 
-    Looks at the last evening, the warehouse, its write-ahead log, the published copy, the archive, packages, locks, space and
-    permissions. Deletes nothing; a write-ahead log that can't be replayed is moved into quarantine, unless --dry-run
-    is given. The exit code is 1 where something keeps daybook from working.
+    Looks at the last evening, the warehouse, its write-ahead log, the published copy, the archive, packages, locks,
+    space and permissions. Deletes nothing; a write-ahead log that can't be replayed is moved into quarantine, unless
+    --dry-run is given. The exit code is 1 where something keeps daybook from working.
 
     \b
     Examples:

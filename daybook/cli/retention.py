@@ -46,9 +46,8 @@ def compact(*, dry_run: DryRun = False, wait: Wait = 60.0, json: AsJson = False)
     if json:
         console.show_json(asdict(done))
     elif done.done:
-        console.say(
-            f"The warehouse had {format_size(done.before)} and has {format_size(done.after)}; its contents are unchanged."
-        )
+        before, after = format_size(done.before), format_size(done.after)
+        console.say(f"The warehouse had {before} and has {after}; its contents are unchanged.")
     else:
         console.say(
             f"The warehouse has {format_size(done.before)}, of which {format_size(done.before - done.after)} is unused."

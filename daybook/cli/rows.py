@@ -78,7 +78,7 @@ def _write_lines(target: IO[str], columns: list[str], kinds: list[str], texts: l
         )
         return _BETWEEN.join(padded).rstrip(" ") + "\n"
 
-    rule = "─" if (target.encoding or "utf-8").lower().startswith("utf") else "-"
+    rule = "─" if str(getattr(target, "encoding", None) or "utf-8").lower().startswith("utf") else "-"
     target.write(line(columns))
     target.write(rule * (sum(widths) + len(_BETWEEN) * (len(widths) - 1)) + "\n")
     target.writelines(map(line, texts))

@@ -7,10 +7,9 @@ import sys
 from enum import StrEnum
 from math import isnan
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from typer import Context
 from typer.core import TyperCommand
 
 from daybook.cli import console
@@ -35,7 +34,7 @@ class Format(StrEnum):
 class SqlCommand(TyperCommand):
     """The command `sql`, whose query may begin with a comment: `-- why` is no option."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As any command reads its arguments, with a line end before a comment."""
         return super().parse_args(ctx, [f"\n{each}" if _COMMENT.match(each) else each for each in args])
 
