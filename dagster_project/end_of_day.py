@@ -58,13 +58,13 @@ def _recovery(missed: MissedEvening, expected: int) -> str:
     """What became of an evening that was missed, in a sentence."""
     if not missed.recovered:
         return (
-            f"Nobody read the end of {missed.day} of {missed.unknown} of {expected} accounts, and it could not be "
-            "recovered: quality.finding says why (not_recovered)."
+            f"{missed.unknown} of {expected} accounts were not read after the close of {missed.day}, and that day could not "
+            "be recovered: quality.finding says why (not_recovered)."
         )
     rest = f"; {missed.unknown} could not be recovered (not_recovered in quality.finding)" if missed.unknown else ""
     return (
-        f"Nobody read the end of {missed.day} of {missed.recovered} of {expected} accounts: RECOVERED from a snapshot "
-        f"of the session after it, less what was traded since that close{rest}."
+        f"{missed.recovered} of {expected} accounts were not read after the close of {missed.day}: RECOVERED from a "
+        f"snapshot of the session after it, less what was traded since that close{rest}."
     )
 
 

@@ -105,6 +105,6 @@ def _report(done: Replayed, *, as_json: bool) -> None:
             f"{how} (run {snapshot.run_id})"
         )
     for run_id in done.unfinished:
-        console.say(f"Run {run_id} was not landed: its reading never came to an end.")
+        console.say(f"Run {run_id} was not landed: it was interrupted while it was reading.")
     for sentence in done.damaged:
         console.say(console.printable(sentence), "red")

@@ -40,7 +40,7 @@ def refuse_empty_books(con: duckdb.DuckDBPyConnection, settings: Settings) -> No
     if since is not None:
         again = f"`daybook replay{f' --from {since}' if since else ''}`"
         raise BooksMissing(
-            f"A replay into {settings.warehouse} came to no end, so days may be missing: run it again ({again}) first."
+            f"A replay into {settings.warehouse} was interrupted, so days may be missing: run it again ({again}) first."
         )
     if _has_runs(con):
         return
@@ -96,8 +96,8 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
     return (
-        f"{path} {state}, and {' and '.join(found)}: nothing is begun afresh. "
-        f"{how_to_get_back(settings, moved=True)} New books begin in a new folder (DAYBOOK_HOME)."
+        f"{path} {state}, and {' and '.join(found)}: daybook does not start new books here. "
+        f"{how_to_get_back(settings, moved=True)} To start new books, set DAYBOOK_HOME to a new folder."
     )
 
 
