@@ -102,8 +102,8 @@ def _print_days(health: Health) -> None:
         )
         if day["accounts_recovered"]:
             console.say(
-                f"{day['trading_date']} is RECOVERED: {day['accounts_recovered']} accounts were not read after its close, "
-                "and are known from a snapshot of the next session",
+                f"{day['trading_date']} is RECOVERED: {day['accounts_recovered']} accounts were not read after its "
+                "close, and are known from a snapshot of the next session",
                 "yellow",
             )
         counts = ", ".join(f"{count} {state}" for state, count in health.days.items())

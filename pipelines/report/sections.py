@@ -298,7 +298,7 @@ SECTIONS = (
             gap_days        integer not known
         """),
         empty="No account is known.",
-        note="By the broker: sessions that are only in its portfolio history, because they were missed or are before the books.",
+        note="By the broker: missed sessions and those before the books, which are only in its portfolio history.",
         shown=8,
     ),
     Section(

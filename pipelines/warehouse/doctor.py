@@ -94,9 +94,8 @@ def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
                 found.append(Diagnosis("NOTE", done))
             found += [*_warehouse(settings, dry_run=dry_run), *_running_runs(settings.dagster)]
     except LockedOut as error:
-        found.append(
-            Diagnosis("NOTE", f"{error}", "The warehouse is examined only while no run is using it: try again later.")
-        )
+        advice = "The warehouse is examined only while no run is using it: try again later."
+        found.append(Diagnosis("NOTE", f"{error}", advice))
     except DaybookError as error:
         return [*found, Diagnosis("FAIL", str(error), f"Make {settings.home} writable for you.")]
     return [*found, *_packages(settings), *_backups(settings), *_dagster(settings.dagster)]
@@ -334,8 +333,8 @@ def _running_runs(folder: Path) -> Iterator[Diagnosis]:
     for run in sorted(_going(folder)):
         yield Diagnosis(
             "WARN",
-            f"Dagster says that run {run} is running, but no process is using the books: it is just starting, or it was "
-            "killed, and then no other run can start.",
+            f"Dagster says that run {run} is running, but no process is using the books: it is just starting, or it "
+            "was killed, and then no other run can start.",
             "If it was killed, end it in the UI (Runs, Terminate, force); without that Dagster does it after "
             "max_runtime_seconds (dagster/dagster.yaml). `daybook eod` on the command line waits for neither.",
         )

@@ -70,8 +70,8 @@ def test_eod_in_the_morning_recovers_the_evening_and_says_so(broker: BrokerServe
     told: list[ProgressEvent] = []
     closed = run_end_of_day(settings, told.append)
     assert str(closed) == (
-        "2 of 2 accounts were not read after the close of 2025-10-30: RECOVERED from a snapshot of the session after it, "
-        "less what was traded since that close. 2025-10-30 is COMPLETE: 2 of 2 accounts whole."
+        "2 of 2 accounts were not read after the close of 2025-10-30: RECOVERED from a snapshot of the session after "
+        "it, less what was traded since that close. 2025-10-30 is COMPLETE: 2 of 2 accounts whole."
     )
     assert closed.exit_code == 0
     reports = [event.path for event in told if isinstance(event, ReportWritten)]
