@@ -58,8 +58,8 @@ def _recovery(missed: MissedEvening, expected: int) -> str:
     """What became of an evening that was missed, in a sentence."""
     if not missed.recovered:
         return (
-            f"{missed.unknown} of {expected} accounts were not read after the close of {missed.day}, and that day could "
-            "not be recovered: quality.finding says why (not_recovered)."
+            f"{missed.unknown} of {expected} accounts were not read after the close of {missed.day}, and that day "
+            "could not be recovered: quality.finding says why (not_recovered)."
         )
     rest = f"; {missed.unknown} could not be recovered (not_recovered in quality.finding)" if missed.unknown else ""
     return (

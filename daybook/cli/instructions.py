@@ -177,7 +177,8 @@ def _wanted(
         return None
     missing = [name for name in ("--type", "--instrument", "--quantity") if options[name] is None]
     if missing:
-        raise ConfigurationError(f"{', '.join(missing)} is missing: name the instruction, or a batch with --file.")
+        verb = "is" if len(missing) == 1 else "are"
+        raise ConfigurationError(f"{', '.join(missing)} {verb} missing: name the instruction, or a batch with --file.")
     from pipelines.trading.batch import Wanted
 
     row = {"instruction_type": str(kind), "instrument_id": str(instrument), "quantity": str(quantity)}

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daybook.cli import console
+from daybook.cli.options import seconds
 from pipelines.errors import USAGE, ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,10 +45,15 @@ CancelOrders = Annotated[
 ]
 Timeout = Annotated[
     float,
-    typer.Option(metavar="SECONDS", min=0.1, help="How long to wait for the answer before its outcome is unknown."),
+    typer.Option(
+        metavar="SECONDS", parser=seconds(0.1), help="How long to wait for the answer before its outcome is unknown."
+    ),
 ]
 Wait = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the books; the answer is kept meanwhile.")
+    float,
+    typer.Option(
+        metavar="SECONDS", parser=seconds(0), help="How long to wait for the books; the answer is kept meanwhile."
+    ),
 ]
 
 
