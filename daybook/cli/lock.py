@@ -57,5 +57,5 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
 def _agreed() -> bool:
     """Whether the person says yes. Raises ConfigurationError where standard input is no terminal."""
     if not sys.stdin.isatty():
-        raise ConfigurationError("There is no terminal to ask on, so nothing was closed: add --yes to go ahead.")
+        raise ConfigurationError("There is no terminal to ask on, so nothing was closed: give --yes to go ahead.")
     return typer.confirm("Close it?", default=False)

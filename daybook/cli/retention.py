@@ -96,7 +96,7 @@ def _prune(settings: Settings, before: date, wait: float, *, dry_run: bool) -> P
 def _agreed(found: Pruned) -> bool:
     """Whether the person says yes. Raises ConfigurationError where standard input is no terminal."""
     if not sys.stdin.isatty():
-        raise ConfigurationError("There is no terminal to ask on, so nothing was deleted: add --yes to go ahead.")
+        raise ConfigurationError("There is no terminal to ask on, so nothing was deleted: give --yes to go ahead.")
     question = f"Delete the archive of {len(found.runs)} runs ({format_size(found.bytes)}) for ever?"
     return typer.confirm(question, default=False)
 

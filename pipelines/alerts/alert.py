@@ -71,9 +71,9 @@ CHANNELS: tuple[Channel, ...] = (to_log, to_file, to_people)
 ELSEWHERE: tuple[Channel, ...] = (to_file, to_people)
 
 
-def send(settings: Settings, alert: Alert, channels: tuple[Channel, ...] = CHANNELS) -> None:
-    """Send an alert on the channels. Never raises: an alert that can't be delivered is an error in the log."""
-    for channel in channels:
+def send(settings: Settings, alert: Alert, channels: tuple[Channel, ...] | None = None) -> None:
+    """Send an alert on the channels, by default on every one. Never raises: an alert that can't be delivered is an error in the log."""
+    for channel in channels or CHANNELS:
         try:
             channel(settings, alert)
         except Exception:
