@@ -89,9 +89,8 @@ def take_snapshot(
         archive.close(ended.as_json())
     run = Run(began, ended, archive.files)
     snapshot = snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
-    remember_broker(con, settings.broker_host)  # it has answered with a list of accounts, and that is landed now
-    pipeline = open_pipeline(con, settings.dlt)
-    extract(pipeline, tables_of(run, evening))
+    remember_broker(con, settings.broker_host)  # it has answered with accounts, which are landed now
+    extract(pipeline := open_pipeline(con, settings.dlt), tables_of(run, evening))
     del evening  # its rows lie in files now: the memory is for those who load them
     load(pipeline)
     return snapshot

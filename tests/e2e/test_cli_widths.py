@@ -1,4 +1,4 @@
-"""Tables on terminals of 60 to 200 columns: whole at any width, as a table where they fit, else a line for each value."""
+"""Tables on terminals of 60 to 200 columns: whole at any width, as a table where they fit, else a line for a value."""
 
 from __future__ import annotations
 
