@@ -31,6 +31,16 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+Form = Annotated[
+    Format | None,
+    typer.Option("--format", "-f", help="How to write the rows: else as --output is named, or a table."),
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")]
+Limit = Annotated[
+    int | None, typer.Option(min=0, help="Most rows; 0 is all. A table on a terminal shows 200 by itself.")
+]
+
+
 class SqlCommand(TyperCommand):
     """The command `sql`, whose query may begin with a comment: `-- why` is no option."""
 
@@ -42,14 +52,9 @@ class SqlCommand(TyperCommand):
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT, or - to read it from standard input.")],
     *,
-    form: Annotated[
-        Format | None,
-        typer.Option("--format", "-f", help="How to write the rows; else as --output is called, or a table."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=0, help="Most rows; 0 is all. A table on a terminal shows 200 by itself.")
-    ] = None,
+    form: Form = None,
+    output: Output = None,
+    limit: Limit = None,
     timeout: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long it may take.")] = 60.0,
 ) -> int:
     """Ask the published books a question in SQL.
