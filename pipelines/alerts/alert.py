@@ -72,7 +72,7 @@ ELSEWHERE: tuple[Channel, ...] = (to_file, to_people)
 
 
 def send(settings: Settings, alert: Alert, channels: tuple[Channel, ...] | None = None) -> None:
-    """Send an alert on the channels, by default on all. Never raises: one that can't be delivered is an error in the log."""
+    """Send an alert on the channels, by default on all. Never raises: what can't be delivered is logged."""
     for channel in channels or CHANNELS:
         try:
             channel(settings, alert)
