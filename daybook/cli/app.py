@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -44,12 +44,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _first_line(command: Callable[..., int]) -> str:
+    """What the list of commands says of one: all of it, on as many lines as it takes."""
+    return (command.__doc__ or "").partition("\n")[0]
+
+
 for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev):
-    app.command(cls=SqlCommand if command is sql else None)(command)
+    app.command(cls=SqlCommand if command is sql else None, short_help=_first_line(command))(command)
 for care in (replay, backfill, backup, restore, verify, doctor, compact, prune):
-    app.command()(care)
+    app.command(short_help=_first_line(care))(care)
 for group in (positions, instructions):
-    app.add_typer(group)
+    app.add_typer(group, short_help=str(group.info.help))
 
 
 @app.callback(invoke_without_command=True)
