@@ -57,5 +57,8 @@ def doctor(*, dry_run: DryRun = False, json: AsJson = False) -> int:
             if each.advice:
                 console.say(f"     {console.printable(each.advice)}")
         if all(each.level in ("OK", "NOTE") for each in found):
-            console.say("Nothing is wrong.", "green")
+            looked = any(each.level == "OK" for each in found)
+            console.say(
+                "Nothing is wrong." if looked else "Nothing wrong was found in what could be looked at.", "green"
+            )
     return 1 if any(each.level == "FAIL" for each in found) else 0

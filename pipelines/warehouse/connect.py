@@ -180,7 +180,8 @@ def _connect(path: Path, wait: float, on_progress: OnProgress) -> duckdb.DuckDBP
             if waiting is None:
                 raise _unreadable(path, error) from error
             if time.monotonic() >= deadline:
-                raise LockedOut(f"{waiting.reason.removesuffix('.')} (waited {wait:g} s for it).") from error
+                waited = f" (waited {wait:g} s for it)" if wait else ""
+                raise LockedOut(f"{waiting.reason.removesuffix('.')}{waited}.") from error
             if waiting != told:
                 on_progress(waiting)
                 told = waiting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from daybook.cli import main
 from pipelines.alerts.alert import Alert, send
 from pipelines.errors import ConfigurationError, DaybookError, Unauthorized, todo_after
 from pipelines.settings import Settings
+from pipelines.warehouse.lock import run_lock
 from tests.support.care import NOBODY
 
 
@@ -153,6 +155,19 @@ def test_what_to_do_fits_what_happened() -> None:
     for error in (ConfigurationError, Unauthorized):
         assert "04:00" not in todo_after(error.__name__)
     assert "CLEAR_STREET_API_KEY" in todo_after(Unauthorized.__name__)
+
+
+def test_what_runs_now_is_told_with_its_process_and_the_rest_is_not_called_well(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir(mode=0o700)
+    with run_lock(home / "run.lock", command="daybook eod"):
+        assert main(["status"]) == 0
+        assert re.search(rf"A run is going on since \S+: process {os.getpid()} \(daybook eod\)", capfd.readouterr().out)
+        assert main(["doctor"]) == 0
+        said = capfd.readouterr().out
+    assert "These books are in use by process" in said
+    assert "Nothing is wrong." not in said
 
 
 def test_what_failed_last_is_told_until_books_are_published(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
