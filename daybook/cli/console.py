@@ -36,6 +36,15 @@ def say(text: str = "", style: str = "") -> None:
     _out().print(Text(printable_lines(text), style), soft_wrap=True)
 
 
+def say_item(text: str) -> None:
+    """One item of a list: wrapped and indented on a terminal, one line where it goes to a file."""
+    out, shown = _out(), Text(printable_lines(text))
+    if out.is_terminal:
+        lines = shown.wrap(out, max(out.width - 4, 20))
+        shown = Text("\n    ").join(lines)
+    out.print(Text("  ") + shown, soft_wrap=True)
+
+
 def show(table: Table) -> None:
     """A table at the width of the terminal, or as wide as it needs to be where there is none."""
     out = _out()
