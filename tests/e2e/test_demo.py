@@ -24,18 +24,19 @@ TABLES = """
 HAPPENED = [
     "2005-02-04 20517: positions not whole at 16:20: 3 different rows came where the broker counts 4. The day was "
     "INCOMPLETE until the run of 19:55, which read all.",
-    "2005-02-09 20517: our P&L was 360.00 above the broker's own figure, which is a BREAK. On 2005-02-11, when the broker "
-    "had corrected its fills, the P&L was restated from -6,373.20 to -6,733.20, and after 2 sessions the break is gone.",
+    "2005-02-09 20517: our P&L was 360.00 above the broker's own figure, which is a BREAK. On 2005-02-11, when the "
+    "broker had corrected its fills, the P&L was restated from -6,373.20 to -6,733.20, and after 2 sessions the break "
+    "is gone.",
     "2005-02-11 20518 exercise of IBM   050219C00090000, 15 contracts (instructed)",
     "2005-02-17 20518: a gap, because the broker answered 403 (The caller does not have permission to execute the "
-    "specified operation). The P&L is unknown, not zero, and the firm has no total. That of 2005-02-18 covers 2 sessions: "
-    "-1,571.00.",
+    "specified operation). The P&L is unknown, not zero, and the firm has no total. That of 2005-02-18 covers 2 "
+    "sessions: -1,571.00.",
     "2005-02-22 20518 assignment of GOOG  050219C00190000, 6 contracts (inferred)",
     "2005-02-22 20518 expiry of GOOG  050219P00180000, 8 contracts (inferred)",
     "2005-02-22 20518 expiry of MSFT  050219C00027500, 10 contracts (inferred)",
     "2005-02-28 20517 split of AAPL, 2:1",
-    "2005-03-02 all: nobody read this evening. The run of the next morning, 08:30, RECOVERED it: its positions, less what "
-    "was traded since the close, at the closing prices.",
+    "2005-03-02 all: nobody read this evening. The run of the next morning, 08:30, RECOVERED it: its positions, less "
+    "what was traded since the close, at the closing prices.",
 ]
 UNUSUAL = """
     select trading_date::varchar, status, grade, account_id, reason, covered_by_date::varchar
