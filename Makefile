@@ -156,4 +156,4 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt
 
 clean:  ## remove environments and caches (never the books)
-	rm -rf .venv .venv-* .uv .site site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv .venv-* .uv .site .cache site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
