@@ -84,7 +84,7 @@ def test_make_demo_replays_early_2005_and_a_second_run_changes_nothing(tmp_path:
 
 @pytest.fixture(scope="module")
 def two_days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, Ended]:
-    """A home whose demo has gone on after its first day, begun beside a real broker, and what was shown of both days."""
+    """A home whose demo has gone on after its first day, begun beside a real broker, and both answers."""
     home = tmp_path_factory.mktemp("two-days")
     with BrokerServer(accounts=[100001], positions={}, instructions={}) as real:
         first = daybook("demo", "--days", "1", home=home, url=real.url, timeout=200, DAYBOOK_ACCOUNTS="100001")

@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def build(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [ZENSICAL, "build", "--clean", "--strict"]
+    command: list[str | Path] = [ZENSICAL, "build", "--clean", "--strict"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -59,8 +59,8 @@ def test_the_wheel_runs_the_demo_in_a_clean_environment(wheel: Path, tmp_path: P
     if not Path(UV).is_file():
         pytest.skip("there is no uv to make an environment with")
     assert run(UV, "venv", "--quiet", "--python", python, own).returncode == 0
-    locked = ["--constraint", ROOT / "requirements" / "runtime.txt"]
-    installed = run(UV, "pip", "install", "--quiet", "--python", own, *locked, wheel)
+    locked = ROOT / "requirements" / "runtime.txt"
+    installed = run(UV, "pip", "install", "--quiet", "--python", own, "--constraint", locked, wheel)
     assert installed.returncode == 0, installed.stderr
     shown = run(own / "bin" / "daybook", "demo", "--days", "2", DAYBOOK_HOME=str(tmp_path / "home"))
     assert shown.returncode == 0, shown.stderr
