@@ -72,14 +72,14 @@ _RECOVERED = """
 def sentences(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[date, str, str]]:
     """Trading date, account (empty where it is all of them) and what happened, in no order."""
     for day, account, error, at, whole in con.execute(_COMPLETED).fetchall():
-        why = f"not whole at {_time(at)}: {_reason(error)}"
-        yield day, account, f"positions {why}. The day was INCOMPLETE until the run of {_time(whole)}, which read all."
+        completed = f"The day was INCOMPLETE until the run of {_time(whole)}, which read them all."
+        yield day, account, f"positions not whole at {_time(at)}: {_reason(error)}. {completed}"
     for gap in con.execute(_GAPS).fetchall():
         yield _gap(*gap)
     for restated in con.execute(_RESTATED).fetchall():
         yield _restated(*restated)
     for day, account, ours, broker, age in con.execute(_BREAKS).fetchall():
-        yield day, account, f"{_against(ours, broker)} So far it is {_sessions(age)} old."
+        yield day, account, _against(ours, broker) + (f" It is {_sessions(age)} old." if age else "")
     for day, at in con.execute(_RECOVERED).fetchall():
         how = "its positions, less what was traded since the close, at the closing prices"
         yield day, "", f"nobody read this evening. The run of the next morning, {_time(at)}, RECOVERED it: {how}."

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from pipelines.progress import OnProgress
 
 _ACCOUNTS = """
-    select account_daily.account_id, accounts.short_name, realized_pnl, unrealized_change, total_pnl, quality
-    from pnl.account_daily
-    left join raw.accounts on account_daily.account_id = accounts.account_id and account_daily.run_id = accounts.run_id
-    where trading_date = $day order by account_daily.account_id
+    select account_id, short_name, realized_pnl, unrealized_change, total_pnl, coalesce(quality, 'UNKNOWN') as quality
+    from core.expected_day
+    left join pnl.account_daily using (account_id, trading_date)
+    left join (select account_id, arg_max(short_name, run_id) as short_name from raw.accounts group by account_id)
+        using (account_id)
+    where trading_date = $day order by account_id
 """
 _FIRM = "select realized_pnl, unrealized_change, total_pnl from pnl.firm_daily where trading_date = $day"
 _POSITIONS = """
@@ -117,7 +119,7 @@ def _print_story(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     from daybook.demo_story import sentences
 
     told = [_event(*event) for event in con.execute(_EVENTS, {"day": day.date}).fetchall()]
-    told += [f"{on} {account or 'all'}: {what}" for on, account, what in sentences(con)]
+    told += [f"{on} {account or 'all'}: {what}" for on, account, what in sentences(con) if on <= day.date]
     if not told:
         return
     console.say("What happened on the way:", "bold")

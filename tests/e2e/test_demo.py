@@ -8,6 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from daybook.cli.demo import _print_day
+from daybook.demo import DemoDay
+from daybook.demo_script import GAP
+from pipelines.warehouse.connect import open_published
 from tests.support.broker_server import BrokerServer
 from tests.support.command_line import KEY, Ended, ask, daybook
 
@@ -23,7 +27,7 @@ TABLES = """
 #: What a newcomer is told, in the order of the days.
 HAPPENED = [
     "2005-02-04 20517: positions not whole at 16:20: 3 different rows came where the broker counts 4. The day was "
-    "INCOMPLETE until the run of 19:55, which read all.",
+    "INCOMPLETE until the run of 19:55, which read them all.",
     "2005-02-09 20517: our P&L was 360.00 above the broker's own figure, which is a BREAK. On 2005-02-11, when the "
     "broker had corrected its fills, the P&L was restated from -6,373.20 to -6,733.20, and after 2 sessions the break "
     "is gone.",
@@ -60,7 +64,9 @@ def contents(path: Path) -> dict[str, object]:
 
 @pytest.mark.heavy
 @pytest.mark.timeout(500)
-def test_make_demo_replays_early_2005_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
+def test_make_demo_replays_early_2005_and_a_second_run_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = daybook("demo", home=tmp_path, timeout=420)
     assert first.code == 0, first.err
     assert "27 of 28 days COMPLETE, 2005-02-01 to 2005-03-11, and a gap that the demo means to show" in first.out
@@ -73,6 +79,9 @@ def test_make_demo_replays_early_2005_and_a_second_run_changes_nothing(tmp_path:
     ]
     assert ask(books, "select count(*) from quality.reconciliation where status = 'BREAK'") == [(0,)]
     assert ask(books, OFF) == [(360,), (0,)]
+    with open_published(books) as con:
+        _print_day(con, DemoDay(GAP, replayed=True, status="INCOMPLETE"))
+    assert re.search(r"20518 +OPTIONS +unknown +unknown +unknown +UNKNOWN", capsys.readouterr().out)
     before = contents(tmp_path / "demo" / "warehouse.duckdb"), contents(tmp_path / "demo" / "daybook.duckdb")
     assert before[0]["pnl.account_daily_version"] == before[1]["pnl.account_daily_version"]
     second = daybook("demo", home=tmp_path)

@@ -1,4 +1,4 @@
-"""README's picture, docs/report.png: the top of the demo's report. `python -m tests.tools.report_picture .daybook/demo`."""
+"""README's picture: the top of the report of the demo. `python -m tests.tools.report_picture .daybook/demo`."""
 
 from __future__ import annotations
 
