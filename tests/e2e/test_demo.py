@@ -24,7 +24,7 @@ TABLES = """
 """
 
 
-#: What a newcomer is told of the evenings that went wrong, in the order of the days; events of the accounts stand between.
+#: What a newcomer is told of the evenings that went wrong, by day; events of the accounts stand between.
 WENT_WRONG = [
     "2005-02-04 20517: positions not whole at 16:20: 3 different rows came where the broker counts 4. The day was "
     "INCOMPLETE until the run of 19:55, which read them all.",

@@ -65,7 +65,8 @@ def _query(name: str, text: str) -> str:
     """A page for a query: its first line is the question, the other comments above it say how to read the answer."""
     lines = text.splitlines()
     above = [found[1] for found in map(_COMMENT.match, lines[: _comments(lines)]) if found]
-    return f"# {above[0]}\n\n{' '.join(above[1:])}\n\n`docs/sql/{name}`, one of the [example queries](index.md):\n\n```sql\n{text.rstrip()}\n```\n"
+    whose = f"`docs/sql/{name}`, one of the [example queries](index.md):"
+    return f"# {above[0]}\n\n{' '.join(above[1:])}\n\n{whose}\n\n```sql\n{text.rstrip()}\n```\n"
 
 
 def _comments(lines: list[str]) -> int:
