@@ -1,5 +1,5 @@
--- How far a day agrees with the broker's own figures: OK, WARN, BREAK or NOT_CHECKED, the difference (ours less the broker's) and, while it
--- lasts, the age of a difference in trading days, with what to do about it.
+-- How far a day agrees with the broker's own figures, and those with each other: OK, WARN, BREAK or NOT_CHECKED, the difference (ours less the
+-- broker's) and, while it lasts, the age of a difference in trading days, with what to do about it. A session that the broker's history alone tells of is here too.
 with latest as (
     select max(calendar.session_number) as session_number
     from core.calendar
@@ -32,7 +32,7 @@ select
             then 'look in the statement for a deposit or a withdrawal: the equity moved by one, the balances by another'
         when comparison.check_name = 'day_plus_position_vs_net'
             then 'nothing: the broker''s day and position P&L do not add up to its own total, and are not used'
-        when comparison.check_name = 'sod_vs_prior_eod'
+        when comparison.check_name in ('sod_vs_prior_eod', 'sod_vs_prior_history')
             then 'look in the statement for what came, went or was corrected overnight'
         when comparison.check_name in ('long_value_vs_balances', 'short_value_vs_balances')
             then 'compare the positions with the broker''s: its balances have another value of them'
@@ -40,6 +40,12 @@ select
         when comparison.check_name = 'equity_vs_balances' then 'ask the broker what is in the equity beside cash and positions'
     end as message,
     comparison.run_id
-from quality.comparison
+from (
+    select trading_date, account_id, check_name, ours, broker, difference, tolerance, status, run_id
+    from quality.comparison
+    union all
+    select trading_date, account_id, check_name, ours, broker, difference, tolerance, status, run_id
+    from history_comparison
+) as comparison
 inner join core.calendar on comparison.trading_date = calendar.trading_date
 cross join latest

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from pipelines.progress import OnProgress
 
 _ACCOUNTS = """
-    select account_daily.account_id, accounts.short_name, realized_pnl, unrealized_change, total_pnl, quality,
+    select account_id, short_name, realized_pnl, unrealized_change, total_pnl, coalesce(quality, 'UNKNOWN') as quality,
         days_covered
-    from pnl.account_daily
-    left join raw.accounts on account_daily.account_id = accounts.account_id and account_daily.run_id = accounts.run_id
-    where trading_date = $day order by account_daily.account_id
+    from core.expected_day
+    left join pnl.account_daily using (account_id, trading_date)
+    left join (select account_id, arg_max(short_name, run_id) as short_name from raw.accounts group by account_id)
+        using (account_id)
+    where trading_date = $day order by account_id
 """
 _FIRM = "select realized_pnl, unrealized_change, total_pnl from pnl.firm_daily where trading_date = $day"
 _POSITIONS = """
@@ -55,7 +57,6 @@ def demo(
       daybook demo --days 5
     """
     from daybook.demo import run_demo
-    from pipelines.books.days import exit_code
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
     from pipelines.warehouse.connect import open_published
@@ -64,10 +65,9 @@ def demo(
         done = run_demo(Settings.from_env(), days, wait=wait, on_progress=on_progress, on_day=on_day)
     with open_published(done.settings.published) as con:
         _print_day(con, done.days[-1])
-        _print_events(con, done)
     console.say(f"Report: {write_report(done.settings, CATALOG, formats=('html',)).files[0]}")
     _print_end(done)
-    return exit_code(day.status for day in done.days)
+    return done.exit_code
 
 
 @contextmanager
@@ -110,19 +110,26 @@ def _print_day(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     console.say()
     _print_positions(con.execute(_POSITIONS, bound).fetchall())
     console.say()
+    _print_story(con, day)
 
 
-def _print_events(con: duckdb.DuckDBPyConnection, done: Demo) -> None:
+def _print_story(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
+    """What happened up to a day, in order: in the accounts, and to those who read them."""
+    from daybook.demo_story import sentences
     from pipelines.books.catalog import select_of
     from pipelines.report.content import QUESTIONS
     from pipelines.warehouse.tables import rows_of
 
-    bound = {"first_date": done.days[0].date, "day": done.days[-1].date}
-    events = rows_of(con, select_of(QUESTIONS / "events.sql"), bound)
-    if events:
-        console.say("What happened on the way:", "bold")
-    for event in events:
-        console.say(f"  {_event(event)}")
+    (since,) = con.execute("select min(trading_date) from core.account_eod").fetchone() or (day.date,)
+    question = select_of(QUESTIONS / "events.sql")
+    told = [_event(event) for event in rows_of(con, question, {"first_date": since, "day": day.date})]
+    told += [f"{on} {account or 'all'}: {what}" for on, account, what in sentences(con) if on <= day.date]
+    if not told:
+        return
+    console.say("What happened on the way:", "bold")
+    for line in sorted(told):
+        console.say_item(line)
+    console.say()
 
 
 def _print_positions(rows: list[tuple[Any, ...]]) -> None:
@@ -162,8 +169,9 @@ def _event(row: dict[str, Any]) -> str:
 
 
 def _print_end(done: Demo) -> None:
-    complete = sum(day.status == "COMPLETE" for day in done.days)
-    console.say(f"{complete} of {len(done.days)} days COMPLETE, {done.days[0].date} to {done.days[-1].date}", "bold")
+    complete, days = sum(day.status == "COMPLETE" for day in done.days), len(done.days)
+    meant = ", and a gap that the demo means to show" if complete < days and done.exit_code == 0 else ""
+    console.say(f"{complete} of {days} days COMPLETE, {done.days[0].date} to {done.days[-1].date}{meant}", "bold")
     if done.replayed:
         reading = sum(day.read_seconds for day in done.replayed)
         building = sum(day.build_seconds for day in done.replayed)
