@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Timer
@@ -25,7 +26,7 @@ import pytest
 
 import pipelines.books.build as building
 from pipelines.books.catalog import Catalog, Table, select_of
-from pipelines.warehouse.tables import run_statement
+from pipelines.warehouse.tables import make_view, make_working, run_statement
 from tests.tools.mutation import Mutant
 
 #: A select, or the rest of a book, that takes longer hangs.
@@ -95,7 +96,7 @@ class Fork:
     @contextmanager
     def questions(self) -> Iterator[None]:
         """Have every build of the block ask."""
-        hooks = {
+        hooks: dict[str, Any] = {
             "_derive": self._derive,
             "replace_days": self._replace_days,
             "replace_whole": self._replace_whole,
@@ -132,12 +133,12 @@ class Fork:
         for view in self.right.of_kind("view"):  # no table reads one: they are what is asked of the books afterwards
             self._ask(con, view, {})
             if (used := self._used(view)) is not view:
-                building.make_view(con, view.name, used.select)
+                make_view(con, view.name, used.select)
 
     def _changed_days(self, con: duckdb.DuckDBPyConnection, catalog: Catalog, **rest: Any) -> Any:
         own = self._own["changed_days"]
         several = [each for each in self.asked if each.finds_days]
-        answers = [(each, self._tried(each, con, lambda each=each: own(con, each.catalog, **rest))) for each in several]
+        answers = [(each, self._tried(each, con, partial(own, con, each.catalog, **rest))) for each in several]
         right = own(con, self.wrong.catalog if self.wrong else catalog, **rest)
         for each, days in answers:
             if days != right and self.differs(each):
@@ -149,7 +150,7 @@ class Fork:
         if query == self.right.unsettled:
             right = own(con, query)
             for each in [each for each in self.asked if each.finds_days]:
-                days = self._tried(each, con, lambda each=each: own(con, each.catalog.unsettled))
+                days = self._tried(each, con, partial(own, con, each.catalog.unsettled))
                 if days != right and self.differs(each):
                     return days
             query = self.wrong.catalog.unsettled if self.wrong else query
@@ -159,7 +160,7 @@ class Fork:
         own = self._own["days_alone"]
         days = own(con, self._used(table), *rest)
         for each in self._having(table):
-            other = self._tried(each, con, lambda each=each: own(con, each.tables[table.name], *rest))
+            other = self._tried(each, con, partial(own, con, each.tables[table.name], *rest))
             if other != days and self.differs(each):
                 return other
         return days
@@ -182,7 +183,7 @@ class Fork:
                 now = f"select 1 from {table.versions} where trading_date between $from_date and $to_date limit 1"
                 differs = table.kind == "versions" and run_statement(con, now, values).fetchone() is not None
             else:
-                differs = self._tried(wrong, con, lambda select=select: _answer(con, select, values)) != right
+                differs = self._tried(wrong, con, partial(_answer, con, select, values)) != right
             if differs and self.differs(wrong):
                 return
 
@@ -227,10 +228,9 @@ def _finding_days(catalog: Catalog) -> tuple[str, ...]:
 
 def _work_in(folder: Path) -> None:
     """Have builds keep their working files in a folder of this process: those that are there are another's."""
-    make = building.make_working
 
     def make_here(con: duckdb.DuckDBPyConnection, name: str, _: Path, select: str, values: Values) -> None:
-        make(con, name, folder, select, values)
+        make_working(con, name, folder, select, values)
 
     patch.object(building, "make_working", make_here).start()
     patch.object(building, "_folder", lambda _: nullcontext()).start()

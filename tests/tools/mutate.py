@@ -32,6 +32,8 @@ NUMBER = {"sql": 150, "python": 60}
 TESTS = 20
 #: How many random books are built day by day, too: as many as tests/integration/test_pnl_properties.py builds so.
 DAY_BY_DAY = 10
+#: Which tests of a module look first.
+QUICK_FIRST = ("not heavy and not kill", "heavy or kill")
 
 _CASES = ("integration/test_pnl_cases.py", "integration/test_position_total.py")
 _OPTIONS = ("integration/test_option_outcomes.py", "integration/test_pnl_cases.py")
@@ -134,16 +136,38 @@ def judge_by_books(judge: BooksJudge, books: Sequence[Buildable], mutants: Seque
 
 
 def judge_by_all_books(judge: BooksJudge, mutants: Sequence[Mutant], results: Results) -> None:
-    """Random books and hand-checked ones, each built in one go, which is cheap, before any is built day by day."""
+    """Hand-checked books and random ones, each built in one go, which is cheap, before any is built day by day."""
     drawn, recorded = drawn_books(), recorded_books(KEPT / "books")
-    judge_by_books(judge, drawn, mutants, results)
     judge_by_books(judge, [replace(each, day_by_day=False) for each in recorded], mutants, results)
+    judge_by_books(judge, drawn, mutants, results)
     evening_by_evening = [replace(each, day_by_day=True) for each in drawn[:DAY_BY_DAY]]
-    judge_by_books(judge, [*evening_by_evening, *recorded], mutants, results)
+    judge_by_books(judge, [*recorded, *evening_by_evening], mutants, results)
 
 
-def judge_by_tests(project: ProjectCopy, asked: Mapping[Mutant, Sequence[str]], results: Results) -> None:
-    """Have tests look at mutants, each in a process of its own."""
+def judge_by_tests(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
+    """Have their tests look at the mutants that nothing has noticed yet, a module after the other, and first the tests
+    that are over soon."""
+    for marked in QUICK_FIRST:
+        for at in range(max(len(named_tests(each.path)) for each in mutants)):
+            for mutant in mutants:
+                for test in named_tests(mutant.path)[at : at + 1]:
+                    judge_by_test(project, mutant, test, marked, results)
+
+
+def judge_by_test(project: ProjectCopy, mutant: Mutant, test: str, marked: str, results: Results) -> None:
+    """Have the tests of a module look at a mutant: not again, but where they were changed."""
+    told = f"{project.told(test)} {marked}"
+    if mutant.key in results.noticed_by or told in results.passed[mutant.key]:
+        return
+    print(f"{test}: {mutant}", flush=True)
+    if failed := project.failed_with(mutant, ["-m", marked, test]):
+        results.noticed(mutant, failed)
+    else:
+        results.not_noticed(mutant, told)
+
+
+def judge_by_tests_that_change(project: ProjectCopy, asked: Mapping[Mutant, Sequence[str]], results: Results) -> None:
+    """Have some tests look at each mutant; those of a module that are not among them have the same books with it."""
     for number, (mutant, tests) in enumerate(asked.items(), 1):
         print(f"{number}/{len(asked)} {mutant}: {len(tests)} tests", flush=True)
         if tests and (failed := project.failed_with(mutant, tests)):
@@ -183,7 +207,7 @@ def judge_sql(project: ProjectCopy, mutants: Sequence[Mutant], results: Results)
     with BooksJudge.of(project, sql_files()) as judge:
         judge_by_all_books(judge, mutants, results)
         asked = those_that_change(judge, not_noticed_yet(project, mutants, results))
-    judge_by_tests(project, asked, results)
+    judge_by_tests_that_change(project, asked, results)
 
 
 def main() -> int:
@@ -205,7 +229,7 @@ def main() -> int:
             if language == "sql":
                 judge_sql(project, mutants, results)
             else:
-                judge_by_tests(project, not_noticed_yet(project, mutants, results), results)
+                judge_by_tests(project, mutants, results)
         tables.append(table(language, places, mutants, results))
     print("\n\n".join(tables))
     return int("SURVIVED" in "".join(tables))
