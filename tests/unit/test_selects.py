@@ -2,59 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
-from typing import Any
-
-import duckdb
 import pytest
 
-from assets.catalog import CATALOG
-from pipelines.books.catalog import select_of
-from pipelines.warehouse.tables import run_statement
-
-ASSETS = Path(__file__).parents[2] / "assets"
-DAYS = {"from_date": date(2026, 11, 2), "to_date": date(2026, 11, 6)}
-CALENDAR = {
-    """core.calendar(session_number, prev_trading_date, trading_date, pre_open, owns_from, regular_close,
-    post_close)""": """
-    (1, null::date, '2026-10-30'::date, '2026-10-30 08:00:00'::timestamptz, '2026-10-30 00:00:00'::timestamptz,
-     '2026-10-30 20:00:00'::timestamptz, '2026-10-31 00:00:00'::timestamptz),
-    (2, '2026-10-30', '2026-11-02', '2026-11-02 09:00:00', '2026-10-31 00:00:00', '2026-11-02 21:00:00',
-     '2026-11-03 01:00:00'),
-    (3, '2026-11-02', '2026-11-03', '2026-11-03 09:00:00', '2026-11-03 01:00:00', '2026-11-03 21:00:00',
-     '2026-11-04 01:00:00')
-    """
-}
-NEW_RUN = {
-    "new_run(run_id, trading_date, finished_at)": "('r2', '2026-11-03'::date, '2026-11-03 22:00:00'::timestamptz)"
-}
-RUNS = {
-    "core.run(run_id, trading_date, grade, finished_at)": """
-    ('r1', '2026-11-02'::date, 'POST_CLOSE', '2026-11-02 22:00:00'::timestamptz),
-    ('r2', '2026-11-03', 'POST_CLOSE', '2026-11-03 22:00:00')
-    """
-}
-
-
-def answer(path: str, columns: str, tables: dict[str, str]) -> list[tuple[Any, ...]]:
-    """Some columns of what a select says of tables, each as `name(columns)` and its rows; a part of it is a table, too."""
-    with duckdb.connect(config={"threads": 1}) as con:
-        con.execute("set timezone = 'UTC'")
-        con.execute(CATALOG.functions)
-        for schema in ("raw", "core", "pnl", "quality"):
-            con.execute(f"create schema {schema}")
-        for head, rows in tables.items():
-            name, _, names = head.partition("(")
-            con.execute(f"create table {name} as select * from (values {rows}) as told({names}")
-        select = select_of(ASSETS / f"{path}.sql")
-        return sorted(run_statement(con, f"select {columns} from ({select})", DAYS).fetchall(), key=repr)
-
-
-def days(path: str, tables: dict[str, str]) -> list[str]:
-    """The trading dates that a select of `changed` finds."""
-    return [day for (day,) in answer(f"changed/{path}", "trading_date::text", tables)]
-
+from tests.support.selects import CALENDAR, NEW_RUN, RUNS, answer, days
 
 # ---- which days are looked at again
 
@@ -247,7 +197,10 @@ def test_an_account_is_closed_by_its_date_too_and_open_again_where_a_list_says_s
 
 
 def test_the_currency_of_an_account_is_the_one_that_its_balances_said_last() -> None:
-    told = {"raw.balances(account_id, run_id, currency)": "('A', 'r1', 'EUR'), ('A', 'r2', 'USD')", **RUNS}
+    told = {
+        "raw.balances(account_id, run_id, currency)": "('A', 'r1', 'EUR'), ('A', 'r2', 'USD'), ('B', 'r2', null)",
+        **RUNS,
+    }
     assert answer("core/account_currency", "*", told) == [("A", "USD")]
 
 
@@ -256,12 +209,17 @@ def test_the_state_of_an_instruction_is_the_one_that_was_seen_last() -> None:
         INSTRUCTED: """
         ('A', 'i1', 'r1', 'ACCEPTED', 1, null, '2026-11-02 15:00:00'::timestamptz, 'o', 'X', 'c'),
         ('A', 'i1', 'r2', 'CANCELLED', 1, null, '2026-11-03 15:00:00', 'o', 'X', 'c'),
-        ('A', 'i2', 'r1', 'SENT', null, null, '2026-11-02 16:00:00', 'o', 'X', 'c'),
-        ('A', 'i2', 'r2', 'ACCEPTED', 2, null, '2026-11-02 15:00:00', 'o', 'X', 'c')
+        ('A', 'i2', 'r1', 'ACCEPTED', 2, null, '2026-11-02 15:00:00', 'o', 'X', 'c'),
+        ('A', 'i2', 'r2', 'CANCEL_FAILED', 2, null, '2026-11-03 15:00:00', 'o', 'X', 'c'),
+        ('A', 'i2', 'r3', 'ACCEPTED', 2, null, '2026-11-02 15:00:00', 'o', 'X', 'c')
         """,
-        **RUNS,
+        "core.run(run_id, trading_date, finished_at)": """
+        ('r1', '2026-11-02'::date, '2026-11-02 22:00:00'::timestamptz), ('r2', '2026-11-03', '2026-11-03 22:00:00'),
+        ('r3', '2026-11-04', '2026-11-04 22:00:00')
+        """,
     }
-    assert answer("core/accepted_instruction", "id, accepted_quantity", told) == [("i2", 2)]
+    columns = "id, accepted_quantity, updated_at::text"
+    assert answer("core/accepted_instruction", columns, told) == [("i2", 2, "2026-11-02 15:00:00+00")]
 
 
 def test_a_first_day_counts_what_people_said_of_it_and_nothing_from_before() -> None:
@@ -280,10 +238,11 @@ def test_a_first_day_counts_what_people_said_of_it_and_nothing_from_before() -> 
 def test_an_adjustment_without_a_value_moves_none() -> None:
     told = {
         "adjustment_leg(account_id, trading_date, instrument_id, kind, quantity, cash, value, cost_basis)": """
-        ('A', '2026-11-02'::date, 'x', 'CASH_IN_LIEU', null::int, 12, null::int, null::int)
+        ('A', '2026-11-02'::date, 'x', 'TRANSFER', null::int, 12, null::int, null::int)
         """
     }
-    assert answer("core/adjustment_effect", "quantity, cash, value, cost_basis", told) == [(0, 12, 0, None)]
+    columns = "quantity, cash, value, cost_basis, transferred_value"
+    assert answer("core/adjustment_effect", columns, told) == [(0, 12, 0, None, 0)]
 
 
 def test_only_what_is_assumed_is_an_assumed_outcome() -> None:
