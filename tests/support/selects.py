@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,13 @@ from pipelines.books.catalog import select_of
 from pipelines.warehouse.tables import run_statement
 
 ASSETS = Path(__file__).parents[2] / "assets"
-DAYS = {"from_date": date(2026, 11, 2), "to_date": date(2026, 11, 6), "realized": "auto"}
+DAYS = {
+    "from_date": date(2026, 11, 2),
+    "to_date": date(2026, 11, 6),
+    "realized": "auto",
+    "day": date(2026, 11, 2),
+    "known_at": datetime(2026, 11, 3, tzinfo=UTC),
+}
 CALENDAR = {
     """core.calendar(session_number, prev_trading_date, trading_date, pre_open, owns_from, regular_close,
     post_close)""": """
