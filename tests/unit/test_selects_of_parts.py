@@ -308,20 +308,24 @@ def test_a_session_that_is_covered_by_a_later_one_is_no_hole() -> None:
     assert [row for row in found if row[0]] == [("A", "2026-10-30", 0), ("A", "2026-11-02", 0), ("A", "2026-11-03", 1)]
 
 
-def test_a_drawdown_is_measured_from_the_start_too() -> None:
+def test_a_drawdown_is_measured_from_the_highest_point_and_from_the_start() -> None:
     told = {
         """performance_day(series, account_id, currency, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return,
         log_growth)""": """
         ('A', 'A', 'USD', '2026-11-02'::date, -10, 0, 0, -0.1::double, ln(0.9::double)),
-        ('A', 'A', 'USD', '2026-11-03', 0, 0, 0, 0.0, 0.0)
+        ('A', 'A', 'USD', '2026-11-03', 0, 0, 0, 0.0, 0.0),
+        ('B', 'B', 'USD', '2026-11-02', 25, 0, 0, 0.25, ln(1.25::double)),
+        ('B', 'B', 'USD', '2026-11-03', -25, 0, 0, -0.2, ln(0.8::double))
         """,
         "pnl.risk_free(yearly_rate)": "(0)",
         **CALENDAR,
     }
-    found = answer("pnl/performance", 'as_of::text, "window", max_drawdown::double', told)
-    assert [row for row in found if row[1] == "ITD"] == [
-        ("2026-11-02", "ITD", pytest.approx(-0.1)),
-        ("2026-11-03", "ITD", pytest.approx(-0.1)),
+    found = answer("pnl/performance", 'account_id, as_of::text, "window", max_drawdown::double', told)
+    assert [(account, day, drawdown) for account, day, window, drawdown in found if window == "ITD"] == [
+        ("A", "2026-11-02", pytest.approx(-0.1)),
+        ("A", "2026-11-03", pytest.approx(-0.1)),
+        ("B", "2026-11-02", 0),
+        ("B", "2026-11-03", pytest.approx(-0.2)),
     ]
 
 
@@ -446,3 +450,201 @@ def test_books_as_known_at_an_instant_are_those_of_the_last_run_by_then() -> Non
     }
     found = answer("../pipelines/books/knowledge", "last_run::text, first_run::text", told)
     assert found == [("2026-11-02 23:00:00+00", "2026-11-02 21:30:00+00")]
+
+
+# ---- figures of positions
+
+
+def test_a_penny_stock_whose_cost_is_a_cent_off_is_in_shares_all_the_same() -> None:
+    told = {
+        """position_held(account_id, instrument_id, trading_date, instrument_type, symbol, quantity, reported_value,
+        reported_cost_basis, avg_price, closing_price, instrument_price, closing_price_date)""": """
+        ('A', 'x', '2026-11-02'::date, 'COMMON_STOCK', 'X', 1, null::int, 0.0275, 0.02, null::int, null::int, null::date)
+        """,
+        "contract_term(id, valid_from, valid_to, underlying_instrument_id, expiry, strike_price, contract_type, multiplier)": """
+        ('o', '0001-01-01'::date, '9999-12-31'::date, 'u', '2026-12-18'::date, 1, 'CALL', 100)
+        """,
+    }
+    assert answer("core/position_unit", "multiplier, multiplier_source", told) == [(1, "UNIT")]
+
+
+def test_what_is_available_is_told_of_a_day_whose_end_was_read_alone() -> None:
+    names = (
+        "quantity available_quantity avg_price closing_price instrument_price daily_realized_pnl daily_unrealized_pnl "
+    )
+    names += "unrealized_pnl_pct reported_value reported_cost_basis reported_unrealized_pnl"
+    names, row = same(names, "7")
+    unit, unit_row = same("underlying_instrument_id option_expiry option_strike option_right multiplier_source", "null")
+    told = {
+        f"""position_held(account_id, instrument_id, trading_date, symbol, underlying_instrument_id, instrument_type, side,
+        closing_price_date, is_late_mark, is_recovered, {names})""": f"""
+        ('A', 'read', '2026-11-02'::date, 'X', null, 'COMMON_STOCK', 'LONG', '2026-10-30'::date, false, false, {row}),
+        ('A', 'recovered', '2026-11-02', 'X', null, 'COMMON_STOCK', 'LONG', '2026-10-30', false, true, {row})
+        """,
+        f"position_unit(account_id, instrument_id, trading_date, multiplier, {unit})": (
+            f"('A', 'read', '2026-11-02'::date, 1, {unit_row}), ('A', 'recovered', '2026-11-02', 1, {unit_row})"
+        ),
+        """recovered_position(account_id, instrument_id, trading_date, quantity, avg_price, close, multiplier, recovered_value,
+        recovered_cost, recovered_grade)""": "('A', 'recovered', '2026-11-02'::date, 3, 2, 5, 1, 15, 6, 'OFFICIAL')",
+    }
+    columns = "instrument_id, closing_price_date::text, quantity, available_quantity, market_value, cost_basis, unrealized_pnl"
+    assert answer("core/position_priced", columns, told) == [
+        ("read", "2026-10-30", 7, 7, 7, 7, 7),
+        ("recovered", "2026-11-02", 3, None, 15, 6, 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("touched", "before", "cost"), [("false", "false", 6), ("true", "false", None), ("false", "true", None)]
+)
+def test_a_recovered_position_has_the_cost_of_the_morning_where_nothing_was_traded_since(
+    touched: str, before: str, cost: int | None
+) -> None:
+    told = {
+        "raw.positions(run_id, instrument_id, closing_price, closing_price_date)": "('m', 'x', 5, '2026-11-02'::date)",
+        "recovered_day(trading_date, next_trading_date)": "('2026-11-02'::date, '2026-11-03'::date)",
+        "core.run(run_id, trading_date, grade)": "('m', '2026-11-03'::date, 'PRE_OPEN')",
+        """position_held(account_id, trading_date, instrument_id, is_before, reported_cost_basis, avg_price, reported_value,
+        reported_unrealized_pnl, quantity, closing_price, closing_price_date, instrument_price)""": (
+            f"('A', '2026-11-02'::date, 'x', {before}, 6, 2, 15, 9, 3, 5, '2026-11-02'::date, 5)"
+        ),
+        """recovered_quantity(account_id, trading_date, instrument_id, quantity, ratio, is_touched, price_before,
+        is_near_split)""": f"('A', '2026-11-02'::date, 'x', 3, 1::double, {touched}, 5::double, false)",
+        "position_unit(account_id, trading_date, instrument_id, multiplier, multiplier_source)": (
+            "('A', '2026-11-02'::date, 'x', 1, 'UNIT')"
+        ),
+    }
+    assert answer("core/recovered_position", "recovered_value, recovered_cost", told) == [(15, cost)]
+
+
+@pytest.mark.parametrize(("quantity", "fits"), [("9.5", True), ("5", False)])
+def test_cash_in_lieu_explains_a_part_of_a_share_and_no_more(quantity: str, fits: bool) -> None:  # noqa: FBT001
+    told = {
+        "roll_way(account_id, day, instrument_id, splits, ratio, choice, start_by_time, end_by_time, traded)": (
+            "('A', '2026-11-02'::date, 'x', 'COVERING', 1::double, 1, true, true, 0::double)"
+        ),
+        "core.position_eod(account_id, trading_date, instrument_id, quantity, eod_price)": (
+            f"('A', '2026-11-02'::date, 'x', {quantity}, 1)"
+        ),
+        "position_before(account_id, day, instrument_id, quantity, eod_price)": "('A', '2026-11-02'::date, 'x', 10, 1)",
+        "account_day(account_id, trading_date, executions_loaded)": "('A', '2026-11-02'::date, true)",
+        "adjustment_effect(account_id, trading_date, instrument_id, quantity, pays_a_fraction)": (
+            "('A', '2026-11-02'::date, 'x', 0, true)"
+        ),
+    }
+    assert answer("core/roll", "fits", told) == [(fits,)]
+
+
+def test_a_fill_of_an_order_counts_once_as_it_was_told_last() -> None:
+    orders, order = same("instrument_id symbol side status", "'x'", quantity=1, average_fill_price=1)
+    instructions, instruction = same(
+        "client_instruction_id instrument_id symbol instruction_type quantity status rejection_reason",
+        "'x'",
+        quantity=1,
+    )
+    told = {
+        """request_sent(run_id, account_id, trading_date, requested_at, operation, outcome, http_status, error,
+        is_order)""": "('r1', 'A', '2026-11-02'::date, now(), 'close_position', 'SENT', 200, null, true)",
+        "request_named(run_id, account_id, id)": "('r1', 'A', 'o1')",
+        f"raw.orders(account_id, id, run_id, updated_at, {orders})": f"('A', 'o1', 'r1', now(), {order})",
+        f"raw.position_instructions(account_id, id, run_id, updated_at, {instructions})": f"('B', 'i', 'r1', now(), {instruction})",
+        "raw.executions(account_id, id, order_id, run_id, quantity, transaction_time)": """
+        ('A', 'f', 'o1', 'r1', 2, '2026-11-02 15:00:00'::timestamptz), ('A', 'f', 'o1', 'r2', 3, '2026-11-02 15:00:00')
+        """,
+        "core.lifecycle_event(account_id, instrument_id, instruction_id, kind, contracts, trading_date)": (
+            "('B', 'x', 'x', 'EXERCISE', 1, '2026-11-02'::date)"
+        ),
+        **RUNS,
+        **CALENDAR,
+    }
+    found = answer("core/trade_request", "order_id, fills, filled_quantity, happened_on::text", told)
+    assert found == [("o1", 1, 3, "2026-11-02")]
+
+
+def test_an_accounts_day_is_known_since_the_newest_of_what_it_is_made_of() -> None:
+    names, row = same(
+        "total_pnl realized_pnl unrealized_change income_estimate transferred_value bought_notional sold_notional", "1"
+    )
+    broker, figures = same("realized_pnl unrealized_pnl net_pnl gross_pnl covered_pnl sod_equity eod_equity", "1")
+    told = {
+        f"new_position_daily(account_id, trading_date, quality, pnl_semantics, semantics_source, inputs_known_at, {names})": (
+            f"('A', '2026-11-02'::date, 'EXACT', 'x', 'x', '2026-11-02 21:00:00'::timestamptz, {row})"
+        ),
+        """core.account_eod(account_id, trading_date, prev_trading_date, days_covered, grade, finality, run_id, executions_loaded,
+        known_at)""": """
+        ('A', '2026-11-02'::date, '2026-10-30'::date, 1, 'POST_CLOSE', 'FINAL', 'r', true, '2026-11-02 23:00:00'::timestamptz)
+        """,
+        f"core.broker_day(account_id, trading_date, known_at, {broker})": (
+            f"('A', '2026-11-02'::date, '2026-11-02 22:00:00'::timestamptz, {figures})"
+        ),
+    }
+    assert answer("pnl/account_daily", "inputs_known_at::text", told) == [("2026-11-02 23:00:00+00",)]
+
+
+def test_a_positions_step_is_known_since_the_newest_of_what_it_is_made_of() -> None:
+    names, row = same(
+        "symbol symbol_prev underlying_instrument_id days_covered executions_loaded quantity_prev quantity_prev_split quantity "
+        "split_numerator split_denominator split_unmatched after_snapshot sod_price eod_price price_grade sod_price_grade multiplier "
+        "unit_is_assumed market_value market_value_prev cost_basis cost_basis_prev unrealized_pnl unrealized_pnl_prev fills "
+        "unpriced_fills traded_quantity bought_quantity sold_quantity bought_per_share sold_per_share adjusted_quantity adjusted_cash "
+        "adjusted_value adjusted_cost_basis adjustment_kind is_stranger transferred_value seen_flat value_recalc "
+        "daily_realized_pnl daily_unrealized_pnl",
+        "1",
+        price_grade="'OFFICIAL'",
+        sod_price_grade="'OFFICIAL'",
+        unit_is_assumed="false",
+    )
+    told = {
+        f"""position_change(account_id, instrument_id, trading_date, run_id, instrument_type, prev_trading_date, known_at,
+        prev_known_at, trades_known_at, {names})""": f"""
+        ('A', 'x', '2026-11-02'::date, 'r', 'COMMON_STOCK', '2026-10-30'::date, '2026-11-02 21:00:00'::timestamptz,
+         '2026-10-30 21:00:00'::timestamptz, '2026-11-02 21:30:00'::timestamptz, {row})
+        """,
+        """event_effect(account_id, trading_date, instrument_id, quantity, cash, value_moved, basis_moved, flags, only_expiry,
+        came_and_went, known_at)""": (
+            "('A', '2026-11-02'::date, 'x', 0, 0, 0, 0, 'X', false, false, '2026-11-03 21:00:00'::timestamptz)"
+        ),
+        "dividend_income(account_id, trading_date, instrument_id, income_estimate)": "('B', '2026-11-02'::date, 'x', 1)",
+        "price_elsewhere(account_id, trading_date, instrument_id, eod_price)": "('B', '2026-11-02'::date, 'x', 1)",
+        "open_outcome(account_id, trading_date, instrument_id)": "('B', '2026-11-02'::date, 'x')",
+        "assumed_outcome(account_id, trading_date, instrument_id)": "('B', '2026-11-02'::date, 'x')",
+    }
+    assert answer("pnl/position_step", "inputs_known_at::text", told) == [("2026-11-03 21:00:00+00",)]
+
+
+def test_what_was_traded_on_an_underlying_is_an_option_though_no_contract_and_no_symbol_tells() -> None:
+    names, row = same(
+        "symbol symbol_prev underlying_instrument_id instrument_type option_right price_grade sod_price_grade",
+        "null::varchar",
+    )
+    numbers, figures = same(
+        "option_strike multiplier quantity market_value cost_basis unrealized_pnl value_recalc eod_price daily_realized_pnl "
+        "daily_unrealized_pnl quantity_prev market_value_prev cost_basis_prev unrealized_pnl_prev value_recalc_prev sod_price",
+        "0",
+    )
+    traded, fills = same("fills net_quantity bought_quantity sold_quantity bought_per_share sold_per_share", "1")
+    told = {
+        f"position_pair(account_id, instrument_id, trading_date, option_expiry, unit_is_assumed, {names}, {numbers})": (
+            f"('A', 'o', '2026-11-02'::date, null::date, false, {row}, {figures})"
+        ),
+        """account_day(account_id, trading_date, run_id, prev_trading_date, days_covered, executions_loaded, instructions_loaded,
+        captured_at, known_at, prev_known_at)""": (
+            "('A', '2026-11-02'::date, 'r', '2026-10-30'::date, 1, true, true, now(), now(), now())"
+        ),
+        f"""trade_between(account_id, instrument_id, trading_date, symbol, underlying_instrument_id, unpriced_fills, after_snapshot,
+        known_at, {traded})""": f"('A', 'o', '2026-11-02'::date, 'an option', 'u', 0, false, now(), {fills})",
+        """adjustment_effect(account_id, instrument_id, trading_date, quantity, pays_a_fraction, settled_in_cash, cash, value,
+        cost_basis, transferred_value, kind)""": (
+            "('B', 'o', '2026-11-02'::date, 0, false, false, 0, 0, 0, 0, 'TRANSFER')"
+        ),
+        "stranger(account_id, instrument_id, trading_date)": "('B', 'o', '2026-11-02'::date)",
+        "split_effect(account_id, instrument_id, trading_date, numerator, denominator)": "('B', 'o', '2026-11-02'::date, 2, 1)",
+        "roll(account_id, instrument_id, day, is_near_split, fits, price_agrees)": "('B', 'o', '2026-11-02'::date, true, true, true)",
+        "possible_delivery(account_id, instrument_id, trading_date, symbol)": "('B', 'o', '2026-11-02'::date, 'X')",
+        "seen_flat(account_id, instrument_id, trading_date, daily_realized_pnl)": "('B', 'o', '2026-11-02'::date, 0)",
+        "option_contract(id, underlying_instrument_id, contract_type, strike_price, expiry, multiplier)": (
+            "('p', 'u', 'CALL', 1, '2026-12-18'::date, 100)"
+        ),
+    }
+    columns = "instrument_type, underlying_instrument_id, multiplier, unit_is_assumed"
+    assert answer("core/position_change", columns, told) == [("OPTION", "u", 100, True)]
