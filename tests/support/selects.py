@@ -43,8 +43,8 @@ RUNS = {
 
 
 def answer(path: str, columns: str, tables: dict[str, str]) -> list[tuple[Any, ...]]:
-    """Some columns of what a select of `assets` says of tables, each given as `name(columns)` and its rows: what else is
-    a part of the select is a table here, too."""
+    """Some columns of what a select of `assets` says of tables, each given as `name(columns)` and its rows: what is a
+    part of the select is a table here, too."""
     with duckdb.connect(config={"threads": 1}) as con:
         con.execute("set timezone = 'UTC'")
         con.execute(CATALOG.functions)

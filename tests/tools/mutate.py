@@ -1,10 +1,11 @@
 """`make mutate`: the SQL of the books and the Python that proves, lands, publishes and sends is broken in one place at
 a time, and the tests that are about it have to notice.
 
-A mutant of the SQL is built into random books first (drawn_books.py) and into the hand-checked ones
-(recorded_books.py), in one go and then day by day; whatever is left is put into a copy of the project, and the tests
-run that are named here. A mutant of the Python has the tests that are named here. What none of them notices is a
-survivor: it needs a test, or a reason in docs/reliability.md. A run that was ended goes on where it was.
+A mutant of the SQL has the tests of its own select first (tests/unit/test_selects*.py), then it is built into the
+hand-checked books (recorded_books.py) and into random ones (drawn_books.py), in one go and then day by day; whatever is
+left is put into a copy of the project, and the tests run that are named here. A mutant of the Python has the tests that
+are named here. What none of them notices is a survivor: it needs a test, or a reason in docs/reliability.md. A run that
+was ended goes on where it was.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,8 @@ NUMBER = {"sql": 150, "python": 60}
 TESTS = 20
 #: How many random books are built day by day, too: as many as tests/integration/test_pnl_properties.py builds so.
 DAY_BY_DAY = 10
+#: The tests of single selects, each of which names the file that it is about.
+SELECTS = sorted((ROOT / "tests" / "unit").glob("test_selects*.py"))
 #: Which tests of a module look first.
 QUICK_FIRST = ("not heavy and not kill", "heavy or kill")
 
@@ -66,6 +69,8 @@ SQL_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"changed", ("integration/test_changed_days.py", "integration/test_fills.py")),
     (r"", ("integration/test_report.py",)),
 )  # fmt: skip
+#: What single functions of all of these say at their edges.
+EDGES = "unit/test_edges.py"
 #: A module that proves, lands, publishes or sends, and the tests that should see what is wrong with it.
 PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "pipelines/broker/proof.py": ("unit/test_reading.py", "integration/test_reading_pages.py"),
@@ -110,12 +115,19 @@ def sql_files() -> list[str]:
 def named_tests(path: str) -> list[str]:
     """The tests of a file, by their paths."""
     if path.endswith(".py"):
-        return [f"tests/{name}" for name in PYTHON_TESTS[path]]
+        return [f"tests/{name}" for name in (EDGES, *PYTHON_TESTS[path])]
     name = path.removeprefix("assets/")
     own = f"integration/test_{Path(path).stem}.py"
     named = next(tests for beginning, tests in SQL_TESTS if re.match(beginning, name))
     several = [own, *named] if (ROOT / "tests" / own).exists() else named
     return [f"tests/{each}" for each in dict.fromkeys(several)]
+
+
+def tests_of_select(path: str) -> list[str]:
+    """The modules of SELECTS that ask the select of a file."""
+    name = path.removeprefix("assets/").removesuffix(".sql").replace("pipelines/", "../pipelines/")
+    told = f'"{name}"', f'days("{name.removeprefix("changed/")}"'
+    return [str(each.relative_to(ROOT)) for each in SELECTS if any(name in each.read_text() for name in told)]
 
 
 def judge_by_books(judge: BooksJudge, books: Sequence[Buildable], mutants: Sequence[Mutant], results: Results) -> None:
@@ -144,13 +156,15 @@ def judge_by_all_books(judge: BooksJudge, mutants: Sequence[Mutant], results: Re
     judge_by_books(judge, [*recorded, *evening_by_evening], mutants, results)
 
 
-def judge_by_tests(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
+def judge_by_tests(
+    project: ProjectCopy, mutants: Sequence[Mutant], tests_of: Callable[[str], list[str]], results: Results
+) -> None:
     """Have their tests look at the mutants that nothing has noticed yet, a module after the other, and first the tests
     that are over soon."""
     for marked in QUICK_FIRST:
-        for at in range(max(len(named_tests(each.path)) for each in mutants)):
+        for at in range(max(len(tests_of(each.path)) for each in mutants)):
             for mutant in mutants:
-                for test in named_tests(mutant.path)[at : at + 1]:
+                for test in tests_of(mutant.path)[at : at + 1]:
                     judge_by_test(project, mutant, test, marked, results)
 
 
@@ -203,7 +217,8 @@ def those_that_change(judge: BooksJudge, asked: Mapping[Mutant, Sequence[str]]) 
 
 
 def judge_sql(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
-    """Have books look at mutants, and tests at those that no book notices."""
+    """Have the tests of single selects look at mutants, then books, then tests at those that no book notices."""
+    judge_by_tests(project, mutants, tests_of_select, results)
     with BooksJudge.of(project, sql_files()) as judge:
         judge_by_all_books(judge, mutants, results)
         asked = those_that_change(judge, not_noticed_yet(project, mutants, results))
@@ -229,7 +244,7 @@ def main() -> int:
             if language == "sql":
                 judge_sql(project, mutants, results)
             else:
-                judge_by_tests(project, mutants, results)
+                judge_by_tests(project, mutants, named_tests, results)
         tables.append(table(language, places, mutants, results))
     print("\n\n".join(tables))
     return int("SURVIVED" in "".join(tables))

@@ -126,7 +126,7 @@ def test_what_has_changed_is_named_as_far_as_it_goes_and_the_rest_counted() -> N
 
 
 def test_what_is_no_uuid_closes_nothing() -> None:
-    with pytest.raises(ConfigurationError, match="The id of X, '..', is no UUID"):
+    with pytest.raises(ConfigurationError, match=r"The id of X, '\.\.', is no UUID"):
         close_position("19816", "..", symbol="X")
 
 

@@ -518,7 +518,7 @@ def test_a_recovered_position_has_the_cost_of_the_morning_where_nothing_was_trad
 
 
 @pytest.mark.parametrize(("quantity", "fits"), [("9.5", True), ("5", False)])
-def test_cash_in_lieu_explains_a_part_of_a_share_and_no_more(quantity: str, fits: bool) -> None:  # noqa: FBT001
+def test_cash_in_lieu_explains_a_part_of_a_share_and_no_more(quantity: str, fits: bool) -> None:
     told = {
         "roll_way(account_id, day, instrument_id, splits, ratio, choice, start_by_time, end_by_time, traded)": (
             "('A', '2026-11-02'::date, 'x', 'COVERING', 1::double, 1, true, true, 0::double)"
