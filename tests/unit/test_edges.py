@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
 
 from models.reading import read_page
@@ -15,7 +16,7 @@ from models.shapes import POSITIONS
 from pipelines.broker.columns import to_batch
 from pipelines.broker.proof import NAMED, Pass
 from pipelines.broker.read import ClockReading, Read
-from pipelines.errors import ConfigurationError, LockedOut
+from pipelines.errors import BuildFailed, ConfigurationError, LockedOut
 from pipelines.ingest.landing import TABLES
 from pipelines.ingest.reading import EndpointRead
 from pipelines.ingest.snapshot import Snapshot, _doubted_clock, _manifest_row
@@ -23,10 +24,12 @@ from pipelines.settings import Settings
 from pipelines.trading.batch import read_batch
 from pipelines.trading.changes import MOST_NAMED, _joined
 from pipelines.trading.held import find_position, instrument_id_of
-from pipelines.trading.journal import RESTORING, Journal, new_record
+from pipelines.trading.journal import Journal, new_record
 from pipelines.trading.requests import close_position
 from pipelines.trading.send import refuse_other_accounts
 from pipelines.warehouse.dlt_pipeline import root_cause
+from pipelines.warehouse.restoring import JOURNAL as RESTORING
+from pipelines.warehouse.tables import _all_there, add_versions
 
 UUID = "0195f6d0-a1b2-7c3d-8e4f-5a6b7c8d9e01"
 OTHER = "0195f6d0-a1b2-7c3d-8e4f-5a6b7c8d9e02"
@@ -147,3 +150,25 @@ def test_a_record_tells_the_brokers_time_and_a_restore_keeps_the_journal_shut(tm
     (tmp_path / RESTORING).mkdir()
     with pytest.raises(LockedOut, match="A restore of these books is going on"):
         Journal(settings)._refuse_restore()
+
+
+def test_rows_that_were_written_and_are_not_there_end_a_build() -> None:
+    _all_there("core.run", 2, 2)
+    with pytest.raises(BuildFailed, match=r"2 rows were written to core\.run and 1 are there"):
+        _all_there("core.run", 2, 1)
+
+
+def test_a_row_that_is_new_and_one_that_is_gone_are_two_changes() -> None:
+    columns = "account_id, trading_date, pnl, inputs_known_at"
+    told = f"select * from (values ('{{}}', '2026-11-02'::date, 1, '2026-11-02'::timestamptz)) as told({columns})"
+    values = {"from_date": date(2026, 11, 1), "to_date": date(2026, 11, 3), "built_at": NOW}
+    with duckdb.connect(config={"threads": 1}) as con:
+        con.execute("create schema core; create schema pnl")
+        con.execute("create table core.period_lock (account_id varchar, locked_through date, locked_at timestamptz)")
+        changed = []
+        for row in ("A", "B", "B"):
+            con.execute(f"create or replace temporary table fresh_rows as {told.format(row)}")
+            changed.append(
+                add_versions(con, "pnl.day_version", "fresh_rows", ("account_id", "trading_date"), "'CODE'", values)
+            )
+    assert changed == [1, 2, 0]

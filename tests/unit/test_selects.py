@@ -133,17 +133,20 @@ def test_an_instruction_that_no_run_has_seen_before_changes_the_three_weeks_for_
     assert days("late_instruction", told) == ["2026-11-02"]
 
 
-def test_an_instruction_that_is_told_otherwise_changes_the_days_since_it_was_told_first() -> None:
+def test_an_instruction_that_is_told_otherwise_or_first_changes_the_days_since_it_was_told_first() -> None:
     told = {
         INSTRUCTED: """
         ('A', 'i1', 'r1', 'SENT', null, null::timestamptz, '2026-10-15 15:00:00'::timestamptz, 'o', 'X', 'c'),
-        ('A', 'i1', 'r2', 'ACCEPTED', 1, null, '2026-11-02 15:00:00', 'o', 'X', 'c')
+        ('A', 'i1', 'r2', 'ACCEPTED', 1, null, '2026-11-02 15:00:00', 'o', 'X', 'c'),
+        ('B', 'i2', 'r2', 'ACCEPTED', 1, null, '2026-11-03 15:00:00', 'o', 'X', 'c')
         """,
-        "core.account_eod(account_id, trading_date)": "('A', '2026-10-13'::date), ('A', '2026-10-15'), ('A', '2026-11-02')",
+        "core.account_eod(account_id, trading_date)": """
+        ('A', '2026-10-13'::date), ('A', '2026-10-15'), ('A', '2026-11-02'), ('B', '2026-11-03')
+        """,
         "core.run(run_id, finished_at)": "('r1', '2026-10-15 22:00:00'::timestamptz)",
         **NEW_RUN,
     }
-    assert days("instruction", told) == ["2026-10-15", "2026-11-02"]
+    assert days("instruction", told) == ["2026-10-15", "2026-11-02", "2026-11-03"]
 
 
 def test_fills_that_are_read_at_last_change_the_first_day_of_all_too() -> None:

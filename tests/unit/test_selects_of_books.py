@@ -139,7 +139,7 @@ def test_where_there_is_no_choice_fills_count_by_the_time_of_the_snapshots() -> 
         """,
         "roll(account_id, day, instrument_id, start_by_time, end_by_time)": "('A', '2026-11-01'::date, 'x', true, true)",
     }
-    assert answer("core/trade_counted", "instrument_id", told) == [("in time",)]
+    assert answer("core/trade_counted", "instrument_id, is_after_snapshot", told) == [("in time", True)]
 
 
 def test_a_fill_of_the_next_date_counts_where_the_snapshot_was_taken_after_it() -> None:
@@ -367,11 +367,14 @@ def test_an_adjustment_of_a_closed_day_is_the_change_from_the_version_before() -
     ]
 
 
-def test_a_closed_day_that_is_not_known_any_more_keeps_the_figure_of_the_instant_that_it_was_closed_at() -> None:
+@pytest.mark.parametrize("whose", ["null", "'A'"])
+def test_a_closed_day_that_is_not_known_any_more_keeps_the_figure_of_the_instant_that_it_was_closed_at(
+    whose: str,
+) -> None:
     told = {
         "pnl.account_daily(account_id, trading_date, run_id, total_pnl)": "('A', '2026-10-30'::date, 'r', null::int)",
-        "core.period_lock(account_id, locked_through, locked_at)": """
-        (null, '2026-10-30'::date, '2026-11-01 12:00:00'::timestamptz)
+        "core.period_lock(account_id, locked_through, locked_at)": f"""
+        ({whose}, '2026-10-30'::date, '2026-11-01 12:00:00'::timestamptz)
         """,
         "pnl.account_daily_version(account_id, trading_date, total_pnl, known_from, known_to)": """
         ('A', '2026-10-30'::date, 10, '2026-11-01 12:00:00'::timestamptz, '2026-11-02 22:00:00'::timestamptz)
@@ -442,6 +445,8 @@ def test_accounts_in_different_currencies_are_told_with_both() -> None:
     assert answer("quality/account_check", "check_name, value, expected", told) == [
         ("currencies_not_added", "EUR", "USD")
     ]
+    alike = {**told, "account_currency(account_id, currency)": "('A', 'USD'), ('B', 'USD')"}
+    assert answer("quality/account_check", "check_name", alike) == []
 
 
 def test_an_account_without_positions_has_figures_to_compare() -> None:

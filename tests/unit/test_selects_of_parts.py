@@ -202,12 +202,12 @@ def test_a_stock_that_nobody_saw_is_called_as_its_plain_options_are_and_not_as_a
         ('A', '2026-11-02', 'p', 'u', 'XYZ1  261030C00010000', '2026-10-30', 'OPTION')
         """,
         "trade_between(account_id, trading_date, instrument_id, underlying_instrument_id, symbol)": (
-            "('A', '2026-11-02'::date, 's', null::varchar, 'S')"
+            "('A', '2026-11-02'::date, 's', null::varchar, 'S'), ('A', '2026-11-02', 'q', 'v', 'ABC   261030C00010000')"
         ),
         "option_contract(id, underlying_instrument_id, expiry)": "('z', 'u', '2026-10-30'::date)",
         "accepted_instruction(account_id, instrument_id, id)": "('A', 'z', 'i')",
     }
-    assert answer("core/possible_delivery", "instrument_id, symbol", told) == [("u", "XYZ")]
+    assert answer("core/possible_delivery", "instrument_id, symbol", told) == [("u", "XYZ"), ("v", "ABC")]
 
 
 @pytest.mark.parametrize(("before", "price"), [(9, 10), (8, None), (10, None)])
@@ -300,12 +300,19 @@ def test_a_session_that_is_covered_by_a_later_one_is_no_hole() -> None:
     told = {
         f"account_session(account_id, trading_date, total_pnl, is_opening, is_first, is_covered, {names})": (
             f"('A', '2026-10-30'::date, 1, true, true, false, {row}), ('A', '2026-11-02', null, false, false, true, {row}), "
-            f"('A', '2026-11-03', null, false, false, false, {row})"
+            f"('A', '2026-11-03', null, false, false, false, {row}), ('B', '2026-11-03', 15, false, false, false, 15, 100, 50, 0.1)"
         ),
-        "account_currency(account_id, currency)": "('A', 'USD')",
+        "account_currency(account_id, currency)": "('A', 'USD'), ('B', 'EUR')",
     }
     found = answer("pnl/performance_day", "account_id, trading_date::text, unknown_pnl", told)
-    assert [row for row in found if row[0]] == [("A", "2026-10-30", 0), ("A", "2026-11-02", 0), ("A", "2026-11-03", 1)]
+    assert [row for row in found if row[0] == "A"] == [
+        ("A", "2026-10-30", 0),
+        ("A", "2026-11-02", 0),
+        ("A", "2026-11-03", 1),
+    ]
+    # and what came in is there from the start of the day
+    together = answer("pnl/performance_day", "series, daily_return", told)
+    assert ("all in EUR", 0.1) in together
 
 
 def test_a_drawdown_is_measured_from_the_highest_point_and_from_the_start() -> None:
@@ -593,6 +600,8 @@ def test_a_positions_step_is_known_since_the_newest_of_what_it_is_made_of() -> N
         price_grade="'OFFICIAL'",
         sod_price_grade="'OFFICIAL'",
         unit_is_assumed="false",
+        eod_price=3,
+        value_recalc=3,
     )
     told = {
         f"""position_change(account_id, instrument_id, trading_date, run_id, instrument_type, prev_trading_date, known_at,
@@ -609,7 +618,8 @@ def test_a_positions_step_is_known_since_the_newest_of_what_it_is_made_of() -> N
         "open_outcome(account_id, trading_date, instrument_id)": "('B', '2026-11-02'::date, 'x')",
         "assumed_outcome(account_id, trading_date, instrument_id)": "('B', '2026-11-02'::date, 'x')",
     }
-    assert answer("pnl/position_step", "inputs_known_at::text", told) == [("2026-11-03 21:00:00+00",)]
+    # and where its value follows another price than the close, that is the price of its P&L
+    assert answer("pnl/position_step", "inputs_known_at::text, price", told) == [("2026-11-03 21:00:00+00", 1)]
 
 
 def test_what_was_traded_on_an_underlying_is_an_option_though_no_contract_and_no_symbol_tells() -> None:
