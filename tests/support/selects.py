@@ -17,6 +17,7 @@ DAYS = {
     "from_date": date(2026, 11, 2),
     "to_date": date(2026, 11, 6),
     "realized": "auto",
+    "account_in_turn": "A",
     "day": date(2026, 11, 2),
     "known_at": datetime(2026, 11, 3, tzinfo=UTC),
 }

@@ -363,18 +363,19 @@ def test_a_difference_is_as_old_as_the_sessions_since() -> None:
         run_id)""": """
         ('2026-10-30'::date, 'A', 'x', 1, 2, -1, 0, 'BREAK', 'r'), ('2026-11-03', 'A', 'x', 1, 1, 0, 0, 'OK', 'r')
         """,
+        """history_comparison(trading_date, account_id, check_name, ours, broker, difference, tolerance, status,
+        run_id)""": "('2026-11-02'::date, 'A', 'y', 1, 2, -1, 0, 'WARN', 'r')",
         **CALENDAR,
     }
     assert answer("quality/reconciliation", "trading_date::text, age_days", told) == [
         ("2026-10-30", 2),
+        ("2026-11-02", 1),
         ("2026-11-03", None),
     ]
 
 
 def test_a_small_income_may_be_off_by_what_is_tolerated_of_anything() -> None:
-    names = (
-        "total_pnl balance_pnl gross realized_pnl broker_realized unrealized_change broker_unrealized net eod_equity "
-    )
+    names = "total_pnl balance_pnl gross covered_pnl realized_pnl broker_realized unrealized_change broker_unrealized net eod_equity "
     names += "sod_equity broker_day_pnl broker_position_pnl overnight_adjustment long_value broker_long short_value broker_short "
     names += "unrealized balance_unrealized trade_cash equity"
     told = {
