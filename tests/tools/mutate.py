@@ -219,6 +219,8 @@ def those_that_change(judge: BooksJudge, asked: Mapping[Mutant, Sequence[str]]) 
 def judge_sql(project: ProjectCopy, mutants: Sequence[Mutant], results: Results) -> None:
     """Have the tests of single selects look at mutants, then books, then tests at those that no book notices."""
     judge_by_tests(project, mutants, tests_of_select, results)
+    if not not_noticed_yet(project, mutants, results):
+        return
     with BooksJudge.of(project, sql_files()) as judge:
         judge_by_all_books(judge, mutants, results)
         asked = those_that_change(judge, not_noticed_yet(project, mutants, results))
