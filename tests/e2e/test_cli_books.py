@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -59,12 +59,14 @@ def test_the_brokers_history_is_read_again_from_a_day_on(tmp_path: Path) -> None
         first = daybook("backfill", "--from", "2025-10-02", home=tmp_path, url=server.url)
         assert (first.code, first.out) == (0, "account 100001: 6 sessions of history since 2025-10-01\n")
         history[1]["realized_pnl"] = "5"
+        server.now = EVENING + timedelta(minutes=5)
         # a year that comes in part is told of, and what is there stays
         server.faults.append(Fault("portfolio-history", skip=1, status=207, edit=lambda whole: whole.update(error={})))
         again = json.loads(daybook("backfill", "--from", "2025-10-02", "--json", home=tmp_path, url=server.url).out)
         assert again["accounts"][0]["problem"].startswith(
-            "portfolio-history of 2025-10-02/2025-10-17 could not be read"
+            "portfolio-history of 2025-10-02/2025-10-19 could not be read"
         )
+        server.now = EVENING + timedelta(minutes=10)
         last = daybook("backfill", "--from", "2025-10-02", home=tmp_path, url=server.url)
         assert last.code == 0
     query = "select total_pnl from pnl.account_history where trading_date = '2025-10-02'"
