@@ -231,7 +231,7 @@ def test_a_flat_account_has_nothing_to_close_and_nothing_is_sent(desk: Desk) -> 
         ),
         (("positions", "close", "--account", ACCOUNT, "--instrument", "..", "--yes"), "neither an instrument's UUID"),
         (("positions", "close-all", "--account", "x", "--yes"), "is not an account id"),
-        (("instructions", "submit", "--account", ACCOUNT, "--yes"), "--type, --instrument, --quantity is missing"),
+        (("instructions", "submit", "--account", ACCOUNT, "--yes"), "--type, --instrument, --quantity are missing"),
         (("instructions", "submit", "--account", ACCOUNT, "--file", "none.csv", "--yes"), "can't be read"),
         (("instructions", "submit", "--account", ACCOUNT, "--file", "b", "--key", "k"), "exclude each other"),
         (("instructions", "cancel", "--account", ACCOUNT, "--id", "mine", "--yes"), "not your own key"),
