@@ -9,12 +9,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.report.days import DayTotals, asker, days_of, linked
 from pipelines.report.period import first_date
+from pipelines.report.rows import ArrowRows
 from pipelines.report.section import Row, Section, money_columns, named
 from pipelines.report.sections import SECTIONS
-from pipelines.report.trades import with_realized
+from pipelines.report.trades import realized_of
 
 #: The questions of the report, a file a section.
 QUESTIONS = Path(__file__).parent / "sql"
@@ -62,13 +65,14 @@ def collect_report(books: BooksAsKnown) -> Report:
     header = ask("header")[0]
     asked = {"since": header["reported_before"], "first_date": books.day, "first_restated": date.min}
     days = days_of(books)
-    answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
-    for name, make in _MADE.items():
-        answers[name] = make(answers)
-    answers["trades"] = with_realized(answers["trades"])
+    answers: Answers = {each.name: ask(each.name, **asked) for each in SECTIONS if each.name not in _MADE}
+    answers["trades"] = answers["trades"].with_column(
+        "realized_pnl", realized_of(answers["trades"]), "realized_of_position"
+    )
+    made: dict[str, Sequence[Row]] = {name: make(answers) for name, make in _MADE.items()}
     totals: dict[str, Row | None] = {}
     if header["is_one_currency"]:
-        totals = {name: _sums(answers[name], name) for name in ("bridge", "dividends", "fees")}
+        totals = {name: _sums(answers[name], name) for name in ("bridge", "dividends", "fees", "positions")}
         totals["accounts"] = _account_total(answers, days)
     return Report(
         day=books.day,
@@ -81,12 +85,12 @@ def collect_report(books: BooksAsKnown) -> Report:
         recovered=header["accounts_recovered"],
         accounts=books.accounts,
         currency=header["currency"],
-        sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
+        sections=named([each.filled((made | answers)[each.name], totals.get(each.name)) for each in SECTIONS]),
         days=days,
     )
 
 
-Answers = dict[str, list[dict[str, Any]]]
+Answers = dict[str, ArrowRows]
 
 
 def _best(answers: Answers) -> list[dict[str, Any]]:
@@ -94,7 +98,8 @@ def _best(answers: Answers) -> list[dict[str, Any]]:
 
 
 def _worst(answers: Answers) -> list[dict[str, Any]]:
-    losers = [row for row in answers["positions"] if row["total_pnl"] is not None and row["total_pnl"] < 0]
+    positions = answers["positions"]
+    losers = positions.where(pc.less(positions.table["total_pnl"], 0))
     return losers[: -CONTRIBUTORS - 1 : -1]
 
 
@@ -124,17 +129,12 @@ def _share(part: Decimal, whole: Decimal | None) -> Decimal | None:
     return (100 * part / whole).quantize(_PERCENT) if whole else None
 
 
-def _sums(rows: Sequence[Row], name: str) -> Row | None:
+def _sums(rows: ArrowRows, name: str) -> Row | None:
     """The sum of each money column; None for one of which a part is not known."""
     if not rows:
         return None
     section = named(SECTIONS)[name]
-    return {column: _sum([row[column] for row in rows]) for column in money_columns(section)}
-
-
-def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
+    return {column: rows.sum(column) for column in money_columns(section)}
 
 
 def _account_total(answers: Answers, days: Sequence[DayTotals]) -> Row | None:
