@@ -50,8 +50,9 @@ class ArrowRows(Sequence[dict[str, Any]]):
 
     def largest(self, name: str) -> ArrowRows:
         """The rows by the size of a figure, be it above or below zero; first those of which it is not known."""
-        size = pc.abs(self.table[name])
-        order = pc.sort_indices(pa.table({"size": size}), [("size", "descending")], null_placement="at_start")
+        figure = self.table[name]
+        keys = pa.table({"unknown": pc.cast(pc.is_null(figure), pa.int8()), "size": pc.abs(figure)})
+        order = pc.sort_indices(keys, [("unknown", "descending"), ("size", "descending")])
         return ArrowRows(self.table.take(order))
 
     def with_column(self, name: str, values: Sequence[Any], like: str) -> ArrowRows:

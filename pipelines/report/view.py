@@ -37,7 +37,7 @@ _KPIS: tuple[tuple[str, str, Kind], ...] = (
 
 
 def view(report: Report) -> dict[str, Any]:
-    """What templates are given: texts, lists and dicts alone."""
+    """What templates are given: texts, lists and dicts alone, and for a workbook the value of each tile."""
     return {
         "kind": "end-of-day report",
         "name": report.day.isoformat(),
@@ -127,14 +127,17 @@ def _note(report: Report, name: str) -> str:
     return f"since {days[0].date}, {who_knew(days)}" if days else ""
 
 
-def _kpis(report: Report) -> list[dict[str, str]]:
+def _kpis(report: Report) -> list[dict[str, Any]]:
     kpis = []
     for label, name, kind in _KPIS:
         value = report.totals.get(name)
         note = _note(report, name)
         if name == "day" and value is None and report.known:
             note = f"{format_value(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
-        kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})
+        text = format_value(value, kind)
+        kpis.append(
+            {"label": label, "text": text, "tone": tone(value, kind), "note": note, "value": value, "kind": kind}
+        )
     return kpis
 
 

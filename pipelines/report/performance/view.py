@@ -80,7 +80,7 @@ def _attention(report: PerformanceReport) -> list[dict[str, str]]:
     return items or [{"text": "nothing", "tone": ""}]
 
 
-def _kpis(report: PerformanceReport) -> list[dict[str, str]]:
+def _kpis(report: PerformanceReport) -> list[dict[str, Any]]:
     row = report.statistics or {}
     unknown = _unknown(report)
     money = report.currencies[0] if len(report.currencies) == 1 else ""
@@ -105,6 +105,8 @@ def _kpis(report: PerformanceReport) -> list[dict[str, str]]:
             "text": format_value(value, kind),
             "tone": tone(value, kind),
             "note": note if value is not None else several or reason,
+            "value": value,
+            "kind": kind,
         }
         for label, value, kind, note, reason in tiles
     ]
