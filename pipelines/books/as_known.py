@@ -249,13 +249,16 @@ def _is_newest(books: BooksAsKnown) -> bool:
     if made_by != (books.catalog.fingerprint,):
         return False
     later = "> getvariable('known_at') or trading_date > getvariable('trading_date') limit 1"
-    asked = [f"select 1 from daybook.{table.versions} where known_from {later}" for table in books.catalog.of_kind("versions")]
+    asked = [
+        f"select 1 from daybook.{table.versions} where known_from {later}"
+        for table in books.catalog.of_kind("versions")
+    ]
     asked.append(f"select 1 from daybook.core.run where finished_at {later}")
     return not any(con.execute(each).fetchone() for each in asked)
 
 
 def _published_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
-    """A table as the copy has it, of the days that deriving it would give; what a build alone works with is left out."""
+    """A table as the copy has it, of the days that deriving it would give; what only a build works with is left out."""
     if table.is_copied or table.kind in ("versions", "ephemeral", "working"):
         return
     if table.kind == "view":

@@ -4,7 +4,7 @@ thousand rows together. docs/adr/0011 says why this is not a library's."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -17,8 +17,8 @@ from pipelines.report.section import ReportColumn
 
 #: A cell, or nothing where its value is not known.
 Cells = list[str]
-#: The number of the style of a kind of column; of a quantity, also of one without digits after the point.
-StyleOf = Callable[[str, bool], int]
+#: The number of the look of each kind, and of `whole`: quantities without digits after the point.
+Styles = Mapping[str, int]
 
 MOST_LETTERS = 32_767
 _MICROSECONDS_A_DAY = 86_400_000_000
@@ -28,14 +28,14 @@ _EPOCH = 25_569
 _ESCAPED = re.compile(r"_x[0-9a-fA-F]{4}_|[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
-def sheet_rows(table: pa.Table, columns: Sequence[ReportColumn], style_of: StyleOf) -> Iterator[bytes]:
+def sheet_rows(table: pa.Table, columns: Sequence[ReportColumn], styles: Styles) -> Iterator[bytes]:
     """The rows of a sheet below its header, in pieces. Numbers have their exact digits, and texts are texts: what looks
     like a formula is none."""
     wanted, first = table.select([column.name for column in columns]), 2
     for batch in wanted.to_batches(AT_ONCE):
         numbers = range(first, first + batch.num_rows)
         cells = [
-            _cells(values, column, xl_col_to_name(at), numbers, style_of)
+            _cells(values, column, xl_col_to_name(at), numbers, styles)
             for at, (column, values) in enumerate(zip(columns, batch.columns, strict=True))
         ]
         lines = zip(numbers, zip(*cells, strict=True), strict=True)
@@ -43,31 +43,34 @@ def sheet_rows(table: pa.Table, columns: Sequence[ReportColumn], style_of: Style
         first += batch.num_rows
 
 
-def _cells(values: Any, column: ReportColumn, letter: str, rows: range, style_of: StyleOf) -> Cells:
+def _cells(values: Any, column: ReportColumn, letter: str, rows: range, styles: Styles) -> Cells:
     if pa.types.is_null(values.type):
         return [""] * len(rows)
     if pa.types.is_decimal(values.type) or pa.types.is_integer(values.type):
-        return _numbers(digits(values), column, letter, rows, style_of)
+        return _numbers(digits(values), column, letter, rows, styles)
     if pa.types.is_date(values.type):
-        return _instants(pc.cast(values, pa.timestamp("us")), column, letter, rows, style_of)
+        return _instants(pc.cast(values, pa.timestamp("us")), column, letter, rows, styles)
     if pa.types.is_timestamp(values.type):
-        return _instants(values, column, letter, rows, style_of)
+        return _instants(values, column, letter, rows, styles)
     return _texts(values, letter, rows)
 
 
-def _numbers(texts: Sequence[str | None], column: ReportColumn, letter: str, rows: range, style_of: StyleOf) -> Cells:
-    whole, broken = f'" s="{style_of(column.kind, True)}"><v>', f'" s="{style_of(column.kind, False)}"><v>'
+def _numbers(texts: Sequence[str | None], column: ReportColumn, letter: str, rows: range, styles: Styles) -> Cells:
+    broken = f'" s="{styles[column.kind]}"><v>'
+    whole = f'" s="{styles["whole"]}"><v>' if column.kind == "quantity" else broken
     power = "E-2" if column.kind in ("percent", "share") else ""  # a workbook's per cent are hundredths
     return [
-        ""
-        if text is None
-        else f"<c r=\"{letter}{row}{broken if '.' in text and text.rstrip('0')[-1] != '.' else whole}{text}{power}</v></c>"
+        "" if text is None else f'<c r="{letter}{row}{whole if _is_whole(text) else broken}{text}{power}</v></c>'
         for row, text in zip(rows, texts, strict=True)
     ]
 
 
-def _instants(values: Any, column: ReportColumn, letter: str, rows: range, style_of: StyleOf) -> Cells:
-    style = f'" s="{style_of(column.kind, False)}"><v>'
+def _is_whole(text: str) -> bool:
+    return "." not in text or text.rstrip("0")[-1] == "."
+
+
+def _instants(values: Any, column: ReportColumn, letter: str, rows: range, styles: Styles) -> Cells:
+    style = f'" s="{styles[column.kind]}"><v>'
     counted = pc.cast(pc.cast(values, pa.timestamp("us")), pa.int64()).to_pylist()
     return [
         "" if at is None else f'<c r="{letter}{row}{style}{at / _MICROSECONDS_A_DAY + _EPOCH!r}</v></c>'

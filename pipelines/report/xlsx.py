@@ -19,7 +19,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from pipelines.report.content import Report
 from pipelines.report.days import DayTotals
-from pipelines.report.formatting import NOTHING, Kind
+from pipelines.report.formatting import Kind
 from pipelines.report.rows import ArrowRows
 from pipelines.report.section import ReportColumn, Section, columns
 from pipelines.report.sheet_rows import MOST_LETTERS, sheet_rows
@@ -41,6 +41,19 @@ _NUMBERS: dict[str, str] = {
     # a quantity without digits after the point: the other format would leave the point
     "whole": "#,##0;[Red]-#,##0",
 }
+_WIDTHS: Mapping[str, float] = {
+    "money": 17,
+    "quantity": 14,
+    "price": 13,
+    "percent": 11,
+    "share": 11,
+    "ratio": 11,
+    "integer": 11,
+    "day": 12,
+    "instant": 20,
+}
+#: Two lines: as many as a label takes in such a column.
+_HEAD_HEIGHT = 32
 _DAYS = Section(
     "days",
     "Day by day",
@@ -139,26 +152,28 @@ class _Looks:
     """The formats of a workbook by the kind of what they are for."""
 
     def __init__(self, book: xlsxwriter.Workbook) -> None:
-        self.numbers = {kind: book.add_format({"num_format": text, "align": "right"}) for kind, text in _NUMBERS.items()}
+        self.numbers = {
+            kind: book.add_format({"num_format": text, "align": "right"}) for kind, text in _NUMBERS.items()
+        }
         self.totals = {
             kind: book.add_format({"num_format": text, "align": "right", "bold": True, "top": 1})
             for kind, text in _NUMBERS.items()
         }
         # by which rows name them; xlsxwriter numbers a format when a cell first has it, and these cells it never sees
-        self.indices = {kind: look._get_xf_index() for kind, look in self.numbers.items()}  # noqa: SLF001
-        self.head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        self.indices: dict[str, int] = {
+            kind: look._get_xf_index()  # noqa: SLF001
+            for kind, look in self.numbers.items()
+        }
+        head = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom"}
+        self.head = book.add_format(head)
+        self.number_head = book.add_format({**head, "align": "right", "indent": 1})
         self.bold = book.add_format({"bold": True})
         self.soft = book.add_format({"italic": True, "font_color": "#667085"})
-        self.wrapped = book.add_format({"text_wrap": True, "valign": "top"})
 
     def of(self, kind: str, value: Any = None) -> Format | None:
         """How a value of a kind looks; None where it is a text."""
-        whole = kind == "quantity" and value is not None and value == int(value)
+        whole = kind == "quantity" and isinstance(value, (int, Decimal)) and value == int(value)
         return self.numbers.get("whole" if whole else kind)
-
-    def index_of(self, kind: str, is_whole: bool) -> int:  # noqa: FBT001
-        """The number of the look of a kind; of a quantity, also of one without digits after the point."""
-        return self.indices["whole" if kind == "quantity" and is_whole else kind]
 
 
 def _cover(sheet: Worksheet, lines: Sequence[Line], looks: _Looks) -> None:
@@ -189,8 +204,9 @@ def _print_set_up(sheet: Worksheet, title: str, name: str) -> None:
 def _sheet(sheet: Worksheet, section: Section, looks: _Looks) -> None:
     """A section without its rows where those are columns, which are put in at the end."""
     for number, column in enumerate(section.columns):
-        sheet.write_string(0, number, column.label, looks.head)
+        sheet.write_string(0, number, column.label, looks.number_head if column.is_number else looks.head)
         sheet.set_column(number, number, _width(section, column))
+    sheet.set_row(0, _HEAD_HEIGHT)
     sheet.freeze_panes(1, 1)
     count = min(len(section.rows), MOST_ROWS)
     if not count:
@@ -201,7 +217,7 @@ def _sheet(sheet: Worksheet, section: Section, looks: _Looks) -> None:
         for at, row in enumerate(islice(section.rows, count), 1):
             for number, column in enumerate(section.columns):
                 value = row[column.name]
-                _write(sheet, at, number, value, column.kind, looks.of(column.kind, value) if value != NOTHING else None)
+                _write(sheet, at, number, value, column.kind, looks.of(column.kind, value))
     sheet.autofilter(0, 0, count, len(section.columns) - 1)
     _totals(sheet, section, count, looks)
 
@@ -245,8 +261,8 @@ def _write(sheet: Worksheet, row: int, column: int, value: Any, kind: str, look:
 
 def _width(section: Section, column: ReportColumn) -> float:
     """Wide enough for the header and the first rows, within reason."""
-    if column.is_number:
-        return 16
+    if column.kind in _WIDTHS:
+        return _WIDTHS[column.kind]
     longest = max((len(str(row[column.name])) for row in section.rows[:200]), default=0)
     return min(40, max(10, len(column.label), longest) + 2)
 
@@ -275,5 +291,5 @@ def _sheet_with_rows(frame: bytes, section: Section, looks: _Looks) -> Iterable[
     last = f"{xl_col_to_name(len(section.columns) - 1)}{count + (2 if section.total is not None else 1)}"
     head, end, rest = frame.partition(b"</row>")
     yield re.sub(rb'<dimension ref="[^"]*"/>', f'<dimension ref="A1:{last}"/>'.encode(), head) + end
-    yield from sheet_rows(section.rows.table.slice(0, count), section.columns, looks.index_of)
+    yield from sheet_rows(section.rows.table.slice(0, count), section.columns, looks.indices)
     yield rest
