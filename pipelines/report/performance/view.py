@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from pipelines.books.as_known import format_instant
 from pipelines.report.days import who_knew
 from pipelines.report.formatting import Kind, format_value, short, tone
 from pipelines.report.performance.content import ROLLING, PerformanceReport
 from pipelines.report.period import title_of
-from pipelines.report.view import counted, table_of
+from pipelines.report.view import counted, table_of, to_the_second
 
 _NAMED = 3
 
@@ -23,7 +22,7 @@ def view(report: PerformanceReport) -> dict[str, Any]:
         "name": f"{report.period} to {report.day}",
         "day": report.day.isoformat(),
         "title": title_of(report.period, report.day, report.history[0].date),
-        "known_at": format_instant(report.known_at),
+        "known_at": to_the_second(report.known_at),
         "status": "COMPLETE" if report.is_whole else "INCOMPLETE",
         "finality": " and ".join(report.currencies),
         "finality_note": "P&L is before fees; returns are net of fees and with income, linked day by day",
