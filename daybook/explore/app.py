@@ -33,10 +33,10 @@ def _():
 
 @app.cell
 def _(first, last, mo, names):
-    accounts = mo.ui.multiselect(names, value=list(names), label="Accounts")
+    accounts = mo.ui.multiselect(names, value=list(names), label="Accounts", full_width=True)
     days = mo.ui.date_range(first, last, (first, last), label="Trading days")
     known_at = mo.ui.text(label="As known at (empty: now)", placeholder="2005-03-04 22:00")
-    mo.vstack([mo.md("# daybook"), mo.hstack([accounts, days, known_at], justify="start", gap=2, wrap=True)])
+    mo.vstack([mo.md("# daybook"), accounts, mo.hstack([days, known_at], justify="start", gap=2, wrap=True)])
     return accounts, days, known_at
 
 

@@ -1,5 +1,5 @@
 """The rows of a large sheet, as the XML that a workbook keeps them in: a column at a time, and the cells of a few
-thousand rows together. docs/adr/0011 says why this is not a library's."""
+thousand rows together. docs/adr/0010 says why this is not a library's."""
 
 from __future__ import annotations
 
