@@ -1,7 +1,7 @@
 """How long the report of a day takes, by the size of the day and by the length of the history behind it.
 
-Every form is written as `daybook report` writes it, from a published copy; HTML alone is timed beside all of them. Each is
-written by a process of its own, `python -m bench.evening_report HOME FORMS`, whose memory is that of the report alone.
+Every form is written as `daybook report` writes it, from a published copy; HTML alone is timed beside all of them, each
+in a process of its own (`python -m bench.evening_report HOME FORMS`), whose memory is that of the report alone.
 """
 
 from __future__ import annotations
