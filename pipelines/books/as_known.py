@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.books.catalog import MADE_BY, Catalog, Table, select_of
-from pipelines.books.inputs import load_earlier
+from pipelines.books.inputs import account_in_turn, load_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
@@ -169,7 +169,7 @@ def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     if first is None:
         return _before_the_books(con, None)
     if first <= day <= last:
-        return f"{day} is a gap: nobody took its end of day, and a past day can't be read from the broker any more."
+        return f"{day} is a gap: its end of day was not read, and a past day can't be read from the broker any more."
     return f"There is no end of day of {day} in these books: they begin on {first} and end on {last}."
 
 
@@ -189,9 +189,13 @@ def _derive(books: BooksAsKnown) -> None:
     for table in catalog.of_kind("versions"):
         _make_versions(con, table)
     load_earlier(con, from_date, known_days="pnl.account_daily", expected="main.earlier_expected")
-    take = _published_table if _is_newest(books) else _derive_table
+    if _is_newest(books):
+        for table in catalog.tables:
+            _published_table(books, table, from_date)
+        return
+    in_turn = account_in_turn(con, books.day)
     for table in catalog.tables:
-        take(books, table, from_date)
+        _derive_table(books, table, from_date, in_turn)
 
 
 def _raw_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -248,13 +252,14 @@ def _is_newest(books: BooksAsKnown) -> bool:
     made_by = con.execute(f"select daybook.{MADE_BY}()").fetchone()
     if made_by != (books.catalog.fingerprint,):
         return False
-    later = "> getvariable('known_at') or trading_date > getvariable('trading_date') limit 1"
-    asked = [
-        f"select 1 from daybook.{table.versions} where known_from {later}"
-        for table in books.catalog.of_kind("versions")
-    ]
-    asked.append(f"select 1 from daybook.core.run where finished_at {later}")
-    return not any(con.execute(each).fetchone() for each in asked)
+    told = [(table.versions, "known_from") for table in books.catalog.of_kind("versions")]
+    return not any(_has_later(con, name, learnt) for name, learnt in (*told, ("core.run", "finished_at")))
+
+
+def _has_later(con: duckdb.DuckDBPyConnection, name: str, learnt: str) -> bool:
+    """Whether a published table has a row that was learnt after the instant, or is of a later day."""
+    later = f"{learnt} > getvariable('known_at') or trading_date > getvariable('trading_date')"
+    return con.execute(f"select 1 from daybook.{name} where {later} limit 1").fetchone() is not None
 
 
 def _published_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
@@ -268,7 +273,7 @@ def _published_table(books: BooksAsKnown, table: Table, from_date: date) -> None
     books.con.execute(f"create view {table.name} as select * from daybook.{table.name} where trading_date {days}")
 
 
-def _derive_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
+def _derive_table(books: BooksAsKnown, table: Table, from_date: date, in_turn: str | None) -> None:
     """A table by its own select, for the days that its entry names; a view as a view."""
     if table.is_copied or table.kind in ("versions", "ephemeral"):
         return
@@ -276,7 +281,8 @@ def _derive_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
         books.con.execute(f"create view {table.name} as {table.select}")
         return
     name = table.working if table.kind == "working" else table.name
-    asked = {"from_date": _first_day(books, table, from_date), "to_date": books.day}
+    first = _first_day(books, table, from_date)
+    asked = {"from_date": first, "to_date": books.day, "account_in_turn": in_turn}
     run_statement(books.con, f"create table {name} as {table.select}", asked)
 
 

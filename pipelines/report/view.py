@@ -51,7 +51,7 @@ _NAMES = re.compile(r"[A-Z][A-Z0-9_]*( [A-Z][A-Z0-9_]*)*|[a-z][a-z0-9]*(_[a-z0-9
 _IN_WORDS = {
     "COMMON_STOCK": "stock",
     "INTRADAY_ROUND_TRIP": "opened and closed",
-    "FLIPPED": "long to short, or back",
+    "FLIPPED": "reversed",
     "SELL_SHORT": "sell short",
 }
 #: The largest of so many positions are on a page that has no script to look through all.
@@ -99,8 +99,8 @@ def _finality_note(report: Report) -> str:
     if not report.recovered:
         return note
     return (
-        f"{note}; RECOVERED: nobody read the end of the day of {report.recovered} of {report.expected} accounts, so it "
-        "was told from a snapshot of the next session, less what was traded since"
+        f"{note}; RECOVERED: {report.recovered} of {report.expected} accounts were not read after the close, so the "
+        "day is made from a snapshot of the next session, less what was traded since"
     )
 
 
