@@ -14,7 +14,7 @@ from typing import Any
 
 import xlsxwriter
 from xlsxwriter.format import Format
-from xlsxwriter.utility import xl_col_to_name, xl_range
+from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from pipelines.report.content import Report
@@ -234,7 +234,8 @@ def _totals(sheet: Worksheet, section: Section, count: int, looks: _Looks) -> No
             continue
         look = looks.totals[column.kind]
         if column.kind == "money" and _adds_up(section, column, value, count):
-            added = f"=SUM({xl_range(1, number, count, number)})"
+            letter = xl_col_to_name(number)
+            added = f"=SUM({letter}2:{letter}{count + 1})"
             sheet.write_formula(count + 1, number, added, look, float(value))
         else:
             _write(sheet, count + 1, number, value, column.kind, look)

@@ -171,8 +171,8 @@ class TestNumbers:
         quantities = {sheet.cell(row, head.index("quantity") + 1).number_format for row in range(2, sheet.max_row)}
         assert quantities == {"#,##0;[Red]-#,##0"}  # and no point behind a whole one
         assert (book["moves"]["A2"].value, book["moves"]["B2"].value[:11]) == ("none", "No position")
-        assert (sheet.page_setup.orientation, sheet.page_setup.fitToWidth, sheet.print_title_rows) == (
-            "landscape", 1, "$1:$1",
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows) == (
+            "landscape", 0, "$1:$1",
         )  # fmt: skip
 
     def test_the_first_sheet_has_dates_as_dates_and_figures_as_figures(self, small: Settings) -> None:
