@@ -80,8 +80,8 @@ def text(result: Result) -> str:
         [
             f"{each['positions']:,}",
             f"{each['days']}",
-            *(f"{each[name]:.2f}" for name in ("html", "html_cpu", "all", "cpu")),
-            f"{each['peak_mb']:,.0f}",
+            *(_told(each, name, ",.2f") for name in ("html", "html_cpu", "all", "cpu")),
+            _told(each, "peak_mb", ",.0f"),
         ]
         for each in result["reports"]
     ]
@@ -97,6 +97,11 @@ def text(result: Result) -> str:
             *table(["positions", "days of history", "HTML s", "CPU s", "all s", "CPU s", "peak MB"], rows),
         ]
     )
+
+
+def _told(each: dict[str, Any], name: str, how: str) -> str:
+    """A figure; nothing of one that an earlier result does not have."""
+    return format(each[name], how) if name in each else ""
 
 
 def figures(result: Result) -> list[Figure]:
