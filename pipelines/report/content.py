@@ -72,8 +72,10 @@ def collect_report(books: BooksAsKnown) -> Report:
     made: dict[str, Sequence[Row]] = {name: make(answers) for name, make in _MADE.items()}
     totals: dict[str, Row | None] = {}
     if header["is_one_currency"]:
-        totals = {name: _sums(answers[name], name) for name in ("bridge", "dividends", "fees", "positions")}
+        totals = {name: _sums(answers[name], name) for name in ("bridge", "dividends", "fees")}
         totals["accounts"] = _account_total(answers, days)
+        if header["accounts_known"] == header["accounts_expected"]:  # else positions are of some of the accounts
+            totals["positions"] = _sums(answers["positions"], "positions")
     return Report(
         day=books.day,
         known_at=books.known_at,

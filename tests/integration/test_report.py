@@ -326,6 +326,11 @@ class TestDoubt:
             assert "1 of 2 accounts complete" in texts
             assert "INCOMPLETE: the end of day of 1 of 2 accounts is not known (200)." in texts
             assert "100.00 known, of 1 of 2 accounts" in texts
+            assert f"{report.finality} is of prices alone" in texts
+            # the positions that are known are on the page, in words, and not added up: they are of one account
+            head, *lines = _Page(page).tables["positions"]
+            assert [line[head.index("type")] for line in lines] == ["stock"]
+            assert report.sections["positions"].total is None
             assert '<div class="mark" aria-hidden="true">INCOMPLETE</div>' in page.decode()
             assert "INCOMPLETE" in PdfReader(io.BytesIO(render_pdf(report))).pages[0].extract_text()
             gap = next(row for row in report.sections["breaks"].rows if row["severity"] == "GAP")
