@@ -55,7 +55,8 @@ _IN_WORDS = {
     "SELL_SHORT": "sell short",
 }
 #: The largest of so many positions are on a page that has no script to look through all.
-_LARGEST = 25
+_LARGEST = 10
+_OF_LARGEST = ("symbol", "account_id", "instrument_type", "quantity", "eod_price", "market_value", "total_pnl")
 
 
 def view(report: Report) -> dict[str, Any]:
@@ -84,7 +85,8 @@ def _on_page(section: Section) -> Section:
     if section.name != "positions":
         return section
     largest = ArrowRows.of(section.rows).largest("market_value") if section.rows else ()
-    return replace(section, title="Largest positions", shown=_LARGEST, rows=largest)
+    few = tuple(column for column in section.columns if column.name in _OF_LARGEST)
+    return replace(section, title="Largest positions", columns=few, shown=_LARGEST, rows=largest)
 
 
 def to_the_second(instant: datetime) -> str:
