@@ -106,7 +106,7 @@ def _moved(table: str, column: Column) -> str:
         return f"case when {name} = $run_id then $target_run_id else {name} end"
     if name in ("_dlt_load_id", "load_id"):
         return "$target_load_id"
-    if table == "raw.executions" and name == "id":
+    if table in ("raw.executions", "core.fill") and name == "id":
         return f"concat({name}, ' ', $target)"
     if kind == "DATE":
         return f"case {name} when $day then $target when $before then $target_before else {name} end"

@@ -17,21 +17,26 @@ def _():
     from pipelines.settings import Settings
 
     books = PublishedBooks(Settings.from_env().published)
-    ids, first, last = books.extent()
+    _ids, first, last = books.extent()
+    names = books.names()
+    called = {account: name for name, account in names.items()}
 
     def table(rows, **how):
+        for row in rows:
+            if "account_id" in row:
+                row["account_id"] = called.get(row["account_id"], row["account_id"])
         right = dict.fromkeys(numbers(rows), "right")
         return mo.ui.table(format_rows(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})  # type: ignore[arg-type]
 
-    return DaybookError, NOW, Scope, books, first, ids, parse_typed_instant, last, mo, table
+    return DaybookError, NOW, Scope, books, first, last, mo, names, parse_typed_instant, table
 
 
 @app.cell
-def _(first, ids, last, mo):
-    accounts = mo.ui.multiselect(ids, value=ids, label="Accounts")
+def _(first, last, mo, names):
+    accounts = mo.ui.multiselect(names, value=list(names), label="Accounts", full_width=True)
     days = mo.ui.date_range(first, last, (first, last), label="Trading days")
     known_at = mo.ui.text(label="As known at (empty: now)", placeholder="2005-03-04 22:00")
-    mo.vstack([mo.md("# daybook"), mo.hstack([accounts, days, known_at], justify="start", gap=2)])
+    mo.vstack([mo.md("# daybook"), accounts, mo.hstack([days, known_at], justify="start", gap=2, wrap=True)])
     return accounts, days, known_at
 
 
@@ -49,13 +54,18 @@ def _(DaybookError, NOW, Scope, accounts, days, known_at, mo, parse_typed_instan
 @app.cell
 def _(books, mo, scope, table):
     unsound = [row for row in books.days(scope) if row["status"] != "COMPLETE"]
+    some = "1 day is" if len(unsound) == 1 else f"{len(unsound)} days are"
+    side_by_side = "display:grid;gap:0 2rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr))"
     mo.vstack(
         [
             mo.plain_text(books.money(scope)),
-            mo.Html(f'<div style="max-width:640px">{books.chart(scope)}</div>'),
-            mo.callout("Every day is complete.", kind="success")
+            mo.md(f"P&L {scope.told}: point at a day for its figures."),
+            mo.Html(
+                f'<div style="{side_by_side}"><div>{books.chart(scope)}</div><div>{books.calendar(scope)}</div></div>'
+            ),
+            mo.callout("Every day is complete, as is known now.", kind="success")
             if not unsound
-            else mo.accordion({f"{len(unsound)} days are not complete": table(unsound)}),
+            else mo.accordion({f"{some} not complete, as is known now": table(unsound)}),
         ]
     )
     return
@@ -65,22 +75,23 @@ def _(books, mo, scope, table):
 def _(books, mo, scope, table):
     rows = books.daily(scope)
     daily = table(rows, selection="single", label="Choose a day to see what made it")
-    mo.vstack([mo.md("## P&L by account and day"), daily])
+    mo.vstack([mo.md(f"## P&L by account and day, {scope.told}"), daily])
     return (daily,)
 
 
 @app.cell
-def _(books, daily, mo, scope, table):
+def _(books, daily, mo, names, scope, table):
     from datetime import date
 
     mo.stop(not daily.value)
-    account, day = daily.value[0]["account_id"], date.fromisoformat(daily.value[0]["trading_date"])
+    _name, day = daily.value[0]["account_id"], date.fromisoformat(daily.value[0]["trading_date"])
+    account = names[_name]
     mo.vstack(
         [
-            mo.md(f"## {account} on {day}"),
+            mo.md(f"## {_name} on {day}"),
             mo.ui.tabs(
                 {
-                    "Positions": table(books.positions(account, day, scope.at)),
+                    f"Positions, {scope.told}": table(books.positions(account, day, scope.at)),
                     "Readings of the broker": table(books.snapshots(account, day)),
                     "Versions": table(books.versions(account, day)),
                 }
@@ -94,7 +105,7 @@ def _(books, daily, mo, scope, table):
 def _(books, mo, scope, table):
     mo.vstack(
         [
-            mo.md("## Performance up to the last day, since each account was opened"),
+            mo.md("## Performance up to the last day, since each account was opened, as is known now"),
             table(books.performance(scope)),
             mo.accordion({"Every session, and the source of its figures": table(books.history(scope))}),
         ]
@@ -106,7 +117,9 @@ def _(books, mo, scope, table):
 def _(mo):
     earlier = mo.ui.text(label="What was known at", placeholder="2005-03-04 22:00")
     later = mo.ui.text(label="and at (empty: now)", placeholder="2005-03-05 09:00")
-    mo.vstack([mo.md("## What changed between two instants"), mo.hstack([earlier, later], justify="start", gap=2)])
+    mo.vstack(
+        [mo.md("## What changed between two instants"), mo.hstack([earlier, later], justify="start", gap=2, wrap=True)]
+    )
     return earlier, later
 
 

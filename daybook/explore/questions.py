@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.calendar import NEW_YORK
 from pipelines.errors import ConfigurationError
-from pipelines.report.charts import pnl
+from pipelines.report.charts import calendar, pnl
 from pipelines.report.days import DayTotals
 from pipelines.report.markdown_chart import day_of_pnl
 from pipelines.warehouse.connect import open_published
@@ -100,6 +100,10 @@ _EXPECTED = """
     from core.expected_day where list_contains($accounts, account_id) and trading_date between $first and $last
     group by trading_date order by trading_date
 """
+_NAMES = """
+    select account_id, short_name from raw.accounts
+    qualify row_number() over (partition by account_id order by run_id desc) = 1
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,11 @@ class Scope:
     first: date
     last: date
     at: datetime = NOW
+
+    @property
+    def told(self) -> str:
+        """What the figures are as of, in words."""
+        return "as known now" if self.at == NOW else f"as known at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 class PublishedBooks:
@@ -127,6 +136,12 @@ class PublishedBooks:
         if not ids:
             raise ConfigurationError("The books have no day yet: run `daybook eod` (or `daybook demo`) first.")
         return sorted(ids), first, last
+
+    def names(self) -> dict[str, str]:
+        """The accounts by what a person calls them: the id, and the name that the broker had for it last."""
+        named = {row["account_id"]: row["short_name"] for row in self._ask(_NAMES)}
+        ids, _, _ = self.extent()
+        return {f"{each} {named[each]}" if named.get(each) else each: each for each in ids}
 
     def daily(self, scope: Scope) -> list[Row]:
         """P&L by account and day, the newest first."""
@@ -171,15 +186,23 @@ class PublishedBooks:
 
     def chart(self, scope: Scope) -> str:
         """The P&L of the scope as SVG; empty where there is none. A day that an account is missing from is marked."""
+        days = self._made(scope)
+        return str(pnl(days, tips=True)) if days else ""
+
+    def calendar(self, scope: Scope) -> str:
+        """The P&L of the last year of the scope as a calendar, SVG; empty where there is none."""
+        days = self._made(scope)
+        return str(calendar(days, tips=True)) if days else ""
+
+    def _made(self, scope: Scope) -> list[DayTotals]:
         made: dict[date, list[Row]] = {}
         for row in self.daily(scope):
             made.setdefault(row["trading_date"], []).append(row)
         values = {"accounts": list(scope.accounts), "first": scope.first, "last": scope.last}
-        days = [
+        return [
             _day(row["trading_date"], made.get(row["trading_date"], []), row["accounts"])
             for row in self._ask(_EXPECTED, **values)
         ]
-        return str(pnl(days)) if days else ""
 
     def _ask(self, query: str, **values: Any) -> list[Row]:
         with open_published(self._path) as con:

@@ -2,7 +2,8 @@
 
 The P&L is read from its versions. What has none (completeness, what the broker said, the comparison with it) is derived
 again by the same selects that build it, from the rows that had been landed by then; so a report of the past can be made
-again, whatever has been learnt since.
+again, whatever has been learnt since. Where nothing has been learnt since, as in the evening itself, what these selects
+would find is what the copy has, and is read from it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.books.catalog import Catalog, Table, select_of
+from pipelines.books.catalog import MADE_BY, Catalog, Table, select_of
 from pipelines.books.inputs import account_in_turn, load_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
@@ -36,6 +37,11 @@ _LAST_DAY = """
             where grade = 'RECOVERED' and known_from <= $1
         )
     )
+"""
+#: Whether the copy says by which selects it was made. One of an earlier daybook does not.
+_HAS_MADE_BY = f"""
+    select 1 from duckdb_functions()
+    where database_name = 'daybook' and schema_name || '.' || function_name = '{MADE_BY}'
 """
 
 
@@ -183,6 +189,10 @@ def _derive(books: BooksAsKnown) -> None:
     for table in catalog.of_kind("versions"):
         _make_versions(con, table)
     load_earlier(con, from_date, known_days="pnl.account_daily", expected="main.earlier_expected")
+    if _is_newest(books):
+        for table in catalog.tables:
+            _published_table(books, table, from_date)
+        return
     in_turn = account_in_turn(con, books.day)
     for table in catalog.tables:
         _derive_table(books, table, from_date, in_turn)
@@ -233,6 +243,36 @@ def _make_versions(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     con.execute(f"create view main.{table.working} as select * from {table.name} where {window}")
 
 
+def _is_newest(books: BooksAsKnown) -> bool:
+    """Whether the copy's own tables are those of the day as known then: of all accounts, made by these very selects,
+    with nothing in them that was learnt later or is of a later day."""
+    con = books.con
+    if books.accounts or not con.execute(_HAS_MADE_BY).fetchone():
+        return False
+    made_by = con.execute(f"select daybook.{MADE_BY}()").fetchone()
+    if made_by != (books.catalog.fingerprint,):
+        return False
+    told = [(table.versions, "known_from") for table in books.catalog.of_kind("versions")]
+    return not any(_has_later(con, name, learnt) for name, learnt in (*told, ("core.run", "finished_at")))
+
+
+def _has_later(con: duckdb.DuckDBPyConnection, name: str, learnt: str) -> bool:
+    """Whether a published table has a row that was learnt after the instant, or is of a later day."""
+    later = f"{learnt} > getvariable('known_at') or trading_date > getvariable('trading_date')"
+    return con.execute(f"select 1 from daybook.{name} where {later} limit 1").fetchone() is not None
+
+
+def _published_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
+    """A table as the copy has it, of the days that deriving it would give; what only a build works with is left out."""
+    if table.is_copied or table.kind in ("versions", "ephemeral", "working"):
+        return
+    if table.kind == "view":
+        books.con.execute(f"create view {table.name} as {table.select}")
+        return
+    days = f"between date '{_first_day(books, table, from_date)}' and getvariable('trading_date')"
+    books.con.execute(f"create view {table.name} as select * from daybook.{table.name} where trading_date {days}")
+
+
 def _derive_table(books: BooksAsKnown, table: Table, from_date: date, in_turn: str | None) -> None:
     """A table by its own select, for the days that its entry names; a view as a view."""
     if table.is_copied or table.kind in ("versions", "ephemeral"):
@@ -240,12 +280,17 @@ def _derive_table(books: BooksAsKnown, table: Table, from_date: date, in_turn: s
     if table.kind == "view":
         books.con.execute(f"create view {table.name} as {table.select}")
         return
-    first = from_date if table.as_known == "window" else books.day
-    if table.as_known == "day_and_before":
-        first = _day_before(books)
     name = table.working if table.kind == "working" else table.name
-    values = {"from_date": first, "to_date": books.day, "account_in_turn": in_turn}
-    run_statement(books.con, f"create table {name} as {table.select}", values)
+    first = _first_day(books, table, from_date)
+    asked = {"from_date": first, "to_date": books.day, "account_in_turn": in_turn}
+    run_statement(books.con, f"create table {name} as {table.select}", asked)
+
+
+def _first_day(books: BooksAsKnown, table: Table, from_date: date) -> date:
+    """The first day of a table that a report of the day looks at."""
+    if table.as_known == "day_and_before":
+        return _day_before(books)
+    return from_date if table.as_known == "window" else books.day
 
 
 def _day_before(books: BooksAsKnown) -> date:

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.books.catalog import Catalog, Table
+from pipelines.books.catalog import MADE_BY, Catalog, Table
 from pipelines.books.changes import all_days, changed_days, days_alone, pieces, spans
 from pipelines.books.comments import comment
 from pipelines.books.inputs import account_in_turn, load_earlier, load_inputs, no_earlier
@@ -158,6 +158,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path,
         drop_view(con, view.name)
     renewed = [_make(con, working, table, nothing) for table in catalog.tables if table.kind != "ephemeral"]
     comment(con, catalog)
+    con.execute(f"create or replace macro {MADE_BY}() as '{catalog.fingerprint}'")  # is published with the tables
     remember(con, "selects", catalog.fingerprint)
     return any(renewed)
 

@@ -13,6 +13,9 @@ from typing import Literal
 Kind = Literal["kept", "whole", "days", "working", "ephemeral", "versions", "view"]
 AsKnown = Literal["copied", "window", "day", "day_and_before"]
 
+#: The macro beside the tables that says by which selects they were made: the fingerprint of a catalogue.
+MADE_BY = "core.made_by"
+
 _COMMENT = re.compile(r"--[^\n]*")
 _REASON = re.compile(r"select\n(.*) as reason\nfrom ", re.DOTALL)
 _SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a-z_]*)\b(?!\.)")

@@ -19,6 +19,11 @@ WIDTH, LEFT, RIGHT = 440.0, 46.0, 8.0
 CONTRIBUTORS = 12
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+#: How wide a letter is taken to be, where labels are kept apart.
+LETTER, SMALL_LETTER = 6.0, 5.2
+#: Where words stand, the words, and which end of them stands there.
+Label = tuple[float, str, str]
+
 BRIDGE = (
     ("sod_equity", "start of day"),
     ("carried", "carried"),
@@ -75,9 +80,10 @@ def drawdowns(days: Sequence[DayTotals]) -> list[float | None]:
     return found
 
 
-def pnl(days: Sequence[DayTotals], most: int = SESSIONS, label: str = "cumulative") -> Drawing:
+def pnl(days: Sequence[DayTotals], most: int = SESSIONS, label: str = "cumulative", *, tips: bool = False) -> Drawing:
     """Cumulative P&L as a line over the bars of each day. Where a day is not known of every account the line has a gap
-    and there is a mark instead of a bar; a day that covers several sessions has a mark below its bar."""
+    and there is a mark instead of a bar; a day that covers several sessions has a mark below its bar. With `tips`, each
+    day says under a pointer what it is."""
     sums = [None if each is None else float(each) for each in cumulative(days)][-most:]
     days = days[-most:]
     drawing = Drawing(WIDTH, 230, "Cumulative P&L and P&L by day")
@@ -93,7 +99,17 @@ def pnl(days: Sequence[DayTotals], most: int = SESSIONS, label: str = "cumulativ
     dates(drawing, days, at, 224)
     drawing.text(LEFT, 11, label, fill="soft")
     drawing.text(LEFT, 137, "by day" if len(days) <= SESSIONS else "by month", fill="soft")
+    if tips:
+        place = at(1) - at(0)
+        for number, (day, total) in enumerate(zip(days, sums, strict=True)):
+            told = _tip(day) if total is None else f"{_tip(day)}, {label} {total:,.2f}"
+            drawing.box((at(number) - place / 2, 14, place, 196), "rule", told, 0)
     return drawing
+
+
+def _tip(day: DayTotals) -> str:
+    note = f" ({day.caveat})" if day.caveat else ""
+    return f"{day.date}: {format_value(day.whole_pnl, 'money')}{note}"
 
 
 def _bars(drawing: Drawing, days: Sequence[DayTotals], at: Scale) -> None:
@@ -199,7 +215,7 @@ def bridge(total: Row | None, parts: Sequence[tuple[str, str]], title: str) -> D
         if number < len(parts) - 1:
             end = scale(levels[min(number, len(moves))])
             drawing.path(f"M{end:.1f} {top + 17:.1f}v9", stroke="rule", width=1)
-    drawing.text(96, drawing.height - 4, "The bars leave out what did not change: they don't begin at zero.", size=8.5)
+    drawing.text(96, drawing.height - 4, "The bars begin where figures differ, not at zero.", size=8.5)
     return drawing
 
 
@@ -250,12 +266,8 @@ def calendar(days: Sequence[DayTotals], *, tips: bool = False) -> Drawing:
     for row, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri")):
         if cell >= 9 or row % 2 == 0:
             drawing.text(LEFT - 6, 18 + cell * (row + 0.5) + 3.5, name, anchor="end", size=min(10.0, cell + 1))
-    month, free = 0, 0.0
-    for week in range(weeks):
-        left, begins = LEFT + cell * week, max(first + timedelta(days=7 * week), days[0].date)
-        if begins.month != month and free <= left <= WIDTH - 26:  # a name is never cut
-            drawing.text(left, 11, MONTHS[begins.month - 1], size=9)
-            month, free = begins.month, left + 26
+    for x, name, anchor in apart(_months(inside, first, cell), SMALL_LETTER):
+        drawing.text(x, 11, name, anchor=anchor, size=9)
     cells: dict[tuple[str, float], list[tuple[Box, DayTotals]]] = {}
     for day in inside:
         if day.date.weekday() <= 4:
@@ -265,9 +277,19 @@ def calendar(days: Sequence[DayTotals], *, tips: bool = False) -> Drawing:
         if not tips:
             drawing.bars((box for box, _ in boxes), fill, depth)
         for box, day in boxes if tips else ():
-            note = f" ({day.caveat})" if day.caveat else ""
-            drawing.box(box, fill, f"{day.date}: {format_value(day.whole_pnl, 'money')}{note}", depth)
+            drawing.box(box, fill, _tip(day), depth)
     return drawing
+
+
+def _months(days: Sequence[DayTotals], first: date, cell: float) -> list[Label]:
+    """The months of the days that a calendar shows, each above the week of its first; none reaches beyond the edge."""
+    labels: list[Label] = []
+    for month, within in groupby(days, key=lambda day: (day.date.year, day.date.month)):
+        left = LEFT + cell * ((next(within).date - first).days // 7)
+        name = MONTHS[month[1] - 1]
+        is_last = left + LETTER * len(name) > WIDTH
+        labels.append((WIDTH, name, "end") if is_last else (left, name, "start"))
+    return labels
 
 
 def _shade(day: DayTotals, most: float) -> tuple[str, float]:
@@ -305,12 +327,35 @@ def dot(drawing: Drawing, points: Sequence[tuple[float, float]], colour: str) ->
 
 
 def dates(drawing: Drawing, days: Sequence[DayTotals], at: Scale, height: float) -> None:
-    """Up to five dates below; the year too where they span more than one."""
+    """Up to five dates below, as many as don't touch; the year too where they span more than one."""
     wanted = min(5, len(days))
     numbers = sorted({round(each * (len(days) - 1) / max(1, wanted - 1)) for each in range(wanted)})
     years = days[0].date.year != days[-1].date.year
+    labels = []
     for number in numbers:
         day = days[number].date
         said = f"{day.day} {MONTHS[day.month - 1]}{f' {day:%y}' if years else ''}"
         anchor = "end" if number == len(days) - 1 and len(days) > 1 else "start" if number == 0 else "middle"
-        drawing.text(at(number), height, said, anchor=anchor)
+        labels.append((at(number), said, anchor))
+    for x, said, anchor in apart(labels):
+        drawing.text(x, height, said, anchor=anchor)
+
+
+def apart(labels: Sequence[Label], letter: float = LETTER) -> list[Label]:
+    """The labels of a line that don't touch each other; the first and the last are the ones that stay."""
+    kept = [*labels[:1]]
+    last = labels[-1:]
+    for label in labels[1:-1]:
+        if _ends(kept[-1], letter)[1] < _ends(label, letter)[0] and _ends(label, letter)[1] < _ends(last[0], letter)[0]:
+            kept.append(label)
+    if len(labels) > 1 and _ends(kept[0], letter)[1] < _ends(last[0], letter)[0]:
+        kept += last
+    return kept
+
+
+def _ends(label: Label, letter: float) -> tuple[float, float]:
+    """From where to where a label reaches, with a little air: no font is measured here, a letter is as wide as most."""
+    x, words, anchor = label
+    width = letter * len(words) + 4
+    left = x - width * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+    return left, left + width

@@ -9,13 +9,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.report.days import DayTotals, asker, days_of, linked
 from pipelines.report.formatting import NOTHING
 from pipelines.report.period import first_date
+from pipelines.report.rows import ArrowRows
 from pipelines.report.section import Row, Section, money_columns, named
 from pipelines.report.sections import OVER_ACCOUNTS, SECTIONS
-from pipelines.report.trades import with_realized
+from pipelines.report.trades import realized_of
 
 #: The questions of the report, a file a section.
 QUESTIONS = Path(__file__).parent / "sql"
@@ -74,11 +77,10 @@ def collect_report(books: BooksAsKnown) -> Report:
     header = ask("header")[0]
     asked = {"since": header["reported_before"], "first_date": books.day, "first_restated": date.min}
     days = days_of(books)
-    answers = {section.name: ask(section.name, **asked) for section in SECTIONS if section.name not in _MADE}
-    for name, make in _MADE.items():
-        answers[name] = make(answers)
-    answers["trades"] = with_realized(answers["trades"])
-    answers["events"] = [_of_cash(row) for row in answers["events"]]
+    answers: Answers = {each.name: ask(each.name, **asked) for each in SECTIONS if each.name not in _MADE}
+    answers["trades"] = answers["trades"].with_column(
+        "realized_pnl", realized_of(answers["trades"]), "realized_of_position"
+    )
     sections = _sections(header, answers, days)
     return Report(
         day=books.day,
@@ -100,14 +102,11 @@ def _sections(header: Row, answers: Answers, days: Sequence[DayTotals]) -> list[
     """The sections with their answers, their sums where they are of every account, and what is said of a part."""
     is_whole = header["accounts_known"] == header["accounts_expected"]
     known = f"{header['accounts_known']} of {header['accounts_expected']}"
+    rows: dict[str, Sequence[Row]] = {**answers, **{name: make(answers) for name, make in _MADE.items()}}
+    rows["events"] = [_of_cash(row) for row in answers["events"]]
     for name in ("underlyings", "types", "concentration"):
-        answers[name] = [{**row, "accounts_known": known} for row in answers[name]]
-    totals: dict[str, Row | None] = {}
-    if header["is_one_currency"]:
-        totals = {name: _sums(answers[name], name) for name in ("bridge", "fees")}
-        totals["dividends"] = _sums(answers["dividends"], "dividends") if is_whole else None
-        totals["accounts"] = _account_total(answers, days)
-    sections = [each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]
+        rows[name] = [{**row, "accounts_known": known} for row in rows[name]]
+    sections = [each.filled(rows[each.name], total) for each, total in _with_totals(header, answers, days)]
     if not is_whole:
         sections = [_of_some(section, known) for section in sections]
     if not header["is_one_currency"]:
@@ -117,9 +116,20 @@ def _sections(header: Row, answers: Answers, days: Sequence[DayTotals]) -> list[
     return sections
 
 
-def _of_cash(row: dict[str, Any]) -> dict[str, Any]:
+def _with_totals(header: Row, answers: Answers, days: Sequence[DayTotals]) -> list[tuple[Section, Row | None]]:
+    """Each section with its sums; without where they would be of several currencies, or of some of the accounts."""
+    totals: dict[str, Row | None] = {}
+    if header["is_one_currency"]:
+        totals = {name: _sums(answers[name], name) for name in ("bridge", "fees")}
+        totals["accounts"] = _account_total(answers, days)
+        if header["accounts_known"] == header["accounts_expected"]:
+            totals |= {name: _sums(answers[name], name) for name in ("dividends", "positions")}
+    return [(each, totals.get(each.name)) for each in SECTIONS]
+
+
+def _of_cash(row: Row) -> Row:
     """An event; one of cash alone has no symbol and no quantity to know."""
-    return row | {"symbol": NOTHING, "quantity": NOTHING} if row["event"] in ("deposit", "withdrawal") else row
+    return {**row, "symbol": NOTHING, "quantity": NOTHING} if row["event"] in ("deposit", "withdrawal") else row
 
 
 def _of_some(section: Section, known: str) -> Section:
@@ -136,7 +146,7 @@ def _with_columns(section: Section, name: str) -> Section:
     return replace(section, columns=shown)
 
 
-Answers = dict[str, list[dict[str, Any]]]
+Answers = dict[str, ArrowRows]
 
 
 def _best(answers: Answers) -> list[dict[str, Any]]:
@@ -144,14 +154,15 @@ def _best(answers: Answers) -> list[dict[str, Any]]:
 
 
 def _worst(answers: Answers) -> list[dict[str, Any]]:
-    losers = [row for row in answers["positions"] if row["total_pnl"] is not None and row["total_pnl"] < 0]
+    positions = answers["positions"]
+    losers = positions.where(pc.less(positions.table["total_pnl"], 0))
     return losers[: -CONTRIBUTORS - 1 : -1]
 
 
 def _concentration(answers: Answers) -> list[dict[str, Any]]:
     """Underlyings by gross value, with their share of it and of equity."""
     held = sorted((row for row in answers["underlyings"] if row["gross"]), key=lambda row: row["gross"], reverse=True)
-    gross = _sum([row["gross"] for row in answers["underlyings"]])
+    gross = answers["underlyings"].sum("gross")
     equities = [row["equity"] for row in answers["accounts"]]
     equity = None if None in equities else sum(equities, Decimal(0))
     running, rows = Decimal(0), []
@@ -174,17 +185,12 @@ def _share(part: Decimal, whole: Decimal | None) -> Decimal | None:
     return (100 * part / whole).quantize(_PERCENT) if whole else None
 
 
-def _sums(rows: Sequence[Row], name: str) -> Row | None:
+def _sums(rows: ArrowRows, name: str) -> Row | None:
     """The sum of each money column; None for one of which a part is not known."""
     if not rows:
         return None
     section = named(SECTIONS)[name]
-    return {column: _sum([row[column] for row in rows]) for column in money_columns(section)}
-
-
-def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
+    return {column: rows.sum(column) for column in money_columns(section)}
 
 
 def _account_total(answers: Answers, days: Sequence[DayTotals]) -> Row | None:

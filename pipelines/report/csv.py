@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
+from typing import Any
+
+import pyarrow as pa
 
 from pipelines.report.formatting import exact
+from pipelines.report.rows import AT_ONCE, ArrowRows, digits
 from pipelines.report.section import Section
 
 
@@ -16,9 +20,33 @@ def extracts(sections: Mapping[str, Section]) -> dict[str, bytes]:
 
 
 def _table(section: Section) -> bytes:
+    names = [column.name for column in section.columns]
+    lines = [_line(names)]
+    if isinstance(section.rows, ArrowRows):
+        for batch in section.rows.table.select(names).to_batches(AT_ONCE):
+            lines += [",".join(row) + "\r\n" for row in zip(*map(_fields, batch.columns), strict=True)]
+    else:
+        lines += [_line([exact(row[name]) for name in names]) for row in section.rows]
+    return "".join(lines).encode("utf-8", errors="backslashreplace")
+
+
+def _line(fields: Sequence[str]) -> str:
     text = StringIO(newline="")
-    table = csv.writer(text, lineterminator="\r\n")  # with both in it, a text that has either is quoted
-    table.writerow([column.name for column in section.columns])
-    for row in section.rows:
-        table.writerow([exact(row[column.name]) for column in section.columns])
-    return text.getvalue().encode("utf-8", errors="backslashreplace")
+    csv.writer(text, lineterminator="\r\n").writerow(fields)  # with both in it, a text that has either is quoted
+    return text.getvalue()
+
+
+def _fields(values: Any) -> list[str]:
+    """A column as it is written: each text once, however often it is there."""
+    if pa.types.is_decimal(values.type) or pa.types.is_integer(values.type):
+        return [text or "" for text in digits(values)]
+    if pa.types.is_null(values.type):
+        return [""] * len(values)
+    named = values.dictionary_encode()
+    words = [_field(exact(value)) for value in named.dictionary.to_pylist()]
+    return ["" if at is None else words[at] for at in named.indices.to_pylist()]
+
+
+def _field(text: str) -> str:
+    """A field as it stands in a line of several."""
+    return _line([text, ""]).removesuffix(",\r\n")

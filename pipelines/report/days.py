@@ -12,12 +12,13 @@ from typing import Any
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.books.catalog import select_of
 from pipelines.report.formatting import format_value
-from pipelines.warehouse.tables import rows_of
+from pipelines.report.rows import ArrowRows
+from pipelines.warehouse.tables import run_statement
 
 _SERIES = Path(__file__).parent / "sql"
 _PERCENT = Decimal("0.00000001")
 
-Ask = Callable[..., list[dict[str, Any]]]
+Ask = Callable[..., ArrowRows]
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ class DayTotals:
 def asker(books: BooksAsKnown, folder: Path, **always: Any) -> Ask:
     """What answers the questions of a folder, each a file, about the day of the books."""
 
-    def ask(name: str, **values: Any) -> list[dict[str, Any]]:
-        return rows_of(books.con, select_of(folder / f"{name}.sql"), {"day": books.day, **always, **values})
+    def ask(name: str, **values: Any) -> ArrowRows:
+        asked = {"day": books.day, **always, **values}
+        return ArrowRows(run_statement(books.con, select_of(folder / f"{name}.sql"), asked).to_arrow_table())
 
     return ask
 

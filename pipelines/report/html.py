@@ -17,6 +17,7 @@ from pipelines.report.charts import calendar, charts, cumulative, drawdowns
 from pipelines.report.content import Report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value
+from pipelines.report.rows import ArrowRows
 from pipelines.report.section import Row, Section
 from pipelines.report.view import cells, view
 
@@ -42,7 +43,7 @@ def interactive_page(report: Report) -> bytes:
     """The same page with tips, zoom, sorting and every position, by a script that is part of it."""
     drawn = charts(report) | {"calendar": str(calendar(report.days, tips=True))}
     section = report.sections["positions"]
-    largest = sorted(section.rows, key=lambda row: (row["total_pnl"] is not None, -abs(row["total_pnl"] or 0)))
+    largest = ArrowRows.of(section.rows).largest("total_pnl")
     data = {"days": _days(report.days), "cumulative": report.cumulative_label, **explored(section, largest)}
     return live("interactive.html.j2", view(report), drawn, data, rows_left_out=left_out(largest))
 

@@ -34,7 +34,7 @@ def on_paper(template: str, data: Mapping[str, Any], known_at: datetime) -> byte
         made = typst.compile(
             source,
             format="pdf",
-            sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+            sys_inputs={"data": json.dumps(data, ensure_ascii=False, default=str)},
             ignore_system_fonts=True,
             timestamp=int(known_at.timestamp()),
         )

@@ -11,11 +11,11 @@ _PLACES = Decimal("0.0000000001")
 #: So near must the fills of a position come to what it realized: cents of an average cost that was rounded.
 _TOLERANCE = Decimal("0.01")
 
-Rows = list[dict[str, Any]]
+Rows = Sequence[dict[str, Any]]
 
 
-def with_realized(fills: Rows) -> Rows:
-    """The fills, each with `realized_pnl` before fees, against the average cost that the position had at that moment.
+def realized_of(fills: Rows) -> list[Decimal | None]:
+    """What each fill realized before fees, against the average cost that the position had at that moment.
 
     None for the fills of a position whose sum is not what the books say that it realized: another lot method, a split,
     an exercise, a fill that counts on another day. Fills are in the order of their trading.
@@ -29,7 +29,7 @@ def with_realized(fills: Rows) -> Rows:
         is_proven = amounts is not None and told is not None and abs(sum(amounts) - told) <= _TOLERANCE
         for at, row in enumerate(rows):
             realized[row["account_id"], row["id"]] = amounts[at] if amounts and is_proven else None
-    return [row | {"realized_pnl": realized[row["account_id"], row["id"]]} for row in fills]
+    return [realized[row["account_id"], row["id"]] for row in fills]
 
 
 def _position(row: dict[str, Any]) -> tuple[str, str]:

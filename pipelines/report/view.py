@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.books.as_known import format_instant
@@ -11,6 +14,7 @@ from pipelines.report.content import Report
 from pipelines.report.days import who_knew
 from pipelines.report.formatting import Kind, format_value, short, tone
 from pipelines.report.period import Period, first_date
+from pipelines.report.rows import ArrowRows
 from pipelines.report.section import ReportColumn, Row, Section
 
 _FINALITY = {
@@ -37,14 +41,33 @@ _KPIS: tuple[tuple[str, str, Kind], ...] = (
 )
 
 
+#: Columns whose values are names of the books or of the broker: pages write them as words, extracts and workbook as
+#: they are, so that they can be filtered by what the books call them.
+_NAMED = frozenset({
+    "instrument_type", "status", "quality", "flags", "side", "option_right", "instruction_type", "operation", "outcome",
+    "event_kind", "check_name", "reason",
+})  # fmt: skip
+#: One name, or several with spaces between.
+_NAMES = re.compile(r"[A-Z][A-Z0-9_]*( [A-Z][A-Z0-9_]*)*|[a-z][a-z0-9]*(_[a-z0-9]+)+")
+_IN_WORDS = {
+    "COMMON_STOCK": "stock",
+    "INTRADAY_ROUND_TRIP": "opened and closed",
+    "FLIPPED": "reversed",
+    "SELL_SHORT": "sell short",
+}
+#: The largest of so many positions are on a page that has no script to look through all.
+_LARGEST = 10
+_OF_LARGEST = ("symbol", "account_id", "instrument_type", "quantity", "eod_price", "market_value", "total_pnl")
+
+
 def view(report: Report) -> dict[str, Any]:
-    """What templates are given: texts, lists and dicts alone."""
+    """What templates are given: texts, lists and dicts alone, and for a workbook the value of each tile."""
     return {
         "kind": "end-of-day report",
         "name": report.day.isoformat(),
         "day": report.day.isoformat(),
         "title": f"{report.day:%A} {report.day.day} {report.day:%B %Y}",
-        "known_at": format_instant(report.known_at),
+        "known_at": to_the_second(report.known_at),
         "status": report.status,
         "finality": report.finality or "UNKNOWN",
         "finality_note": _finality_note(report),
@@ -57,7 +80,7 @@ def view(report: Report) -> dict[str, Any]:
         "warning": _warning(report),
         "attention": _attention(report),
         "kpis": _kpis(report),
-        "sections": {name: table_of(section) for name, section in report.sections.items()},
+        "sections": {name: table_of(_on_page(section)) for name, section in report.sections.items()},
     }
 
 
@@ -68,8 +91,24 @@ def _money(report: Report) -> str:
     return f"Amounts in {currencies}; P&L before fees, returns after fees"
 
 
+def _on_page(section: Section) -> Section:
+    """A section as a page has it: of all positions the largest, by their value."""
+    if section.name != "positions":
+        return section
+    largest = ArrowRows.of(section.rows).largest("market_value") if section.rows else ()
+    few = tuple(column for column in section.columns if column.name in _OF_LARGEST)
+    return replace(section, title="Largest positions", columns=few, shown=_LARGEST, rows=largest)
+
+
+def to_the_second(instant: datetime) -> str:
+    """An instant of knowledge without its fraction: the next second, as of which the same is known."""
+    return format_instant(instant if not instant.microsecond else instant.replace(microsecond=0) + timedelta(seconds=1))
+
+
 def _finality_note(report: Report) -> str:
     note = _FINALITY.get(report.finality or "", "no account's end of day is known")
+    if report.finality and report.status == "INCOMPLETE":
+        note = f"{report.finality} is of prices alone: {note}, of the accounts that are known"
     if not report.recovered:
         return note
     return (
@@ -142,14 +181,17 @@ def _note(report: Report, name: str) -> str:
     return ", ".join(filter(None, (f"{currency}, before fees", f"since {days[0].date}", who_knew(days), before)))
 
 
-def _kpis(report: Report) -> list[dict[str, str]]:
+def _kpis(report: Report) -> list[dict[str, Any]]:
     kpis = []
     for label, name, kind in _KPIS:
         value = report.totals.get(name)
         note = _note(report, name)
         if name == "day" and value is None and report.known:
             note = f"{format_value(report.known_pnl, 'money')} known, of {report.accounts_known}; before fees"
-        kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})
+        text = format_value(value, kind)
+        kpis.append(
+            {"label": label, "text": text, "tone": tone(value, kind), "note": note, "value": value, "kind": kind}
+        )
     return kpis
 
 
@@ -176,11 +218,19 @@ def cells(columns: Sequence[ReportColumn], rows: Sequence[Row]) -> list[list[dic
 
 
 def _cell(value: Any, column: ReportColumn) -> dict[str, str]:
+    text = in_words(value) if column.name in _NAMED and isinstance(value, str) else value
     return {
-        "text": format_value(value, column.kind),
+        "text": format_value(text, column.kind),
         "tone": tone(value, column.kind) or _mark(value, column),
         "kind": column.kind,
     }
+
+
+def in_words(text: str) -> str:
+    """Names such as UNEXPLAINED_QUANTITY in words; any other text as it is."""
+    if not _NAMES.fullmatch(text):
+        return text
+    return ", ".join(_IN_WORDS.get(name, name.lower().replace("_", " ")) for name in text.split())
 
 
 def _mark(value: Any, column: ReportColumn) -> str:

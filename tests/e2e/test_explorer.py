@@ -69,8 +69,8 @@ def wait_for(tab: Tab, words: str) -> str:
     return text
 
 
-def type_into(tab: Tab, placeholder: str, words: str) -> None:
-    tab.run(f"{_FIND} find('input[placeholder=\"{placeholder}\"]').at(-1).focus()")
+def type_into(tab: Tab, placeholder: str, words: str, number: int = -1) -> None:
+    tab.run(f"{_FIND} find('input[placeholder=\"{placeholder}\"]').at({number}).focus()")
     tab.ask("Input.insertText", text=words)
     for kind in ("keyDown", "keyUp"):
         tab.ask("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
@@ -87,12 +87,22 @@ def test_a_day_is_found_opened_and_compared(books: Books, tmp_path: Path) -> Non
         assert f"{books.made(LONG_SHORT, LAST):,.2f}" in text
         assert "days are not complete" in text
         tab.run(f"{_FIND} find('[role=checkbox]')[0].click()")
-        text = wait_for(tab, f"{LONG_SHORT} on {LAST}")
+        (name,) = [name for name, account in Questions(books.published).names().items() if account == LONG_SHORT]
+        assert name != LONG_SHORT  # the broker has a name for it
+        wait_for(tab, f"{name} on {LAST}")
         text = wait_for(tab, "price_grade")
         assert f"{books.truth.day(LONG_SHORT, LAST).positions[AAPL].value:,.2f}" in text
         type_into(tab, "2005-03-04 22:00", "2005-03-04 16:30")
         type_into(tab, "2005-03-05 09:00", "2005-03-05 09:00")
         text = wait_for(tab, "PRICE_CORRECTION")
+        assert "P&L by account and day, as known now" in text
+        type_into(tab, "2005-03-04 22:00", "2005-03-04 16:30", number=0)
+        wait_for(tab, "P&L by account and day, as known at 2005-03-04 21:30 UTC")
+        tips = tab.run(f"{_FIND} find('svg rect title').map((each) => each.textContent)")
+        assert any(re.fullmatch(r"2005-03-04: -?[\d,.]+.*, cumulative -?[\d,.]+", each) for each in tips)
+        tab.look(390, 900)
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+        tab.look(1280, 1600)
         tab.keep("explorer")
         elsewhere = {urlsplit(asked).hostname for asked in tab.requests if asked.startswith("http")}
         assert elsewhere <= {"localhost", "127.0.0.1"}

@@ -22,6 +22,20 @@ pytestmark = [needs_chromium, pytest.mark.heavy]
 DAY = date(2025, 10, 31)
 CELLS = "[...document.querySelectorAll({!r})].map((cell) => cell.textContent)"
 
+#: Words of a chart that lie on each other.
+TOUCHING = """
+    [...document.querySelectorAll('figure svg')].flatMap((svg) => {
+        const boxes = [...svg.querySelectorAll('text')].map((text) => text.getBoundingClientRect());
+        const touch = (p, q) =>
+            p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 1 && q.top < p.bottom - 1;
+        return boxes.flatMap((p, n) => boxes.slice(n + 1).filter((q) => touch(p, q)).map((q) => [p.x, q.x]));
+    })
+"""
+#: More evenings than the books of this module have.
+EVENINGS = """
+    data.days = Array.from({length: 40}, (_, n) => ({...data.days[0], date: `2025-${10 + n % 2}-${10 + n % 19}`})), 1
+"""
+
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
@@ -151,6 +165,12 @@ def test_every_position_can_be_paged_sorted_and_its_numbers_are_those_of_sql(tab
             break
         tab.run("document.getElementById('further').click(), 1")
     assert seen == [f"{amount:,.2f}" for (amount,) in expected]
+    sorted_by = "[...document.querySelectorAll('#explorer th[aria-sort]')].map((each) => each.textContent)"
+    assert tab.run(sorted_by) == ["value"]
+    tab.open(file(settings, "_interactive").as_uri())
+    assert tab.run(sorted_by) == ["P&L"]  # as it opens
+    arrow = "getComputedStyle(document.querySelector('#explorer th[aria-sort] button'), '::after').content"
+    assert "▼" in tab.run(arrow)
 
 
 def test_charts_tell_the_day_under_the_pointer_and_zoom(tab: Tab, settings: Settings) -> None:
@@ -168,6 +188,13 @@ def test_charts_tell_the_day_under_the_pointer_and_zoom(tab: Tab, settings: Sett
     ]
     tab.run("[...document.querySelectorAll('#range button')].find((button) => button.textContent === '1M').click(), 1")
     assert "2025-10-30 to 2025-10-31" in tab.run("document.querySelector('#range span').textContent")
+    # evenings in plenty, of which any few are looked at
+    tab.run(EVENINGS)
+    for width in (1440, 390):
+        tab.look(width, 900)
+        for number in range(2, 40):
+            tab.run(f"zoom(0, {number - 1}, null), 1")
+            assert tab.run(TOUCHING) == [], (width, number)
     assert tab.trouble == []
 
 

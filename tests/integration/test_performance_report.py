@@ -28,7 +28,7 @@ from pipelines.report.performance.page import interactive_page, static_page
 from pipelines.report.performance.view import view
 from pipelines.report.performance.write import WrittenPerformance, write_performance
 from pipelines.report.period import PERIODS, WINDOWS, Period, periods_ending
-from pipelines.report.trades import with_realized
+from pipelines.report.trades import realized_of
 from pipelines.report.view import view as of_day
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
@@ -391,7 +391,9 @@ class TestBooks:
         assert "<img" not in static + interactive
         book = openpyxl.load_workbook(next(path for path in written.files if path.suffix == ".xlsx"))
         for sheet in book:
-            assert not any(cell.data_type == "f" or cell.hyperlink for row in sheet.iter_rows() for cell in row)
+            cells = [cell for row in sheet.iter_rows() for cell in row]
+            assert all(str(cell.value).startswith("=SUM(") for cell in cells if cell.data_type == "f")
+            assert not any(cell.hyperlink for cell in cells)
         (symbols,) = [path for path in written.files if path.name == "symbols.csv"]
         told = csv.DictReader(io.StringIO(symbols.read_bytes().decode(), newline=""))
         assert not any(row["symbol"].startswith(("=", "+", "-", "@", "\t", "\r")) for row in told)
@@ -573,7 +575,7 @@ class TestTrades:
         }
 
     def realized(self, *rows: dict[str, Any]) -> list[Decimal | None]:
-        return [row["realized_pnl"] for row in with_realized(list(rows))]
+        return realized_of(list(rows))
 
     def test_what_closes_realizes_against_average_cost_and_what_opens_nothing(self) -> None:
         # 3 at 3.00, one more at 7.00: 4 at 4.00; 2 of them at 7.00

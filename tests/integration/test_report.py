@@ -48,7 +48,12 @@ from tests.support.report_books import HOSTILE, published, segment, two_evenings
 
 DAY = date(2025, 10, 31)
 SYMBOLS = ("AAPL", "MSFT", "IBM", "GOOG", "ORCL")
+#: The only formulas that a workbook has: ours, of money above.
+SUM = re.compile(r"=SUM\(([A-Z]+)2:\1\d+\)")
 HISTORY = {100: [segment("2025-10-31", "10000.00", "10009.99", "9.99")]}
+
+
+_KIND_OF = "select table_type from information_schema.tables where table_name = ? and table_catalog = 'memory'"
 
 
 class _Page(HTMLParser):
@@ -158,13 +163,46 @@ class TestNumbers:
         sheet = book["positions"]
         assert sheet.freeze_panes == "B2"
         head = [cell.value for cell in sheet[1]]
-        amounts = [sheet.cell(row, head.index("P&L before fees") + 1) for row in range(2, sheet.max_row + 1)]
+        amounts = [sheet.cell(row, head.index("P&L before fees") + 1) for row in range(2, sheet.max_row)]
         assert [cell.value for cell in amounts] == [
             float(row["total_pnl"]) for row in written.report.sections["positions"].rows
         ]
         assert {(cell.data_type, cell.number_format) for cell in amounts} == {("n", "#,##0.00;[Red]-#,##0.00")}
         day = book["days"]["A2"]
         assert (str(day.value), day.number_format) == ("2025-10-30 00:00:00", "yyyy-mm-dd")
+        quantities = {sheet.cell(row, head.index("quantity") + 1).number_format for row in range(2, sheet.max_row)}
+        assert quantities == {"#,##0;[Red]-#,##0"}  # and no point behind a whole one
+        assert (book["moves"]["A2"].value, book["moves"]["B2"].value[:11]) == ("none", "No position")
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows) == (
+            "landscape", 0, "$1:$1",
+        )  # fmt: skip
+
+    def test_the_first_sheet_has_dates_as_dates_and_figures_as_figures(self, small: Settings) -> None:
+        written = write_report(small, CATALOG, formats=["xlsx"])
+        sheet = openpyxl.load_workbook(written.files[0])["report"]
+        cover = {row[0].value: row[1] for row in sheet.iter_rows()}
+        assert (cover["trading date"].value.date(), cover["trading date"].number_format) == (DAY, "yyyy-mm-dd")
+        totals = written.report.totals
+        assert (cover["P&L of the day"].value, cover["P&L of the day"].data_type) == (float(totals["day"]), "n")
+        assert cover["Return"].value == pytest.approx(float(totals["day_return"]) / 100)
+        assert cover["Return"].number_format == "0.00%;[Red]-0.00%"
+
+    def test_a_total_of_the_workbook_is_a_formula_beside_the_value_that_the_report_says(self, small: Settings) -> None:
+        written = write_report(small, CATALOG, formats=["xlsx"])
+        formulas, values = (openpyxl.load_workbook(written.files[0], data_only=each) for each in (False, True))
+        checked = 0
+        for name, section in written.report.sections.items():
+            for at, column in enumerate(section.columns, 1):
+                last = formulas[name].cell(len(section.rows) + 2, at).value
+                if section.total and column.kind == "money" and section.total.get(column.name) is not None:
+                    assert SUM.fullmatch(last), (name, column.name)
+                    added = sum(formulas[name].cell(row, at).value for row in range(2, len(section.rows) + 2))
+                    said = values[name].cell(len(section.rows) + 2, at).value
+                    assert said == pytest.approx(added) == float(section.total[column.name])
+                    checked += 1
+                elif section.rows and last is not None:
+                    assert not str(last).startswith("=")
+        assert checked > 10
 
     def test_the_bridge_adds_up_to_the_cent_and_what_is_not_explained_has_its_own_bar(self, small: Settings) -> None:
         (row,) = rows(small, "bridge")
@@ -176,7 +214,14 @@ class TestNumbers:
         assert f"<title>unexplained: {row['unexplained']:,.2f}</title>" in page
 
     def test_what_is_derived_again_in_memory_is_what_the_books_say(self, small: Settings) -> None:
-        with open_known(CATALOG, small.published, None, None, ()) as books:
+        # of accounts that are named the tables are derived again, of all of them they are read where nothing is newer
+        for accounts in (("100",), ()):
+            self._is_as_published(small, accounts)
+
+    def _is_as_published(self, small: Settings, accounts: tuple[str, ...]) -> None:
+        with open_known(CATALOG, small.published, None, None, accounts) as books:
+            kind = "BASE TABLE" if accounts else "VIEW"
+            assert books.con.execute(_KIND_OF, ["account_eod"]).fetchall() == [(kind,)]
             for name in (
                 "core.account_eod",
                 "core.broker_day",
@@ -333,6 +378,11 @@ class TestDoubt:
             assert "1 of 2 accounts complete" in texts
             assert "INCOMPLETE: the end of day of 1 of 2 accounts is not known (200)." in texts
             assert "100.00 known, of 1 of 2 accounts" in texts
+            assert f"{report.finality} is of prices alone" in texts
+            # the positions that are known are on the page, in words, and not added up: they are of one account
+            head, *lines = _Page(page).tables["positions"]
+            assert [line[head.index("type")] for line in lines] == ["stock"]
+            assert report.sections["positions"].total is None
             assert '<div class="mark" aria-hidden="true">INCOMPLETE</div>' in page.decode()
             assert "INCOMPLETE" in PdfReader(io.BytesIO(render_pdf(report))).pages[0].extract_text()
             gap = next(row for row in report.sections["breaks"].rows if row["severity"] == "GAP")
@@ -463,7 +513,9 @@ class TestHarm:
         assert '=HYPERLINK("http://evil.example","x")' in symbols
         assert {"X" * 10_000, "-2+3", "🚀🧑‍🚀"} <= symbols
         for each in book:
-            assert not any(cell.data_type == "f" or cell.hyperlink for row in each.iter_rows() for cell in row)
+            cells = [cell for row in each.iter_rows() for cell in row]
+            assert all(SUM.fullmatch(str(cell.value)) for cell in cells if cell.data_type == "f")
+            assert not any(cell.hyperlink for cell in cells)
         with zipfile.ZipFile(path) as file:
             assert not any("externalLink" in name for name in file.namelist())
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from pipelines.books.as_known import format_instant
 from pipelines.report.days import who_knew
 from pipelines.report.formatting import Kind, format_value, short, tone
 from pipelines.report.performance.content import ROLLING, PerformanceReport
 from pipelines.report.period import title_of
-from pipelines.report.view import counted, table_of
+from pipelines.report.view import counted, table_of, to_the_second
 
 _NAMED = 3
 
@@ -23,7 +22,7 @@ def view(report: PerformanceReport) -> dict[str, Any]:
         "name": f"{report.period} to {report.day}",
         "day": report.day.isoformat(),
         "title": title_of(report.period, report.day, report.history[0].date),
-        "known_at": format_instant(report.known_at),
+        "known_at": to_the_second(report.known_at),
         "status": "COMPLETE" if report.is_whole else "INCOMPLETE",
         "finality": " and ".join(report.currencies),
         "finality_note": "returns are linked day by day, with income",
@@ -86,7 +85,7 @@ def _attention(report: PerformanceReport) -> list[dict[str, str]]:
     return items or [{"text": "nothing", "tone": ""}]
 
 
-def _kpis(report: PerformanceReport) -> list[dict[str, str]]:
+def _kpis(report: PerformanceReport) -> list[dict[str, Any]]:
     row = report.statistics or {}
     unknown = _unknown(report)
     money = report.currencies[0] if len(report.currencies) == 1 else ""
@@ -111,6 +110,8 @@ def _kpis(report: PerformanceReport) -> list[dict[str, str]]:
             "text": format_value(value, kind),
             "tone": tone(value, kind),
             "note": note if value is not None else several or reason,
+            "value": value,
+            "kind": kind,
         }
         for label, value, kind, note, reason in tiles
     ]

@@ -111,19 +111,21 @@ def _pdf(report: PerformanceReport, name: str) -> dict[str, bytes]:
 
 def _xlsx(report: PerformanceReport, name: str) -> dict[str, bytes]:
     from pipelines.report.performance.view import view
-    from pipelines.report.xlsx import days_section, sheets_of, tiles
+    from pipelines.report.xlsx import Line, days_section, sheets_of, tiles
 
     said = view(report)
     cover = [
-        ("period", said["title"]),
-        ("sessions", f"{said['range']}, {said['accounts_complete']}"),
-        ("as known at", said["known_at"]),
-        ("status", said["status"]),
-        ("currency", said["finality"]),
-        ("figures", f"{said['money']}; {said['finality_note']}"),
-        ("of accounts", said["only"] or "all"),
-        ("", said["warning"]),
-        ("to look at", "; ".join(item["text"] for item in said["attention"])),
+        Line("period", said["title"]),
+        Line("first session", report.since, "day"),
+        Line("last session", report.days[-1].date, "day"),
+        Line("sessions", len(report.days), "integer", said["accounts_complete"]),
+        Line("as known at (UTC)", report.known_at, "instant"),
+        Line("status", said["status"]),
+        Line("currency", said["finality"], note=said["finality_note"]),
+        Line("figures", said["money"]),
+        Line("of accounts", said["only"] or "all"),
+        Line("", said["warning"]),
+        Line("to look at", "; ".join(item["text"] for item in said["attention"])),
         *tiles(said),
     ]
     sheets = [*report.sections.values(), days_section(report.days)]

@@ -4,22 +4,25 @@ with today as (
     where trading_date = $day
 ),
 
+-- unnested in the select: a join with unnest would carry every row of the day along
 doubts as (
     select
-        daily.account_id,
-        daily.instrument_id,
-        daily.symbol,
-        daily.trading_date,
-        daily.market_value,
-        flag.name
-    from pnl.position_daily as daily
-    cross join unnest(daily.flags) as flag (name)
-    where
-        daily.trading_date = $day
-        and flag.name in (
-            'UNEXPLAINED_QUANTITY', 'PRICE_STALE', 'PRICE_IMPLIED', 'SPLIT_SUSPECT', 'REALIZED_UNKNOWN',
-            'UNPRICED_FILLS', 'OPENED_UNCONFIRMED', 'NOT_ROLLED_BACK'
-        )
+        account_id,
+        instrument_id,
+        symbol,
+        trading_date,
+        market_value,
+        unnest(
+            list_intersect(
+                flags,
+                [
+                    'UNEXPLAINED_QUANTITY', 'PRICE_STALE', 'PRICE_IMPLIED', 'SPLIT_SUSPECT', 'REALIZED_UNKNOWN',
+                    'UNPRICED_FILLS', 'OPENED_UNCONFIRMED', 'NOT_ROLLED_BACK'
+                ]
+            )
+        ) as name
+    from pnl.position_daily
+    where trading_date = $day and len(flags) > 0
 ),
 
 -- the day before the flag was last raised: a doubt is as old as the sessions in which nothing else was said

@@ -7,7 +7,7 @@ select
     case when count(realized_pnl) = count(*) then sum(realized_pnl) end as realized_pnl,
     case when count(unrealized_change) = count(*) then sum(unrealized_change) end as unrealized_change,
     case when count(total_pnl) = count(*) then sum(total_pnl) end as total_pnl
-from pnl.group_daily
-where trading_date = $day and dimension = 'INSTRUMENT_TYPE'
-group by value
-order by value
+from pnl.position_daily
+where trading_date = $day
+group by coalesce(instrument_type, 'UNKNOWN')
+order by instrument_type

@@ -55,6 +55,15 @@ function line(svg, days, x, at, name, colour, area) {
   shape(svg, "path", { class: `s-${colour}`, d, fill: "none", "stroke-width": 1.6, "stroke-linejoin": "round" });
 }
 
+// The names of lines, above the plot, one after the other.
+function legend(svg, lines) {
+  let place = LEFT;
+  for (const [name, colour] of lines) {
+    shape(svg, "text", { class: `f-${colour}`, x: place, y: 9, "font-size": 10 }, name);
+    place += 12 + 6 * name.length;
+  }
+}
+
 const known = (days, name) => days.map((day) => day[name]).filter((value) => value !== null);
 
 const CHARTS = {
@@ -78,12 +87,10 @@ const CHARTS = {
     grid(svg, scale, "%"); line(svg, days, x, scale.at, "drawdown", "loss", "blush");
   } },
   exposure: { height: 150, tells: ["gross", "net"], draw(svg, days, x) {
-    const scale = axis([...known(days, "gross"), ...known(days, "net")], 125, 12, 4);
+    const scale = axis([...known(days, "gross"), ...known(days, "net")], 125, 16, 4);
     grid(svg, scale, "");
-    for (const [name, colour] of [["gross", "line"], ["net", "second"]]) {
-      line(svg, days, x, scale.at, name, colour);
-      shape(svg, "text", { class: `f-${colour}`, x: name === "gross" ? LEFT + 4 : LEFT + 40, y: 9, "font-size": 10 }, name);
-    }
+    for (const [name, colour] of [["gross", "line"], ["net", "second"]]) line(svg, days, x, scale.at, name, colour);
+    legend(svg, [["gross", "line"], ["net", "second"]]);
   } },
 };
 
@@ -96,21 +103,27 @@ CHARTS.sharpe = over("sharpe", "Sharpe", "");
 if (data.lines) CHARTS.growth = { height: 230, tells: data.lines.map((each) => each.label), draw(svg, days, x) {
   const scale = axis(data.lines.flatMap((each) => known(days, each.key)), 205, 22, 4);
   grid(svg, scale, "%");
-  let place = LEFT;
-  for (const { key, label, colour } of data.lines) {
-    line(svg, days, x, scale.at, key, colour);
-    shape(svg, "text", { class: `f-${colour}`, x: place, y: 11, "font-size": 10 }, label);
-    place += 12 + 6 * label.length;
-  }
+  for (const { key, colour } of data.lines) line(svg, days, x, scale.at, key, colour);
+  legend(svg, data.lines.map(({ label, colour }) => [label, colour]));
 } };
 
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+// Up to five dates below, as many as don't touch; the first and the last stay.
 function dates(svg, days, x, height) {
-  const wanted = Math.min(5, days.length);
-  const shown = new Set(Array.from({ length: wanted }, (_, n) => Math.round(n * (days.length - 1) / Math.max(1, wanted - 1))));
-  for (const n of shown) {
-    const anchor = n === 0 ? "start" : n === days.length - 1 ? "end" : "middle";
-    shape(svg, "text", { class: "f-soft", x: x(n), y: height - 6, "text-anchor": anchor, "font-size": 10 }, days[n].date);
-  }
+  const last = days.length - 1, wanted = Math.min(5, days.length), years = days[0].date.slice(0, 4) !== days[last].date.slice(0, 4);
+  const shown = new Set(Array.from({ length: wanted }, (_, n) => Math.round(n * last / Math.max(1, wanted - 1))));
+  const labels = [...shown].map((n) => {
+    const [year, month, day] = days[n].date.split("-");
+    const text = `${+day} ${MONTHS[month - 1]}${years ? ` ${year.slice(2)}` : ""}`, width = 6 * text.length + 4;
+    const anchor = n === 0 ? "start" : n === last ? "end" : "middle";
+    const left = x(n) - width * { start: 0, middle: 0.5, end: 1 }[anchor];
+    return { x: x(n), text, anchor, left, right: left + width };
+  });
+  const end = labels.length > 1 ? labels.pop() : null, kept = [labels.shift()];
+  for (const label of labels) if (kept.at(-1).right < label.left && label.right < end.left) kept.push(label);
+  if (end && kept[0].right < end.left) kept.push(end);
+  for (const { x, text, anchor } of kept) shape(svg, "text", { class: "f-soft", x, y: height - 6, "text-anchor": anchor, "font-size": 10 }, text);
 }
 
 function drawChart(name) {
@@ -186,12 +199,12 @@ function ranges() {
   zoom(0, last, "all");
 }
 
-// Numbers sort as numbers, what is not known last, all else as text.
-function compare(first, second, right) {
-  if (!right) return first < second ? -1 : first > second ? 1 : 0;
+// Numbers sort as numbers, all else as text; what is not known comes last, either way.
+function compare(first, second, right, sign) {
+  if (!right) return first < second ? -sign : first > second ? sign : 0;
   const [a, b] = [first, second].map((text) => (text === "–" || text === "" ? null : Number(text.replace(/[,+%\s]/g, ""))));
   if (a === null || b === null) return (a === null) - (b === null);
-  return a - b;
+  return sign * (a - b);
 }
 
 function sortable(head, columns, sort) {
@@ -213,7 +226,7 @@ function sortTables() {
     const head = table.tHead.rows[0], body = table.tBodies[0];
     const columns = [...head.cells].map((cell) => ({ label: cell.textContent, right: cell.getAttribute("align") === "right" }));
     sortable(head, columns, (n, right, sign) => {
-      body.append(...[...body.rows].sort((a, b) => sign * compare(a.cells[n].textContent, b.cells[n].textContent, right)));
+      body.append(...[...body.rows].sort((a, b) => compare(a.cells[n].textContent, b.cells[n].textContent, right, sign)));
     });
   }
 }
@@ -221,7 +234,8 @@ function sortTables() {
 function explore() {
   const PAGE = 50, head = $("explorer").tHead.insertRow(), body = $("explorer").tBodies[0];
   const texts = data.rows.map((row) => row.join("\n").toLowerCase());
-  let rows = data.rows.map((_, n) => n), first = 0;
+  const order = data.rows.map((_, n) => n);
+  let rows = [...order], first = 0;
   const fill = () => {
     body.replaceChildren(...rows.slice(first, first + PAGE).map((n) => {
       const line = document.createElement("tr");
@@ -242,18 +256,21 @@ function explore() {
     head.append(cell);
   }
   sortable(head, data.columns, (n, right, sign) => {
-    rows.sort((a, b) => sign * compare(data.rows[a][n], data.rows[b][n], right));
+    const by = (a, b) => compare(data.rows[a][n], data.rows[b][n], right, sign);
+    order.sort(by); rows.sort(by);
     first = 0; fill();
   });
   $("words").addEventListener("input", () => {
     const words = $("words").value.toLowerCase().split(" ").filter(Boolean);
-    rows = texts.flatMap((text, n) => (words.every((word) => text.includes(word)) ? [n] : []));
+    const found = new Set(texts.flatMap((text, n) => (words.every((word) => text.includes(word)) ? [n] : [])));
+    rows = order.filter((n) => found.has(n));
     first = 0; fill();
   });
   $("former").addEventListener("click", () => { first = Math.max(0, first - PAGE); fill(); });
   $("further").addEventListener("click", () => { first += PAGE; fill(); });
   $("filters").hidden = false;
-  fill();
+  const by = data.columns.findIndex((column) => column.label === "P&L");
+  if (by < 0) fill(); else head.cells[by].querySelector("button").click();
 }
 
 ranges();
