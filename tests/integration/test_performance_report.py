@@ -460,6 +460,7 @@ class TestBenchmark:
             ("name,trading_date,close\nX,2025-10-01,n/a", "benchmarks.csv line 2 has 'n/a' for a close: it must be"),
             ("name,trading_date,close\nX,2025-10-01,-1", "benchmarks.csv line 2 has '-1' for a close: it must be"),
             ("name,trading_date,close\nX,2025-10-01,NaN", "benchmarks.csv line 2 has 'NaN' for a close: it must be"),
+            ("name,trading_date,close\nX,2025-10-01,1e99", "benchmarks.csv line 2 has '1e99' for a close: it must be"),
             ("name,trading_date,close\nX,1.10.25,5", "benchmarks.csv line 2 has '1.10.25' for a date: write it like"),
             ("name,trading_date,close\nX,2025-10-01", "benchmarks.csv line 2 has 2 columns and not 3"),
             ("name,trading_date,close\n,2025-10-01,5", "benchmarks.csv line 2 has no name."),
