@@ -9,6 +9,7 @@ from assets.orchestration.freshness import fresh
 from assets.orchestration.published import published
 from assets.orchestration.raw import raw
 from assets.orchestration.report import report
+from dagster_project.event_log import spare_the_disk
 from dagster_project.jobs import end_of_day, rebuild
 from dagster_project.log import console
 from dagster_project.resources import BooksResource
@@ -25,6 +26,7 @@ def defs() -> dg.Definitions:
     """Everything that Dagster knows of daybook. Read in every process of Dagster's that runs our code, whoever started
     it: from here on what it writes is for this user alone."""
     os.umask(0o077)
+    spare_the_disk()
     return dg.Definitions(
         assets=[raw, books, published, report],
         asset_checks=[fresh],

@@ -1,4 +1,4 @@
--- The broker's own figures of each trading day of an account (portfolio-history) in their latest form, also of days of which nobody read the end.
+-- The broker's own figures of each trading day of an account (portfolio-history) in their latest form, also of days whose end was not read.
 with observed as (
     select
         history.account_id,

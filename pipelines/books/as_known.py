@@ -163,7 +163,7 @@ def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     if first is None:
         return _before_the_books(con, None)
     if first <= day <= last:
-        return f"{day} is a gap: nobody took its end of day, and a past day can't be read from the broker any more."
+        return f"{day} is a gap: its end of day was not read, and a past day can't be read from the broker any more."
     return f"There is no end of day of {day} in these books: they begin on {first} and end on {last}."
 
 

@@ -139,7 +139,8 @@ def _broker_hours(hours: Read[pa.Table]) -> list[Override]:
 def _expected(listed: Read[pa.Table], known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
     """Accounts listed today or expected on the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
     if not listed.complete:
-        raise NoAccountList(f"The list of accounts could not be read whole, so nothing was promoted: {listed.error}")
+        why = str(listed.error).removeprefix("the list of accounts: ")
+        raise NoAccountList(f"The list of accounts could not be read whole, so nothing was landed: {why}")
     rows = _listed_rows(listed)
     seen = {row["account_id"] for row in rows}
     closed = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from threading import Thread
@@ -94,13 +94,20 @@ class Sandbox:
         self._socket.close()
 
 
-def serve(port: int = 8005, days: int = DAYS, seed: int = 1, now: datetime | None = None) -> None:
-    """Serves in the foreground until it is interrupted, and prints the URL once. The clock stands at `now`: 20 minutes
-    after the close of the last of `days` where it isn't given."""
+def serve(
+    port: int = 8005,
+    days: int = DAYS,
+    seed: int = 1,
+    now: datetime | None = None,
+    on_listening: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves in the foreground until it is interrupted, and prints the URL once, after `on_listening`. The clock stands
+    at `now`: 20 minutes after the close of the last of `days` where it isn't given."""
     sandbox = Sandbox(seed=seed, days=days)
     sandbox.clock.set(now or sandbox.after_close(sandbox.days[-1]))
     with listen(port) as bound:
         host, chosen = bound.getsockname()
+        on_listening()
         print(f"http://{host}:{chosen}", flush=True)  # the one thing this command says
         with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
             _server(sandbox.broker).run([bound])

@@ -257,10 +257,10 @@ def test_nobody_is_woken_for_books_that_are_not_there_or_not_real(settings: Sett
     assert "Nothing has been published" in said.skip_message
     run_end_of_day(settings)
     said, _ = watch("2025-11-03T21:00:00-05:00")
-    assert said.skip_message == "Nobody expects 2025-11-03 in these books."
+    assert said.skip_message == "No end of day is due for 2025-11-03 in these books."
     make_real(settings)
     said, _ = watch("2025-10-30T21:00:00-04:00")  # before the first of them
-    assert said.skip_message == "Nobody expects 2025-10-30 in these books."
+    assert said.skip_message == "No end of day is due for 2025-10-30 in these books."
     assert texts(web) == []
 
 
