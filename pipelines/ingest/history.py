@@ -21,7 +21,8 @@ from pipelines.broker.read import Finding, Read, merge
 from pipelines.calendar import NEW_YORK
 
 #: Days were asked for and did not come; and none were asked for, because the evening's budget was used up.
-NOT_READ, NOT_REACHED = "history_not_read", "history_not_reached"
+NOT_READ = "history_not_read"
+NOT_REACHED = "history_not_reached"
 #: So many years of an account may fail in an evening: a broker that hangs takes a minute for each.
 FAILURES = 2
 DAY = timedelta(days=1)

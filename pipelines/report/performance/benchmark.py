@@ -19,7 +19,7 @@ from pipelines.report.performance.figures import SESSIONS_A_YEAR
 COLUMNS = ("name", "trading_date", "close")
 _PLACES = Decimal("0.0000000001")
 #: The closes of any index or share, and few enough digits between two of them to be told.
-_LEAST, _MOST = Decimal("0.000001"), Decimal(1_000_000_000)
+_LEAST, _MOST = Decimal("1e-6"), Decimal(1_000_000_000)
 #: Whatever a return was divided by, it is told to the last of those places.
 _WIDE = Context(prec=1_000)
 
