@@ -56,7 +56,8 @@ def read_benchmarks(path: Path) -> dict[str, Closes]:
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path.name} is not text in UTF-8: save it as such.") from error
     except (OSError, csv.Error) as error:
-        raise ConfigurationError(f"{path.name} can't be read ({error}).") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"{path.name} can't be read ({why}).") from error
     if not lines or tuple(each.strip() for each in lines[0]) != COLUMNS:
         raise ConfigurationError(f"{path.name} must begin with a line {','.join(COLUMNS)}.")
     found: dict[str, Closes] = {}
