@@ -39,6 +39,15 @@ def say(text: str = "", style: str = "") -> None:
     _out().print(Text(printable_lines(text), style), soft_wrap=True)
 
 
+def say_item(text: str) -> None:
+    """One item of a list: wrapped and indented on a terminal, one line where it goes to a file."""
+    out, shown = _out(), Text(printable_lines(text))
+    if out.is_terminal:
+        lines = shown.wrap(out, max(out.width - 4, 20))
+        shown = Text("\n    ").join(lines)
+    out.print(Text("  ") + shown, soft_wrap=True)
+
+
 def show(table: Table, *, stderr: bool = False) -> None:
     """A table whole, whatever the width: on a terminal too narrow for it each row has a line for each column, and where
     there is no terminal it is as wide as it needs to be."""

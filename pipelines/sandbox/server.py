@@ -17,6 +17,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.sandbox.app import application
 from pipelines.sandbox.broker import Broker, BrokerOptions, Bulk
 from pipelines.sandbox.clock import SettableClock
+from pipelines.sandbox.incidents import NO_INCIDENTS, Incidents
 from pipelines.sandbox.market import Market
 from pipelines.sandbox.program import OPENED
 from pipelines.sandbox.truth import Truth
@@ -49,13 +50,16 @@ class Sandbox:
         bulk: Bulk = (),
         partial_years: Collection[int] = (),
         slow_years: Collection[int] = (),
+        incidents: Incidents = NO_INCIDENTS,
         port: int = 0,
     ) -> None:
         market = Market()
         self.sessions = _sessions(market, start, days)
         self.days = [session.date for session in self.sessions]
         self.clock = SettableClock(self.sessions[0].close + AFTER_CLOSE)
-        settings = BrokerOptions(seed, keys, read_only_keys, short_sales, bare_errors, bulk, partial_years, slow_years)
+        settings = BrokerOptions(
+            seed, keys, read_only_keys, short_sales, bare_errors, bulk, partial_years, slow_years, incidents
+        )
         self.broker = Broker(market, self.clock, settings)
         self._port = port
 

@@ -30,6 +30,7 @@ from pipelines.report.markdown_chart import SPARK, day_of_pnl, sparkline
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from tests.support.broker_server import BrokerServer
+from tests.support.dagster_home import new_home
 from tests.support.desk import FRIDAY, MONDAY, THURSDAY, desk, shares
 from tests.support.report_books import published
 from tests.support.web_server import WebServer
@@ -52,6 +53,7 @@ def web() -> Iterator[WebServer]:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, web: WebServer) -> Iterator[BrokerServer]:
     """A broker on a Friday evening, to which the environment points, and somewhere that alerts and pings go."""
+    new_home(tmp_path)
     with BrokerServer(accounts=[100, 200], positions=HELD, instructions={}) as server:
         server.now = datetime.fromisoformat(FRIDAY)
         for name in ("CLEAR_STREET_API_KEY", "DAYBOOK_ACCOUNTS"):

@@ -23,6 +23,7 @@ from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
+from tests.support.dagster_home import new_home
 from tests.support.desk import FRIDAY, MONDAY, THURSDAY, shares
 
 pytestmark = pytest.mark.heavy
@@ -36,6 +37,7 @@ HELD = {
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[BrokerServer]:
     """A broker on a Friday evening, to which the environment points."""
+    new_home(tmp_path)
     with BrokerServer(accounts=[100, 200], positions=HELD, instructions={}) as server:
         server.now = datetime.fromisoformat(FRIDAY)
         monkeypatch.setenv("CLEAR_STREET_BASE_URL", server.url)
