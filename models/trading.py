@@ -24,13 +24,14 @@ InstructionKind = Literal["EXERCISE", "DO_NOT_EXERCISE", "CONTRARY_EXERCISE"]
 NIL = "00000000-0000-0000-0000-000000000000"
 #: An instrument id as the broker writes them. Not every documented one is hexadecimal.
 UUID = r"^[0-9A-Za-z]{8}(-[0-9A-Za-z]{4}){3}-[0-9A-Za-z]{12}$"
-_CONTRACTS = r"^(0\.0*[1-9][0-9]*|[1-9][0-9]*(\.[0-9]+)?)$"
+#: Whole contracts: nobody exercises a part of one.
+_CONTRACTS = r"^[1-9][0-9]*(\.0+)?$"
 
 Row = dict[str, Any]
 
 
 class InstructionRow(BaseModel):
-    """One instruction to submit, under the names of the wire. `quantity` is in contracts, as text, above zero.
+    """One instruction to submit, under the names of the wire. `quantity` is in whole contracts, as text, above zero.
 
     `client_instruction_id` is the idempotency key: a second row with the same key is refused by the broker.
     """
@@ -74,6 +75,11 @@ class Answer:
     request_id: str | None = None
 
     @property
+    def pending(self) -> list[Row]:
+        """The rows that were taken and are not done yet."""
+        return [row for row in self.rows if row.get("status") in PENDING]
+
+    @property
     def rows(self) -> list[Row]:
         """Its rows, of whichever kind."""
         return self.orders or self.instructions
@@ -93,6 +99,20 @@ SHAPES: dict[Operation, Shape] = {
     "submit_position_instructions": INSTRUCTIONS,
     "cancel_position_instruction": _CANCELLED,
 }
+#: States of a row of which something is still to come: an order that waits, an instruction that nobody accepted yet.
+PENDING = frozenset(
+    {
+        "SENT",
+        "CANCEL_REQUESTED",
+        "PENDING_NEW",
+        "QUEUED",
+        "PENDING_TRIGGER",
+        "NEW",
+        "PARTIALLY_FILLED",
+        "PENDING_CANCEL",
+    }
+    | {"PENDING_REPLACE", "STOPPED", "SUSPENDED", "CALCULATED"}
+)
 #: States of a row that mean: not taken.
 _REFUSED: dict[Operation, frozenset[str]] = {
     "close_position": frozenset({"REJECTED"}),

@@ -18,11 +18,10 @@ select
         as underlying_instrument_id,
     coalesce(
         pair.instrument_type,
+        order_type.instrument_type,
         case
-            when
-                option_contract.id is not null or trades.underlying_instrument_id is not null
-                or osi_terms(trades.symbol) is not null
-                then 'OPTION'
+            when coalesce(option_contract.id, trades.underlying_instrument_id, osi_terms(trades.symbol)) is not null then 'OPTION'
+            when trades.symbol is not null and is_called_like_a_share(trades.symbol) then 'COMMON_STOCK'
         end
     ) as instrument_type,
     -- an option that came and went since the last end of day has its terms from its contract, or from its fills' symbol
@@ -136,6 +135,11 @@ left join seen_flat
         pair.account_id = seen_flat.account_id
         and pair.trading_date = seen_flat.trading_date
         and pair.instrument_id = seen_flat.instrument_id
+left join order_type
+    on
+        pair.account_id = order_type.account_id
+        and pair.trading_date = order_type.trading_date
+        and pair.instrument_id = order_type.instrument_id
 left join option_contract on pair.instrument_id = option_contract.id
 -- a purged zero-quantity row is not a second close
 where

@@ -27,8 +27,8 @@ select
     options.account_id,
     options.trading_date,
     options.underlying_instrument_id as instrument_id,
-    -- an option's symbol begins with that of its underlying
-    max(osi_root(options.symbol)) as symbol
+    -- an option's symbol begins with that of its underlying, and where its contract was adjusted a figure follows (XYZ1)
+    min(osi_root(options.symbol)) as symbol
 from options
 left join accepted_instruction as instruction
     on options.account_id = instruction.account_id and options.instrument_id = instruction.instrument_id

@@ -1,6 +1,6 @@
 -- Every request to trade, and what came of it: a row per order or instruction that the answer named, or that a later list showed where no answer
--- came, and one without either where there is none (refused whole, or nobody knows yet). Each stands as it was last seen, with its fills and the
--- lifecycle event that it led to; account_id, instrument_id and happened_on lead to the P&L of that position and day.
+-- came, else one per line that was asked for (refused whole, or nobody knows yet). Each stands as it was last seen, with its own reason where it was
+-- refused, its fills and the lifecycle event that it led to; account_id, instrument_id and happened_on lead to the P&L of that position and day.
 with ids as (
     select distinct account_id, id from request_named
 ),
@@ -9,6 +9,7 @@ last_orders as (
     select
         orders.account_id,
         orders.id,
+        orders.client_order_id,
         orders.instrument_id,
         orders.symbol,
         orders.side,
@@ -97,12 +98,13 @@ select
     case when requests.is_order then named.id end as order_id,
     case when not requests.is_order then named.id end as instruction_id,
     instructions.client_instruction_id,
-    coalesce(orders.instrument_id, instructions.instrument_id) as instrument_id,
-    coalesce(orders.symbol, instructions.symbol) as symbol,
-    coalesce(orders.side, instructions.instruction_type) as what,
-    coalesce(orders.quantity, instructions.quantity) as quantity,
+    coalesce(orders.instrument_id, instructions.instrument_id, asked.instrument_id) as instrument_id,
+    coalesce(orders.symbol, instructions.symbol, asked.symbol) as symbol,
+    coalesce(orders.side, instructions.instruction_type, asked.what) as what,
+    coalesce(orders.quantity, instructions.quantity, asked.quantity) as quantity,
     coalesce(orders.status, instructions.status) as status,
-    instructions.rejection_reason,
+    coalesce(instructions.rejection_reason, case when orders.status = 'REJECTED' then refused.reason end)
+        as rejection_reason,
     fills.fills,
     fills.filled_quantity,
     orders.average_fill_price,
@@ -115,6 +117,11 @@ left join last_orders as orders
     on requests.is_order and named.account_id = orders.account_id and named.id = orders.id
 left join last_instructions as instructions
     on not requests.is_order and named.account_id = instructions.account_id and named.id = instructions.id
+left join request_refused as refused
+    on
+        orders.id is not null and requests.run_id = refused.run_id
+        and coalesce(orders.client_order_id, orders.instrument_id) = refused.refused_key
+left join request_asked as asked on named.id is null and requests.run_id = asked.run_id
 left join fills on requests.is_order and named.account_id = fills.account_id and named.id = fills.order_id
 left join events
     on

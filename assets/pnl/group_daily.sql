@@ -17,7 +17,11 @@ with positions as (
 ),
 
 valued as (
-    select account_id, trading_date, sum(market_value) as market_value
+    select
+        account_id,
+        trading_date,
+        sum(market_value) as market_value,
+        count(*) - count(market_value) as values_unknown
     from positions
     group by account_id, trading_date
 )
@@ -28,7 +32,7 @@ select
     case when grouping(underlying) = 0 then 'UNDERLYING' when grouping(side) = 0 then 'SIDE' else 'INSTRUMENT_TYPE' end
         as dimension,
     coalesce(underlying, side, instrument_type) as value,
-    try_cast(sum(market_value) as decimal(28, 10)) as market_value,
+    try_cast(case when count(market_value) = count(*) then sum(market_value) end as decimal(28, 10)) as market_value,
     try_cast(case when count(realized_pnl) = count(*) then sum(realized_pnl) end as decimal(28, 10)) as realized_pnl,
     try_cast(case when count(unrealized_change) = count(*) then sum(unrealized_change) end as decimal(28, 10))
         as unrealized_change,
@@ -49,14 +53,18 @@ select
     'CURRENCY' as dimension,
     coalesce(account_currency.currency, 'UNKNOWN') as value,
     try_cast(
-        case when count(daily.account_id) = count(*) then sum(coalesce(valued.market_value, 0)) end as decimal(28, 10)
+        case
+            when count(daily.account_id) = count(*) and coalesce(sum(valued.values_unknown), 0) = 0
+                then sum(coalesce(valued.market_value, 0))
+        end as decimal(28, 10)
     ) as market_value,
     try_cast(case when count(daily.realized_pnl) = count(*) then sum(daily.realized_pnl) end as decimal(28, 10))
         as realized_pnl,
     try_cast(case when count(daily.unrealized_change) = count(*) then sum(daily.unrealized_change) end as decimal(28, 10))
         as unrealized_change,
     try_cast(case when count(daily.total_pnl) = count(*) then sum(daily.total_pnl) end as decimal(28, 10)) as total_pnl,
-    try_cast(sum(daily.income_estimate) as decimal(28, 10)) as income_estimate,
+    try_cast(case when count(daily.income_estimate) = count(*) then sum(daily.income_estimate) end as decimal(28, 10))
+        as income_estimate,
     cast(sum(daily.positions_known + daily.positions_unknown) as bigint) as positions,
     cast(sum(daily.positions_unknown) as bigint) as positions_unknown
 from core.expected_day as expected

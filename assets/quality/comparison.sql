@@ -1,5 +1,6 @@
--- Ours beside the broker's, figure by figure, for every known day of an account; what has no counterpart is NOT_CHECKED, never OK.
--- quality.reconciliation shows it with the age of every break.
+-- Ours beside the broker's, figure by figure, for every known day of an account; what has no counterpart is NOT_CHECKED, never OK. Figures are
+-- compared after what explains them (announced income, fees of a usual size, flows that the balances show), so what is left is worth a look.
+-- quality.reconciliation shows it with the age of every break and what to do.
 with compared as (
     select
         trading_date, account_id, run_id, 'total_vs_balances' as check_name, 'BREAK' as failing,
@@ -30,23 +31,24 @@ with compared as (
     select
         trading_date, account_id, run_id, 'income_estimate_vs_fees_and_other' as check_name, 'WARN' as failing,
         case when days_covered = 1 and income_estimate <> 0 then income_estimate end as ours,
-        fees_and_other as broker,
+        fees_and_other - costs as broker,
         greatest(tolerance, 0.01 * abs(income_estimate)) as tolerance
     from account_figure
     union all
     select
         trading_date, account_id, run_id, 'realized_plus_unrealized_vs_net' as check_name, 'WARN' as failing,
-        gross as ours, net as broker, tolerance
+        gross + income_of_day + costs as ours, net as broker, tolerance
     from account_figure
     union all
     select
         trading_date, account_id, run_id, 'eod_minus_sod_vs_net' as check_name, 'WARN' as failing,
-        eod_equity - sod_equity as ours, net as broker, tolerance
+        eod_equity - sod_equity - flow_seen as ours, net as broker,
+        greatest(tolerance, 0.01 * abs(flow_seen)) as tolerance
     from account_figure
     union all
     select
         trading_date, account_id, run_id, 'day_plus_position_vs_net' as check_name, 'WARN' as failing,
-        broker_day_pnl + broker_position_pnl as ours, net as broker, tolerance
+        broker_day_pnl + broker_position_pnl + net - gross as ours, net as broker, tolerance
     from account_figure
     union all
     select

@@ -40,7 +40,8 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
 
     _check(start, end)
     settings = Settings.from_env()
-    require_warehouse(settings, _NOTHING_LANDED)
+    if not settings.run_lock.exists():  # else it is a home, and a first run may be at work in it just now
+        require_warehouse(settings, _NOTHING_LANDED)
     with (
         console.progress("building") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pipelines.progress import OnProgress
 
 _ACCOUNTS = """
-    select account_id, short_name, realized_pnl, unrealized_change, total_pnl, coalesce(quality, 'UNKNOWN') as quality
+    select account_id, short_name, realized_pnl, unrealized_change, total_pnl, coalesce(quality, 'UNKNOWN') as quality,
+        days_covered
     from core.expected_day
     left join pnl.account_daily using (account_id, trading_date)
     left join (select account_id, arg_max(short_name, run_id) as short_name from raw.accounts group by account_id)
@@ -36,10 +37,6 @@ _FIRM = "select realized_pnl, unrealized_change, total_pnl from pnl.firm_daily w
 _POSITIONS = """
     select account_id, symbol, status, quantity, market_value, realized_pnl, unrealized_change, total_pnl
     from pnl.position_daily where trading_date = $day order by account_id, symbol
-"""
-_EVENTS = """
-    select trading_date, account_id, kind, symbol, contracts, numerator, denominator, confidence
-    from core.lifecycle_event where trading_date <= $day order by trading_date, account_id, symbol
 """
 
 
@@ -101,9 +98,11 @@ def _only_waiting(show: OnProgress) -> OnProgress:
 def _print_day(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     bound = {"day": day.date}
     money = ("realized", "unrealized", "total")
-    accounts = console.table(f"P&L of {day.date} by account, USD", "account", "name", *money, "quality", numbers=money)
-    for account, name, realized, unrealized, total, quality in con.execute(_ACCOUNTS, bound).fetchall():
-        accounts.add_row(account, console.printable(name), *_money(realized, unrealized, total), quality)
+    title = f"P&L of {day.date} by account, USD before fees"
+    accounts = console.table(title, "account", "name", *money, "quality", numbers=money)
+    for account, name, realized, unrealized, total, quality, covered in con.execute(_ACCOUNTS, bound).fetchall():
+        covers = f"{quality}, {covered} sessions" if (covered or 1) > 1 else quality
+        accounts.add_row(account, console.printable(name), *_money(realized, unrealized, total), covers)
     for amounts in con.execute(_FIRM, bound).fetchall():
         accounts.add_section()
         accounts.add_row("all", "", *_money(*amounts), "")
@@ -117,8 +116,13 @@ def _print_day(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
 def _print_story(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     """What happened up to a day, in order: in the accounts, and to those who read them."""
     from daybook.demo_story import sentences
+    from pipelines.books.catalog import select_of
+    from pipelines.report.content import QUESTIONS
+    from pipelines.warehouse.tables import rows_of
 
-    told = [_event(*event) for event in con.execute(_EVENTS, {"day": day.date}).fetchall()]
+    (since,) = con.execute("select min(trading_date) from core.account_eod").fetchone() or (day.date,)
+    question = select_of(QUESTIONS / "events.sql")
+    told = [_event(event) for event in rows_of(con, question, {"first_date": since, "day": day.date})]
     told += [f"{on} {account or 'all'}: {what}" for on, account, what in sentences(con) if on <= day.date]
     if not told:
         return
@@ -138,7 +142,9 @@ def _print_positions(rows: list[tuple[Any, ...]]) -> None:
     ]
     for left_out in ((), ("value",), ("value", "status")):
         kept = [at for at, column in enumerate(columns) if column not in left_out]
-        table = console.table("and by position, USD", *(columns[at] for at in kept), numbers=numbers, wrap="symbol")
+        table = console.table(
+            "and by position, USD before fees", *(columns[at] for at in kept), numbers=numbers, wrap="symbol"
+        )
         for row in cells:
             table.add_row(*(row[at] for at in kept))
         if console.fits(table):
@@ -150,20 +156,16 @@ def _money(*amounts: Decimal | None) -> list[Any]:
     return [console.money(amount) for amount in amounts]
 
 
-def _event(
-    day: object,
-    account: str,
-    kind: str,
-    symbol: str,
-    contracts: Decimal | None,
-    numerator: Decimal | None,
-    denominator: Decimal | None,
-    confidence: str,
-) -> str:
-    what = f"{day} {account} {kind.lower()} of {console.printable(symbol)}"
-    if numerator is not None and denominator is not None:
-        return f"{what}, {numerator.normalize():f}:{denominator.normalize():f}"
-    return f"{what}, {console.quantity(contracts)} contracts ({confidence.lower()})"
+def _event(row: dict[str, Any]) -> str:
+    """What happened, in a line: how much of what, or the cash of it, and how that is known."""
+    what = f"{row['trading_date']} {row['account_id']} {row['event']}"
+    if row["symbol"] is None:
+        return f"{what} of {row['cash']:,.2f} USD, {row['note']}"
+    if row["event"] == "split":
+        return console.printable(f"{what} of {row['symbol']}, {row['note']}")
+    cash = f", {row['cash']:,.2f} USD" if row["cash"] else ""
+    note = f" ({row['note']})" if row["note"] else ""
+    return console.printable(f"{what} of {row['symbol']}, {console.quantity(row['quantity'])}{cash}{note}")
 
 
 def _print_end(done: Demo) -> None:

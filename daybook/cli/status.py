@@ -87,6 +87,11 @@ def _print_days(health: Health) -> None:
             f"Last run: {run['run_id']}, {run['trading_date']} {run['grade']}, {run['status']} "
             f"{run['accounts_complete']}/{run['accounts_expected']}"
         )
+    if last := health.last_trade:
+        console.say(
+            f"Last trade: {last['run_id']}, {last['operation']} of account {console.printable(last['account_id'])}, "
+            f"{last['status']}"
+        )
     if health.unpublished_run:
         console.say(
             f"Run {health.unpublished_run} was begun later and is not in the published books: it failed, is going on, "

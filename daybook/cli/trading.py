@@ -129,14 +129,20 @@ def _show(preview: Preview, *, to_stdout: bool) -> None:
     table = _TABLES[type(preview.lines[0]).__name__](preview.lines) if preview.lines else None
     if table is not None:
         console.show(table, stderr=not to_stdout)
-    for warning in preview.warnings:
+    for warning in (*preview.warnings, *preview.ages):
         console.notice(f"Note: {warning}")
 
 
 def _show_unsent(request: TradeRequest, preview: Preview, manner: Manner) -> None:
     if manner.json:
         console.show_json(
-            {"sent": False, **_asked(request), "preview": preview.as_json(), "warnings": preview.warnings}
+            {
+                "sent": False,
+                **_asked(request),
+                "preview": preview.as_json(),
+                "warnings": preview.warnings,
+                "prices": preview.ages,
+            }
         )
     elif preview.lines:
         body = request.body.decode()
@@ -207,7 +213,7 @@ def _show_answer(done: Trade) -> None:
     if answer.orders:
         console.show(_orders(answer.orders))
     if done.instructions:
-        console.show(instructions_table(done.instructions))
+        console.show(instructions_table(done.instructions, reasons=True))
     for each in answer.rejections:
         code = f" [{each.reason}]" if each.reason else ""
         console.say(console.printable(f"Row {each.row} was rejected: {each.description}{code}"), "red")

@@ -51,6 +51,7 @@ def _(books, mo, scope, table):
     unsound = [row for row in books.days(scope) if row["status"] != "COMPLETE"]
     mo.vstack(
         [
+            mo.plain_text(books.money(scope)),
             mo.Html(f'<div style="max-width:640px">{books.chart(scope)}</div>'),
             mo.callout("Every day is complete.", kind="success")
             if not unsound

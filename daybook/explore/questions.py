@@ -91,6 +91,15 @@ _DAYS = """
     select day.trading_date, day.status, day.finality, day.accounts_complete, day.accounts_expected
     from quality.day where trading_date between $first and $last order by trading_date desc
 """
+_CURRENCIES = """
+    select distinct currency from core.broker_day
+    where list_contains($accounts, account_id) and currency is not null order by currency
+"""
+_EXPECTED = """
+    select trading_date, count(*) as accounts
+    from core.expected_day where list_contains($accounts, account_id) and trading_date between $first and $last
+    group by trading_date order by trading_date
+"""
 
 
 @dataclass(frozen=True)
@@ -154,12 +163,22 @@ class PublishedBooks:
         """How whole each day is."""
         return self._ask(_DAYS, first=scope.first, last=scope.last)
 
+    def money(self, scope: Scope) -> str:
+        """What amounts and returns of a page are in, and before or after what."""
+        found = [str(row["currency"]) for row in self._ask(_CURRENCIES, accounts=list(scope.accounts))]
+        currencies = " and ".join(found) or "a currency that is not known"
+        return f"Amounts in {currencies}; P&L is before fees, returns are after fees."
+
     def chart(self, scope: Scope) -> str:
         """The P&L of the scope as SVG; empty where there is none. A day that an account is missing from is marked."""
-        made: dict[date, list[Any]] = {}
+        made: dict[date, list[Row]] = {}
         for row in self.daily(scope):
-            made.setdefault(row["trading_date"], []).append(row["total_pnl"])
-        days = [_day(row["trading_date"], made, len(scope.accounts)) for row in reversed(self.days(scope))]
+            made.setdefault(row["trading_date"], []).append(row)
+        values = {"accounts": list(scope.accounts), "first": scope.first, "last": scope.last}
+        days = [
+            _day(row["trading_date"], made.get(row["trading_date"], []), row["accounts"])
+            for row in self._ask(_EXPECTED, **values)
+        ]
         return str(pnl(days)) if days else ""
 
     def _ask(self, query: str, **values: Any) -> list[Row]:
@@ -167,9 +186,11 @@ class PublishedBooks:
             return rows_of(con, query, values)
 
 
-def _day(day: date, made: dict[date, list[Any]], accounts: int) -> DayTotals:
-    known = [each for each in made.get(day, []) if each is not None]
-    return day_of_pnl(day, sum(known, Decimal(0)) if known else None, accounts - len(known))
+def _day(day: date, rows: Sequence[Row], expected: int) -> DayTotals:
+    """A day over the accounts that were expected on it. Of an account's first day there may be no P&L to know."""
+    known = [row["total_pnl"] for row in rows if row["total_pnl"] is not None]
+    opening = sum(row["total_pnl"] is None and row["days_covered"] is None for row in rows)
+    return day_of_pnl(day, sum(known, Decimal(0)) if known else None, expected - len(known) - opening)
 
 
 def parse_typed_instant(text: str) -> datetime | None:

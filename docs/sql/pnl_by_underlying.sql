@@ -1,7 +1,10 @@
 -- What did each underlying make this month, its options included?
--- One row per underlying, the best first, all accounts together. A row with positions_unknown above 0 has no total: what it made is not known, not 0.
+-- One row per underlying, the best first, all accounts together. A row with positions_unknown above 0 has no total: what it made is not known, not 0. days_not_whole counts
+-- the days of the month that are not known of every account: the sums are without what nobody knows of them.
 with month as (
-    select trading_date
+    select
+        trading_date,
+        accounts_known < accounts_expected as is_part
     from quality.day
     where date_trunc('month', trading_date) = (select date_trunc('month', max(trading_date)) from quality.day)
 ),
@@ -30,7 +33,8 @@ select
     case when sum(days_realized) = sum(days) then sum(realized_pnl) end as realized_pnl,
     case when sum(days_unrealized) = sum(days) then sum(unrealized_change) end as unrealized_change,
     count(distinct instrument_id) as instruments,
-    cast(sum(days) - sum(days_known) as bigint) as positions_unknown
+    cast(sum(days) - sum(days_known) as bigint) as positions_unknown,
+    (select count(*) from month where is_part) as days_not_whole
 from instruments
 group by underlying
 order by total_pnl desc nulls last, symbol asc

@@ -23,7 +23,14 @@ from pipelines.warehouse.pending_packages import count_entries, packages_waiting
 _LAST_RUN = """
     select run_id, trading_date, grade, status, finished_at, accounts_complete, accounts_expected,
         is_loopback, broker_host
-    from raw.extract_run order by run_id desc limit 1
+    from raw.extract_run where trigger is distinct from 'trading' order by run_id desc limit 1
+"""
+#: What was found out later of a trade is a run of its own, and no trade.
+_LAST_TRADE = """
+    select run.run_id, manifest.endpoint as operation, manifest.account_id, run.status, run.finished_at
+    from raw.extract_run as run
+    inner join raw.extract_manifest as manifest on run.run_id = manifest.run_id
+    where run.trigger = 'trading' and run.run_id not like '%-resolved' order by run.run_id desc limit 1
 """
 _LAST_DAY = """
     select trading_date, status, finality, accounts_complete, accounts_expected, accounts_known, grade,
@@ -79,6 +86,7 @@ class Health:
     home: str
     broker: str
     last_run: dict[str, Any] | None = None
+    last_trade: dict[str, Any] | None = None
     unpublished_run: str | None = None
     last_day: dict[str, Any] | None = None
     last_known: date | None = None
@@ -130,6 +138,7 @@ def _read_books(health: Health, con: duckdb.DuckDBPyConnection, archive: Path) -
 
     try:
         health.last_run = next(iter(rows_of(con, _LAST_RUN)), None)
+        health.last_trade = next(iter(rows_of(con, _LAST_TRADE)), None)
         health.broker = health.last_run["broker_host"] if health.last_run else health.broker
         health.last_day = next(iter(rows_of(con, _LAST_DAY)), None)
         health.last_known = next(iter(dates_of(con, _LAST_KNOWN)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -23,7 +23,7 @@ BRIDGE = (
     ("sod_equity", "start of day"),
     ("carried", "carried"),
     ("traded", "traded"),
-    ("other_pnl", "events"),
+    ("other_pnl", "other P&L"),
     ("fees_and_other", "income, fees"),
     ("flow", "flows"),
     ("unexplained", "unexplained"),
@@ -34,7 +34,7 @@ BRIDGE = (
 def charts(report: Report) -> dict[str, str]:
     """Every chart of a report by name; empty where there is nothing to draw."""
     drawn = {
-        "pnl": pnl(report.days),
+        "pnl": pnl(report.days, label=report.cumulative_label),
         "drawdown": drawdown(report.days),
         "exposure": exposure(report.days),
         "bridge": bridge(report.sections["bridge"].total, BRIDGE, "From equity at the start of the day to its end"),
@@ -44,13 +44,21 @@ def charts(report: Report) -> dict[str, str]:
     return {name: str(drawing) if drawing else "" for name, drawing in drawn.items()}
 
 
-def cumulative(days: Sequence[DayTotals]) -> list[Decimal]:
-    """P&L from the beginning to each day, of what is known."""
-    total, sums = Decimal(0), []
+def cumulative(days: Sequence[DayTotals]) -> list[Decimal | None]:
+    """P&L from the beginning to each day; None on a day that is not known of every account."""
+    total = Decimal(0)
+    sums: list[Decimal | None] = []
     for day in days:
         total += day.pnl or 0
-        sums.append(total)
+        sums.append(None if day.holes else total)
     return sums
+
+
+def runs(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
+    """The stretches of a curve between its holes, each as numbered values."""
+    for is_known, numbered in groupby(enumerate(values), key=lambda each: each[1] is not None):
+        if is_known:
+            yield [(number, value) for number, value in numbered if value is not None]
 
 
 def drawdowns(days: Sequence[DayTotals]) -> list[float | None]:
@@ -67,32 +75,38 @@ def drawdowns(days: Sequence[DayTotals]) -> list[float | None]:
     return found
 
 
-def pnl(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing:
-    """Cumulative P&L as a line over the bars of each day; days with holes have a mark at their foot."""
-    sums = [float(each) for each in cumulative(days)][-most:]
+def pnl(days: Sequence[DayTotals], most: int = SESSIONS, label: str = "cumulative") -> Drawing:
+    """Cumulative P&L as a line over the bars of each day. Where a day is not known of every account the line has a gap
+    and there is a mark instead of a bar; a day that covers several sessions has a mark below its bar."""
+    sums = [None if each is None else float(each) for each in cumulative(days)][-most:]
     days = days[-most:]
     drawing = Drawing(WIDTH, 230, "Cumulative P&L and P&L by day")
     at = across(len(days))
-    upper, ticks = axis(sums, 120, 20)
+    upper, ticks = axis([each for each in sums if each is not None] or [0.0], 120, 20)
     grid(drawing, upper, ticks)
-    points = thinned([(at(number), upper(value)) for number, value in enumerate(sums)])
-    drawing.path(steps([*points, (points[-1][0], upper(0)), (points[0][0], upper(0))]) + "z", fill="wash")
-    drawing.path(steps(points), stroke="line")
-    dot(drawing, points, "line")
+    for run in runs(sums):
+        points = thinned([(at(number), upper(value)) for number, value in run])
+        drawing.path(steps([*points, (points[-1][0], upper(0)), (points[0][0], upper(0))]) + "z", fill="wash")
+        drawing.path(steps(points), stroke="line")
+        dot(drawing, points, "line")
     _bars(drawing, days, at)
     dates(drawing, days, at, 224)
-    drawing.text(LEFT, 11, "cumulative", fill="soft")
+    drawing.text(LEFT, 11, label, fill="soft")
     drawing.text(LEFT, 137, "by day" if len(days) <= SESSIONS else "by month", fill="soft")
     return drawing
 
 
 def _bars(drawing: Drawing, days: Sequence[DayTotals], at: Scale) -> None:
-    """The P&L of each day as a bar, of each month where days would be too many to see."""
+    """The P&L of each day as a bar, of each month where days would be too many to see; none where it is not whole."""
     parts = [[number] for number in range(len(days))]
     if len(days) > SESSIONS:
         by_month = groupby(range(len(days)), key=lambda number: (days[number].date.year, days[number].date.month))
         parts = [list(numbers) for _, numbers in by_month]
-    amounts = [float(sum((days[number].pnl or Decimal(0) for number in part), Decimal(0))) for part in parts]
+    holed = [any(days[each].holes for each in part) for part in parts]
+    amounts = [
+        0.0 if is_holed else float(sum((days[number].pnl or Decimal(0) for number in part), Decimal(0)))
+        for part, is_holed in zip(parts, holed, strict=True)
+    ]
     centres = [at((part[0] + part[-1]) / 2) for part in parts]
     lower, ticks = axis(amounts, 205, 140, most=2)
     grid(drawing, lower, ticks)
@@ -106,8 +120,11 @@ def _bars(drawing: Drawing, days: Sequence[DayTotals], at: Scale) -> None:
             ),
             fill,
         )
-    holed = (centre for centre, part in zip(centres, parts, strict=True) if any(days[each].holes for each in part))
-    drawing.bars(((centre - 1.5, 207, 3, 3) for centre in holed), "doubt")
+    spanned = [
+        not is_holed and any(days[each].spanned for each in part) for part, is_holed in zip(parts, holed, strict=True)
+    ]
+    for fill, marked in (("doubt", holed), ("total", spanned)):
+        drawing.bars(((centre - 1.5, 207, 3, 3) for centre, is_so in zip(centres, marked, strict=True) if is_so), fill)
 
 
 def drawdown(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
@@ -131,20 +148,23 @@ def drawdown(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
 
 def exposure(days: Sequence[DayTotals], most: int = SESSIONS) -> Drawing | None:
     """Gross and net exposure as two lines, each with its name at its end."""
-    shown_days = [day for day in days[-most:] if day.gross is not None]
-    if not shown_days:
+    first = next((number for number, day in enumerate(days) if day.gross is not None), None)
+    if first is None or all(day.gross is None for day in days[-most:]):
         return None
+    shown_days = days[first:][-most:]
     drawing = Drawing(WIDTH, 150, "Gross and net exposure")
     at = across(len(shown_days), right=34)
-    gross = [float(day.gross or 0) for day in shown_days]
-    net = [float(day.net_exposure or 0) for day in shown_days]
-    scale, ticks = axis([*gross, *net], 125, 12)
+    gross = [None if day.gross is None else float(day.gross) for day in shown_days]
+    net = [None if day.net_exposure is None else float(day.net_exposure) for day in shown_days]
+    known = [[each for each in values if each is not None] for values in (gross, net)]
+    scale, ticks = axis([*known[0], *known[1]], 125, 12)
     grid(drawing, scale, ticks)
-    ends = _apart(scale(gross[-1]), scale(net[-1]))
+    ends = _apart(scale(known[0][-1]), scale(known[1][-1]))
     for name, values, colour, end in (("gross", gross, "line", ends[0]), ("net", net, "second", ends[1])):
-        points = thinned([(at(number), scale(value)) for number, value in enumerate(values)])
-        drawing.path(steps(points), stroke=colour)
-        dot(drawing, points, colour)
+        for run in runs(values):
+            points = thinned([(at(number), scale(value)) for number, value in run])
+            drawing.path(steps(points), stroke=colour)
+            dot(drawing, points, colour)
         drawing.text(WIDTH - 36, end + 3, name, fill=colour)
     dates(drawing, shown_days, at, 144)
     return drawing
@@ -226,7 +246,7 @@ def calendar(days: Sequence[DayTotals], *, tips: bool = False) -> Drawing:
     cell = min(22.0, (WIDTH - LEFT - RIGHT) / weeks)
     drawing = Drawing(WIDTH, 5 * cell + 30, "P&L by day as a calendar")
     inside = [day for day in days if day.date >= first]
-    most = max((abs(float(day.pnl or 0)) for day in inside), default=0) or 1.0
+    most = max((abs(float(day.whole_pnl or 0)) for day in inside), default=0) or 1.0
     for row, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri")):
         if cell >= 9 or row % 2 == 0:
             drawing.text(LEFT - 6, 18 + cell * (row + 0.5) + 3.5, name, anchor="end", size=min(10.0, cell + 1))
@@ -245,8 +265,8 @@ def calendar(days: Sequence[DayTotals], *, tips: bool = False) -> Drawing:
         if not tips:
             drawing.bars((box for box, _ in boxes), fill, depth)
         for box, day in boxes if tips else ():
-            note = " (not of every account)" if day.holes else ""
-            drawing.box(box, fill, f"{day.date}: {format_value(day.pnl, 'money')}{note}", depth)
+            note = f" ({day.caveat})" if day.caveat else ""
+            drawing.box(box, fill, f"{day.date}: {format_value(day.whole_pnl, 'money')}{note}", depth)
     return drawing
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any
 
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.report.days import DayTotals, asker, days_of, linked
+from pipelines.report.formatting import NOTHING
 from pipelines.report.period import first_date
 from pipelines.report.section import Row, Section, money_columns, named
-from pipelines.report.sections import SECTIONS
+from pipelines.report.sections import OVER_ACCOUNTS, SECTIONS
 from pipelines.report.trades import with_realized
 
 #: The questions of the report, a file a section.
@@ -51,6 +52,17 @@ class Report:
         return self.sections["accounts"].total or {}
 
     @property
+    def accounts_known(self) -> str:
+        """Of how many accounts the end of the day is known, in words."""
+        return f"{self.known} of {self.expected} accounts"
+
+    @property
+    def cumulative_label(self) -> str:
+        """What a curve of P&L from the beginning is: of what is known, where a session never will be."""
+        is_lost = not self.days[-1].holes and self.totals.get("itd") is None
+        return "cumulative, of what is known" if is_lost else "cumulative"
+
+    @property
     def known_pnl(self) -> Decimal:
         """The day's P&L as far as it is known: no total where the day is not whole."""
         return sum((row["day"] for row in self.sections["accounts"].rows if row["day"] is not None), Decimal(0))
@@ -66,10 +78,8 @@ def collect_report(books: BooksAsKnown) -> Report:
     for name, make in _MADE.items():
         answers[name] = make(answers)
     answers["trades"] = with_realized(answers["trades"])
-    totals: dict[str, Row | None] = {}
-    if header["is_one_currency"]:
-        totals = {name: _sums(answers[name], name) for name in ("bridge", "dividends", "fees")}
-        totals["accounts"] = _account_total(answers, days)
+    answers["events"] = [_of_cash(row) for row in answers["events"]]
+    sections = _sections(header, answers, days)
     return Report(
         day=books.day,
         known_at=books.known_at,
@@ -81,9 +91,49 @@ def collect_report(books: BooksAsKnown) -> Report:
         recovered=header["accounts_recovered"],
         accounts=books.accounts,
         currency=header["currency"],
-        sections=named([each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]),
+        sections=named(sections),
         days=days,
     )
+
+
+def _sections(header: Row, answers: Answers, days: Sequence[DayTotals]) -> list[Section]:
+    """The sections with their answers, their sums where they are of every account, and what is said of a part."""
+    is_whole = header["accounts_known"] == header["accounts_expected"]
+    known = f"{header['accounts_known']} of {header['accounts_expected']}"
+    for name in ("underlyings", "types", "concentration"):
+        answers[name] = [{**row, "accounts_known": known} for row in answers[name]]
+    totals: dict[str, Row | None] = {}
+    if header["is_one_currency"]:
+        totals = {name: _sums(answers[name], name) for name in ("bridge", "fees")}
+        totals["dividends"] = _sums(answers["dividends"], "dividends") if is_whole else None
+        totals["accounts"] = _account_total(answers, days)
+    sections = [each.filled(answers[each.name], totals.get(each.name)) for each in SECTIONS]
+    if not is_whole:
+        sections = [_of_some(section, known) for section in sections]
+    if not header["is_one_currency"]:
+        sections = [_with_columns(section, "currency") for section in sections]
+    if any(day.spanned for day in days[-1:]):
+        sections = [_with_columns(section, "days_covered") for section in sections]
+    return sections
+
+
+def _of_cash(row: dict[str, Any]) -> dict[str, Any]:
+    """An event; one of cash alone has no symbol and no quantity to know."""
+    return row | {"symbol": NOTHING, "quantity": NOTHING} if row["event"] in ("deposit", "withdrawal") else row
+
+
+def _of_some(section: Section, known: str) -> Section:
+    """The section with a note that it is not of every account."""
+    if section.name not in OVER_ACCOUNTS:
+        return section
+    note = f"Of {known} accounts: the end of day of the others is not known. {section.note}"
+    return replace(section, note=note.strip())
+
+
+def _with_columns(section: Section, name: str) -> Section:
+    """The section with a column on the page that is else in the extracts alone."""
+    shown = tuple(replace(each, on_page=True) if each.name == name else each for each in section.columns)
+    return replace(section, columns=shown)
 
 
 Answers = dict[str, list[dict[str, Any]]]
@@ -101,7 +151,7 @@ def _worst(answers: Answers) -> list[dict[str, Any]]:
 def _concentration(answers: Answers) -> list[dict[str, Any]]:
     """Underlyings by gross value, with their share of it and of equity."""
     held = sorted((row for row in answers["underlyings"] if row["gross"]), key=lambda row: row["gross"], reverse=True)
-    gross = sum((row["gross"] for row in held), Decimal(0))
+    gross = _sum([row["gross"] for row in answers["underlyings"]])
     equities = [row["equity"] for row in answers["accounts"]]
     equity = None if None in equities else sum(equities, Decimal(0))
     running, rows = Decimal(0), []

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.books.as_known import BooksAsKnown
 from pipelines.books.catalog import select_of
+from pipelines.report.formatting import format_value
 from pipelines.warehouse.tables import rows_of
 
 _SERIES = Path(__file__).parent / "sql"
@@ -23,6 +24,7 @@ Ask = Callable[..., list[dict[str, Any]]]
 class DayTotals:
     """One session over the accounts. `pnl` is what is known of it before fees; `holes` says of how many accounts it is
     not known, `accounts` of how many it is, and `by_broker` of how many of those the broker's history alone tells.
+    Of `spanned` accounts it is the P&L of up to `sessions_covered` sessions, for those before it were missed.
     `net` is after fees and with income, and `daily_return` is of that. What is not known of every account is None."""
 
     date: date
@@ -35,6 +37,8 @@ class DayTotals:
     is_opening: bool = False
     accounts: int = 0
     by_broker: int = 0
+    spanned: int = 0
+    sessions_covered: int = 1
     realized: Decimal | None = None
     unrealized: Decimal | None = None
     fees: Decimal | None = None
@@ -44,6 +48,21 @@ class DayTotals:
     equity: Decimal | None = None
     bought: Decimal | None = None
     sold: Decimal | None = None
+
+    @property
+    def whole_pnl(self) -> Decimal | None:
+        """The P&L of all accounts before fees; None where that of one is not known."""
+        return None if self.holes else self.pnl
+
+    @property
+    def caveat(self) -> str:
+        """What its P&L leaves out or has beside the session, in words; empty where it is that of the session."""
+        if self.holes:
+            known = "nothing known" if self.pnl is None else f"{format_value(self.pnl, 'money')} known"
+            return f"{known}, of {self.accounts} of {self.accounts + self.holes} accounts"
+        if self.spanned:
+            return f"covers {self.sessions_covered} sessions of {self.spanned} account{'s' if self.spanned > 1 else ''}"
+        return ""
 
     @property
     def growth(self) -> Decimal | None:

@@ -43,7 +43,7 @@ def interactive_page(report: Report) -> bytes:
     drawn = charts(report) | {"calendar": str(calendar(report.days, tips=True))}
     section = report.sections["positions"]
     largest = sorted(section.rows, key=lambda row: (row["total_pnl"] is not None, -abs(row["total_pnl"] or 0)))
-    data = {"days": _days(report.days), **explored(section, largest)}
+    data = {"days": _days(report.days), "cumulative": report.cumulative_label, **explored(section, largest)}
     return live("interactive.html.j2", view(report), drawn, data, rows_left_out=left_out(largest))
 
 
@@ -116,13 +116,14 @@ def _days(days: Sequence[DayTotals]) -> list[dict[str, Any]]:
         {
             "date": day.date.isoformat(),
             "holes": day.holes,
-            "pnl": number(day.pnl),
-            "cumulative": float(total),
+            "caveat": day.caveat,
+            "pnl": number(day.whole_pnl),
+            "cumulative": number(total),
             "drawdown": fallen,
             "gross": number(day.gross),
             "net": number(day.net_exposure),
             "said": {
-                "P&L": format_value(day.pnl, "money"),
+                "P&L": format_value(day.whole_pnl, "money"),
                 "cumulative": format_value(total, "money"),
                 "drawdown": format_value(fallen, "percent"),
                 "gross": format_value(day.gross, "money"),

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import duckdb
 
-from pipelines.report.charts import cumulative, pnl
+from pipelines.report.charts import cumulative, pnl, runs
 from pipelines.report.days import DayTotals
 from pipelines.report.svg import COLOURS
 
@@ -19,11 +19,17 @@ INLINE = 1_000
 SPARK = 30  # sessions: as many as so few letters can draw
 
 _DAYS = """
-    select day.trading_date, sum(account_daily.total_pnl), day.accounts_expected - day.accounts_known
+    select
+        day.trading_date,
+        sum(account_daily.total_pnl),
+        -- of an account's first day there may be none to know
+        day.accounts_expected - count(account_daily.account_id) filter (
+            where account_daily.total_pnl is not null or account_daily.prev_trading_date is null
+        )
     from quality.day
     left join pnl.account_daily on day.trading_date = account_daily.trading_date
     where day.trading_date <= $day
-    group by day.trading_date, day.accounts_expected, day.accounts_known
+    group by day.trading_date, day.accounts_expected
     order by day.trading_date desc
     limit $sessions
 """
@@ -32,7 +38,7 @@ _DAYS = """
 def pnl_chart(con: duckdb.DuckDBPyConnection, day: date) -> str | None:
     """The P&L of the sessions up to `day`, all accounts, as Markdown with the picture inside; None where there is none.
 
-    A day that some account is missing from has a mark at its foot: its bar is what is known.
+    A day that some account is missing from has a mark instead of a bar, and the sum a gap.
     """
     rows = con.execute(_DAYS, {"day": day, "sessions": SESSIONS}).fetchall()
     if not rows:
@@ -46,12 +52,16 @@ def sparkline(days: Sequence[DayTotals]) -> str:
 
     Whole pixels, no axes: whoever wants figures has the table beside it.
     """
-    sums = [float(each) for each in cumulative(days)][-SPARK:]
-    made = [float(day.pnl or 0) for day in days[-SPARK:]]
-    low, high = min(0.0, *sums), max(0.0, *sums)
+    sums = [None if each is None else float(each) for each in cumulative(days)][-SPARK:]
+    made = [float(day.whole_pnl or 0) for day in days[-SPARK:]]
+    known = [0.0, *(each for each in sums if each is not None)]
+    low, high = min(known), max(known)
     most = max(map(abs, made)) or 1.0
-    line = "L".join(f"{8 * n + 4} {33 - 31 * (each - low) / ((high - low) or 1.0):.0f}" for n, each in enumerate(sums))
-    parts = [f'<path d="M{line}" fill="none" stroke="{COLOURS["line"]}" stroke-width="2"/>']
+    lines = (
+        "L".join(f"{8 * n + 4} {33 - 31 * (each - low) / ((high - low) or 1.0):.0f}" for n, each in run)
+        for run in runs(sums)
+    )
+    parts = [f'<path d="M{"M".join(lines) or "0 0"}" fill="none" stroke="{COLOURS["line"]}" stroke-width="2"/>']
     for colour, sign in (("gain", 1), ("loss", -1)):
         bars = "".join(f"M{8 * n + 4} 50v{-14 * each / most:.0f}" for n, each in enumerate(made) if sign * each > 0)
         parts.append(f'<path d="{bars}" stroke="{COLOURS[colour]}" stroke-width="6"/>' if bars else "")

@@ -13,10 +13,16 @@ _POSITION = """
     market_value         money     value
     carried              ~money    carried
     traded               ~money    traded
-    total_pnl            money     P&L
+    total_pnl            money     P&L before fees
+    days_covered         ~integer  sessions
     quality              ~text     quality
     flags                ~prose     flags
 """
+#: Sections of what accounts hold or did, all of them together: they say of how many accounts that is known.
+OVER_ACCOUNTS = (
+    *("best", "worst", "underlyings", "types", "moves", "trades", "events", "dividends", "expiring", "concentration"),
+    "positions",
+)
 
 DIVIDENDS = Section(
     "dividends",
@@ -37,12 +43,14 @@ DIVIDENDS = Section(
 SECTIONS = (
     Section(
         "accounts",
-        "Accounts",
+        "Accounts: P&L before fees, returns after fees",
         columns("""
             account_id        text     account
             name              prose    name
+            currency          ~text    in
             state             text     state
             day               money    day
+            days_covered      ~integer sessions
             mtd               money    MTD
             ytd               money    YTD
             itd               money    ITD
@@ -59,7 +67,7 @@ SECTIONS = (
             positions_unknown ~integer positions unknown
         """),
         empty="No account was expected.",
-        note="P&L is before fees, returns are net of fees. A table of its own says since when the sums count, by whom.",
+        note="A table of its own says since when the sums count, and by whom.",
         shown=25,
     ),
     Section(
@@ -67,25 +75,28 @@ SECTIONS = (
         "The day's equity by account",
         columns("""
             account_id     text  account
+            days_covered   ~integer sessions
             sod_equity     money start of day
             carried        money carried positions
             traded         money day's trading
-            other_pnl      money events
+            other_pnl      money other P&L
+            events         ~money of that, of events
             fees_and_other money income and fees
             flow           money flows
             unexplained    money unexplained
             eod_equity     money end of day
         """),
         empty="The broker's equity at the start and the end of the day is not known of any account.",
-        note="Events are P&L that is neither carried nor traded, such as exercise and cash in lieu, and what could not "
-        "be split. Unexplained is what the broker's equity moved by and the books do not account for.",
+        note="P&L before fees is carried, traded and other: of events, such as cash for options, and what nothing "
+        "splits, as on an account's first day. Unexplained is what the broker's equity moved by and the books do not "
+        "account for.",
         shown=25,
     ),
     Section("best", "Top contributors", columns(_POSITION), empty="No position gained.", shown=10),
     Section("worst", "Bottom contributors", columns(_POSITION), empty="No position lost.", shown=10),
     Section(
         "underlyings",
-        "By underlying",
+        "P&L before fees by underlying",
         columns("""
             symbol            symbol   underlying
             positions         integer  positions
@@ -97,13 +108,14 @@ SECTIONS = (
             realized_pnl      money    realized
             unrealized_change money    unrealized
             total_pnl         money    P&L
+            accounts_known    ~text    accounts known
         """),
         empty="Nothing was held.",
         shown=10,
     ),
     Section(
         "types",
-        "By type",
+        "P&L before fees by type",
         columns("""
             instrument_type   text     type
             positions         integer  positions
@@ -112,6 +124,7 @@ SECTIONS = (
             realized_pnl      money    realized
             unrealized_change money    unrealized
             total_pnl         money    P&L
+            accounts_known    ~text    accounts known
         """),
         empty="Nothing was held.",
         shown=10,
@@ -128,7 +141,8 @@ SECTIONS = (
             bought_quantity quantity bought
             sold_quantity   quantity sold
             realized_pnl    money    realized
-            total_pnl       money    P&L
+            total_pnl       money    P&L before fees
+            days_covered    ~integer sessions
             flags           prose     flags
         """),
         empty="No position was opened, closed or reversed.",
@@ -157,17 +171,32 @@ SECTIONS = (
         "of a position don't add up to what it realized.",
         shown=12,
     ),
+    Section(
+        "events",
+        "Corporate actions, dividends, money in and out, option events",
+        columns("""
+            trading_date ~day     day
+            account_id   text     account
+            event        text     event
+            symbol       symbol   symbol
+            quantity     quantity quantity
+            cash         money    cash
+            note         prose    note
+        """),
+        empty="None on this day.",
+        note="Quantity is what came (+) or went; of a dividend it is what was held at its ex-date.",
+    ),
     DIVIDENDS,
     Section(
         "fees",
         "Income and fees by account",
         columns("""
             account_id     text  account
-            before_fees    money before fees
+            before_fees    money P&L before fees
             dividends      money dividends
             fees           money fees, other
             fees_and_other money together
-            net            money net P&L
+            net            money P&L after fees
         """),
         empty="The broker's P&L after fees is not known of any account.",
         note="The broker tells income and fees of a day as one figure; dividends that were expected are told apart.",
@@ -186,6 +215,7 @@ SECTIONS = (
             quantity         quantity quantity
             market_value     money    value
             underlying_price price    underlying
+            price_date       day      close of
             in_the_money     price    in the money by
         """),
         empty="None is held.",
@@ -222,7 +252,7 @@ SECTIONS = (
             filled_quantity    quantity filled
             average_fill_price price    at
             event_kind         text     led to
-            total_pnl          money    P&L of the day
+            total_pnl          money    P&L before fees
             reason             prose    reason
             requested_at       ~instant requested
             id                 ~text    id
@@ -258,6 +288,7 @@ SECTIONS = (
             gross_share   share   of gross
             equity_share  share   of equity
             running_share ~share  running
+            accounts_known ~text  accounts known
         """),
         empty="Nothing was held.",
         shown=10,
@@ -328,6 +359,7 @@ SECTIONS = (
             quantity_prev            ~quantity before
             quantity                 quantity quantity
             eod_price                price    price
+            price_date               ~day     close of
             market_value             money    value
             cost_basis               ~money   cost
             unrealized_pnl           ~money   unrealized to date
@@ -335,7 +367,8 @@ SECTIONS = (
             traded                   money    traded
             realized_pnl             ~money   realized
             unrealized_change        ~money   change of unrealized
-            total_pnl                money    P&L
+            total_pnl                money    P&L before fees
+            days_covered             ~integer sessions
             quality                  text     quality
             flags                    prose     flags
             underlying_instrument_id ~text    underlying id

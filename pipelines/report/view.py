@@ -24,6 +24,7 @@ _ALARMS = (
     ("GAP", "gap", "gaps"),
 )
 _DOUBTS = (("DOUBT", "position in doubt", "positions in doubt"), ("WARN", "warning", "warnings"))
+_NOT_DRAWN = "It is not known of every account, or covers sessions that were missed: a table below has what is known."
 _KPIS: tuple[tuple[str, str, Kind], ...] = (
     ("P&L of the day", "day", "money"),
     ("Month to date", "mtd", "money"),
@@ -49,12 +50,22 @@ def view(report: Report) -> dict[str, Any]:
         "finality_note": _finality_note(report),
         "accounts_complete": f"{report.complete} of {report.expected} accounts complete",
         "range": "",
+        "money": _money(report),
+        "of_accounts": "" if report.is_whole else f", of {report.accounts_known}",
+        "not_drawn": _NOT_DRAWN if report.known else "",
         "only": ", ".join(short(each, 24) for each in report.accounts),
         "warning": _warning(report),
         "attention": _attention(report),
         "kpis": _kpis(report),
         "sections": {name: table_of(section) for name, section in report.sections.items()},
     }
+
+
+def _money(report: Report) -> str:
+    """What amounts of the page are in, and before or after what."""
+    said = {row["currency"] for row in report.sections["accounts"].rows} - {None}
+    currencies = report.currency or " and ".join(sorted(said)) or "a currency that is not known"
+    return f"Amounts in {currencies}; P&L before fees, returns after fees"
 
 
 def _finality_note(report: Report) -> str:
@@ -115,16 +126,20 @@ def counted(number: int, one: str, many: str) -> str:
 
 def _note(report: Report, name: str) -> str:
     """What a figure of the first page is of: its currency, before or after fees, since when and by whom."""
+    currency = report.currency or "currency not known"
     if name == "day":
-        return f"{report.currency or 'currency not known'}, before fees"
+        return ", ".join(filter(None, (f"{currency}, before fees", report.days[-1].caveat)))
     if name == "day_return":
-        return "net of fees"
+        return "after fees"
     periods: dict[str, Period] = {"mtd": "month", "ytd": "year", "itd": "all"}
     if name not in periods:
-        return ""
+        return currency
     first = first_date(periods[name], report.day)
     days = [day for day in report.days if day.date >= first and day.accounts]
-    return f"since {days[0].date}, {who_knew(days)}" if days else ""
+    if not days:
+        return f"{currency}, before fees"
+    before = days[0].caveat if days[0].spanned else ""  # it has sessions from before the period in it
+    return ", ".join(filter(None, (f"{currency}, before fees", f"since {days[0].date}", who_knew(days), before)))
 
 
 def _kpis(report: Report) -> list[dict[str, str]]:
@@ -133,7 +148,7 @@ def _kpis(report: Report) -> list[dict[str, str]]:
         value = report.totals.get(name)
         note = _note(report, name)
         if name == "day" and value is None and report.known:
-            note = f"{format_value(report.known_pnl, 'money')} known, of {report.known} of {report.expected} accounts"
+            note = f"{format_value(report.known_pnl, 'money')} known, of {report.accounts_known}; before fees"
         kpis.append({"label": label, "text": format_value(value, kind), "tone": tone(value, kind), "note": note})
     return kpis
 

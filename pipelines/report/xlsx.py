@@ -37,15 +37,18 @@ _DAYS = Section(
     "Day by day",
     columns("""
         date         day     day
-        pnl          money   P&L
+        pnl          money   P&L before fees
+        known_pnl    money   P&L of the accounts known
         holes        integer accounts not known
         accounts     integer accounts known
         by_broker    integer of those, by the broker
+        spanned      integer accounts of which it covers several sessions
+        sessions_covered integer sessions that it covers at most
         realized     money   realized
         unrealized   money   unrealized
         fees         money   income and fees
-        net          money   net P&L
-        day_return   percent return
+        net          money   P&L after fees
+        day_return   percent return after fees
         flow         money   flows
         sod_equity   money   equity at start
         equity       money   equity at end
@@ -60,7 +63,10 @@ _DAYS = Section(
 
 def days_section(days: Sequence[DayTotals]) -> Section:
     """Every session with what is known of it, a row each."""
-    rows = [vars(day) | {"day_return": _per_cent(day.daily_return)} for day in days]
+    rows = [
+        vars(day) | {"pnl": day.whole_pnl, "known_pnl": day.pnl, "day_return": _per_cent(day.daily_return)}
+        for day in days
+    ]
     return _DAYS.filled(rows)
 
 
@@ -77,6 +83,7 @@ def workbook(report: Report) -> bytes:
         ("status", said["status"]),
         ("prices", f"{said['finality']}: {said['finality_note']}"),
         ("accounts", said["accounts_complete"]),
+        ("money", said["money"]),
         ("of accounts", said["only"] or "all"),
         ("", said["warning"]),
         ("to look at", "; ".join(item["text"] for item in said["attention"])),

@@ -74,7 +74,7 @@ def with_keys(rows: Sequence[Wanted], run_id: str) -> list[Wanted]:
 _ALLOWED = {
     "instruction_type": "EXERCISE, DO_NOT_EXERCISE or CONTRARY_EXERCISE",
     "instrument_id": "an instrument's UUID",
-    "quantity": "a number of contracts above 0, such as 2",
+    "quantity": "a number of contracts above 0, such as 2, and no part of one",
     KEY: "1 to 128 letters without blanks",
 }
 

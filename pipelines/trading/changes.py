@@ -15,7 +15,7 @@ from pipelines.trading.preview import Closing, Line, Preview
 from pipelines.trading.proposals import Proposal
 
 #: What moves with the market alone. Everything else that is shown has to be what it was.
-PRICES = frozenset({"market_value", "price", "price_source", "moneyness", "worth"})
+PRICES = frozenset({"market_value", "price", "price_source", "price_as_of", "moneyness", "worth"})
 #: Names of what is compared, where the table's differ from ours.
 LABELS = {"available": "free", "side": "order", "standing": "instructed before"}
 #: What is held, as a person writes it down.

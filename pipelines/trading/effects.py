@@ -34,6 +34,7 @@ class Effect:
     strike_cash: Decimal | None = None
     price: Decimal | None = None
     price_source: Source | None = None
+    price_as_of: str | None = None
     moneyness: Decimal | None = None
     worth: Decimal | None = None
     standing: str | None = None
@@ -84,9 +85,20 @@ def _moved(known: Effect, terms: tuple[int, Decimal, Decimal], quote: Quoted | N
         strike_cash=ZERO if lapses else -direction * units * strike,
         price=quote.price if quote else None,
         price_source=quote.source if quote else None,
+        price_as_of=quote.as_of if quote else None,
         moneyness=moneyness,
         worth=moneyness * units if moneyness is not None else None,
     )
+
+
+def age_of(line: Effect) -> list[str]:
+    """Of when the price is that a line is valued at."""
+    if line.price_source == "LAST_TRADE":
+        told = f"of {line.price_as_of}" if line.price_as_of else "of which the broker tells no time"
+        return [f"{line.symbol}: the underlying's price is that of its last trade, {told}."]
+    if line.price_source == "POSITION":
+        return [f"{line.symbol}: the underlying's price is that in its position, of which the broker tells no time."]
+    return []
 
 
 def doubts_of(line: Effect) -> list[str]:

@@ -74,13 +74,15 @@ def outcome_of(record: Record) -> str:
     return answer.outcome if answer else "UNKNOWN"
 
 
-def identified(run_id: str, rows: Sequence[Json]) -> list[Json]:
+def identified(run_id: str, rows: Sequence[Json], *, only_refused: bool = False) -> list[Json]:
     """Instructions as they are landed: those without an id of their own get one, for all that were rejected at the door
-    share the id of zeros. The broker's own stays in `extra` as `broker_id`."""
+    share the id of zeros. The broker's own stays in `extra` as `broker_id`. With `only_refused` a second row of an id
+    is the same thing again, unless it was refused: so it is with orders."""
     made, seen = [], {NIL}
     for number, row in enumerate(rows, 1):
         own = row["id"]
-        made.append({**row, "id": f"rejected:{run_id}:{number}", "broker_id": own} if own in seen else row)
+        is_another = own in seen and (own == NIL or not only_refused or row.get("status") == "REJECTED")
+        made.append({**row, "id": f"rejected:{run_id}:{number}", "broker_id": own} if is_another else row)
         seen.add(own)
     return made
 
@@ -102,7 +104,8 @@ def _request_tables(record: Record, calendar: TradingCalendar) -> Tables:
     if answer is None:
         return tables
     tables["quarantine"] = [_quarantine(record, answer)]
-    orders = [{"account_id": record.account_id, **row} for row in _distinct(answer.orders)]
+    named = identified(record.run_id, answer.orders, only_refused=True)
+    orders = [{"account_id": record.account_id, **row} for row in _distinct(named)]
     tables["orders"] = [with_run(record.run_id, to_batch(ORDERS, orders))]
     instructions = identified(record.run_id, answer.instructions)
     tables["position_instructions"] = [with_run(record.run_id, to_batch(INSTRUCTIONS, instructions))]
@@ -182,7 +185,18 @@ def _findings(record: Record, outcome: str) -> list[Finding]:
     what = f"{record.method} {record.path} by {record.caller}: {outcome}" + (f" ({record.why})" if record.why else "")
     found = [Finding("trade", severity, what, value=record.body or None)]
     answer = record.parsed_answer()
+    if answer is None or not answer.rows:
+        found += [_asked(line) for line in record.preview]
     return found + _noticed(answer) if answer else found
+
+
+def _asked(line: Json) -> Finding:
+    """A line of what was asked for, where no row of an answer tells it."""
+    quantity = str(line.get("quantity") or line.get("contracts") or "").removeprefix("-") or None
+    what = line.get("side") or line.get("instruction_type")
+    said = {"what": what, "quantity": quantity, "symbol": line.get("symbol")}
+    words = f"asked for, and no answer names it: {what} {quantity} {line.get('symbol')}"
+    return Finding("trade_asked", "INFO", words, line.get("instrument_id"), as_json(said))
 
 
 def _noticed(answer: Answer) -> list[Finding]:

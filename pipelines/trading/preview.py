@@ -9,7 +9,7 @@ from decimal import Decimal
 from models.trading import InstructionRow
 from pipelines.broker.client import BrokerClient
 from pipelines.errors import ConfigurationError
-from pipelines.trading.effects import Effect, doubts_of, effect_of
+from pipelines.trading.effects import Effect, age_of, doubts_of, effect_of
 from pipelines.trading.held import Row, rows_of
 from pipelines.trading.prices import Quoted
 from pipelines.trading.requests import TradeRequest
@@ -55,6 +55,8 @@ class Preview:
 
     lines: Sequence[Line]
     warnings: list[str] = field(default_factory=list)
+    #: Of when the prices are that lines are valued at.
+    ages: list[str] = field(default_factory=list)
 
     def as_json(self) -> list[dict[str, str | None]]:
         """Its lines for a record or a script: numbers as text, with all their digits."""
@@ -72,7 +74,9 @@ def preview_closing(positions: Sequence[Row], request: TradeRequest) -> Preview:
     )
     if not lines:
         warnings.append("There is nothing to close.")
-    return Preview(lines, warnings)
+    closes = sorted({str(row["closing_price_date"]) for row in wanted if row.get("closing_price_date")})
+    told = f"Market values are the broker's; the oldest official close among them is of {closes[0]}." if closes else ""
+    return Preview(lines, warnings, [told] if lines and told else [])
 
 
 def preview_instructions(
@@ -99,7 +103,8 @@ def preview_instructions(
     ]
     unread = "The contracts could not be read, so what they would move is unknown"
     warnings = [] if read.complete else [f"{unread}: {read.error}."]
-    return Preview(lines, warnings + [each for line in lines for each in doubts_of(line)])
+    warnings += [each for line in lines for each in doubts_of(line)]
+    return Preview(lines, warnings, [each for line in lines for each in age_of(line)])
 
 
 def preview_cancelling(instructions: Sequence[Row], request: TradeRequest) -> Preview:

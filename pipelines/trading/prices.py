@@ -18,10 +18,11 @@ Source = Literal["LAST_TRADE", "POSITION", "PREVIOUS_CLOSE"]
 
 @dataclass(frozen=True)
 class Quoted:
-    """A price per share, and where it comes from."""
+    """A price per share, where it comes from, and of when it is, as the broker says; None where it doesn't."""
 
     price: Decimal
     source: Source
+    as_of: str | None = None
 
 
 def quoted(replies: Replies, instrument_id: str) -> Quoted | None:
@@ -29,16 +30,21 @@ def quoted(replies: Replies, instrument_id: str) -> Quoted | None:
     Unauthorized."""
     last = _ask(replies, "/v1/market-data/snapshot", {"instrument_ids": instrument_id}, _last_trade)
     if last is not None:
-        return Quoted(last, "LAST_TRADE")
+        return Quoted(last[0], "LAST_TRADE", last[1])
     close = _ask(replies, f"/v1/instruments/{quote(instrument_id, safe='')}", {}, _previous_close)
-    return Quoted(close, "PREVIOUS_CLOSE") if close is not None else None
+    return Quoted(close[0], "PREVIOUS_CLOSE") if close is not None else None
 
 
-def _ask(replies: Replies, path: str, params: dict[str, str], find: Callable[[Any], Any]) -> Decimal | None:
-    def understand(reply: Reply) -> Decimal | None:
+Priced = tuple[Decimal, str | None]
+
+
+def _ask(replies: Replies, path: str, params: dict[str, str], find: Callable[[Any], tuple[Any, Any]]) -> Priced | None:
+    def understand(reply: Reply) -> Priced | None:
         try:
-            said = find(loads_exact(reply.body)["data"])
-            return Decimal(fit_decimal(said, "price")[0]) if isinstance(said, str) else None
+            said, at = find(loads_exact(reply.body)["data"])
+            if not isinstance(said, str):
+                return None
+            return Decimal(fit_decimal(said, "price")[0]), at if isinstance(at, str) else None
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as why:
             raise NotUnderstood(f"no price in it: {why}") from None
 
@@ -48,9 +54,10 @@ def _ask(replies: Replies, path: str, params: dict[str, str], find: Callable[[An
         return None  # this key may not see prices, or there are none
 
 
-def _last_trade(data: Any) -> Any:
-    return (data[0].get("last_trade") or {}).get("price") if data else None
+def _last_trade(data: Any) -> tuple[Any, Any]:
+    trade = (data[0].get("last_trade") or {}) if data else {}
+    return trade.get("price"), trade.get("timestamp")
 
 
-def _previous_close(data: Any) -> Any:
-    return data.get("previous_close")
+def _previous_close(data: Any) -> tuple[Any, Any]:
+    return data.get("previous_close"), None

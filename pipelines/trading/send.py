@@ -5,6 +5,7 @@ Nothing here is ever tried again: a second try could trade twice. The sync must 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,8 @@ class Trade:
             once = "It was sent once, may have been carried out, and is not sent again."
             return f"OUTCOME UNKNOWN: {record.why}{self._where}. {once}"
         if answer is None or self.outcome == "DONE":
+            if answer and answer.pending:
+                return f"Sent, and not done yet: {record.operation} of account {record.account_id}, {_waiting(answer)}."
             return f"Done: {record.operation} of account {record.account_id}."
         said = _answer_summary(answer)
         if answer.status in _KEY_TROUBLE:
@@ -206,6 +209,13 @@ def _land(settings: Settings, done: Trade, wait: float, on_progress: OnProgress)
         done.notes.append(
             f"The answer is not in the books yet: {error} It is kept in {path}, and the next run lands it."
         )
+
+
+def _waiting(answer: Answer) -> str:
+    """What is still to come of the rows that were taken, by their states."""
+    states = Counter(str(row["status"]) for row in answer.pending)
+    kind = "order" if answer.orders else "instruction"
+    return ", ".join(f"{count} {kind}{'s' if count > 1 else ''} {state}" for state, count in sorted(states.items()))
 
 
 def _answer_summary(answer: Answer) -> str:

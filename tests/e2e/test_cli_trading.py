@@ -57,7 +57,8 @@ def test_close_all_asks_for_the_account_and_lands_before_it_prints(desk: Desk) -
     assert "Would be closed" in ended.err
     assert f"type {ACCOUNT}: " in ended.err
     assert "PENDING_NEW" in ended.out
-    assert "Done: close_positions of account 20517" in ended.out
+    assert "Sent, and not done yet: close_positions of account 20517, " in ended.out
+    assert " orders PENDING_NEW." in ended.out
     assert len(desk.recorder.writes) == 1
     landed = ask(desk.home / "warehouse.duckdb", "select id from raw.orders")
     assert landed
@@ -230,7 +231,7 @@ def test_a_flat_account_has_nothing_to_close_and_nothing_is_sent(desk: Desk) -> 
         ),
         (("positions", "close", "--account", ACCOUNT, "--instrument", "..", "--yes"), "neither an instrument's UUID"),
         (("positions", "close-all", "--account", "x", "--yes"), "is not an account id"),
-        (("instructions", "submit", "--account", ACCOUNT, "--yes"), "--type, --instrument, --quantity is missing"),
+        (("instructions", "submit", "--account", ACCOUNT, "--yes"), "--type, --instrument, --quantity are missing"),
         (("instructions", "submit", "--account", ACCOUNT, "--file", "none.csv", "--yes"), "can't be read"),
         (("instructions", "submit", "--account", ACCOUNT, "--file", "b", "--key", "k"), "exclude each other"),
         (("instructions", "cancel", "--account", ACCOUNT, "--id", "mine", "--yes"), "not your own key"),

@@ -13,8 +13,11 @@ import pytest
 
 from assets.catalog import CATALOG
 from pipelines.books.build import build
+from pipelines.books.catalog import select_of
 from pipelines.books.locks import lock_period
+from pipelines.report.content import QUESTIONS
 from tests.support.evenings import (
+    BOND,
     CALENDAR,
     FRIDAY,
     MONDAY,
@@ -31,7 +34,7 @@ from tests.support.evenings import (
     read,
     segment,
 )
-from tests.support.facts import Adjustment, Book, Evening
+from tests.support.facts import Adjustment, Book, Evening, Event
 from tests.support.landing import land, settings_of
 
 Told = tuple[str, str, str | None, str | None]
@@ -223,6 +226,85 @@ def test_a_flat_account_is_reconciled_too(con: duckdb.DuckDBPyConnection, tmp_pa
     _build(con, tmp_path, evening(THURSDAY, answer(history=(segment(THURSDAY, "0", "0", "1000", "1000"),))))
     of_net = "check_name = 'eod_minus_sod_vs_net'"
     assert read(con, "status, difference", "quality.reconciliation", THURSDAY, of_net) == ("OK", 0)
+
+
+def test_what_income_fees_and_flows_explain_is_no_difference_and_what_is_left_says_what_to_do(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    fees, much, interest, flow, lost = "12345"
+
+    def day(at: date, **net: str) -> Evening:
+        # of 10,000 of equity and nothing traded, fees of up to 10 are no surprise
+        answers = {}
+        for account in (fees, much, interest, flow, lost):
+            made = Decimal(net.get(f"a{account}", "0"))
+            told = replace(segment(at, "0", "0", "10000", str(10000 + made)), net=made)
+            answers[account] = answer(history=(told,), daily_pnl=Decimal(0))
+        return evening(at, answers)
+
+    for each in (day(WEDNESDAY), day(THURSDAY, a1="-9", a2="-11", a3="3")):
+        land(con, each)
+    # 500 came in, which the balances of the one account show and those of the other don't
+    came_in = "update raw.portfolio_history set eod_equity = 10500 where account_id in ($1, $2) and date = $3"
+    con.execute(came_in, [flow, lost, THURSDAY])
+    con.execute("update raw.balances set equity = 10000")
+    shown = "update raw.balances set equity = 10500 where account_id = $1 and run_id > '20251030'"
+    con.execute(shown, [flow])
+    build(con, settings_of(Book(()), tmp_path), CATALOG)
+    query = """
+        select check_name, account_id, difference, message from quality.reconciliation
+        where trading_date = ? and status = 'WARN' and check_name like '%_vs_net' order by all
+    """
+    found = con.execute(query, [THURSDAY]).fetchall()
+    assert [(name, account, difference) for name, account, difference, _ in found] == [
+        ("eod_minus_sod_vs_net", lost, 500),
+        ("realized_plus_unrealized_vs_net", much, 11),
+        ("realized_plus_unrealized_vs_net", interest, -3),
+    ]
+    assert [message[:21] for *_, message in found] == ["look in the statement"] * 3
+
+
+def test_what_came_and_went_within_a_day_has_the_type_of_its_order_else_of_its_name(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    fills = [
+        *(fill("f1", "10", "50", THURSDAY), fill("f2", "-10", "51", THURSDAY)),
+        *(fill(name, each, "100", THURSDAY, instrument_id=BOND) for name, each in (("f3", "5"), ("f4", "-5"))),
+    ]
+    for each in (evening(WEDNESDAY, answer()), evening(THURSDAY, answer((), fills))):
+        land(con, each)
+    names = "update raw.executions set symbol = case instrument_id when $1 then 'XYZ' else 'US TREASURY 4 2030' end"
+    con.execute(names, [STOCK])
+    con.execute(
+        "insert into raw.orders (run_id, account_id, id, instrument_id, instrument_type) "
+        "select run_id, account_id, 'o', $1, 'BOND' from raw.executions limit 1",
+        [BOND],
+    )
+    build(con, settings_of(Book(()), tmp_path), CATALOG)
+    query = "select symbol, instrument_type, status from pnl.position_daily where trading_date = ? order by all"
+    assert con.execute(query, [THURSDAY]).fetchall() == [
+        ("US TREASURY 4 2030", "BOND", "INTRADAY_ROUND_TRIP"),
+        ("XYZ", "COMMON_STOCK", "INTRADAY_ROUND_TRIP"),
+    ]
+    assert read(con, "total_pnl", "pnl.group_daily", THURSDAY, "value = 'COMMON_STOCK'") == 10
+
+
+def test_the_events_of_a_day_are_what_happened_beside_its_trading(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    first = answer([_shares(WEDNESDAY)], history=(segment(WEDNESDAY, "0", "0", "10000", "10000"),))
+    split = held("200", "25", "4000", THURSDAY)
+    second = answer([split], history=(replace(segment(THURSDAY, "0", "0", "10000", "9000"), net=Decimal(0)),))
+    told = (Event(STOCK, THURSDAY, ratio=Decimal(2)), Event(STOCK, THURSDAY, amount=Decimal("0.5")))
+    _build(con, tmp_path, evening(WEDNESDAY, first), evening(THURSDAY, second, events=told))
+    question = select_of(QUESTIONS / "events.sql")
+    rows = con.execute(question, {"first_date": WEDNESDAY, "day": THURSDAY}).fetchall()
+    assert [(day, event, symbol, cash) for day, _, event, symbol, _, cash, _ in rows] == [
+        (THURSDAY, "dividend", "XYZ", 100),
+        (THURSDAY, "split", "XYZ", 0),
+        (THURSDAY, "withdrawal", None, -1000),
+    ]
+    assert [row[-1] for row in rows][1] == "2:1"
 
 
 def test_a_closed_day_that_changes_is_told_of_the_account_that_was_closed_alone(

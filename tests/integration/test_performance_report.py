@@ -170,7 +170,7 @@ class TestFigures:
         assert round(deepest["depth"] - hundred(fall), 7) == 0
         assert (deepest["from"], deepest["to"]) == (fell_from, fell_to)
         assert tile(report, "P&L") == (f"{total:,.2f}", "USD, before fees")
-        assert tile(report, "Return") == (f"{hundred(twr):+.2f} %", "net of fees")
+        assert tile(report, "Return") == (f"{hundred(twr):+.2f} %", "after fees")
 
     def test_months_and_years_are_the_days_of_the_history_linked(self, home: Settings) -> None:
         report = report_of(home, "all")
@@ -222,7 +222,7 @@ class TestFigures:
     def test_a_period_shorter_than_a_year_is_not_made_one(self, home: Settings) -> None:
         assert tile(report_of(home, "year"), "Return a year") == (UNKNOWN, "shorter than a year")
         text, note = tile(report_of(home, "all"), "Return a year")
-        assert (text[0], note) == ("+", "net of fees")
+        assert (text[0], note) == ("+", "after fees")
 
 
 class TestPeriod:

@@ -99,7 +99,7 @@ def test_eod_says_what_could_not_be_recovered_and_ends_with_3(broker: BrokerServ
     at(broker, FRIDAYS_MORNING, "52", "2025-10-30")
     broker.forbidden = {("200", "executions")}
     partly = run_end_of_day(settings)
-    assert "of 1 of 2 accounts: RECOVERED" in str(partly)
+    assert "1 of 2 accounts were not read after the close of 2025-10-30: RECOVERED" in str(partly)
     assert "1 could not be recovered (not_recovered in quality.finding)" in str(partly)
     assert partly.exit_code == 3
 

@@ -30,6 +30,7 @@ from daybook.cli.app import main
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.progress import PerformanceWritten, ProgressEvent, ReportWritten
+from pipelines.report.charts import charts, cumulative
 from pipelines.report.content import Report, collect_report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import exact, short
@@ -37,6 +38,7 @@ from pipelines.report.html import interactive_page, static_page
 from pipelines.report.pdf import render_pdf
 from pipelines.report.view import view
 from pipelines.report.write import Written, write_report
+from pipelines.report.xlsx import workbook
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from tests.support.broker_server import BrokerServer
@@ -156,7 +158,7 @@ class TestNumbers:
         sheet = book["positions"]
         assert sheet.freeze_panes == "B2"
         head = [cell.value for cell in sheet[1]]
-        amounts = [sheet.cell(row, head.index("P&L") + 1) for row in range(2, sheet.max_row + 1)]
+        amounts = [sheet.cell(row, head.index("P&L before fees") + 1) for row in range(2, sheet.max_row + 1)]
         assert [cell.value for cell in amounts] == [
             float(row["total_pnl"]) for row in written.report.sections["positions"].rows
         ]
@@ -261,13 +263,63 @@ class TestAgain:
             assert bodies(write_report(d.settings, CATALOG, DAY, known_at=known_at)) == then
 
 
+def _adds_up_no_part(report: Report) -> bool:
+    """Of a day that is known of one of two accounts: no sum is of that one alone, unless it says so."""
+    assert [report.totals[name] for name in ("day", "mtd", "equity", "gross", "net", "day_return")] == [None] * 6
+    for name in ("bridge", "fees"):
+        section = report.sections[name]
+        assert [row["account_id"] for row in section.rows] == ["200", "100"]
+        assert section.total is not None
+        assert set(section.total.values()) == {None}
+    for name in ("underlyings", "types", "concentration"):
+        assert report.sections[name].note.startswith("Of 1 of 2 accounts: the end of day of the others is not known.")
+        assert {row["accounts_known"] for row in report.sections[name].rows} == {"1 of 2"}
+    assert report.sections["dividends"].total is None
+    before, today = report.days
+    assert (today.pnl, today.whole_pnl, today.gross, today.net_exposure) == (100, None, None, None)
+    assert today.caveat == "100.00 known, of 1 of 2 accounts"
+    assert (before.gross, cumulative(report.days)) == (15750, [before.pnl, None])
+    drawn = charts(report)
+    assert drawn["bridge"] == ""
+    page = static_page(report).decode()
+    assert "P&amp;L before fees by underlying, of 1 of 2 accounts" in page
+    assert "It is not known of every account, or covers sessions that were missed" in page
+    sheet = openpyxl.load_workbook(io.BytesIO(workbook(report)))["days"]
+    head = [cell.value for cell in sheet[1]]
+    assert [sheet.cell(3, head.index(name) + 1).value for name in ("P&L before fees", "P&L of the accounts known")] == [
+        None,
+        100,
+    ]
+    return True
+
+
+def _says_how_many_sessions(report: Report) -> None:
+    """The day after: it is whole, and of one account it covers two sessions."""
+    assert (report.status, report.totals["day"]) == ("COMPLETE", 90)
+    assert {row["account_id"]: row["days_covered"] for row in report.sections["accounts"].rows} == {"100": 1, "200": 2}
+    assert report.days[-1].caveat == "covers 2 sessions of 1 account"
+    assert cumulative(report.days)[1:] == [None, 190]
+    tile = view(report)["kpis"][0]
+    assert tile["note"].endswith("before fees, covers 2 sessions of 1 account")
+    total = report.sections["bridge"].total
+    assert total is not None
+    assert (total["sod_equity"], total["eod_equity"], total["carried"]) == (59095, 59190, None)
+    assert charts(report)["bridge"] == ""
+    assert charts(report)["exposure"].count('class="s-line"') == 2  # before the gap, and behind it
+
+
 class TestDoubt:
     def test_a_day_that_is_not_whole_is_marked_and_its_totals_are_not_known(self, tmp_path: Path) -> None:
         held = {
             100: [shares("100", "150.00", cost="14500.00", day="2025-10-30")],
             200: [shares("-5", "150.00", cost="-700.00", day="2025-10-30", account=200)],
         }
-        with desk(tmp_path, accounts=[100, 200], positions=held, instructions={}) as d:
+        history = {
+            100: [segment("2025-10-30", "50000", "50000", "0"), segment("2025-10-31", "50000", "50100", "100")],
+            200: [segment("2025-10-30", "9000", "9000", "0")],
+        }
+        books: dict[str, Any] = {"instructions": {}, "executions": {100: [], 200: []}, "history": history}
+        with desk(tmp_path, accounts=[100, 200], positions=held, **books) as d:
             d.evening(THURSDAY)
             d.broker.forbidden = {("200", "positions")}
             d.broker.positions["100"] = [shares("100", "151.00", cost="14500.00", day="2025-10-31")]
@@ -287,6 +339,19 @@ class TestDoubt:
             assert (gap["check_name"], gap["account_id"], gap["age_days"]) == ("FETCH_FAILED", "200", 0)
             assert daybook("report", "-f", "csv", home=tmp_path).code == 3
             assert daybook("report", "-f", "csv", "--account", "100", home=tmp_path).code == 0
+            assert _adds_up_no_part(report)
+            d.broker.forbidden = set()
+            d.broker.books["positions"] = {
+                "100": [shares("100", "152.00", cost="14500.00", day="2025-11-03")],
+                "200": [shares("-5", "152.00", cost="-700.00", day="2025-11-03", account=200)],
+            }
+            d.broker.books["portfolio-history"] = {
+                "100": [*history[100], segment("2025-11-03", "50100", "50200", "100")],
+                "200": [*history[200], segment("2025-11-03", "8995", "8990", "-5")],
+            }
+            d.evening(MONDAY)
+            published(d)
+            _says_how_many_sessions(report_of(d.settings))
 
     def test_a_break_a_stale_price_and_a_quantity_that_nobody_explains_are_shown_with_their_age(
         self, tmp_path: Path

@@ -14,18 +14,22 @@ from assets.catalog import CATALOG
 from models.trading import NIL, InstructionRow
 from pipelines.books.as_known import open_known
 from pipelines.books.build import build
+from pipelines.books.catalog import select_of
 from pipelines.broker.client import BrokerClient
 from pipelines.ingest.snapshot import take_snapshot
-from pipelines.report.content import collect_report
+from pipelines.report.content import QUESTIONS, collect_report
 from pipelines.sandbox.instruments import CALL, option
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
+from pipelines.trading.preview import Closing
 from pipelines.trading.requests import submit_instructions
 from pipelines.trading.send import trade
 from pipelines.warehouse.published import publish_if_behind
 from pipelines.warehouse.session import warehouse_session
+from pipelines.warehouse.tables import rows_of
 from tests.support.desk import AAPL
 from tests.support.trading_desk import (
+    CLOSE,
     CLOSE_ALL,
     FRIDAY,
     SMALL,
@@ -38,6 +42,7 @@ from tests.support.trading_desk import (
 )
 
 THURSDAY = FRIDAY - timedelta(days=1)
+OTHERS = [f"a2a2a3a4-b1b2-c1c2-d1d2-00000000000{number}" for number in range(3)]
 
 
 @pytest.fixture
@@ -91,6 +96,10 @@ def test_an_order_is_tied_to_its_request_its_fills_and_the_position_s_day(desk: 
     assert built(desk, "select status, filled_quantity, happened_on from core.trade_request") == [
         ("PENDING_NEW", None, None)
     ]
+    shown = select_of(QUESTIONS / "requests.sql")
+    with warehouse_session(desk.settings) as con:
+        (sent,) = rows_of(con, shown, {"day": date(2025, 10, 31)})
+    assert sent["outcome"] == "SENT"  # and not done: the order waits
     closed(desk)
     expected = ("SELL", "FILLED", Decimal(100), Decimal(151), date(2025, 10, 31), "CLOSED")
     assert built(desk, TIE) == [("DONE", order()["id"], *expected)]
@@ -114,6 +123,41 @@ def test_what_was_rejected_at_the_door_stands_with_its_reason(desk: TradingDesk)
         desk, "select outcome, http_status, instruction_id, status, rejection_reason, error from core.trade_request"
     )
     assert found == [("REJECTED", 400, f"rejected:{run}:1", "REJECTED", "Too many", "Too many")]
+
+
+def test_closes_that_were_refused_keep_symbol_and_quantity_each_with_its_own_reason(desk: TradingDesk) -> None:
+    desk.broker.now = FRIDAY - timedelta(hours=4, minutes=30)
+    refused = {"status": "REJECTED", "id": NIL, "client_order_id": None}
+    taken = order(1, symbol="MSFT", instrument_id=OTHERS[0])
+    rows = [
+        taken,
+        order(2, **refused, symbol="IBM", instrument_id=OTHERS[1], quantity="7", details=["Halted"]),
+        order(3, **refused, symbol="ORCL", instrument_id=OTHERS[2], quantity="9", details=["Not borrowable"]),
+    ]
+    error = {"code": 207, "message": "Some were refused"}
+    desk.recorder.canned = (207, {"data": rows, "error": error, "metadata": {}})
+    done = desk.trade(CLOSE_ALL)
+    assert done.outcome == "PARTIAL"
+    asked = "select symbol, quantity, status, rejection_reason from core.trade_request order by all"
+    assert built(desk, asked) == [
+        ("IBM", 7, "REJECTED", "Halted"),
+        ("MSFT", 100, "PENDING_NEW", None),
+        ("ORCL", 9, "REJECTED", "Not borrowable"),
+    ]
+    shown = select_of(QUESTIONS / "requests.sql")
+    with warehouse_session(desk.settings) as con:
+        told = [(row["symbol"], row["reason"]) for row in rows_of(con, shown, {"day": date(2025, 10, 31)})]
+    assert sorted(told) == [("IBM", "Halted"), ("MSFT", None), ("ORCL", "Not borrowable")]
+
+
+def test_what_was_refused_whole_keeps_what_was_asked_for(desk: TradingDesk) -> None:
+    line = Closing("AAPL", AAPL, Decimal(100), Decimal(100), "SELL", Decimal(15100))
+    desk.recorder.canned = (422, {"error": {"code": 422, "message": "Market closed"}, "metadata": {}})
+    desk.trade(CLOSE, lines=[line])
+    columns = "outcome, symbol, what, quantity, instrument_id, order_id, status, error"
+    assert built(desk, f"select {columns} from core.trade_request") == [
+        ("REJECTED", "AAPL", "SELL", 100, AAPL, None, None, "Market closed")
+    ]
 
 
 def test_an_exercise_is_tied_to_its_event_and_the_report_shows_it_with_the_day_s_pnl(tmp_path: Path) -> None:

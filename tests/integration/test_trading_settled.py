@@ -13,8 +13,10 @@ import pytest
 
 from assets.catalog import CATALOG
 from pipelines.books.build import build
+from pipelines.books.health import read_health
 from pipelines.trading.journal import Journal
 from pipelines.trading.requests import TradeRequest, submit_instructions
+from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.session import warehouse_session
 from tests.support.desk import AAPL
 from tests.support.fault_books import derived
@@ -185,6 +187,13 @@ def test_a_request_is_nobody_s_end_of_day(desk: TradingDesk, tmp_path: Path) -> 
     assert after["quality.day"] == before["quality.day"]
     assert after["core.expected_day"] == before["core.expected_day"]
     assert after["quality.gap"] == before["quality.gap"] == []
+    with warehouse_session(desk.settings) as con:
+        publish(con, desk.settings.published, PUBLISHED_SCHEMAS)
+    health = read_health(desk.settings, monday)
+    assert health.last_run is not None
+    assert health.last_trade is not None
+    assert str(health.last_run["trading_date"]) == "2025-10-31"  # the books' own, and the trade apart
+    assert health.last_trade["operation"] == "cancel_position_instruction"
     found = desk.ask(
         "select check_name, severity, account_id from quality.finding where check_name = 'trade' order by all"
     )

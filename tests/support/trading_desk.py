@@ -3,7 +3,7 @@ a home."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from pipelines.broker.client import BrokerClient
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
 from pipelines.trading.journal import Journal
-from pipelines.trading.preview import Preview
+from pipelines.trading.preview import Line, Preview
 from pipelines.trading.proposals import Proposal
 from pipelines.trading.requests import (
     TradeRequest,
@@ -88,9 +88,9 @@ CANCEL = cancel_instruction(str(SMALL), TAKEN)
 DONE = (200, {"data": [order()], "error": None, "metadata": {"request_id": "r1"}})
 
 
-def unchanging(request: TradeRequest) -> Proposal:
+def unchanging(request: TradeRequest, lines: Sequence[Line] = ()) -> Proposal:
     """A request as it is proposed where nothing about it can change."""
-    return Proposal(request, Preview([]), lambda: unchanging(request))
+    return Proposal(request, Preview(lines), lambda: unchanging(request, lines))
 
 
 @dataclass
@@ -101,10 +101,10 @@ class TradingDesk:
     recorder: Recorder
     settings: Settings
 
-    def trade(self, request: TradeRequest, **arguments: Any) -> Trade:
+    def trade(self, request: TradeRequest, lines: Sequence[Line] = (), **arguments: Any) -> Trade:
         with BrokerClient(self.settings.base_url, None) as client:
             clock = client.clock()
-        return trade(self.settings, unchanging(request), clock, **{"timeout": 5.0, **arguments})
+        return trade(self.settings, unchanging(request, lines), clock, **{"timeout": 5.0, **arguments})
 
     def sync(self, at: datetime) -> list[str]:
         """A sync at an instant of the broker's, with what it settles."""

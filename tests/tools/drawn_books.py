@@ -20,9 +20,19 @@ from tests.support.landing import land, settings_of
 class DrawnBook:
     """A random book, the same every time."""
 
-    name: str
+    number: int
     book: Book
-    day_by_day = False
+    day_by_day: bool = False
+
+    @property
+    def name(self) -> str:
+        """Which it is."""
+        return f"drawn book {self.number}" + (", day by day" if self.day_by_day else "")
+
+    @property
+    def kind(self) -> str:
+        """How it is built."""
+        return "drawn, day by day" if self.day_by_day else "drawn, in one go"
 
     @property
     def size(self) -> int:
@@ -30,10 +40,12 @@ class DrawnBook:
         return sum(len(answer.positions or ()) for each in self.book.evenings for answer in each.answers.values())
 
     def build(self, con: duckdb.DuckDBPyConnection, home: Path, catalog: Catalog) -> None:
-        """Land every evening of it, and build them in one go."""
+        """Land every evening of it, and build each for itself or all in one go."""
+        prepared = settings_of(self.book, home)
         for evening in self.book.evenings:
             land(con, evening)
-        build(con, settings_of(self.book, home), catalog, built_at=self.book.evenings[-1].at)
+            if self.day_by_day or evening is self.book.evenings[-1]:
+                build(con, prepared, catalog, built_at=evening.at)
 
     def check(self, con: duckdb.DuckDBPyConnection) -> None:
         """Whether its tables say what the oracle says."""
@@ -52,4 +64,4 @@ def drawn_books() -> list[DrawnBook]:
         found.append(book)
 
     draw()
-    return [DrawnBook(f"drawn book {number}", book) for number, book in enumerate(found, 1)]
+    return [DrawnBook(number, book) for number, book in enumerate(found, 1)]

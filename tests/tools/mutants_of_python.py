@@ -13,6 +13,8 @@ _OTHER: dict[type[ast.AST], type[ast.AST]] = {
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
     ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add,
 }  # fmt: skip
+#: Flags that change nothing where nobody makes a mistake.
+_GUARDS = ("frozen", "slots", "strict")
 _OPERATORS: tuple[tuple[type[ast.AST], str, str], ...] = (
     (ast.Compare, "ops", "other comparison"),
     (ast.BoolOp, "op", "and for or"),
@@ -73,7 +75,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield "call dropped", ast.Pass()
     if isinstance(node, ast.Raise):
         yield "nothing raised", ast.Pass()
-    if isinstance(node, ast.keyword) and node.arg != "frozen" and _is_flag(node.value):
+    if isinstance(node, ast.keyword) and node.arg not in _GUARDS and _is_flag(node.value):
         yield "other flag", ast.keyword(node.arg, ast.UnaryOp(ast.Not(), node.value))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 #: Seconds after which the tests of a mutant that hangs are ended: that is noticed.
-PATIENCE = 1800
+PATIENCE = 600
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,8 @@ class ProjectCopy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / ROOT.name
+        self._sound: set[str] = set()
+        self._forks: subprocess.Popen[str] | None = None
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -133,28 +134,42 @@ class ProjectCopy:
             for path, content in right.items():
                 (self.folder / path).write_bytes(content)
 
-    def hash_of(self, test: str) -> str:
-        """What tells a test from what it was before: a changed one is asked again."""
+    def told(self, test: str) -> str:
+        """A test, and what tells it from what it was before: a changed one is asked again."""
         path = self.folder / test
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-        return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:8]
+        return f"{test} {hashlib.sha256(b''.join(each.read_bytes() for each in files)).hexdigest()[:8]}"
 
     def failed_with(self, mutant: Mutant, tests: Sequence[str]) -> str | None:
-        """The first test that fails with the mutant; None where all pass."""
+        """The first test that fails with the mutant, and passes without it; None where all pass."""
         with self.holding({mutant.path: mutant.text}):
-            return self._failed(tests)
+            failed = self.failed(tests)
+        named = (failed or "").partition(" ")[2]
+        if named and named not in self._sound and "::" in named:
+            assert self.failed([named]) is None, f"{named} fails without a mutant"
+            self._sound.add(named)
+        return failed
 
-    def _failed(self, tests: Sequence[str]) -> str | None:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
-        env = {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        try:
-            ended = subprocess.run(
-                command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return f"nothing ended within {PATIENCE} seconds"
-        if ended.returncode == 0:
+    def failed(self, asked: Sequence[str]) -> str | None:
+        """The first test that fails, of those that pytest is asked for; None where all pass."""
+        printed = self.folder.parent / "printed.txt"
+        known = "ignore::pytest.PytestAssertRewriteWarning"  # plugins were imported before pytest began
+        arguments = ["-x", "-W", known, "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", *asked]
+        said = {"folder": str(self.folder), "arguments": arguments, "printed": str(printed), "seconds": PATIENCE}
+        ended = self._asked(json.dumps(said))
+        if ended == "null":
+            return f"unended within {PATIENCE} seconds"
+        if ended in ("0", "5"):  # all passed, or there are none of these
             return None
-        lines = ended.stdout.splitlines()
+        lines = printed.read_text(encoding="utf-8", errors="replace").splitlines()
         failed = [line.partition(" - ")[0] for line in lines if line.startswith(("FAILED", "ERROR"))]
-        return (failed or lines[-1:] or ["it ended at once"])[0]
+        return (failed or [f"ended with {ended}: {' '.join(lines[-1:])}"])[0]
+
+    def _asked(self, line: str) -> str:
+        if self._forks is None:
+            command = [sys.executable, "-P", str(ROOT / "tests" / "tools" / "pytest_forks.py")]
+            self._forks = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._forks.stdin is not None
+        assert self._forks.stdout is not None
+        print(line, file=self._forks.stdin, flush=True)
+        return self._forks.stdout.readline().strip()

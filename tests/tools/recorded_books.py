@@ -54,12 +54,17 @@ class RecordedBook:
     field: bool
     realized: Any
     evenings: tuple[Evening, ...]
-    day_by_day = True
+    day_by_day: bool = True
+
+    @property
+    def kind(self) -> str:
+        """How it is built."""
+        return "checked by hand, day by day" if self.day_by_day else "checked by hand, in one go"
 
     @property
     def name(self) -> str:
         """Its id and name in the scenarios."""
-        return f"{self.scenario['id']}_{self.scenario['name']}"
+        return f"{self.scenario['id']}_{self.scenario['name']}" + ("" if self.day_by_day else ", in one go")
 
     @property
     def size(self) -> int:
@@ -67,7 +72,7 @@ class RecordedBook:
         return len(json.dumps(self.scenario))
 
     def build(self, con: duckdb.DuckDBPyConnection, home: Path, catalog: Catalog) -> None:
-        """Land and build every evening of it, in a warehouse without a row."""
+        """Land every evening of it in a warehouse without a row, and build each for itself or all in one go."""
         settings = Settings(base_url="http://127.0.0.1:1", home=home, realized=self.realized)
         for evening in self.evenings:
             settings.adjustments.write_text(evening.adjustments)
@@ -75,6 +80,8 @@ class RecordedBook:
                 con.register("landed", rows)
                 con.execute(f"insert into raw.{name} by name select * from landed")
                 con.unregister("landed")
+            if not self.day_by_day and evening is not self.evenings[-1]:
+                continue
             build(con, settings, catalog, built_at=evening.known_at)
             if evening.lock:
                 through, at = evening.lock

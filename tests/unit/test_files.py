@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.archive.files import whole_file, write_whole
+from pipelines.archive.files import read_file, whole_file, write_whole
 
 CONTENT = b"what is to stay"
 
@@ -68,3 +68,12 @@ def test_without_replace_a_file_that_is_there_keeps_its_name(tmp_path: Path) -> 
 def test_a_file_is_its_users_alone(tmp_path: Path) -> None:
     write_whole(tmp_path / "kept", CONTENT, durable=True)
     assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o600
+
+
+def test_a_file_of_as_much_as_it_may_have_is_read_and_one_of_more_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(CONTENT)
+    assert read_file(tmp_path / "kept", len(CONTENT)) == CONTENT
+    with pytest.raises(OSError, match="it has more than 0 KiB"):
+        read_file(tmp_path / "kept", len(CONTENT) - 1)
+    with pytest.raises(OSError, match="it is a folder, not a file"):
+        read_file(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from models.trading import InstructionRow
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Http
 from pipelines.errors import BrokerError, ConfigurationError
-from pipelines.trading.effects import Effect
+from pipelines.trading.effects import Effect, age_of
 from pipelines.trading.held import find_position, instrument_id_of, read_positions
 from pipelines.trading.preview import preview_closing, preview_instructions
 from pipelines.trading.prices import Quoted, quoted
@@ -91,6 +92,19 @@ def test_a_person_is_told_what_speaks_against_an_instruction() -> None:
     assert effect("EXERCISE", CALL, "2", price="151.00")[1] == []
 
 
+def test_of_when_a_price_is_that_something_is_valued_at_is_said() -> None:
+    line, _ = effect("EXERCISE", CALL, "2", price="151.00")
+    assert age_of(line) == [
+        f"{line.symbol}: the underlying's price is that of its last trade, of which the broker tells no time."
+    ]
+    at = replace(line, price_as_of="2025-10-31T19:59:58Z")
+    assert age_of(at)[0].endswith("that of its last trade, of 2025-10-31T19:59:58Z.")
+    assert age_of(replace(line, price_source="POSITION"))[0].endswith(
+        "in its position, of which the broker tells no time."
+    )
+    assert age_of(replace(line, price_source=None)) == []
+
+
 def test_closing_a_short_buys_and_closing_a_long_sells() -> None:
     rows = [
         position(100, 1, symbol="LONG", quantity="100"),
@@ -104,6 +118,8 @@ def test_closing_a_short_buys_and_closing_a_long_sells() -> None:
         ("SHORT", "BUY", Decimal(-50)),
     ]
     assert preview.warnings == ["Not all of SHORT is free: an order or an instruction has a claim on it."]
+    (age,) = preview.ages
+    assert age.startswith("Market values are the broker's; the oldest official close among them is of ")
     assert preview_closing([], close_positions("100")).warnings == ["There is nothing to close."]
 
 
@@ -178,6 +194,10 @@ def instrument(previous_close: Any) -> Fault:
     ("faults", "expected"),
     [
         ([snapshot({"price": "210.12"})], Quoted(Decimal("210.12"), "LAST_TRADE")),
+        (
+            [snapshot({"price": "210.12", "timestamp": "2025-10-31T19:59:58Z"})],
+            Quoted(Decimal("210.12"), "LAST_TRADE", "2025-10-31T19:59:58Z"),
+        ),
         ([snapshot(None), instrument("205.44")], Quoted(Decimal("205.44"), "PREVIOUS_CLOSE")),
         ([instrument("205.44")], Quoted(Decimal("205.44"), "PREVIOUS_CLOSE")),  # this key may not see market data
         ([snapshot(None), instrument(None)], None),

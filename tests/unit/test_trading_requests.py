@@ -107,6 +107,8 @@ def test_a_key_may_be_on_one_row_only() -> None:
         ({"quantity": "-1"}, "a number of contracts above 0"),
         ({"quantity": "1e3"}, "a number of contracts above 0"),
         ({"quantity": "0.00"}, "a number of contracts above 0"),
+        ({"quantity": "0.5"}, "and no part of one"),
+        ({"quantity": "1.50"}, "and no part of one"),
         ({"quantity": "NaN"}, "a number of contracts above 0"),
         ({"instrument_id": "AAPL"}, "an instrument's UUID"),
         ({"client_instruction_id": ""}, "1 to 128 letters"),

@@ -91,7 +91,7 @@ def growth(days: Sequence[DayTotals], lines: Sequence[Line]) -> Drawing | None:
     """Cumulative return as a line, with the benchmarks' beside it, each named above."""
     if not lines:
         return None
-    drawing = Drawing(WIDTH, 230, "Cumulative return, net of fees, per cent")
+    drawing = Drawing(WIDTH, 230, "Cumulative return after fees, per cent")
     at = across(len(days))
     scale, ticks = axis([value for line in lines for value in line.values if value is not None], 205, 22)
     grid(drawing, scale, ticks, unit="%")

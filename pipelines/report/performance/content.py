@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,8 @@ from pipelines.report.period import WINDOWS, Period, first_date
 from pipelines.report.section import Row, Section, money_columns
 
 QUESTIONS = Path(__file__).parent / "sql"
+#: Sections that sum what was held, of the accounts that are known.
+_OF_POSITIONS = ("underlyings", "symbols", "dividends")
 #: Over how many sessions volatility and Sharpe ratio roll: about a month in a short period, a quarter in a long one.
 ROLLING: Mapping[Period, int] = {"month": 21, "quarter": 21, "year": 63, "all": 63}
 
@@ -176,12 +178,25 @@ def _sections(
         "dividends": also("dividends"),
         "restatements": also("restatements"),
     }
-    totals: dict[str, Row] = {}
+    totals: dict[str, Row | None] = {}
     if is_one:  # figures in different currencies are never added
         rows |= _over_accounts(ask, history, days, period, compared, before)
         totals = {name: _sums(NAMED[name], rows[name]) for name in ("bridge", "underlyings", "symbols", "dividends")}
+        if any(
+            day.holes for day in days
+        ):  # of what was held by accounts whose sessions are not all known there is no sum
+            totals |= dict.fromkeys(_OF_POSITIONS)
         totals |= {"accounts": together[0], "breakdown": figures.totals_of(days)}
-    return {name: section.filled(rows.get(name, ()), totals.get(name)) for name, section in NAMED.items()}
+    sections = {name: section.filled(rows.get(name, ()), totals.get(name)) for name, section in NAMED.items()}
+    if not_known := sum(day.holes > 0 for day in days):
+        sections |= {name: _of_some(sections[name], not_known) for name in (*_OF_POSITIONS, "options")}
+    return sections
+
+
+def _of_some(section: Section, not_known: int) -> Section:
+    """The section with a note that it is not of every account."""
+    sessions = f"{not_known:,} session{'s' if not_known > 1 else ''}"
+    return replace(section, note=f"{sessions} not known of every account. {section.note}".strip())
 
 
 def _over_accounts(

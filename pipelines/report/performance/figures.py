@@ -65,6 +65,7 @@ def totals_of(days: Sequence[DayTotals]) -> dict[str, Any]:
     return {
         "sessions": sum(day.accounts > 0 for day in days),
         "by_broker": sum(day.by_broker > 0 for day in days),
+        "covered": sum(day.sessions_covered for day in days if day.accounts),
         "pnl": pnl_of(days),
         "realized": _of_whole(days, [day.realized for day in days]),
         "unrealized": _of_whole(days, [day.unrealized for day in days]),

@@ -43,8 +43,9 @@ def _days(report: PerformanceReport) -> list[dict[str, Any]]:
             {
                 "date": day.date.isoformat(),
                 "holes": day.holes,
-                "pnl": number(day.pnl),
-                "cumulative": float(sums[at]),
+                "caveat": day.caveat,
+                "pnl": number(day.whole_pnl),
+                "cumulative": number(sums[at]),
                 "drawdown": fallen[at],
                 "gross": number(day.gross),
                 "net": number(day.net_exposure),
@@ -52,7 +53,7 @@ def _days(report: PerformanceReport) -> list[dict[str, Any]]:
                 "sharpe": sharpe,
                 **curves,
                 "said": {
-                    "P&L": format_value(day.pnl, "money"),
+                    "P&L": format_value(day.whole_pnl, "money"),
                     "cumulative": format_value(sums[at], "money"),
                     "drawdown": format_value(fallen[at], "percent"),
                     "gross": format_value(day.gross, "money"),

@@ -12,7 +12,7 @@ _CONTRIBUTOR = """
     unknown           ~integer days not known
     realized_pnl      money    realized
     unrealized_change money    unrealized
-    total_pnl         money    P&L
+    total_pnl         money    P&L before fees
     income            ~money   dividends
     bought            ~money   bought
     sold              ~money   sold
@@ -20,8 +20,8 @@ _CONTRIBUTOR = """
 """
 _DAY = """
     date       day     day
-    net_return percent return
-    pnl        money   P&L
+    net_return percent return after fees
+    pnl        money   P&L before fees
     told       text    by
 """
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -50,8 +50,8 @@ SECTIONS = (
             by_broker         integer  by broker
             returns           ~integer returns known
             holes             integer  holes
-            total_pnl         money    P&L
-            twr               percent  return
+            total_pnl         money    P&L before fees
+            twr               percent  return after fees
             annualized_return percent  a year
             volatility        share    volatility
             sharpe            ratio    Sharpe
@@ -68,13 +68,13 @@ SECTIONS = (
             average_loss      ~percent average loss
         """),
         empty="No account has a session in the period.",
-        note="P&L is before fees, returns are net of fees. By broker: sessions that its portfolio history alone tells "
+        note="P&L is before fees, returns are after fees. By broker: sessions that its portfolio history alone tells "
         "of. Holes are sessions without a return. A return a year is only given where the period is as long as one.",
         shown=25,
     ),
     Section(
         "monthly",
-        "Returns by month, net of fees, per cent",
+        "Returns by month, after fees, per cent",
         _years("percent"),
         empty="No return is known.",
         note="Daily returns linked, over the whole history of the accounts. A dash: a day of the month is not known.",
@@ -95,12 +95,13 @@ SECTIONS = (
             part            text     part
             sessions        integer  sessions
             by_broker       integer  by broker
-            pnl             money    P&L
+            covered         ~integer sessions covered
+            pnl             money    P&L before fees
             realized        money    realized
             unrealized      money    unrealized
             fees            money    income and fees
-            net             money    net P&L
-            net_return      percent  return
+            net             money    P&L after fees
+            net_return      percent  return after fees
             flow            ~money   flows
             equity          ~money   equity at end
             bought          money    bought
@@ -122,7 +123,7 @@ SECTIONS = (
             realized    money realized
             unrealized  money unrealized
             unsplit     money not split
-            total_pnl   ~money P&L
+            total_pnl   ~money P&L before fees
             fees        money income and fees
             flow        money flows
             unexplained money unexplained
@@ -175,7 +176,7 @@ SECTIONS = (
             quantity_prev quantity before
             quantity      quantity after
             realized_pnl  money    realized
-            total_pnl     money    P&L
+            total_pnl     money    P&L before fees
         """),
         empty="None was exercised, assigned or expired.",
     ),
@@ -196,7 +197,7 @@ SECTIONS = (
             note           prose    note
         """),
         empty="None is supplied: benchmarks.csv in DAYBOOK_HOME has a line name,trading_date,close for each.",
-        note="Our return is net of fees. Beta, correlation and the yearly tracking error are of the sessions on which "
+        note="Our return is after fees. Beta, correlation and the yearly tracking error are of the sessions on which "
         "both have a return.",
         shown=10,
     ),

@@ -26,7 +26,9 @@ def view(report: PerformanceReport) -> dict[str, Any]:
         "known_at": format_instant(report.known_at),
         "status": "COMPLETE" if report.is_whole else "INCOMPLETE",
         "finality": " and ".join(report.currencies),
-        "finality_note": "P&L is before fees; returns are net of fees and with income, linked day by day",
+        "finality_note": "returns are linked day by day, with income",
+        "money": f"Amounts in {_currencies(report)}; P&L before fees, returns after fees",
+        "of_accounts": ", not of every account" if report.days_unknown else "",
         "accounts_complete": who_knew(report.days),
         "range": f"{report.since} to {report.days[-1].date}",
         "only": ", ".join(short(each, 24) for each in report.accounts),
@@ -38,6 +40,10 @@ def view(report: PerformanceReport) -> dict[str, Any]:
         "risk_free": f"{format_value(100 * report.risk_free, 'share')} a year",
         "benchmark_problem": report.benchmark_problem,
     }
+
+
+def _currencies(report: PerformanceReport) -> str:
+    return " and ".join("a currency that is not known" if each == "UNKNOWN" else each for each in report.currencies)
 
 
 def _warning(report: PerformanceReport) -> str:
@@ -88,8 +94,8 @@ def _kpis(report: PerformanceReport) -> list[dict[str, str]]:
     # label, figure, how it is written, what it is of, and the reason where there is none
     tiles: list[tuple[str, Any, Kind, str, str]] = [
         ("P&L", row.get("total_pnl"), "money", f"{money}, before fees", _known_pnl(report)),
-        ("Return", row.get("twr"), "percent", "net of fees", unknown),
-        ("Return a year", row.get("annualized_return"), "percent", "net of fees", unknown or "shorter than a year"),
+        ("Return", row.get("twr"), "percent", "after fees", unknown),
+        ("Return a year", row.get("annualized_return"), "percent", "after fees", unknown or "shorter than a year"),
         ("Volatility", row.get("volatility"), "share", "a year", "of fewer than two sessions"),
         ("Sharpe ratio", row.get("sharpe"), "ratio", f"risk-free {_rate(report)}", "without deviation"),
         ("Sortino ratio", row.get("sortino"), "ratio", f"risk-free {_rate(report)}", "no session below risk-free"),

@@ -120,7 +120,7 @@ def _xlsx(report: PerformanceReport, name: str) -> dict[str, bytes]:
         ("as known at", said["known_at"]),
         ("status", said["status"]),
         ("currency", said["finality"]),
-        ("figures", said["finality_note"]),
+        ("figures", f"{said['money']}; {said['finality_note']}"),
         ("of accounts", said["only"] or "all"),
         ("", said["warning"]),
         ("to look at", "; ".join(item["text"] for item in said["attention"])),

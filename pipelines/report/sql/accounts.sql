@@ -5,6 +5,14 @@ with names as (
         short_name
     from raw.accounts
     qualify row_number() over (partition by account_id order by run_id desc) = 1
+),
+
+currencies as (
+    select
+        account_id,
+        max(currency) as currency
+    from core.broker_day
+    group by account_id
 )
 
 select
@@ -17,7 +25,9 @@ select
         when expected.is_known then 'INSTRUCTIONS UNKNOWN'
         else expected.reason
     end as state,
+    currencies.currency,
     daily.total_pnl as day,
+    case when daily.account_id is not null then coalesce(daily.days_covered, 1) end as days_covered,
     period.mtd,
     period.ytd,
     period.itd,
@@ -34,6 +44,7 @@ select
     daily.positions_unknown
 from core.expected_day as expected
 left join names on expected.account_id = names.account_id
+left join currencies on expected.account_id = currencies.account_id
 left join pnl.account_daily as daily
     on expected.account_id = daily.account_id and expected.trading_date = daily.trading_date
 left join pnl.period

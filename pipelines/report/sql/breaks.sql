@@ -68,7 +68,7 @@ remarks as (
 found as (
     select
         status as severity, check_name, trading_date, account_id, cast(null as varchar) as symbol,
-        ours, broker, difference, tolerance, cast(null as varchar) as message, abs(difference) as weight, age_days
+        ours, broker, difference, tolerance, message, abs(difference) as weight, age_days
     from quality.reconciliation
     where status = 'BREAK' or (status = 'WARN' and trading_date = $day)
     union all
@@ -78,7 +78,10 @@ found as (
     from quality.gap
     union all
     select
-        'DOUBT', doubts.name, doubts.trading_date, doubts.account_id, doubts.symbol, null, null, null, null, null,
+        'DOUBT', doubts.name, doubts.trading_date, doubts.account_id, doubts.symbol, null, null, null, null,
+        case
+            when doubts.name = 'PRICE_STALE' then coalesce('valued at the close of ' || held.closing_price_date, 'no close')
+        end,
         abs(doubts.market_value),
         case
             when cleared.last_clear is not null
@@ -97,6 +100,11 @@ found as (
             doubts.account_id = cleared.account_id
             and doubts.instrument_id = cleared.instrument_id
             and doubts.name = cleared.name
+    left join core.position_eod as held
+        on
+            doubts.account_id = held.account_id
+            and doubts.instrument_id = held.instrument_id
+            and doubts.trading_date = held.trading_date
     union all
     select
         remarks.severity, remarks.check_name, remarks.trading_date, remarks.account_id, daily.symbol, null, null, null,

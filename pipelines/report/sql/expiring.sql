@@ -2,7 +2,8 @@
 with prices as (
     select
         instrument_id,
-        max(eod_price) as price
+        max(eod_price) as price,
+        max_by(closing_price_date, eod_price) as price_date
     from core.position_eod
     where trading_date = $day
     group by instrument_id
@@ -21,6 +22,7 @@ select
     held.quantity,
     held.market_value,
     prices.price as underlying_price,
+    prices.price_date,
     case held.option_right
         when 'CALL' then prices.price - held.option_strike
         when 'PUT' then held.option_strike - prices.price

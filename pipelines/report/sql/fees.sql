@@ -1,5 +1,5 @@
--- Income and fees of the day by account: the broker tells them as one figure, of which the dividends that were expected are told apart. What remains is
--- fees, interest and accruals.
+-- Income and fees of the day by account, of every account that was expected: the broker tells them as one figure, of which the dividends that were
+-- expected are told apart. What remains is fees, interest and accruals. Of a day that covers several, dividends are those of all of them and not told.
 with dividends as (
     select
         account_id,
@@ -7,16 +7,32 @@ with dividends as (
     from pnl.position_daily
     where trading_date = $day
     group by account_id
+),
+
+parts as (
+    select
+        expected.account_id,
+        daily.broker_net,
+        daily.fees_and_other,
+        case
+            when coalesce(daily.days_covered, 1) = 1 or dividends.amount = 0 then coalesce(dividends.amount, 0)
+        end as dividends
+    from core.expected_day as expected
+    left join pnl.account_daily as daily
+        on
+            expected.account_id = daily.account_id and expected.trading_date = daily.trading_date
+            and daily.fees_and_other is not null
+    left join dividends on daily.account_id = dividends.account_id
+    where expected.trading_date = $day
 )
 
 select
-    daily.account_id,
-    daily.broker_net - daily.fees_and_other as before_fees,
-    coalesce(dividends.amount, 0) as dividends,
-    daily.fees_and_other - coalesce(dividends.amount, 0) as fees,
-    daily.fees_and_other,
-    daily.broker_net as net
-from pnl.account_daily as daily
-left join dividends on daily.account_id = dividends.account_id
-where daily.trading_date = $day and daily.fees_and_other is not null
-order by abs(daily.fees_and_other) desc, daily.account_id
+    account_id,
+    broker_net - fees_and_other as before_fees,
+    case when fees_and_other is not null then dividends end as dividends,
+    fees_and_other - dividends as fees,
+    fees_and_other,
+    broker_net as net
+from parts
+where exists (select 1 from parts as known where known.fees_and_other is not null)
+order by abs(fees_and_other) desc nulls first, account_id

@@ -9,6 +9,7 @@ select
     sold_quantity,
     realized_pnl,
     total_pnl,
+    days_covered,
     array_to_string(flags, ' ') as flags
 from pnl.position_daily
 where trading_date = $day and status in ('OPENED', 'CLOSED', 'FLIPPED', 'INTRADAY_ROUND_TRIP')

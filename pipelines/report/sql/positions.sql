@@ -1,24 +1,31 @@
--- Every position of the day: held, opened, closed or traded within it.
+-- Every position of the day: held, opened, closed or traded within it, and of which day the close is that it is valued at.
 select
-    symbol,
-    account_id,
-    instrument_type,
-    status,
-    quantity_prev,
-    quantity,
-    eod_price,
-    market_value,
-    cost_basis,
-    unrealized_pnl,
-    position_pnl as carried,
-    day_pnl as traded,
-    realized_pnl,
-    unrealized_change,
-    total_pnl,
-    quality,
-    array_to_string(flags, ' ') as flags,
-    underlying_instrument_id,
-    instrument_id
-from pnl.position_daily
-where trading_date = $day
-order by total_pnl desc nulls last, account_id, symbol, instrument_id
+    daily.symbol,
+    daily.account_id,
+    daily.instrument_type,
+    daily.status,
+    daily.quantity_prev,
+    daily.quantity,
+    daily.eod_price,
+    held.closing_price_date as price_date,
+    daily.market_value,
+    daily.cost_basis,
+    daily.unrealized_pnl,
+    daily.position_pnl as carried,
+    daily.day_pnl as traded,
+    daily.realized_pnl,
+    daily.unrealized_change,
+    daily.total_pnl,
+    daily.days_covered,
+    daily.quality,
+    array_to_string(daily.flags, ' ') as flags,
+    daily.underlying_instrument_id,
+    daily.instrument_id
+from pnl.position_daily as daily
+left join core.position_eod as held
+    on
+        daily.account_id = held.account_id
+        and daily.instrument_id = held.instrument_id
+        and daily.trading_date = held.trading_date
+where daily.trading_date = $day
+order by daily.total_pnl desc nulls last, daily.account_id, daily.symbol, daily.instrument_id

@@ -6,12 +6,27 @@ select
     request.what,
     request.quantity,
     request.status,
-    request.outcome,
+    -- an order that waits, or an instruction that nobody has accepted yet, is sent and not done
+    case
+        when
+            request.outcome in ('DONE', 'FOUND') and request.status in (
+                'SENT', 'CANCEL_REQUESTED', 'PENDING_NEW', 'QUEUED', 'PENDING_TRIGGER', 'NEW', 'PARTIALLY_FILLED',
+                'PENDING_CANCEL', 'PENDING_REPLACE', 'STOPPED', 'SUSPENDED', 'CALCULATED'
+            )
+            then 'SENT'
+        else request.outcome
+    end as outcome,
     request.filled_quantity,
     request.average_fill_price,
     request.event_kind,
     daily.total_pnl,
-    coalesce(request.rejection_reason, request.error) as reason,
+    -- the answer's own error is of what it refused, not of the rows that it took
+    coalesce(
+        request.rejection_reason,
+        case
+            when coalesce(request.status, 'REJECTED') in ('REJECTED', 'ENGINE_REJECTED', 'CANCEL_FAILED') then request.error
+        end
+    ) as reason,
     request.requested_at,
     coalesce(request.order_id, request.instruction_id) as id,
     request.run_id

@@ -1,6 +1,6 @@
 -- Session by session over the accounts, from the first that anybody knows: P&L before fees, how many accounts it is not known of (holes) and how many
--- the broker's history alone tells of, P&L after fees, the return of that, exposure and what was traded. Figures in different currencies are never
--- added. What became of a missed session in a day that covers it is in that day.
+-- the broker's history alone tells of, of how many it covers several sessions, P&L after fees, the return of that, exposure and what was traded.
+-- Figures in different currencies are never added. What became of a missed session in a day that covers it is in that day.
 with currency as (
     select count(distinct currency) <= 1 as is_one
     from main.performance_day
@@ -29,6 +29,7 @@ told as (
         history.account_id,
         history.trading_date,
         history.source,
+        history.days_covered,
         history.total_pnl,
         history.realized_pnl,
         history.unrealized_change,
@@ -54,6 +55,8 @@ summed as (
         count(*) filter (
             where told.total_pnl is null and firsts.trading_date is distinct from expected.trading_date
         ) as holes,
+        count(*) filter (where told.days_covered > 1) as spanned,
+        max(coalesce(told.days_covered, 1)) as sessions_covered,
         sum(told.total_pnl) as pnl,
         case when count(told.realized_pnl) = count(told.total_pnl) then sum(told.realized_pnl) end as realized,
         case when count(told.unrealized_change) = count(told.total_pnl) then sum(told.unrealized_change) end as unrealized,
@@ -83,8 +86,9 @@ returned as (
 held as (
     select
         trading_date,
-        sum(abs(market_value)) as gross,
-        sum(market_value) as net_exposure
+        case when count(market_value) = count(*) then sum(abs(market_value)) end as gross,
+        case when count(market_value) = count(*) then sum(market_value) end as net_exposure,
+        count(*) as positions
     from pnl.position_daily
     where quantity <> 0 and coalesce(instrument_type, '') <> 'CASH'
     group by trading_date
@@ -100,14 +104,22 @@ select
     summed.trading_date as date,
     case when currency.is_one then summed.pnl end as pnl,
     summed.holes,
-    case when currency.is_one and in_books.accounts > 0 then coalesce(held.gross, 0) end as gross,
-    case when currency.is_one and in_books.accounts > 0 then coalesce(held.net_exposure, 0) end as net_exposure,
+    summed.spanned,
+    summed.sessions_covered,
+    case
+        when currency.is_one and in_books.accounts = summed.expected
+            then case when held.positions is null then 0 else held.gross end
+    end as gross,
+    case
+        when currency.is_one and in_books.accounts = summed.expected
+            then case when held.positions is null then 0 else held.net_exposure end
+    end as net_exposure,
     case when currency.is_one then returned.daily_return end as daily_return,
     currency.is_one and coalesce(returned.is_opening, false) as is_opening,
     summed.accounts,
     summed.by_broker,
-    case when currency.is_one then summed.realized end as realized,
-    case when currency.is_one then summed.unrealized end as unrealized,
+    case when currency.is_one and summed.holes = 0 then summed.realized end as realized,
+    case when currency.is_one and summed.holes = 0 then summed.unrealized end as unrealized,
     case when currency.is_one then summed.fees end as fees,
     case when currency.is_one then summed.net end as net,
     case when currency.is_one then summed.flow end as flow,

@@ -3,7 +3,7 @@ select
     value as instrument_type,
     sum(positions) as positions,
     sum(positions_unknown) as unknown,
-    sum(market_value) as market_value,
+    case when count(market_value) = count(*) then sum(market_value) end as market_value,
     case when count(realized_pnl) = count(*) then sum(realized_pnl) end as realized_pnl,
     case when count(unrealized_change) = count(*) then sum(unrealized_change) end as unrealized_change,
     case when count(total_pnl) = count(*) then sum(total_pnl) end as total_pnl

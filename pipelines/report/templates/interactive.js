@@ -40,13 +40,15 @@ function grid(svg, { at, ticks }, unit) {
   }
 }
 
-// A line may have holes: it begins anew behind each.
+// A line may have holes: it begins anew behind each, and a point between two is a dot.
 function line(svg, days, x, at, name, colour, area) {
   let d = "", open = false;
   days.forEach((day, n) => {
     if (day[name] === null) { open = false; return; }
     d += `${open ? "L" : "M"}${x(n).toFixed(1)} ${at(day[name]).toFixed(1)}`;
     open = true;
+    if ([n - 1, n + 1].every((near) => (days[near]?.[name] ?? null) === null))
+      shape(svg, "rect", { class: `f-${colour}`, x: x(n) - 2, y: at(day[name]) - 2, width: 4, height: 4 });
   });
   if (area && !days.some((day) => day[name] === null))
     shape(svg, "path", { class: `f-${area}`, d: `${d}L${x(days.length - 1)} ${at(0)}L${x(0)} ${at(0)}z` });
@@ -66,9 +68,9 @@ const CHARTS = {
         const top = lower.at(Math.max(0, day.pnl)), foot = lower.at(Math.min(0, day.pnl));
         shape(svg, "rect", { class: day.pnl > 0 ? "f-gain" : "f-loss", x: x(n) - width / 2, y: top, width, height: foot - top });
       }
-      if (day.holes) shape(svg, "rect", { class: "f-doubt", x: x(n) - 1.5, y: 207, width: 3, height: 3 });
+      if (day.caveat) shape(svg, "rect", { class: day.holes ? "f-doubt" : "f-total", x: x(n) - 1.5, y: 207, width: 3, height: 3 });
     });
-    shape(svg, "text", { class: "f-soft", x: LEFT, y: 11, "font-size": 10 }, "cumulative");
+    shape(svg, "text", { class: "f-soft", x: LEFT, y: 11, "font-size": 10 }, data.cumulative || "cumulative");
     shape(svg, "text", { class: "f-soft", x: LEFT, y: 137, "font-size": 10 }, "by day");
   } },
   drawdown: { height: 150, tells: ["drawdown"], draw(svg, days, x) {
@@ -140,7 +142,7 @@ function follow(svg, chart, days, x, place) {
       brush.setAttribute("width", x(Math.max(held, n)) - x(Math.min(held, n)));
     }
     const lines = chart.tells.map((name) => `${name.padEnd(12)}${day.said[name]}`);
-    if (day.holes) lines.push(`not known of ${day.holes} account${day.holes > 1 ? "s" : ""}`);
+    if (day.caveat) lines.push(day.caveat);
     tip(event, [day.date, ...lines].join("\n"));
   });
   svg.addEventListener("pointerdown", (event) => { if (event.button === 0) held = nearest(event); });
