@@ -1,36 +1,50 @@
 -- Where an answer of the broker's history contradicts itself, told on the evening that brought it: sessions that begin with another equity than the one
 -- before them ended with, and P&L of days that are no session or that had not come yet. quality.reconciliation has each session with what it compares.
-with told as (
+with answered as (
     select
         run.trading_date,
         history.account_id,
         history.run_id,
         history.date,
         history.sod_equity,
-        before.eod_equity,
-        history.net_pnl,
-        calendar.trading_date is null or history.date > run.trading_date as is_no_session
+        history.eod_equity,
+        history.net_pnl
     from raw.portfolio_history as history
     inner join core.run on history.run_id = run.run_id
     inner join raw.extract_manifest as manifest
         on
             history.run_id = manifest.run_id and history.account_id = manifest.account_id
             and manifest.endpoint = 'portfolio_history' and manifest.complete
-    left join core.calendar on history.date = calendar.trading_date
-    left join raw.portfolio_history as before
+    where run.trading_date between $from_date and $to_date
+),
+
+told as (
+    select
+        answered.trading_date,
+        answered.account_id,
+        answered.run_id,
+        answered.date,
+        answered.sod_equity,
+        before.eod_equity,
+        answered.net_pnl,
+        calendar.trading_date is null or answered.date > answered.trading_date as is_no_session
+    from answered
+    left join core.calendar on answered.date = calendar.trading_date
+    left join answered as before
         on
-            history.run_id = before.run_id and history.account_id = before.account_id
+            answered.run_id = before.run_id and answered.account_id = before.account_id
             and calendar.prev_trading_date = before.date
     where
-        run.trading_date between $from_date and $to_date and history.date <> run.trading_date
+        answered.date <> answered.trading_date
         -- what an earlier evening was told alike was said then
         and not exists (
             select 1 from raw.portfolio_history as earlier
             where
-                earlier.account_id = history.account_id and earlier.date = history.date
-                and earlier.run_id < history.run_id
-                and earlier.sod_equity is not distinct from history.sod_equity
-                and earlier.net_pnl is not distinct from history.net_pnl
+                earlier.date >= (select min(date) from answered)
+                and earlier.account_id = answered.account_id and earlier.date = answered.date
+                and earlier.run_id < answered.run_id
+                and earlier.sod_equity is not distinct from answered.sod_equity
+                and earlier.net_pnl is not distinct from answered.net_pnl
         )
 )
 

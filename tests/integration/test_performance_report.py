@@ -441,7 +441,8 @@ class TestBenchmark:
         assert b'"key":"benchmark1"' in interactive_page(report)
 
     def test_missing_days_are_counted_named_and_not_compared(self, home: Settings, supplied: Path) -> None:
-        supplied.write_text(self.twice_as_much(missing=[HOLE]))
+        # as a spreadsheet of Windows writes it
+        supplied.write_bytes(("\ufeff" + self.twice_as_much(missing=[HOLE]).replace("\n", "\r\n")).encode())
         report = report_of(home, "month")
         (row,) = table(report, "benchmarks")
         assert (row["sessions"], round(row["beta"], 6)) == (21, Decimal("0.5"))
@@ -462,6 +463,7 @@ class TestBenchmark:
             ("name,trading_date,close\nX,2025-10-01,n/a", "benchmarks.csv line 2 has 'n/a' for a close: it must be"),
             ("name,trading_date,close\nX,2025-10-01,-1", "benchmarks.csv line 2 has '-1' for a close: it must be"),
             ("name,trading_date,close\nX,2025-10-01,NaN", "benchmarks.csv line 2 has 'NaN' for a close: it must be"),
+            ("name,trading_date,close\nX,2025-10-01,1e99", "benchmarks.csv line 2 has '1e99' for a close: it must be"),
             ("name,trading_date,close\nX,1.10.25,5", "benchmarks.csv line 2 has '1.10.25' for a date: write it like"),
             ("name,trading_date,close\nX,2025-10-01", "benchmarks.csv line 2 has 2 columns and not 3"),
             ("name,trading_date,close\n,2025-10-01,5", "benchmarks.csv line 2 has no name."),
@@ -482,6 +484,11 @@ class TestBenchmark:
             assert any(sentence in text for text in _texts(report))
             assert table(report, "benchmarks") == []
             assert b"no benchmark: benchmarks.csv line 2" in static_page(report)
+
+    def test_what_is_no_text_is_a_sentence(self, supplied: Path) -> None:
+        supplied.write_bytes("name,trading_date,close\nX,2025-10-01,5".encode("utf-16"))
+        with pytest.raises(ConfigurationError, match=re.escape("benchmarks.csv is not text in UTF-8")):
+            read_benchmarks(supplied)
 
     def test_a_name_that_means_harm_is_text(self, home: Settings, supplied: Path) -> None:
         name = "<script>alert(1)</script>"

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from pathlib import Path
 from statistics import StatisticsError, correlation, covariance, stdev, variance
 
@@ -18,6 +18,10 @@ from pipelines.report.performance.figures import SESSIONS_A_YEAR
 
 COLUMNS = ("name", "trading_date", "close")
 _PLACES = Decimal("0.0000000001")
+#: The closes of any index or share, and few enough digits between two of them to be told.
+_LEAST, _MOST = Decimal("1e-6"), Decimal(1_000_000_000)
+#: Whatever a return was divided by, it is told to the last of those places.
+_WIDE = Context(prec=1_000)
 
 Closes = dict[date, Decimal]
 
@@ -49,8 +53,11 @@ def read_benchmarks(path: Path) -> dict[str, Closes]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{path.name} can't be read ({error}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path.name} is not text in UTF-8: save it as such.") from error
+    except (OSError, csv.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"{path.name} can't be read ({why}).") from error
     if not lines or tuple(each.strip() for each in lines[0]) != COLUMNS:
         raise ConfigurationError(f"{path.name} must begin with a line {','.join(COLUMNS)}.")
     found: dict[str, Closes] = {}
@@ -81,8 +88,10 @@ def _close(text: str, where: str) -> Decimal:
         close = Decimal(text)
     except InvalidOperation:
         close = Decimal("NaN")
-    if not close.is_finite() or close <= 0:
-        raise ConfigurationError(f"{where} has {short(text, 24)!r} for a close: it must be a number above 0.")
+    if not close.is_finite() or not _LEAST <= close <= _MOST:
+        raise ConfigurationError(
+            f"{where} has {short(text, 24)!r} for a close: it must be a number above 0, from {_LEAST:f} to {_MOST:,}."
+        )
     return close
 
 
@@ -94,7 +103,7 @@ def compare(name: str, closes: Closes, days: Sequence[DayTotals], before: date |
     dates = [*([before] if before else []), *(day.date for day in days)]
     missing = tuple(day for day in dates if day not in closes)
     start, end = closes.get(dates[0]), closes.get(dates[-1])
-    theirs = None if start is None or end is None else (100 * (end / start - 1)).quantize(_PLACES)
+    theirs = None if start is None or end is None else (100 * (end / start - 1)).quantize(_PLACES, context=_WIDE)
     ours = linked(days)
     both = _both(closes, days, before)
     return Comparison(
@@ -141,7 +150,7 @@ def _measured(both: Sequence[tuple[float, float]]) -> Mapping[str, Decimal | Non
 
 
 def _rounded(value: float) -> Decimal:
-    return Decimal(value).quantize(_PLACES)
+    return Decimal(value).quantize(_PLACES, context=_WIDE)
 
 
 def _note(name: str, dates: Sequence[date], missing: Sequence[date], compared: int) -> str:
