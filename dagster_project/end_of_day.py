@@ -1,10 +1,8 @@
 """`daybook eod`: the end_of_day job, in this process and on the same instance that the schedules use."""
 
-import os
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -14,11 +12,11 @@ from assets.orchestration.partitions import trading_days
 from assets.orchestration.raw import TRIGGER
 from assets.orchestration.recovery import MissedEvening, evening_before
 from dagster_project.definitions import defs
-from dagster_project.instance import prepare_instance
+from dagster_project.instance import open_instance, prepare_instance
 from pipelines.alerts.alert import Alert, send
 from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line
+from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError
 from pipelines.ingest.warehouse_state import read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
@@ -111,7 +109,7 @@ def _execute(books: OpenBooks, day: date) -> None:
     """Run the job for a day. Raises DaybookError with the sentence of what failed; a defect leaves as it is."""
     prepare_instance(books.settings)
     job = defs().resolve_job_def("end_of_day")
-    with _instance() as instance:
+    with open_instance() as instance:
         try:
             job.execute_in_process(
                 instance=instance,
@@ -122,18 +120,6 @@ def _execute(books: OpenBooks, day: date) -> None:
             )
         except dg.Failure as failure:
             raise _cause_of(failure) from failure
-
-
-def _instance() -> dg.DagsterInstance:
-    """Dagster's instance of the home. Raises ConfigurationError where its dagster.yaml says what Dagster can't do."""
-    try:
-        return dg.DagsterInstance.get()
-    except Exception as error:  # of several kinds, some of which are not public
-        where = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
-        raise ConfigurationError(
-            f"Dagster can't work with {where} ({first_line(error)}): correct it, or take it away, and daybook writes a "
-            "new one. `daybook sync` and `daybook build` close the day meanwhile."
-        ) from error
 
 
 def _cause_of(failure: dg.Failure) -> DaybookError:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from dagster_project.isolation import isolate_children
 from pipelines.archive.files import read_file, write_whole
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, first_line
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # whoever has the token of Dagster's UI can start runs: other machines come through a proxy
@@ -65,6 +65,19 @@ def prepare_instance(settings: Settings) -> Path:
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     isolate_children(os.environ)  # Dagster starts Pythons of its own
     return settings.dagster
+
+
+def open_instance() -> dg.DagsterInstance:
+    """Dagster's instance of the home that was prepared. Raises ConfigurationError where its dagster.yaml says what
+    Dagster can't do."""
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:  # of several kinds, some of which are not public
+        where = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
+        raise ConfigurationError(
+            f"Dagster can't work with {where} ({first_line(error)}): correct it, or take it away, and daybook writes a "
+            "new one. `daybook sync` and `daybook build` close the day meanwhile."
+        ) from error
 
 
 def _check(config: Path) -> None:

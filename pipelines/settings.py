@@ -38,6 +38,7 @@ VARIABLES = {
     "DAYBOOK_PING_URL": "ping_url",
     "DAYBOOK_DAGSTER_URL": "dagster_url",
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
+    "DAYBOOK_SCHEDULES": "schedules",
 }
 
 
@@ -73,6 +74,7 @@ class Settings(BaseModel):
     ping_url: SecretStr | None = None
     dagster_url: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
+    schedules: Literal["on", "off"] = "on"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:

@@ -18,7 +18,7 @@ from daybook.cli.backfill import backfill
 from daybook.cli.backup import backup, restore, verify
 from daybook.cli.build import build
 from daybook.cli.demo import demo
-from daybook.cli.dev import dev
+from daybook.cli.dev import dev, serve
 from daybook.cli.doctor import doctor
 from daybook.cli.eod import eod
 from daybook.cli.explore import explore
@@ -44,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev):
+for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev, serve):
     app.command()(command)
 for care in (replay, backfill, backup, restore, verify, doctor, compact, prune):
     app.command()(care)
