@@ -35,8 +35,10 @@ VARIABLES = {
     "DAYBOOK_ALERT_SMTP": "alert_smtp",
     "DAYBOOK_ALERT_TO": "alert_to",
     "DAYBOOK_ALERT_FROM": "alert_from",
+    "DAYBOOK_REPORT_TO": "report_to",
     "DAYBOOK_PING_URL": "ping_url",
     "DAYBOOK_DAGSTER_URL": "dagster_url",
+    "DAYBOOK_PUBLISH_GROUP": "publish_group",
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
     "DAYBOOK_SCHEDULES": "schedules",
 }
@@ -70,9 +72,11 @@ class Settings(BaseModel):
     alert_webhook: SecretStr | None = None  # whoever knows the URL can write there
     alert_smtp: SecretStr | None = None  # may hold a password
     alert_from: str | None = None
+    report_to: tuple[str, ...] = ()  # before alert_to, which asks for it
     alert_to: tuple[str, ...] = ()
     ping_url: SecretStr | None = None
     dagster_url: str | None = None
+    publish_group: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
     schedules: Literal["on", "off"] = "on"
 
@@ -153,22 +157,29 @@ class Settings(BaseModel):
             raise ValueError("is not an e-mail address")
         return address
 
-    @field_validator("alert_to", mode="before")
+    @field_validator("alert_to", "report_to", mode="before")
     @classmethod
     def _addresses(cls, addresses: Any) -> tuple[str, ...]:
         return tuple(each.strip() for each in (addresses.split(",") if isinstance(addresses, str) else addresses))
 
-    @field_validator("alert_to")
+    @field_validator("alert_to", "report_to")
     @classmethod
     def _recipients(cls, addresses: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if wrong := [each for each in addresses if not _is_address(each)]:
             raise ValueError(f"has {', '.join(map(repr, wrong))}, which is not an e-mail address")
         server = info.data.get("alert_smtp", addresses)  # one that can't be used has a sentence of its own
-        if server and not addresses:
-            raise ValueError("is not set: DAYBOOK_ALERT_SMTP needs to know whom to write to")
+        if server and not addresses and info.field_name == "alert_to" and not info.data.get("report_to", addresses):
+            raise ValueError("is not set, nor is DAYBOOK_REPORT_TO: DAYBOOK_ALERT_SMTP needs to know whom to write to")
         if addresses and not server:
             raise ValueError("is set without DAYBOOK_ALERT_SMTP: name the mail server, such as smtp://mail.example.com")
         return addresses
+
+    @field_validator("publish_group")
+    @classmethod
+    def _known_group(cls, group: str | None) -> str | None:
+        if group is not None and _group_id(group) is None:
+            raise ValueError(f"names {group!r}, which is no group of this machine")
+        return group
 
     @field_validator("dagster_url")
     @classmethod
@@ -275,11 +286,12 @@ class Settings(BaseModel):
         return self.trading_jobs == "on"
 
     def demo(self) -> Self:
-        """The same settings with the demo's own home, so that it never meets real books."""
-        return self.model_copy(update={"home": self.home / "demo"})
+        """The same settings with the demo's own home, for this user alone, so that it never meets real books."""
+        return self.model_copy(update={"home": self.home / "demo", "publish_group": None})
 
     def prepare_home(self) -> None:
-        """Creates the home and its folders, for this user alone, and tries to write in each.
+        """Creates the home and its folders, for this user alone, and tries to write in each. A group that may read what
+        is published may pass the home and list the reports.
 
         Sets the process's umask to 077: dlt, DuckDB and Dagster write there later and must not widen it. A folder that
         was there before keeps its mode. Raises ConfigurationError where something can't be written.
@@ -290,10 +302,24 @@ class Settings(BaseModel):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with TemporaryFile(dir=folder):
                     pass  # permissions alone don't tell: a disk may be full or read-only
+            self._let_group_in()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise ConfigurationError(
                 f"DAYBOOK_HOME ({self.home}) can't be written ({reason}): point it at a folder that daybook may write."
+            ) from error
+
+    def _let_group_in(self) -> None:
+        if self.publish_group is None:
+            return
+        try:
+            for folder, mode in ((self.home, 0o710), (self.reports, 0o750)):
+                os.chown(folder, -1, _group_id(self.publish_group) or 0)
+                folder.chmod(mode)
+        except PermissionError as error:
+            raise ConfigurationError(
+                f"DAYBOOK_PUBLISH_GROUP names {self.publish_group}, and {error.filename} can't be given to it: "
+                "have the user that runs daybook own the home and be a member of the group."
             ) from error
 
     def _key(self, key: SecretStr | None, missing: str) -> str | None:
@@ -381,6 +407,15 @@ def _split(url: str) -> SplitResult:
     if not usable:
         raise wrong
     return parts
+
+
+def _group_id(name: str) -> int | None:
+    try:
+        import grp  # not on every system
+
+        return grp.getgrnam(name).gr_gid
+    except (ImportError, KeyError, ValueError):
+        return None
 
 
 def _is_id(text: str) -> bool:

@@ -11,7 +11,7 @@ from pipelines.errors import DaybookError
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 
-_DAYS = "select min(trading_date), max(trading_date) from quality.day"
+_DAYS = "select min(trading_date), max(trading_date) from core.expected_day"
 _REPLAYED = "select is_loopback from raw.extract_run order by run_id desc limit 1"
 
 

@@ -152,7 +152,7 @@ def restore(
                 "--force, which moves them aside."
             )
         try:
-            draft = _draft(folder, settings.home / DRAFT, list(backup.files), on_progress)
+            draft = _draft(folder, settings, list(backup.files), on_progress)
             aside = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             moved = [name for name in there if name != PUBLISHED]
             planned = Swap(str(folder), aside, moved, names_in(draft, names), published=PUBLISHED in there)
@@ -175,14 +175,15 @@ def _nobody_trades(settings: Settings, wait: float) -> Iterator[None]:
         yield
 
 
-def _draft(folder: Path, draft: Path, files: list[str], on_progress: OnProgress) -> Path:
+def _draft(folder: Path, settings: Settings, files: list[str], on_progress: OnProgress) -> Path:
     """A backup copied beside the books and published there: what is left to do after it are renames."""
+    draft = settings.home / DRAFT
     on_progress(Activity("copying"))
     remove(draft)
     _copy_tree(folder, draft, files)
     on_progress(Activity("publishing"))
     with open_warehouse(draft / WAREHOUSE) as con:
-        publish(con, draft / PUBLISHED, PUBLISHED_SCHEMAS)
+        publish(con, draft / PUBLISHED, PUBLISHED_SCHEMAS, settings.publish_group)
         con.execute("checkpoint")
     fsync(draft / WAREHOUSE)
     fsync(draft)
