@@ -26,6 +26,8 @@ from pipelines.warehouse.session import warehouse_session
 _STANDING = "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?"
 #: A person reads our sentences; Dagster's log of the run is in its UI.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+#: What Dagster's UI lists the runs of a job by; a run that is executed in this process has it from nobody else.
+_OF_OUR_JOBS, _LOCATION = ".dagster/repository", "__repository__@daybook"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _execute(books: OpenBooks, day: date) -> None:
                 partition_key=day.isoformat(),
                 resources={"books": books},
                 run_config=_QUIET,
-                tags={TRIGGER: "eod"},
+                tags={TRIGGER: "eod", _OF_OUR_JOBS: _LOCATION},
             )
         except dg.Failure as failure:
             raise _cause_of(failure) from failure

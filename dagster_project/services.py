@@ -18,15 +18,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
-from dagster._daemon.controller import all_daemons_live  # it has no public name
 from filelock import FileLock, Timeout
 
 from assets.orchestration.known_books import known_books
-from dagster_project.health import ServiceHealth, read_service, remove_health, write_health
+from dagster_project.health import RUNNING, ServiceHealth, read_service, remove_health, write_health
 from dagster_project.instance import HOST, open_instance, prepare_instance
 from dagster_project.keeper import Answers, Keeper
 from dagster_project.left_behind import end_runs_left_behind
 from dagster_project.processes import Processes, Program, stop_signals
+from dagster_project.recorded_days import record_days
 from dagster_project.web.token import token_of
 from pipelines.archive.files import write_whole
 from pipelines.errors import ConfigurationError
@@ -37,6 +37,7 @@ _ASK = 5.0  # seconds between two questions whether they answer
 _HEARTBEAT = 120  # seconds in which each of the daemon's parts says that it is alive: they do every 30
 _LONGEST_FOLDER = 85  # bytes: the path of a socket has 103 at most, and Dagster puts others beside ours
 _MODULE = ("-m", "dagster_project.definitions", "--location-name", "daybook")
+_DONE = object()
 _QUIET = ("--log-level", "warning")
 _WORKSPACE = """\
 # Written by daybook at every start.
@@ -86,18 +87,21 @@ def dev(settings: Settings, port: int, show_line: ShowLine, *, schedules: bool =
     with (
         _site(settings, "dev", port, show_line) as site,
         stop_signals() as stopped,
+        open_instance() as instance,
         Processes(site.home, site.private) as processes,
     ):
-        code, *others = _programs(site)
+        code, *others = _programs(site, instance)
         processes.start(code[0])
         if _until_it_answers(site, processes, stopped):
             for program, _ in others:
                 processes.start(program)
             site.listener.close()
             _show_link(site)
+        recording = _recording(site, instance)
         while not stopped:
             processes.refuse_ended()
-            time.sleep(_LOOK)
+            if next(recording, _DONE) is _DONE:
+                time.sleep(_LOOK)
     return 0
 
 
@@ -119,6 +123,7 @@ def serve(settings: Settings, port: int, show_line: ShowLine) -> int:
             health = ServiceHealth("serve", os.getpid(), site.url, _now(), _now(), keeper.health)
             left = end_runs_left_behind(settings, instance)
             _show_link(site)
+            recording = _recording(site, instance)
             asked = 0.0
             while not stopped:
                 said = [*next(left, ()), *keeper.look()]
@@ -128,7 +133,8 @@ def serve(settings: Settings, port: int, show_line: ShowLine) -> int:
                     keeper.ask()
                     write_health(settings, health)
                     asked = time.monotonic()
-                time.sleep(_LOOK)
+                if keeper.health[-1].state != RUNNING or next(recording, _DONE) is _DONE:
+                    time.sleep(_LOOK)
     return 0
 
 
@@ -180,7 +186,12 @@ def _show_link(site: _Site) -> None:
         site.show_line(f"CLEAR_STREET_API_KEY is not set: {what}.")
 
 
-def _programs(site: _Site, instance: dg.DagsterInstance | None = None) -> list[tuple[Program, Answers]]:
+def _recording(site: _Site, instance: dg.DagsterInstance) -> Iterator[None]:
+    """The days of books that a stand-in has filled, on their way into Dagster."""
+    return record_days(site.settings, instance) if known_books(site.settings).replayed else iter(())
+
+
+def _programs(site: _Site, instance: dg.DagsterInstance) -> list[tuple[Program, Answers]]:
     """The code server first; each with how to ask whether it answers."""
     workspace = str(site.home / "workspace.yaml")
     handle = site.listener.fileno()
@@ -189,7 +200,7 @@ def _programs(site: _Site, instance: dg.DagsterInstance | None = None) -> list[t
         (Program("code server", _code_server(site), _with_keys(site.settings)), lambda: _code_answers(site.code)),
         (
             Program("daemon", ("dagster._daemon", "run", "-w", workspace, *_QUIET), without),
-            lambda: instance is not None and all_daemons_live(instance, heartbeat_tolerance_seconds=_HEARTBEAT),
+            lambda: _daemon_lives(instance),
         ),
         (
             Program("web pages", ("dagster_project.web.server", workspace, str(handle)), without, (handle,)),
@@ -241,6 +252,13 @@ def _code_answers(code: Path) -> bool:
             return False
     code.chmod(0o600)
     return True
+
+
+def _daemon_lives(instance: dg.DagsterInstance) -> bool:
+    """Whether each part of the daemon has said lately that it is alive."""
+    heard = instance.get_daemon_heartbeats()
+    parts = instance.get_required_daemon_types()
+    return all(part in heard and time.time() - heard[part].timestamp < _HEARTBEAT for part in parts)
 
 
 def _web_answers(port: int) -> bool:
