@@ -52,11 +52,12 @@ ShowLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class _Site:
-    """Where the programs meet: the home, the listening port, the folder of sockets, and what is told to people."""
+    """Where the programs meet: the home, the port of the web pages, the folder of sockets; and who is told."""
 
     settings: Settings
     command: str
     listener: socket.socket
+    port: int
     home: Path
     private: Path
     show_line: ShowLine
@@ -65,11 +66,6 @@ class _Site:
     def code(self) -> Path:
         """The socket of the code server."""
         return self.private / "code"
-
-    @property
-    def port(self) -> int:
-        """The port of the web pages."""
-        return int(self.listener.getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -148,7 +144,7 @@ def _site(settings: Settings, command: str, port: int, show_line: ShowLine) -> I
         stack.enter_context(_alone(settings))
         listener = stack.enter_context(_listening(port))
         private = Path(stack.enter_context(_private_folder()))
-        site = _Site(settings, command, listener, home, private, show_line)
+        site = _Site(settings, command, listener, listener.getsockname()[1], home, private, show_line)
         stack.callback(remove_health, settings)
         write_health(settings, ServiceHealth(command, os.getpid(), site.url, _now(), _now()))
         os.environ.setdefault("DAYBOOK_DAGSTER_URL", site.url)  # links in alerts lead there
