@@ -314,7 +314,8 @@ class Settings(BaseModel):
             return
         try:
             for folder, mode in ((self.home, 0o710), (self.reports, 0o750)):
-                os.chown(folder, -1, _group_id(self.publish_group) or 0)
+                if folder.group() != self.publish_group:
+                    os.chown(folder, -1, _group_id(self.publish_group) or 0)
                 folder.chmod(mode)
         except PermissionError as error:
             raise ConfigurationError(

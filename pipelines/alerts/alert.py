@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from models.printable import printable
 from pipelines.alerts.delivery import Message, get, routes
@@ -18,6 +20,8 @@ from pipelines.alerts.incidents import Incidents
 from pipelines.archive.files import refuse_special
 from pipelines.settings import Settings
 
+#: How large alerts.log becomes, in bytes, and how many former ones are kept.
+FULL, FORMER_LOGS = 2**20, 4
 logger = logging.getLogger("daybook.alerts")
 
 
@@ -121,6 +125,19 @@ def note_undelivered(settings: Settings, *failures: str) -> None:
 
 
 def _write(settings: Settings, line: dict[str, object]) -> None:
-    refuse_special(settings.home / "alerts.log")  # a pipe would hold the run until somebody reads
-    with (settings.home / "alerts.log").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line, default=str) + "\n")
+    log = settings.home / "alerts.log"
+    refuse_special(log)  # a pipe would hold the run until somebody reads
+    _turn_over(log)
+    with log.open("a", encoding="utf-8") as written:
+        written.write(json.dumps(line, default=str) + "\n")
+
+
+def _turn_over(log: Path) -> None:
+    """Begin a new log where this one is full; the last ones stay beside it, .1 being the newest."""
+    if not log.exists() or log.stat().st_size < FULL:
+        return
+    for number in range(FORMER_LOGS - 1, 0, -1):
+        with suppress(FileNotFoundError):
+            log.with_name(f"{log.name}.{number}").replace(log.with_name(f"{log.name}.{number + 1}"))
+    with suppress(FileNotFoundError):  # another process was faster
+        log.replace(log.with_name(f"{log.name}.1"))
