@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 
@@ -39,6 +39,7 @@ VARIABLES = {
     "DAYBOOK_PING_URL": "ping_url",
     "DAYBOOK_DAGSTER_URL": "dagster_url",
     "DAYBOOK_PUBLISH_GROUP": "publish_group",
+    "DAYBOOK_DAGSTER_STORAGE": "dagster_storage",
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
     "DAYBOOK_SCHEDULES": "schedules",
 }
@@ -46,6 +47,8 @@ VARIABLES = {
 
 #: The places that the warehouse keeps of a rate.
 RATE_PLACES = 10
+
+_ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 
 #: What a process that only reads the books has no need of.
 SECRETS = (
@@ -77,6 +80,7 @@ class Settings(BaseModel):
     ping_url: SecretStr | None = None
     dagster_url: str | None = None
     publish_group: str | None = None
+    dagster_storage: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
     schedules: Literal["on", "off"] = "on"
 
@@ -180,6 +184,13 @@ class Settings(BaseModel):
         if group is not None and _group_id(group) is None:
             raise ValueError(f"names {group!r}, which is no group of this machine")
         return group
+
+    @field_validator("dagster_storage")
+    @classmethod
+    def _database(cls, url: str | None) -> str | None:
+        if url and (problem := database_problem(url)):
+            raise ValueError(problem)
+        return url
 
     @field_validator("dagster_url")
     @classmethod
@@ -387,6 +398,24 @@ def mail_server_problem(url: str) -> str | None:
         )
     if (parts.username is None) != (parts.password is None):
         return "has a user name without a password, or a password without a user name"
+    return None
+
+
+def database_problem(url: str) -> str | None:
+    """What is wrong with the address of a PostgreSQL database, in words that quote nothing of it; None where nothing
+    is."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "postgresql" and parts.hostname and parts.port != 0 and parts.path.strip("/")
+    except ValueError:
+        usable = False
+    if not usable or parts.fragment or not url.isprintable() or " " in url:
+        return "is not the address of a database; it looks like postgresql://daybook@127.0.0.1:5432/dagster"
+    said = parse_qs(parts.query)
+    if parts.password is not None or "password" in said:
+        return "has a password in it; put it into the file that PGPASSFILE names"
+    if not is_loopback_host(str(parts.hostname)) and not set(said.get("sslmode", [])) & _ENCRYPTED:
+        return "would be spoken to unencrypted; end it with ?sslmode=verify-full (or verify-ca, require)"
     return None
 
 

@@ -39,7 +39,7 @@ def test_what_ends_is_started_again_and_a_reboot_closes_the_evening(tmp_path: Pa
             for name in ("daemon", "web pages", "code server"):
                 _killed_and_started_again(service, home, name)
             assert outside(listening(family_of(service.process.pid))) == set()
-            server.faults = [Fault("positions", then=lambda _: held.wait(60) and None)]
+            server.faults = [Fault("positions", then=lambda _: _wait(held))]
             run = service.launch("end_of_day", FRIDAYS)
             wait_for(lambda: [each for each in server.requests if each.path.endswith("/positions")] or None, 60)
             _kill(family_of(service.process.pid))
@@ -105,6 +105,10 @@ def _until_well(home: Path) -> ServiceHealth:
     return wait_for(well, 120)
 
 
+def _wait(held: threading.Event) -> None:
+    held.wait(60)
+
+
 def _kill(processes: set[int]) -> None:
     for each in processes:
         os.kill(each, signal.SIGKILL)
@@ -129,7 +133,9 @@ def test_the_pause_before_a_program_is_started_again_doubles_up_to_a_minute_and_
     from dagster_project.keeper import Keeper
     from dagster_project.processes import Program
 
-    clock, codes, started = Clock(), {}, []
+    codes: dict[str, int | None] = {}
+    started: list[str] = []
+    clock = Clock()
 
     class Ending:
         """Processes, each of which ends when the test says so."""
@@ -143,7 +149,7 @@ def test_the_pause_before_a_program_is_started_again_doubles_up_to_a_minute_and_
             return codes[name]
 
     answers = {"first": True, "second": True}
-    programs = [(Program(name, (), {}), lambda name=name: answers[name]) for name in answers]  # type: ignore[misc]
+    programs = [(Program(name, (), {}), lambda name=name: answers[name]) for name in answers]
     keeper = Keeper(Ending(), programs, clock)  # type: ignore[arg-type]
     assert keeper.look() == []
     assert started == ["first", "second"]

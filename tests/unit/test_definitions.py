@@ -132,7 +132,7 @@ def test_the_days_are_those_that_the_books_can_have_and_books_of_a_stand_in_have
     assert (found[0], found[-1]) == (begins, ends)
     sessions = TradingCalendar.load().sessions(date.fromisoformat(begins), date.fromisoformat(ends))
     assert found == [session.date.isoformat() for session in sessions]
-    assert {each.default_status.value for each in made.schedules or []} == {schedules}  # type: ignore[union-attr]
+    assert {each.default_status.value for each in made.schedules or []} == {schedules}
 
 
 def test_all_assets_have_the_same_partitions_and_one_writer_at_a_time(definitions: dg.Definitions) -> None:
