@@ -8,9 +8,7 @@ from pipelines.alerts.alert import Alert, run_link, send
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 
-_TODO = (
-    "Read the run in Dagster (`daybook dev`), then run `daybook eod` again: positions of a day can be read until 04:00."
-)
+_TODO = "Read the run in Dagster, then run `daybook eod` again: positions of a day can be read until 04:00."
 
 
 @dg.run_failure_sensor(

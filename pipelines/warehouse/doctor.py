@@ -332,7 +332,7 @@ def _dagster(folder: Path) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "WARN",
             f"Run {run} of Dagster has ended and still holds a slot, so no other may write.",
-            "`daybook dev` frees it within a minute; or free it in the UI: Deployment, Concurrency.",
+            "`daybook serve` frees it within a minute; or free it in the UI: Deployment, Concurrency.",
         )
 
 
@@ -343,7 +343,8 @@ def _running_runs(folder: Path) -> Iterator[Diagnosis]:
             "WARN",
             f"Run {run} of Dagster is called running, and nobody has the books: it is only just beginning, or it was "
             "killed, and then no other run may begin.",
-            "If it was killed, end it in the UI (Runs, Terminate, force); without that Dagster does it after "
+            "If it was killed, start `daybook serve` again, or end it in the UI (Runs, Terminate, force); else Dagster does "
+            "it after "
             "max_runtime_seconds (dagster/dagster.yaml). `daybook eod` on the command line waits for neither.",
         )
 

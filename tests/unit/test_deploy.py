@@ -1,4 +1,4 @@
-"""deploy/: units that systemd takes, tight ones; an environment file that a shell reads too; commands that there are."""
+"""deploy/: units that systemd takes, tight ones; settings that a shell reads too; commands that there are."""
 
 from __future__ import annotations
 
