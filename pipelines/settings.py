@@ -11,14 +11,21 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal, Self
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 
+from pipelines.addresses import (
+    checked_base_url,
+    database_problem,
+    is_loopback_host,
+    is_mail_address,
+    mail_server_problem,
+    split_url,
+)
 from pipelines.errors import ConfigurationError
 
 Realized = Literal["auto", "since_cost", "since_prior_close"]
@@ -47,8 +54,6 @@ VARIABLES = {
 
 #: The places that the warehouse keeps of a rate.
 RATE_PLACES = 10
-
-_ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 
 #: What a process that only reads the books has no need of.
 SECRETS = (
@@ -142,7 +147,7 @@ class Settings(BaseModel):
     @field_validator("alert_webhook", "ping_url")
     @classmethod
     def _private(cls, url: SecretStr | None) -> SecretStr | None:
-        parts = _split(url.get_secret_value()) if url else None
+        parts = split_url(url.get_secret_value()) if url else None
         if parts and parts.scheme == "http" and not is_loopback_host(str(parts.hostname)):
             raise ValueError("would be sent unencrypted; use https:// (http:// is for loopback alone)")
         return url
@@ -157,7 +162,7 @@ class Settings(BaseModel):
     @field_validator("alert_from")
     @classmethod
     def _sender(cls, address: str | None) -> str | None:
-        if address and not _is_address(address):
+        if address and not is_mail_address(address):
             raise ValueError("is not an e-mail address")
         return address
 
@@ -169,7 +174,7 @@ class Settings(BaseModel):
     @field_validator("alert_to", "report_to")
     @classmethod
     def _recipients(cls, addresses: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if wrong := [each for each in addresses if not _is_address(each)]:
+        if wrong := [each for each in addresses if not is_mail_address(each)]:
             raise ValueError(f"has {', '.join(map(repr, wrong))}, which is not an e-mail address")
         server = info.data.get("alert_smtp", addresses)  # one that can't be used has a sentence of its own
         if server and not addresses and info.field_name == "alert_to" and not info.data.get("report_to", addresses):
@@ -195,7 +200,7 @@ class Settings(BaseModel):
     @field_validator("dagster_url")
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
-        return _split(url).geturl().rstrip("/") if url else None
+        return split_url(url).geturl().rstrip("/") if url else None
 
     @property
     def warehouse(self) -> Path:
@@ -353,90 +358,6 @@ def code_version() -> str:
         return version("daybook")
     except PackageNotFoundError:
         return "unknown"
-
-
-def is_loopback_host(host: str) -> bool:
-    """Whether a host is this machine by its spelling alone; nothing is resolved, so a name can't pretend."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def checked_base_url(url: str) -> str:
-    """The broker's address as it is used: https, or http on loopback, without a slash or /v1 at its end.
-
-    Raises ValueError with a sentence about CLEAR_STREET_BASE_URL that quotes no more of it than the host: it may hold a
-    password.
-    """
-    parts = _split(url)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("has a user name or password in it; put the key in CLEAR_STREET_API_KEY instead")
-    if parts.query or parts.fragment:
-        raise ValueError("has a ? or # in it; give the host alone, such as https://api.clearstreet.com")
-    host = str(parts.hostname)
-    if parts.scheme == "http" and not is_loopback_host(host):
-        raise ValueError(f"would send the key to {host} unencrypted; use https:// (http:// is for loopback alone)")
-    port = f":{parts.port}" if parts.port else ""
-    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
-
-
-def mail_server_problem(url: str) -> str | None:
-    """What is wrong with the address of a mail server, in words that quote nothing of it; None where nothing is."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
-    except ValueError:  # such as a / in the password: the port is not a number then
-        usable = False
-    if not usable or parts.path.strip("/") or parts.query or parts.fragment or not url.isprintable() or " " in url:
-        return (
-            "is not the address of a mail server; it looks like smtp://user:password@mail.example.com:587 (STARTTLS) "
-            "or smtps://... (TLS), with / ? # @ in a password written as %2F %3F %23 %40"
-        )
-    if (parts.username is None) != (parts.password is None):
-        return "has a user name without a password, or a password without a user name"
-    return None
-
-
-def database_problem(url: str) -> str | None:
-    """What is wrong with the address of a PostgreSQL database, in words that quote nothing of it; None where nothing
-    is."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme == "postgresql" and parts.hostname and parts.port != 0 and parts.path.strip("/")
-    except ValueError:
-        usable = False
-    if not usable or parts.fragment or not url.isprintable() or " " in url:
-        return "is not the address of a database; it looks like postgresql://daybook@127.0.0.1:5432/dagster"
-    said = parse_qs(parts.query)
-    if parts.password is not None or "password" in said:
-        return "has a password in it; put it into the file that PGPASSFILE names"
-    if not is_loopback_host(str(parts.hostname)) and not set(said.get("sslmode", [])) & _ENCRYPTED:
-        return "would be spoken to unencrypted; end it with ?sslmode=verify-full (or verify-ca, require)"
-    return None
-
-
-def _is_address(text: str) -> bool:
-    name, _, host = text.rpartition("@")
-    return bool(name and host) and text.isprintable() and not any(letter in text for letter in ' ,;<>"')
-
-
-def _split(url: str) -> SplitResult:
-    """The parts of an http(s) URL with a host. Raises ValueError with the sentence, which never quotes the URL."""
-    wrong = ValueError("is not the address of a host; it looks like https://api.clearstreet.com")
-    if any(letter.isspace() or not letter.isprintable() for letter in url):
-        raise wrong  # urlsplit would drop them without a word
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        raise wrong from None
-    if not usable:
-        raise wrong
-    return parts
 
 
 def _group_id(name: str) -> int | None:

@@ -21,7 +21,8 @@ from typing import ParamSpec
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from pipelines.settings import Settings, is_loopback_host
+from pipelines.addresses import is_loopback_host
+from pipelines.settings import Settings
 
 #: That a server may take for an answer, and that a delivery may take as a whole: an alert must not hold up an evening.
 SECONDS, LONGEST = 10.0, 30.0

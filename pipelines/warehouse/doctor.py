@@ -343,9 +343,8 @@ def _running_runs(folder: Path) -> Iterator[Diagnosis]:
             "WARN",
             f"Run {run} of Dagster is called running, and nobody has the books: it is only just beginning, or it was "
             "killed, and then no other run may begin.",
-            "If it was killed, start `daybook serve` again, or end it in the UI (Runs, Terminate, force); else Dagster does "
-            "it after "
-            "max_runtime_seconds (dagster/dagster.yaml). `daybook eod` on the command line waits for neither.",
+            "If it was killed, start `daybook serve` again, or end it in the UI (Runs, Terminate, force); else "
+            "Dagster does it after max_runtime_seconds. `daybook eod` on the command line waits for neither.",
         )
 
 
