@@ -36,8 +36,7 @@ def backup(
     Waits while a run goes on. What is copied: the warehouse, packages that are not loaded yet, adjustments.csv, and
     with --with-archive every page as it was received. Keep a copy of the folder on another machine.
 
-    --keep deletes older backups of the same books in that place, once the new one is proven. Those that were made
-    before an upgrade, and those of other books, stay.
+    --keep deletes older backups of the same books there, once the new one is proven; an upgrade's stay.
 
     \b
     Examples:
