@@ -5,21 +5,25 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from models.printable import printable
 from pipelines.progress import AccountRead, AccountsExpected, ProgressEvent
 
 
 def bar(screen: Console) -> Progress:
-    """A progress bar that is removed at its end. It pulses until its total is known."""
+    """A progress bar that is removed at its end. It pulses until its total is known.
+
+    Where the terminal is narrow, what is being done is cut, and the counts are not.
+    """
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[counts]}"),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=screen, transient=True)
+    return Progress(*columns, console=screen, transient=True, expand=True)
 
 
 class Work:

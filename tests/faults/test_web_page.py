@@ -257,8 +257,8 @@ def test_no_page_of_another_origin_launches_anything_in_the_browser_of_somebody_
         assert ended["image"] == ended["script"] == ended["style"] == "failed"
         assert not [text for text in ended.values() if "runId" in text]
         tab.open(f"http://{host}:{evil.port}/")
-        tab.run(f"void (location.href = {json.dumps(evil.link(stage.dev.url))})")
-        wait_for(lambda: tab.run("location.pathname") == "/graphql" or None, 30)
+        tab.leave(f"void (location.href = {json.dumps(evil.link(stage.dev.url))})")
+        wait_for(lambda: tab.see("location.pathname") == "/graphql" or None, 30)
         assert "GraphQL is posted to" in tab.run("document.body.innerText")
 
 
@@ -270,8 +270,8 @@ def test_a_form_of_another_page_that_takes_the_whole_window_launches_nothing(sta
             tab.open(f"http://127.0.0.1:{evil.port}/")
             how = json.dumps({"method": "post", "enctype": kind, "action": evil.link(stage.dev.url)})
             made = f"Object.assign(document.createElement('form'), {how})"
-            tab.run(f"(() => {{ const made = {made}; document.body.append(made); made.submit(); }})()")
-            wait_for(lambda tab=tab: tab.run("location.pathname") == "/graphql" or None, 30)  # type: ignore[misc]
+            tab.leave(f"(() => {{ const made = {made}; document.body.append(made); made.submit(); }})()")
+            wait_for(lambda tab=tab: tab.see("location.pathname") == "/graphql" or None, 30)  # type: ignore[misc]
             assert "page of another" in tab.run("document.body.innerText")
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +37,10 @@ _QUIET = (
 _TROUBLE = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Page.javascriptDialogOpening")
 
 
+class PageLeft(Exception):
+    """The tab went to another page before it answered."""
+
+
 @dataclass
 class Tab:
     """One tab. `requests` are the URLs it asked for; `trouble` is what it logged, threw or asked in a dialog."""
@@ -56,6 +60,8 @@ class Tab:
         while True:
             message = json.loads(self.socket.recv(timeout=30))
             if message.get("id") == number:
+                if "navigated or closed" in message.get("error", {}).get("message", ""):
+                    raise PageLeft(message)
                 assert "error" not in message, message
                 result: dict[str, Any] = message["result"]
                 return result
@@ -77,13 +83,24 @@ class Tab:
         deadline = time.monotonic() + 30
         while self._loaded == before:
             assert time.monotonic() < deadline, f"{url} did not load"
-            self.run("1")
+            self.see("1")
 
     def run(self, expression: str) -> Any:
         """The value of an expression in the page."""
         answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def leave(self, expression: str) -> None:
+        """Run an expression that takes the tab to another page: whether it answers before that is chance."""
+        with suppress(PageLeft):
+            self.run(expression)
+
+    def see(self, expression: str) -> Any:
+        """The value of an expression in the page, None while the tab goes to another one."""
+        with suppress(PageLeft):
+            return self.run(expression)
+        return None
 
     def look(self, width: int, height: int, *, dark: bool = False) -> None:
         """Be a window of that size whose reader prefers the light or the dark."""

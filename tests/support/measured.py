@@ -1,8 +1,9 @@
 """Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines;
-none that takes long by its marker, or that hypothesis draws, which runs them hundreds of times.
+none of faults, which break a run that other tests follow to its end, none that takes long by its marker, and none that
+hypothesis draws, which runs the same lines hundreds of times.
 
-Counting makes a test a third slower, and nearly all of the time of a run is spent on such tests. What only they run is
-missing in the figures, so they never say too much.
+Counting makes a test a quarter slower, and nearly all of the time of a run is spent on such tests. What only they run
+is missing in the figures, so they never say too much.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from coverage import Coverage
 if TYPE_CHECKING:
     import pytest
 
-#: How many parameters of a test count: a counted one takes a third longer.
+#: How many parameters of a test count.
 FIRST = 1
+#: The folder whose tests don't count.
+FAULTS = "tests/faults/"
 #: Markers of tests that don't count: the first two of pyproject.toml, and hypothesis' own.
 TAKE_LONG = ("heavy", "kill", "hypothesis")
 #: By these variables a process that a test starts counts, too (`patch = ["subprocess"]` in pyproject.toml).
@@ -33,7 +36,8 @@ def not_counting(items: Iterable[pytest.Item]) -> set[str]:
     for item in items:
         test = item.nodeid.partition("[")[0]
         before[test] += 1
-        if before[test] > FIRST or any(item.get_closest_marker(marker) for marker in TAKE_LONG):
+        takes_long = any(item.get_closest_marker(marker) for marker in TAKE_LONG)
+        if before[test] > FIRST or takes_long or test.startswith(FAULTS):
             found.add(item.nodeid)
     return found
 

@@ -44,6 +44,12 @@ def test_what_takes_long_does_not_count(marker: str) -> None:
     assert not_counting([item("test_a.py::test_one"), item("test_a.py::test_all", marker)]) == {"test_a.py::test_all"}
 
 
+def test_what_breaks_a_run_does_not_count() -> None:
+    assert not_counting([item("tests/e2e/test_a.py::test"), item("tests/faults/test_a.py::test")]) == {
+        "tests/faults/test_a.py::test"
+    }
+
+
 def item(name: str, *markers: str) -> Any:
     return SimpleNamespace(nodeid=name, get_closest_marker=lambda marker: marker in markers or None)
 
