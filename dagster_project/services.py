@@ -138,10 +138,11 @@ def serve(settings: Settings, port: int, show_line: ShowLine) -> int:
 def _site(settings: Settings, command: str, port: int, show_line: ShowLine) -> Iterator[_Site]:
     """All that has to be right before anything is started. Raises ConfigurationError as `serve` does."""
     settings.has_trading_jobs()
-    home = prepare_instance(settings)
+    settings.prepare_home()
     token_of(settings.ui_token)
     with ExitStack() as stack:
         stack.enter_context(_alone(settings))
+        home = prepare_instance(settings)
         listener = stack.enter_context(_listening(port))
         private = Path(stack.enter_context(_private_folder()))
         site = _Site(settings, command, listener, listener.getsockname()[1], home, private, show_line)

@@ -124,7 +124,7 @@ def _write_all(settings: Settings, files: Mapping[str, bytes], *, keep_first: bo
         path = settings.reports / name
         try:
             if keep_first:
-                _keep(path, settings.reports / FIRST / name, content, settings.publish_group)
+                _keep(settings, name, content)
             _make_folder(path.parent, settings.publish_group)
             write_whole(path, content, durable=True)
             share(path, settings.publish_group, 0o640)
@@ -135,14 +135,15 @@ def _write_all(settings: Settings, files: Mapping[str, bytes], *, keep_first: bo
     return written
 
 
-def _keep(path: Path, first: Path, content: bytes, group: str | None) -> None:
-    """Give what was reported first its second name, before something else takes its place."""
-    if first.exists() or not path.is_file() or path.read_bytes() == content:
+def _keep(settings: Settings, name: str, content: bytes) -> None:
+    """Copy what was reported first, before something else takes its place."""
+    path, first = settings.reports / name, settings.reports / FIRST / name
+    if first.exists() or not path.is_file() or (said := path.read_bytes()) == content:
         return
-    if first.parent.parent.name == FIRST:
-        _make_folder(first.parent.parent, group)
-    _make_folder(first.parent, group)
-    first.hardlink_to(path)
+    for folder in (settings.reports / FIRST, first.parent):
+        _make_folder(folder, settings.publish_group)
+    write_whole(first, said, durable=True)
+    share(first, settings.publish_group, 0o640)
 
 
 def _make_folder(folder: Path, group: str | None) -> None:

@@ -120,6 +120,13 @@ def _is_there(process: int) -> bool:
     return path.exists() and bool(path.read_bytes())
 
 
+def test_without_a_key_nothing_is_started(tmp_path: Path) -> None:
+    ended = daybook("serve", home=tmp_path / "home")
+    assert ended.code == 2
+    assert "CLEAR_STREET_API_KEY is not set" in ended.sentence
+    assert not (tmp_path / "home").exists()
+
+
 class Clock:
     """Seconds that a test counts."""
 
