@@ -8,7 +8,7 @@ import dagster as dg
 
 from dagster_project.isolation import isolate_children
 from pipelines.archive.files import read_file, write_whole
-from pipelines.errors import ConfigurationError, first_line
+from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # whoever has the token of Dagster's UI can start runs: other machines come through a proxy
@@ -104,14 +104,14 @@ def _set_storage(config: Path, url: str | None) -> None:
 
 def open_instance() -> dg.DagsterInstance:
     """Dagster's instance of the home that was prepared. Raises ConfigurationError where its dagster.yaml says what
-    Dagster can't do."""
+    Dagster can't do, DaybookError where its database can't be reached."""
     try:
         return dg.DagsterInstance.get()
     except Exception as error:  # of several kinds, some of which are not public
         where = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
         if os.environ.get("DAGSTER_STORAGE_URL"):
             reason = first_line(error.__cause__ if isinstance(error.__cause__, Exception) else error).rstrip(".")
-            raise ConfigurationError(
+            raise DaybookError(
                 f"Dagster can't reach its storage ({reason}): see DAYBOOK_DAGSTER_STORAGE and the file that PGPASSFILE "
                 "names."
             ) from error

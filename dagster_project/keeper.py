@@ -32,23 +32,27 @@ class Kept:
         if not self._is_up:
             return self._start(processes)
         code = processes.ended(self._program.name)
-        return None if code is None else self._ended(code)
+        return None if code is None else self._ended(f"it ended by itself, code {code}")
 
     def _start(self, processes: Processes) -> str | None:
         if self._now() < self._due or not self._ready():
             return None
-        self.health.pid, self._begun, self._is_up = processes.start(self._program), self._now(), True
+        self._begun = self._now()
+        try:
+            self.health.pid, self._is_up = processes.start(self._program), True
+        except OSError as error:  # no memory, no process left: as if it had ended at once
+            return self._ended(f"it could not be started, {error.strerror}")
         self.health.state, self.health.about = STARTING, ""
         return f"Dagster's {self._program.name} was started again." if self.health.restarts else None
 
-    def _ended(self, code: int) -> str:
+    def _ended(self, how: str) -> str:
         self._failures = 1 if self._now() - self._begun >= PROVEN else self._failures + 1
         pause = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
         self._due, self._is_up = self._now() + pause, False
         self.health.restarts += 1
         self.health.pid, self.health.state = None, ENDED
-        self.health.about = f"it ended with code {code}, and is tried again every {pause:g} s at most"
-        return f"Dagster's {self._program.name} ended by itself (code {code}): it is started again in {pause:g} s."
+        self.health.about = f"{how}; it is started again within {pause:g} s"
+        return f"Dagster's {self._program.name}: {how}; it is started again in {pause:g} s."
 
     def ask(self) -> None:
         """Ask it whether it answers."""

@@ -11,11 +11,12 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import dagster as dg
 from filelock import FileLock, Timeout
@@ -29,7 +30,7 @@ from dagster_project.processes import Processes, Program, stop_signals
 from dagster_project.recorded_days import record_days
 from dagster_project.web.token import token_of
 from pipelines.archive.files import write_whole
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, first_line
 from pipelines.settings import VARIABLES, Settings
 
 _LOOK = 0.2  # seconds between two looks at the processes
@@ -37,7 +38,7 @@ _ASK = 5.0  # seconds between two questions whether they answer
 _HEARTBEAT = 120  # seconds in which each of the daemon's parts says that it is alive: they do every 30
 _LONGEST_FOLDER = 85  # bytes: the path of a socket has 103 at most, and Dagster puts others beside ours
 _MODULE = ("-m", "dagster_project.definitions", "--location-name", "daybook")
-_DONE = object()
+_DONE: Any = object()
 _QUIET = ("--log-level", "warning")
 _WORKSPACE = """\
 # Written by daybook at every start.
@@ -48,6 +49,7 @@ load_from:
 """
 
 ShowLine = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def dev(settings: Settings, port: int, show_line: ShowLine, *, schedules: bool =
         recording = _recording(site, instance)
         while not stopped:
             processes.refuse_ended()
-            if next(recording, _DONE) is _DONE:
+            if _next(recording, _DONE, show_line) is _DONE:
                 time.sleep(_LOOK)
     return 0
 
@@ -122,14 +124,15 @@ def serve(settings: Settings, port: int, show_line: ShowLine) -> int:
             recording = _recording(site, instance)
             asked = 0.0
             while not stopped:
-                said = [*next(left, ()), *keeper.look()]
+                said = [*_next(left, [], show_line), *keeper.look()]
                 for line in said:
                     show_line(line)
                 if said or time.monotonic() - asked >= _ASK:
                     keeper.ask()
-                    write_health(settings, health)
+                    with suppress(OSError):  # a full disk ends no service; that it is silent is told by its age
+                        write_health(settings, health)
                     asked = time.monotonic()
-                if keeper.health[-1].state != RUNNING or next(recording, _DONE) is _DONE:
+                if keeper.health[-1].state != RUNNING or _next(recording, _DONE, show_line) is _DONE:
                     time.sleep(_LOOK)
     return 0
 
@@ -188,6 +191,16 @@ def _recording(site: _Site, instance: dg.DagsterInstance) -> Iterator[None]:
     return record_days(site.settings, instance) if known_books(site.settings).replayed else iter(())
 
 
+def _next(steps: Iterator[T], done: T, show_line: ShowLine) -> T:
+    """The next step of what is done beside the service; `done` where there is none, or Dagster's storage failed: that
+    ends no service."""
+    try:
+        return next(steps, done)
+    except Exception as error:  # of several kinds, some of which are not public
+        show_line(f"Dagster's storage could not be used ({first_line(error)}).")
+        return done
+
+
 def _programs(site: _Site, instance: dg.DagsterInstance) -> list[tuple[Program, Answers]]:
     """The code server first; each with how to ask whether it answers."""
     workspace = str(site.home / "workspace.yaml")
@@ -244,16 +257,22 @@ def _private_folder() -> TemporaryDirectory[str]:
 
 def _code_answers(code: Path) -> bool:
     """Whether the code server listens, which is when it has loaded our code; from then on for this user alone."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        if probe.connect_ex(str(code)) != 0:
-            return False
-    code.chmod(0o600)
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(2)
+            probe.connect(str(code))
+        code.chmod(0o600)
+    except OSError:
+        return False
     return True
 
 
 def _daemon_lives(instance: dg.DagsterInstance) -> bool:
     """Whether each part of the daemon has said lately that it is alive."""
-    heard = instance.get_daemon_heartbeats()
+    try:
+        heard = instance.get_daemon_heartbeats()
+    except Exception:  # the storage can't be asked: of several kinds, some of which are not public
+        return False
     parts = instance.get_required_daemon_types()
     return all(part in heard and time.time() - heard[part].timestamp < _HEARTBEAT for part in parts)
 

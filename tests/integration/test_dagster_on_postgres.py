@@ -38,6 +38,7 @@ def test_an_evening_is_remembered_in_postgresql_and_the_password_is_in_its_own_f
         ) as refused:
             open_instance()
         assert PASSWORD not in str(refused.value)
+        assert refused.value.exit_code == 1  # a database comes back: whoever restarts the service shall
         monkeypatch.setenv("PGPASSFILE", str(server.passfile))
         monkeypatch.setenv("CLEAR_STREET_BASE_URL", at.url)
         assert run_end_of_day(settings).status == "COMPLETE"
