@@ -9,7 +9,7 @@ import pytest
 
 from dagster_project.end_of_day import run_end_of_day
 from dagster_project.instance import open_instance, prepare_instance
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
 from tests.support.desk import FRIDAY
 from tests.support.fault_books import broker
