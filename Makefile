@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup postgres demo test quick soak mutate canary audit check format dev explore bench lock clean
+.PHONY: help setup postgres demo test quick soak mutate canary audit check docs format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,11 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 	$(call environment,.venv-audit,requirements/audit.txt)
 	@touch $@
 
+# what makes the documentation's site
+.venv-docs/ready: requirements/docs.txt | $(UV_READY)
+	$(call environment,.venv-docs,requirements/docs.txt)
+	@touch $@
+
 setup: .venv/ready  ## the runtime environment in .venv
 	@echo "daybook is ready: .venv/bin/daybook --help"
 
@@ -127,6 +132,10 @@ format: .venv-test/ready  ## let ruff and sqlfluff put the files in order (layou
 	$(TEST)/ruff check --fix .
 	$(TEST)/sqlfluff format --processes 2 --disable-progress-bar assets pipelines docs/sql
 
+docs: .venv-docs/ready  ## the documentation as a site with a search that needs no server: open site/index.html
+	.venv-docs/bin/python -m tests.tools.docs_site .site
+	.venv-docs/bin/zensical build --clean --strict
+
 explore: .venv-explore/ready  ## look through the published books in a browser; HOME_OF=.daybook/demo for the demo's
 	$(if $(HOME_OF),DAYBOOK_HOME=$(HOME_OF)) .venv-explore/bin/daybook explore
 
@@ -145,6 +154,7 @@ postgres: .venv-postgres/ready  ## the runtime environment in .venv-postgres, fo
 lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and requirements/*.in
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) requirements/audit.in -o requirements/audit.txt
+	$(COMPILE) requirements/docs.in -o requirements/docs.txt
 	$(COMPILE) requirements/duckdb2.in -o requirements/duckdb2.txt
 	$(COMPILE) requirements/peers-singer.in -o requirements/peers-singer.txt
 	$(COMPILE) requirements/peers-airbyte.in -o requirements/peers-airbyte.txt
@@ -155,4 +165,4 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev --extra postgres -o requirements/dev.txt
 
 clean:  ## remove environments and caches (never the books)
-	rm -rf .venv .venv-* .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv .venv-* .uv .site .cache site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

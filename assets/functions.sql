@@ -2,7 +2,7 @@
 -- connection, so no view of the published copy may call them.
 
 -- What a quantity is worth at a price, rounded once. To round 128 bits takes a microsecond, so what has no more than four places is guessed
--- in floating point, and the guess proven by the exact product. What no column could hold is unknown, for one absurd row of a broker's must
+-- in floating point, and the guess proven by the exact product. What is too large for its column is unknown, for one absurd row of a broker's must
 -- not keep the rest of the book from being built.
 create or replace temporary macro value_guess(quantity, price, multiplier) as
 try_cast(cast(quantity as double) * cast(price as double) * cast(multiplier as double) as decimal(18, 4));

@@ -11,6 +11,7 @@ from assets.orchestration.partitions import days_of
 from assets.orchestration.published import published
 from assets.orchestration.raw import raw
 from assets.orchestration.report import report
+from dagster_project.event_log import spare_the_disk
 from dagster_project.jobs import end_of_day, rebuild
 from dagster_project.log import console
 from dagster_project.resources import BooksResource
@@ -29,6 +30,7 @@ def defs() -> dg.Definitions:
     """Everything that Dagster knows of daybook. Read in every process of Dagster's that runs our code, whoever started
     it: from here on what it writes is for this user alone."""
     os.umask(0o077)
+    spare_the_disk()
     settings, known = _known()
     days = days_of(known, is_live=settings is None or settings.is_loopback or not known.replayed)
     schedules = [after_close, final, late_marks, recover]

@@ -13,10 +13,10 @@ from assets.orchestration.raw import TRIGGER
 from assets.orchestration.recovery import MissedEvening, evening_before
 from dagster_project.definitions import defs
 from dagster_project.instance import open_instance, prepare_instance
-from pipelines.alerts.alert import Alert, send
+from pipelines.alerts.alert import ELSEWHERE, Alert, send
 from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError
+from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, todo_after, with_full_stop
 from pipelines.ingest.warehouse_state import read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
@@ -58,13 +58,13 @@ def _recovery(missed: MissedEvening, expected: int) -> str:
     """What became of an evening that was missed, in a sentence."""
     if not missed.recovered:
         return (
-            f"Nobody read the end of {missed.day} of {missed.unknown} of {expected} accounts, and it could not be "
-            "recovered: quality.finding says why (not_recovered)."
+            f"{missed.unknown} of {expected} accounts were not read after the close of {missed.day}, and that day "
+            "could not be recovered: quality.finding says why (not_recovered)."
         )
     rest = f"; {missed.unknown} could not be recovered (not_recovered in quality.finding)" if missed.unknown else ""
     return (
-        f"Nobody read the end of {missed.day} of {missed.recovered} of {expected} accounts: RECOVERED from a snapshot "
-        f"of the session after it, less what was traded since that close{rest}."
+        f"{missed.recovered} of {expected} accounts were not read after the close of {missed.day}: RECOVERED from a "
+        f"snapshot of the session after it, less what was traded since that close{rest}."
     )
 
 
@@ -85,8 +85,9 @@ def run_end_of_day(settings: Settings, on_progress: OnProgress = ignore_progress
             _execute(OpenBooks(settings, lambda: con, on_progress, partial(send, settings), clock), day)
             check_published(con, settings)  # once more: the report takes a while, and this is what people are told
         except Exception as error:
-            todo = "Run it again before 04:00 New York; after that, until the next close, it recovers what fills prove."
-            send(settings, Alert(f"daybook eod failed: {error}", todo, day, kind="RUN_FAILED"))
+            sentence = with_full_stop(f"daybook eod failed: {error}")
+            todo = todo_after(type(error).__name__)
+            send(settings, Alert(sentence, todo, day, kind="RUN_FAILED"), ELSEWHERE)  # the command says it itself
             raise
         return _status(con, settings, day)
 

@@ -82,7 +82,7 @@ def late_marks(context: dg.ScheduleEvaluationContext) -> Answer:
     cron_schedule="30 8 * * 1-5",
     execution_timezone=str(NEW_YORK),
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="At 08:30, where nobody read the evening before: the day is recovered as far as fills prove it.",
+    description="At 08:30, where the evening before was not read: the day is recovered as far as fills prove it.",
 )
 def recover(context: dg.ScheduleEvaluationContext) -> Answer:
     """Today's session before it opens, if the end of the one before it is missing in the published books."""

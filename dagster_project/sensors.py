@@ -5,10 +5,8 @@ from datetime import date
 import dagster as dg
 
 from pipelines.alerts.alert import Alert, run_link, send
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, todo_after, with_full_stop
 from pipelines.settings import Settings
-
-_TODO = "Read the run in Dagster, then run `daybook eod` again: positions of a day can be read until 04:00."
 
 
 @dg.run_failure_sensor(
@@ -22,11 +20,12 @@ def run_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         return dg.SkipReason(f"Run {run.run_id} is tried again.")
     day = run.tags.get("dagster/partition")
     settings = alert_settings()
+    kind, sentence = reason(context)
     send(
         settings,
         Alert(
-            f"The run {run.job_name} failed: {reason(context)}",
-            _TODO,
+            with_full_stop(f"The run {run.job_name} failed: {sentence}"),
+            todo_after(kind),
             date.fromisoformat(day) if day else None,
             run.run_id,
             kind="RUN_FAILED",
@@ -44,13 +43,15 @@ def alert_settings() -> Settings:
         return Settings()
 
 
-def reason(context: dg.RunFailureSensorContext) -> str:
-    """The sentence of a failure: the innermost cause of the step that failed, else what Dagster says of the run."""
+def reason(context: dg.RunFailureSensorContext) -> tuple[str, str]:
+    """The name of the error's class and its sentence: of the innermost cause of the step that failed, else what Dagster
+    says of the run, under no name."""
     failures = context.get_step_failure_events()
     error = failures[0].step_failure_data.error if failures else context.failure_event.job_failure_data.error
     if error is None:
-        return context.failure_event.message or "no reason was given"
+        return "", context.failure_event.message or "no reason was given"
     while error.cause is not None:
         error = error.cause
     kind, _, sentence = error.message.strip().partition(": ")
-    return " ".join((sentence if kind.isidentifier() or "." in kind else error.message).split())
+    said = sentence if kind.isidentifier() or "." in kind else error.message
+    return error.cls_name or "", " ".join(said.split())

@@ -63,7 +63,7 @@ def missing_day(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.Senso
     except (DaybookError, duckdb.Error) as error:
         return dg.SkipReason(first_line(error))
     if standing is None:
-        return dg.SkipReason(f"Nobody expects {day} in these books.")
+        return dg.SkipReason(f"No end of day is due for {day} in these books.")
     cursor = f"{day} {standing}"
     if context.cursor == cursor:
         return dg.SkipReason(f"{day} is {standing}, as before.")

@@ -7,27 +7,37 @@ FAILED = 1
 USAGE = 2  # or a question that was answered no
 INCOMPLETE = 3
 
+_CORRECT = "Correct that, then run `daybook eod`."  # however often it is run as it is, it ends the same way
+
 
 class DaybookError(Exception):
-    """An error with a sentence for people. `exit_code` is what a command ends with."""
+    """An error with a sentence for people. `exit_code` is what a command ends with; `todo` is what an alert advises
+    where an evening ends with it."""
 
     exit_code = FAILED
+    todo = (
+        "Run `daybook eod` again before 04:00 New York; after that, until the next close, it recovers what fills prove."
+    )
 
 
 class ConfigurationError(DaybookError):
     """Settings or arguments that can't be used; the message names every problem found."""
 
     exit_code = USAGE
+    todo = _CORRECT
 
 
 class LockedOut(DaybookError):
-    """Another process holds the run lock or the warehouse; the message names its pid."""
+    """Another process holds the run lock or the warehouse; the message names its pid. Nothing was begun."""
+
+    exit_code = USAGE
 
 
 class WrongWarehouse(DaybookError):
     """The warehouse was filled from another broker host, or by a newer daybook."""
 
     exit_code = USAGE
+    todo = _CORRECT
 
 
 class BooksMissing(WrongWarehouse):
@@ -61,9 +71,22 @@ class BrokerError(DaybookError):
 class Unauthorized(BrokerError):
     """The broker answered 401: the key is wrong, expired or revoked. Never retried."""
 
+    todo = "Set CLEAR_STREET_API_KEY to a key that the broker accepts, then run `daybook eod`."
+
 
 class NoAccountList(BrokerError):
     """The list of accounts could not be read whole, so no account's day can be complete."""
+
+
+def todo_after(error: str) -> str:
+    """What to do after an error of ours, by the name of its class; for others what to do after any."""
+    kind = globals().get(error)
+    return (kind if isinstance(kind, type) and issubclass(kind, DaybookError) else DaybookError).todo
+
+
+def with_full_stop(text: str) -> str:
+    """The text as a sentence: with a full stop where it ends without one."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def first_line(error: BaseException) -> str:

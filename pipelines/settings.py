@@ -347,6 +347,12 @@ class Settings(BaseModel):
         raise ConfigurationError(missing)
 
 
+def refuse_file_as_home(home: Path) -> None:
+    """Raises ConfigurationError where DAYBOOK_HOME names something that is there and is no folder."""
+    if home.exists() and not home.is_dir():
+        raise ConfigurationError(f"DAYBOOK_HOME ({home}) is not a folder: set it to the folder of your books.")
+
+
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """An environment without keys, passwords and addresses that are as good as one."""
     return {name: value for name, value in environ.items() if name not in SECRETS}

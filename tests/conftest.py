@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
+from tests.support import once
 from tests.support.care import two_evenings
 from tests.support.example_books import Books, example_books
 from tests.support.fault_books import thursday
@@ -42,11 +43,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that all workers of this test run have in common."""
     base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    once.SHARED = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return once.SHARED
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ with segments as (
             history.realized_pnl, history.unrealized_pnl, history.net_pnl, history.day_pnl, history.position_pnl,
             history.sod_equity, history.eod_equity
         ) as figures,
-        runs.finished_at
+        runs.finished_at,
+        runs.run_id
     from raw.portfolio_history as history
     inner join (
         select run_id, finished_at from core.run
@@ -28,7 +29,7 @@ with segments as (
 latest as (
     select account_id, date, is_new, figures
     from segments
-    qualify row_number() over (partition by account_id, date, is_new order by finished_at desc) = 1
+    qualify row_number() over (partition by account_id, date, is_new order by finished_at desc, run_id desc) = 1
 )
 
 select now_said.date as trading_date

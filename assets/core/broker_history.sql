@@ -1,4 +1,4 @@
--- The broker's own figures of each trading day of an account (portfolio-history) in their latest form, also of days of which nobody read the end.
+-- The broker's own figures of each trading day of an account (portfolio-history) in their latest form, also of days whose end was not read.
 with observed as (
     select
         history.account_id,
@@ -11,7 +11,8 @@ with observed as (
         history.sod_equity,
         history.eod_equity,
         min(run.finished_at) as known_at,
-        max(run.finished_at) as last_observed_at
+        max(run.finished_at) as last_observed_at,
+        max(run.run_id) as last_run_id
     from raw.portfolio_history as history
     inner join core.run on history.run_id = run.run_id
     -- a 207 brings part of the history with figures missing: it may not overwrite what was known
@@ -48,4 +49,4 @@ select
     known_at,
     last_observed_at
 from observed
-qualify row_number() over (partition by account_id, trading_date order by last_observed_at desc, known_at desc) = 1
+qualify row_number() over (partition by account_id, trading_date order by last_observed_at desc, known_at desc, last_run_id desc) = 1

@@ -1,5 +1,5 @@
 -- What the contracts of an option that is gone were worth at the start of the day and had cost, as a share of so many contracts: yesterday's and
--- those that came since; yesterday's alone where some were sold; what was traded alone where the position turned round.
+-- those that came since; yesterday's alone where some were sold; what was traded alone where the position reversed.
 select
     account_id,
     trading_date,

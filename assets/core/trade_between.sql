@@ -26,7 +26,7 @@ select
     sum(trade_counted.fills) as fills,
     sum(trade_counted.unpriced_fills) as unpriced_fills,
     bool_or(trade_counted.is_after_snapshot and trade_counted.fills > 0) as after_snapshot,
-    -- a day whose fills no column could hold makes the sum unknown, not smaller
+    -- a day whose fills are too large for their column makes the sum unknown, not smaller
     case
         when
             bool_and(

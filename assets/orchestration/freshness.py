@@ -64,7 +64,7 @@ def day_status(path: Path, day: date) -> str:
 
 
 def expected_day_status(path: Path, day: date) -> str | None:
-    """As `standing`; None where nobody expects the day: it is before the books, or they are a stand-in's replay."""
+    """As `standing`; None where no end of day is due: the day is before the books, or they are a stand-in's replay."""
     with open_published(path) as con:
         con.execute(CATALOG.functions)
         replayed, first = con.execute(_REPLAYED).fetchone(), con.execute(_FIRST).fetchone()

@@ -53,7 +53,7 @@ def reason_not_to_recover(path: Path, day: date) -> str | None:
         first = con.execute(_FIRST).fetchone()
         row = con.execute(_EVENING, [day]).fetchone()
     if first is None or first[0] is None or day < first[0]:
-        return f"Nobody expects {day} in these books."
+        return f"No end of day is due for {day} in these books."
     if row is None:
         return None
     status, expected, known, recovered = row

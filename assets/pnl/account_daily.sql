@@ -1,5 +1,5 @@
 -- Daily P&L of every account whose day is known: the sum of its positions, beside the broker's own figures for the day. Where positions are
--- unknown the account's total is the broker's, and what the known positions leave of it is unattributed; without either it is null. So is what no column could hold.
+-- unknown the account's total is the broker's, and what the known positions leave of it is unattributed; without either it is null. A figure too large for its column is null, too.
 with positions as (
     select
         account_id,

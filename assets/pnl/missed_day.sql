@@ -1,4 +1,4 @@
--- Trading days of an account of which nobody read the end, with the broker's own figures of them where its history has any: those before the account's
+-- Trading days of an account whose end was not read, with the broker's own figures of them where its history has any: those before the account's
 -- first known day, and those missed since. What the history said while the session was open is no figure of the day. The P&L of the positions of a
 -- missed day is in the next known day's rows, which cover the hole.
 select

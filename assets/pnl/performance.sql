@@ -1,13 +1,15 @@
 -- Performance of every account, and of all accounts of a currency together (account_id is null), over five windows that end on `as_of`, any session:
 -- MTD, QTD, YTD, 1Y (a year back) and ITD. Returns are net of fees. A session whose return is not known is a hole: counted, never filled; what links
 -- returns (twr, annualized_return, the drawdown) is not known over one, and the other figures are of the sessions whose return is known. A year has 252
--- sessions, deviations are those of a sample, and the risk-free rate is that of pnl.risk_free. Ask for one `as_of`: every session has its own.
+-- sessions, deviations are those of a sample, and the risk-free rate is that of pnl.risk_free. Every session has its own, so ask for one `as_of` by its
+-- value, or for the last one of each (`is_latest`).
 with windows as (
     select
         day.series,
         day.account_id,
         day.currency,
         day.trading_date as as_of,
+        day.trading_date = max(day.trading_date) over (partition by day.series) as is_latest,
         named.period,
         cast(
             case named.period
@@ -27,6 +29,7 @@ days as (
         windows.account_id,
         windows.currency,
         windows.as_of,
+        windows.is_latest,
         windows.period,
         day.trading_date,
         day.total_pnl,
@@ -35,7 +38,8 @@ days as (
         day.daily_return,
         day.daily_return - risk_free.daily_rate as excess,
         sum(day.log_growth) over (
-            partition by windows.account_id, windows.currency, windows.as_of, windows.period order by day.trading_date
+            partition by windows.account_id, windows.currency, windows.as_of, windows.is_latest, windows.period
+            order by day.trading_date
         ) as log_index
     from windows
     inner join performance_day as day
@@ -47,25 +51,26 @@ days as (
 
 under_water as (
     select
-        account_id, currency, as_of, period, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return, excess,
+        account_id, currency, as_of, is_latest, period, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return, excess,
         log_index,
         round(exp(log_index - greatest(max(log_index) over to_date, 0)) - 1, 10) as drawdown
     from days
-    window to_date as (partition by account_id, currency, as_of, period order by trading_date)
+    window to_date as (partition by account_id, currency, as_of, is_latest, period order by trading_date)
 ),
 
 -- each session with the last one at a high up to it, and the next one after it
 highs as (
     select
-        account_id, currency, as_of, period, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return, excess,
+        account_id, currency, as_of, is_latest, period, trading_date, total_pnl, unknown_pnl, unknown_return, daily_return, excess,
         log_index, drawdown,
         max(case when drawdown = 0 then trading_date end) over to_date as high_before,
         min(case when drawdown = 0 then trading_date end) over from_date as high_after
     from under_water
     window
-        to_date as (partition by account_id, currency, as_of, period order by trading_date),
+        to_date as (partition by account_id, currency, as_of, is_latest, period order by trading_date),
         from_date as (
-            partition by account_id, currency, as_of, period order by trading_date rows between current row and unbounded following
+            partition by account_id, currency, as_of, is_latest, period order by trading_date
+            rows between current row and unbounded following
         )
 ),
 
@@ -74,6 +79,7 @@ measured as (
         account_id,
         currency,
         as_of,
+        is_latest,
         period,
         min(trading_date) as from_date,
         count(daily_return) as sessions,
@@ -94,13 +100,14 @@ measured as (
         sum(case when daily_return > 0 then daily_return end) as gained,
         -sum(case when daily_return < 0 then daily_return end) as lost
     from highs
-    group by account_id, currency, as_of, period
+    group by account_id, currency, as_of, is_latest, period
 )
 
 select
     measured.account_id,
     measured.currency,
     measured.as_of,
+    measured.is_latest,
     measured.period as "window",
     measured.from_date,
     measured.sessions,

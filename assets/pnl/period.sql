@@ -1,7 +1,7 @@
 -- Period to date: the P&L of an account summed from the start of the week (Monday), month, quarter, year and of its history, with linked returns and
 -- drawdown, for every session that its history has. Beside each sum: since when it counts, over how many days of the books and how many that the
 -- broker alone tells of (those of the whole history are since, from_books and from_broker). A sum over a session that is not known is not known, nor is
--- what no column could hold. A missed session that no history tells of counts with the day that covers it, and its return is not known: gap_days. A
+-- one too large for its column. A missed session that no history tells of counts with the day that covers it, and its return is not known: gap_days. A
 -- return of -100 % makes the index 0 for good. Days of a closed period (`daybook lock`) count as they were closed; later changes count on the open
 -- day, as prior_period_adjustment.
 with summed as (

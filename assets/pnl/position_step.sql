@@ -43,7 +43,7 @@ select
     change.is_stranger,
     change.transferred_value,
     change.seen_flat,
-    -- nothing happened, or what no column could hold: the one is zero, the other unknown
+    -- nothing happened, or a sum too large for its column: the one is zero, the other unknown
     case when events.instrument_id is null then 0 else events.quantity end + change.adjusted_quantity as moved_quantity,
     case when events.instrument_id is null then 0 else events.cash end + change.adjusted_cash as moved_cash,
     case when events.instrument_id is null then 0 else events.value_moved end + change.adjusted_value as moved_value,

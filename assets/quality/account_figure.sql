@@ -29,6 +29,7 @@ select
     account.broker_unrealized,
     broker.net_pnl as net,
     broker.gross_pnl as gross,
+    broker.covered_pnl,
     broker.day_pnl as broker_day_pnl,
     broker.position_pnl as broker_position_pnl,
     broker.balance_pnl,

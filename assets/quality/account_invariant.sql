@@ -1,4 +1,5 @@
--- What has to hold of each account's day and does not: it is the sum of its positions, its equity rolls forward, and periods sum its days.
+-- What has to hold of each account's day and does not: it is the sum of its positions, its equity rolls forward, and periods sum its days (of one account
+-- each evening, in turn: a period sums a whole history, and an evening's work must not grow with that).
 select
     account.trading_date,
     account.account_id,
@@ -56,6 +57,7 @@ from (
         prior_period_adjustment,
         lag(itd) over (partition by account_id order by trading_date) as itd_before
     from pnl.period
+    where account_id = $account_in_turn
 ) as period
 inner join pnl.account_history as history
     on period.account_id = history.account_id and period.trading_date = history.trading_date

@@ -1,4 +1,4 @@
--- Lines of adjustments.csv that do not fit what the account held: of an instrument that it never had, or with the sign turned round.
+-- Lines of adjustments.csv that do not fit what the account held: of an instrument that it never had, or with the opposite sign.
 select
     trading_date, account_id, instrument_id, run_id,
     'adjustment_without_position' as check_name, 'WARN' as severity,

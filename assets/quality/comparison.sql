@@ -8,7 +8,8 @@ with compared as (
     union all
     select
         trading_date, account_id, run_id, 'total_vs_history' as check_name, 'BREAK' as failing,
-        case when days_covered = 1 or prev_trading_date is null then total_pnl end as ours, gross as broker, tolerance
+        -- over a gap, what the history has of all of it
+        total_pnl as ours, covered_pnl as broker, tolerance
     from account_figure
     union all
     select

@@ -5,7 +5,7 @@ select
     case account_eod.recovered_from when 'PRE_OPEN' then 'INFO' else 'WARN' end as severity,
     account_eod.recovered_from as value,
     null as expected,
-    'nobody read the end of this day: it was recovered from a snapshot of the next session, taken '
+    'the end of this day was not read: it was recovered from a snapshot of the next session, taken '
     || case account_eod.recovered_from when 'PRE_OPEN' then 'before the open' else 'while the market was open' end
     || ', less what was traded since the close' as message
 from core.account_eod
@@ -54,7 +54,7 @@ select
     'not_recovered' as check_name, 'WARN' as severity,
     max_by(coalesce(positions.error, executions.error), run.run_id) as value,
     null as expected,
-    'nobody read the end of this day, and the next session''s snapshot can''t stand in for it: ' || max_by(case
+    'the end of this day was not read, and the next session''s snapshot can''t stand in for it: ' || max_by(case
         when not positions.complete then 'its positions are not whole'
         when not executions.complete then 'the fills since the close were not read'
         else 'the fills do not reach back to the end of day before, or there is none'

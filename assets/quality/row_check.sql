@@ -25,3 +25,6 @@ from recovery_check
 union all
 select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
 from instruction_check
+union all
+select trading_date, account_id, instrument_id, run_id, check_name, severity, value, expected, message
+from history_check

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -30,10 +30,10 @@ from daybook.cli.replay import replay
 from daybook.cli.report import report
 from daybook.cli.retention import compact, prune
 from daybook.cli.sandbox import sandbox
-from daybook.cli.sql import sql
+from daybook.cli.sql import SqlCommand, sql
 from daybook.cli.status import status
 from daybook.cli.sync import sync
-from pipelines.errors import USAGE, DaybookError
+from pipelines.errors import FAILED, USAGE, DaybookError
 
 INTERRUPTED = 130
 
@@ -44,12 +44,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _first_line(command: Callable[..., int]) -> str:
+    """What the list of commands says of one: all of it, on as many lines as it takes."""
+    return (command.__doc__ or "").partition("\n")[0]
+
+
 for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev, serve):
-    app.command()(command)
+    app.command(cls=SqlCommand if command is sql else None, short_help=_first_line(command))(command)
 for care in (replay, backfill, backup, restore, verify, doctor, compact, prune):
-    app.command()(care)
+    app.command(short_help=_first_line(care))(care)
 for group in (positions, instructions):
-    app.add_typer(group)
+    app.add_typer(group, short_help=str(group.info.help))
 
 
 @app.callback(invoke_without_command=True)
@@ -76,23 +83,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = get_command(app).main(args=arguments, prog_name="daybook", standalone_mode=False)
     except TyperException as error:
-        console.complain(f"{error.format_message().rstrip('.')}: `daybook --help` says what there is.")
-        return USAGE
+        return console.fail(_of_usage(error), USAGE, as_json=as_json)
     except DaybookError as error:
-        console.complain(str(error))
-        return error.exit_code
+        return console.fail(str(error), error.exit_code, as_json=as_json)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # the last resort: a person gets a sentence, the log gets the rest
-        console.complain(unexpected(error))
-        return 1
+        return console.fail(unexpected(error), FAILED, as_json=as_json)
     if code == INTERRUPTED:  # the library that reads arguments has caught Ctrl-C already
-        console.complain("Interrupted.")
+        console.fail("Interrupted.", INTERRUPTED, as_json=as_json)
         _leave_threads(INTERRUPTED)
     return int(code or 0)
+
+
+def _of_usage(error: TyperException) -> str:
+    """What is wrong with the arguments, and which help has what is right: that of the command they are for."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "daybook"
+    return f"{error.format_message().rstrip('.')}: `{command} --help` says what there is."
 
 
 def _leave_threads(code: int) -> None:

@@ -28,7 +28,7 @@ _READ = """
         where history.run_id = manifest.run_id and history.account_id = manifest.account_id) as first_day,
         (select max(message) from quality.finding
         where finding.run_id = manifest.run_id and finding.account_id = manifest.account_id
-            and check_name = $not_read) as left_out
+            and check_name in ($not_read, $not_reached)) as left_out
     from raw.extract_manifest as manifest
     where run_id = $run_id and endpoint = 'portfolio_history'
     order by account_id
@@ -101,9 +101,10 @@ def _read_again(settings: Settings, start: date, wait: float) -> tuple[Snapshot,
 
 
 def _history_read(con: duckdb.DuckDBPyConnection, run_id: str) -> list[HistoryRead]:
-    from pipelines.ingest.history import NOT_READ
+    from pipelines.ingest.history import NOT_REACHED, NOT_READ
     from pipelines.warehouse.tables import rows_of
 
+    values = {"run_id": run_id, "not_read": NOT_READ, "not_reached": NOT_REACHED}
     return [
         HistoryRead(
             row["account_id"],
@@ -111,7 +112,7 @@ def _history_read(con: duckdb.DuckDBPyConnection, run_id: str) -> list[HistoryRe
             row["first_day"] if row["complete"] else None,
             row["left_out"] if row["complete"] else row["error"],
         )
-        for row in rows_of(con, _READ, {"run_id": run_id, "not_read": NOT_READ})
+        for row in rows_of(con, _READ, values)
     ]
 
 

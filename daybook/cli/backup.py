@@ -10,7 +10,7 @@ import typer
 
 from daybook.cli import console
 from daybook.cli.options import AsJson, Wait
-from pipelines.errors import ConfigurationError, NotPublished
+from pipelines.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -155,14 +155,12 @@ def _report(found: Verified) -> None:
     for problem in found.problems:
         console.say(console.printable(problem), "red")
     if not found.problems:
-        console.say("All is as it was written.", "green")
+        console.say("What is there is as it was written." if found.notes else "All is as it was written.", "green")
 
 
 def _require_warehouse(settings: Settings) -> None:
-    from pipelines.warehouse.restoring import finish_if_killed
+    from pipelines.warehouse.missing_books import require_warehouse
 
-    if not settings.home.is_dir():
+    if not settings.home.exists():
         raise ConfigurationError(f"DAYBOOK_HOME ({settings.home}) is not there: set it to the folder of your books.")
-    finish_if_killed(settings.home)
-    if not settings.warehouse.exists():
-        raise NotPublished(f"There is no warehouse at {settings.warehouse}: `daybook doctor` says what can be done.")
+    require_warehouse(settings, f"There is no warehouse at {settings.warehouse}: run `daybook eod` first.")

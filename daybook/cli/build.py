@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from pipelines.books.build import Built
 
+_NOTHING_LANDED = "Nothing has been landed yet, so there is nothing to build: run `daybook sync` first."
+
 
 def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: AsJson = False) -> int:
     """Build the P&L of what has changed, and publish it.
@@ -33,11 +35,13 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
     from pipelines.books.days import built_days, exit_code, statuses
     from pipelines.books.resolved import resolve_ended
     from pipelines.settings import Settings
+    from pipelines.warehouse.missing_books import require_warehouse
     from pipelines.warehouse.published import publish_if_behind
     from pipelines.warehouse.session import warehouse_session
 
     _check(start, end)
     settings = Settings.from_env()
+    require_warehouse(settings, _NOTHING_LANDED)
     with (
         console.progress("building") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
@@ -79,7 +83,7 @@ def _landed(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None
     row = con.execute("select min(trading_date), max(trading_date) from raw.extract_run") if there else None
     first, last = row.fetchone() or (None, None) if row else (None, None)
     if first is None or last is None:
-        raise NotPublished("Nothing has been landed yet, so there is nothing to build: run `daybook sync` first.")
+        raise NotPublished(_NOTHING_LANDED)
     if start is None and end is None:
         return None, None
     wanted = max(start or first, first), min(end or last, last)

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import IO
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from models.printable import printable as printable  # the commands have it from here
 from models.printable import printable_json, printable_lines
+from pipelines.errors import with_full_stop
 from pipelines.progress import OnProgress, ProgressEvent, Waiting
 
 #: Without a terminal, progress is plain lines, at most one in so many seconds.
@@ -36,12 +39,43 @@ def say(text: str = "", style: str = "") -> None:
     _out().print(Text(printable_lines(text), style), soft_wrap=True)
 
 
-def show(table: Table) -> None:
-    """A table at the width of the terminal, or as wide as it needs to be where there is none."""
-    out = _out()
+def say_item(text: str) -> None:
+    """One item of a list: wrapped and indented on a terminal, one line where it goes to a file."""
+    out, shown = _out(), Text(printable_lines(text))
+    if out.is_terminal:
+        lines = shown.wrap(out, max(out.width - 4, 20))
+        shown = Text("\n    ").join(lines)
+    out.print(Text("  ") + shown, soft_wrap=True)
+
+
+def show(table: Table, *, stderr: bool = False) -> None:
+    """A table whole, whatever the width: on a terminal too narrow for it each row has a line for each column, and where
+    there is no terminal it is as wide as it needs to be."""
+    out = screen(stderr=stderr)
     if not out.is_terminal:
         out.width = max(out.width, natural_width(table))
-    out.print(table)
+    if narrowest_width(table) <= out.width:
+        out.print(table)
+        return
+    if table.title:
+        out.print(table.title)
+    columns = [str(column.header) for column in table.columns]
+    cells = [list(column.cells) for column in table.columns]
+    show_records(out, columns, [[_as_text(cell) for cell in row] for row in zip(*cells, strict=True)])
+
+
+def show_records(out: Console, columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    """Rows that are too wide for a terminal: a line for each column. A line that is too long goes on in the next."""
+    names = [printable(column) for column in columns]
+    width = max(map(cell_len, names), default=0)
+    for number, row in enumerate(rows, 1):
+        out.print(Text(f"row {number}", "bold"))
+        for name, cell in zip(names, row, strict=True):
+            out.print(Text(f"  {name}{' ' * (width - cell_len(name))}  ") + cell, soft_wrap=True)
+
+
+def _as_text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
 
 
 def fits(table: Table) -> bool:
@@ -53,6 +87,17 @@ def fits(table: Table) -> bool:
 def natural_width(table: Table) -> int:
     """How many characters wide a table is when nothing in it is wrapped."""
     return Console(width=100_000).measure(table).maximum
+
+
+def narrowest_width(table: Table) -> int:
+    """How many characters wide a table is at least with nothing in it cut: columns that may wrap give way."""
+    wide = Console(width=100_000)
+    spare = 0
+    for column in table.columns:
+        if not column.no_wrap:
+            cells = [Measurement.get(wide, wide.options, cell) for cell in (column.header, *column.cells)]
+            spare += max(cell.maximum for cell in cells) - max(cell.minimum for cell in cells)
+    return natural_width(table) - spare
 
 
 def show_json(value: object) -> None:
@@ -76,8 +121,16 @@ def show_event(event: ProgressEvent) -> None:
 
 def complain(sentence: str) -> None:
     """The one sentence of an error, on one line."""
-    line = re.sub(r"\s*\n\s*", " ", sentence.strip())
+    line = with_full_stop(re.sub(r"\s*\n\s*", " ", sentence.strip()))
     _err().print(Text(f"daybook: {printable(line)}", "red"), soft_wrap=True)
+
+
+def fail(sentence: str, exit_code: int, *, as_json: bool) -> int:
+    """The end of a command that failed: its sentence, with `as_json` as a JSON document too; the exit code."""
+    if as_json:
+        show_json({"error": with_full_stop(sentence), "exit_code": exit_code})
+    complain(sentence)
+    return exit_code
 
 
 class _Notices(logging.Handler):

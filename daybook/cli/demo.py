@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from pipelines.progress import OnProgress
 
 _ACCOUNTS = """
-    select account_daily.account_id, accounts.short_name, realized_pnl, unrealized_change, total_pnl, quality
-    from pnl.account_daily
-    left join raw.accounts on account_daily.account_id = accounts.account_id and account_daily.run_id = accounts.run_id
-    where trading_date = $day order by account_daily.account_id
+    select account_id, short_name, realized_pnl, unrealized_change, total_pnl, coalesce(quality, 'UNKNOWN') as quality
+    from core.expected_day
+    left join pnl.account_daily using (account_id, trading_date)
+    left join (select account_id, arg_max(short_name, run_id) as short_name from raw.accounts group by account_id)
+        using (account_id)
+    where trading_date = $day order by account_id
 """
 _FIRM = "select realized_pnl, unrealized_change, total_pnl from pnl.firm_daily where trading_date = $day"
 _POSITIONS = """
@@ -58,7 +60,6 @@ def demo(
       daybook demo --days 5
     """
     from daybook.demo import run_demo
-    from pipelines.books.days import exit_code
     from pipelines.report.write import write_report
     from pipelines.settings import Settings
     from pipelines.warehouse.connect import open_published
@@ -69,7 +70,7 @@ def demo(
         _print_day(con, done.days[-1])
     console.say(f"Report: {write_report(done.settings, CATALOG, formats=('html',)).files[0]}")
     _print_end(done)
-    return exit_code(day.status for day in done.days)
+    return done.exit_code
 
 
 @contextmanager
@@ -110,11 +111,21 @@ def _print_day(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
     console.say()
     _print_positions(con.execute(_POSITIONS, bound).fetchall())
     console.say()
-    events = con.execute(_EVENTS, bound).fetchall()
-    if events:
-        console.say("What happened on the way:", "bold")
-    for event in events:
-        console.say(f"  {_event(*event)}")
+    _print_story(con, day)
+
+
+def _print_story(con: duckdb.DuckDBPyConnection, day: DemoDay) -> None:
+    """What happened up to a day, in order: in the accounts, and to those who read them."""
+    from daybook.demo_story import sentences
+
+    told = [_event(*event) for event in con.execute(_EVENTS, {"day": day.date}).fetchall()]
+    told += [f"{on} {account or 'all'}: {what}" for on, account, what in sentences(con) if on <= day.date]
+    if not told:
+        return
+    console.say("What happened on the way:", "bold")
+    for line in sorted(told):
+        console.say_item(line)
+    console.say()
 
 
 def _print_positions(rows: list[tuple[Any, ...]]) -> None:
@@ -156,8 +167,9 @@ def _event(
 
 
 def _print_end(done: Demo) -> None:
-    complete = sum(day.status == "COMPLETE" for day in done.days)
-    console.say(f"{complete} of {len(done.days)} days COMPLETE, {done.days[0].date} to {done.days[-1].date}", "bold")
+    complete, days = sum(day.status == "COMPLETE" for day in done.days), len(done.days)
+    meant = ", and a gap that the demo means to show" if complete < days and done.exit_code == 0 else ""
+    console.say(f"{complete} of {days} days COMPLETE, {done.days[0].date} to {done.days[-1].date}{meant}", "bold")
     if done.replayed:
         reading = sum(day.read_seconds for day in done.replayed)
         building = sum(day.build_seconds for day in done.replayed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,9 +39,22 @@ def explore(*, port: Port = 2718, headless: Headless = False) -> int:
         )
     settings = Settings.from_env()
     PublishedBooks(settings.published).extent()  # raises with a sentence where there is nothing to look at
+    _refuse_port_in_use(port)
     app = Path(__file__).parents[1] / "explore" / "app.py"
     command = [sys.executable, "-P", "-m", "marimo", "run", str(app), "--host", HOST, "--port", str(port), "--token"]
     environment = {**without_secrets(os.environ), "DAYBOOK_HOME": str(settings.home), "MARIMO_SKIP_UPDATE_CHECK": "1"}
     os.chdir(app.parent)  # marimo reads its settings from the working folder and those above it
     arguments = [*command, *(["--headless"] if headless else [])]
     os.execve(sys.executable, arguments, environment)  # noqa: S606  (it takes our place: no child is left behind)
+
+
+def _refuse_port_in_use(port: int) -> None:
+    """Raises ConfigurationError: the explorer would take the next port that is free without a word."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {port} can't be used ({error.strerror}): give another one with --port."
+            ) from error

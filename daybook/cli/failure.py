@@ -21,7 +21,8 @@ def unexpected(error: Exception) -> str:
     keys = [os.environ.get(name) for name in ("CLEAR_STREET_API_KEY", "CLEAR_STREET_TRADING_API_KEY")]
     details = Redaction(keys).text("".join(traceback.format_exception(error)))
     what = f"this should not have happened ({type(error).__name__})"
-    for folder in (settings.home / "logs", Path(tempfile.gettempdir())):
+    home = [settings.home / "logs"] if settings.home.is_dir() else []  # no home is made to hold an error
+    for folder in (*home, Path(tempfile.gettempdir())):
         try:
             return f"{what}: the details are in {_write(folder, details)}."
         except OSError:

@@ -11,7 +11,7 @@ from daybook.cli import console
 from daybook.cli.options import AsJson
 from daybook.cli.positions import counted, finish
 from daybook.cli.trading import Account, DryRun, Manner, Terminal, Timeout, Wait, Yes, instructions_table
-from pipelines.errors import ConfigurationError
+from pipelines.errors import FAILED, ConfigurationError
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -80,7 +80,7 @@ def list_instructions(*, account: Account, instrument: AnyInstrument = None, jso
             row for row in rows if named in (row["instrument_id"].upper(), (row.get("symbol") or "").replace(" ", ""))
         ]
     if not (rows or read.complete):
-        return finish(read)  # nothing is known, which is not the same as nothing being there
+        return console.fail(str(read.error), FAILED, as_json=json)  # not known is not the same as nothing being there
     if json:
         console.show_json(rows)
     else:
@@ -177,7 +177,8 @@ def _wanted(
         return None
     missing = [name for name in ("--type", "--instrument", "--quantity") if options[name] is None]
     if missing:
-        raise ConfigurationError(f"{', '.join(missing)} is missing: name the instruction, or a batch with --file.")
+        verb = "is" if len(missing) == 1 else "are"
+        raise ConfigurationError(f"{', '.join(missing)} {verb} missing: name the instruction, or a batch with --file.")
     from pipelines.trading.batch import Wanted
 
     row = {"instruction_type": str(kind), "instrument_id": str(instrument), "quantity": str(quantity)}

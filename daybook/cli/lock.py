@@ -57,5 +57,5 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
 def _agreed() -> bool:
     """Whether the person says yes. Raises ConfigurationError where standard input is no terminal."""
     if not sys.stdin.isatty():
-        raise ConfigurationError("Nobody is there to ask, so nothing was closed: give --yes to close without asking.")
+        raise ConfigurationError("There is no terminal to ask on, so nothing was closed: give --yes to go ahead.")
     return typer.confirm("Close it?", default=False)

@@ -55,7 +55,7 @@ def list_positions(*, account: Account, instrument: AnyInstrument = None, json: 
     if instrument is not None and read.complete:
         rows = [find_position(rows, instrument)]
     if not (rows or read.complete):
-        return finish(read)  # nothing is known, which is not the same as nothing being there
+        return console.fail(str(read.error), FAILED, as_json=json)  # not known is not the same as nothing being there
     if json:
         console.show_json(rows)
     else:
@@ -127,11 +127,11 @@ def counted(number: int, what: str) -> str:
 
 
 def finish(read: Read) -> int:
-    """The exit code of a listing, and where it isn't whole a sentence: 3 where there are rows to look at, else 1."""
+    """The exit code of a listing with rows to look at, and where it isn't whole a sentence."""
     if read.complete:
         return 0
-    console.complain(f"This is not the whole list: {read.error}." if read.rows else f"{read.error}.")
-    return INCOMPLETE if read.rows else FAILED
+    console.complain(f"This is not the whole list: {read.error}")
+    return INCOMPLETE
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -47,9 +47,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
-    folder = archive or settings.archive
-    if archive is not None and not archive.is_dir():
-        raise ConfigurationError(f"--archive {archive} is not a folder.")
+    folder = _archive(settings, archive)
     with (
         console.progress("replaying") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event, rebuilding=True) as con,
@@ -64,6 +62,23 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     _report(done, as_json=json)
     days = {snapshot.trading_date for snapshot in done.landed}
     return INCOMPLETE if done.damaged else exit_code(state for day, state in known.items() if day in days)
+
+
+def _archive(settings: Settings, given: Path | None) -> Path:
+    """The archive to land, before a home is made for it. Raises ConfigurationError, and NotPublished where it has no
+    run."""
+    from pipelines.archive.read import archived_runs
+    from pipelines.settings import refuse_file_as_home
+    from pipelines.warehouse.restoring import finish_if_killed
+
+    if given is not None and not given.is_dir():
+        raise ConfigurationError(f"--archive {given} is not a folder.")
+    refuse_file_as_home(settings.home)
+    finish_if_killed(settings.home)
+    folder = given or settings.archive
+    if not archived_runs(folder):
+        raise NotPublished(f"{folder} has no run that could be landed.")
+    return folder
 
 
 def _replay(
@@ -101,6 +116,6 @@ def _report(done: Replayed, *, as_json: bool) -> None:
             f"{how} (run {snapshot.run_id})"
         )
     for run_id in done.unfinished:
-        console.say(f"Run {run_id} was not landed: its reading never came to an end.")
+        console.say(f"Run {run_id} was not landed: it was interrupted while it was reading.")
     for sentence in done.damaged:
         console.say(console.printable(sentence), "red")

@@ -12,7 +12,7 @@ import typer
 from daybook.cli import console
 from daybook.cli.options import AsJson, Wait, parse_day
 from daybook.cli.status import format_size
-from pipelines.errors import USAGE, ConfigurationError, NotPublished
+from pipelines.errors import USAGE, ConfigurationError
 
 if TYPE_CHECKING:
     from pipelines.ingest.retention import Pruned
@@ -46,7 +46,8 @@ def compact(*, dry_run: DryRun = False, wait: Wait = 60.0, json: AsJson = False)
     if json:
         console.show_json(asdict(done))
     elif done.done:
-        console.say(f"The warehouse had {format_size(done.before)} and has {format_size(done.after)}; it is the same.")
+        before, after = format_size(done.before), format_size(done.after)
+        console.say(f"The warehouse had {before} and has {after}; its contents are unchanged.")
     else:
         console.say(
             f"The warehouse has {format_size(done.before)}, of which {format_size(done.before - done.after)} is unused."
@@ -68,12 +69,12 @@ def prune(
       daybook prune --archive-before 2024-01-01 --yes
     """
     from pipelines.settings import Settings
-    from pipelines.warehouse.restoring import finish_if_killed
+    from pipelines.warehouse.missing_books import require_warehouse
 
     settings = Settings.from_env()
-    finish_if_killed(settings.home)
-    if not settings.warehouse.exists():
-        raise NotPublished(f"There is no warehouse at {settings.warehouse}, so no run is known to be in the books.")
+    require_warehouse(
+        settings, f"There is no warehouse at {settings.warehouse}, so no run is known to be in the books."
+    )
     found = _prune(settings, archive_before, wait, dry_run=True)
     if not dry_run and found.runs:
         if not yes and not _agreed(found):
@@ -95,7 +96,7 @@ def _prune(settings: Settings, before: date, wait: float, *, dry_run: bool) -> P
 def _agreed(found: Pruned) -> bool:
     """Whether the person says yes. Raises ConfigurationError where standard input is no terminal."""
     if not sys.stdin.isatty():
-        raise ConfigurationError("Nobody is there to ask, so nothing was deleted: give --yes to delete without asking.")
+        raise ConfigurationError("There is no terminal to ask on, so nothing was deleted: give --yes to go ahead.")
     question = f"Delete the archive of {len(found.runs)} runs ({format_size(found.bytes)}) for ever?"
     return typer.confirm(question, default=False)
 

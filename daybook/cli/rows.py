@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -25,6 +26,8 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT",
 _ALL = 2**62  # as many as DuckDB counts
 _AS_THEY_ARE = {"BOOLEAN", *_NUMBERS}  # in JSON; everything else is text there, for only text is exact
 _NESTED = ("[", "STRUCT", "MAP", "UNION")
+_BETWEEN = "   "  # columns of a table
+_NULL = "null"  # compared by identity: a text may say the same
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
 
 
@@ -42,37 +45,58 @@ def _write_table(answer: duckdb.DuckDBPyRelation, target: IO[str], most: int) ->
     rows = _as_text(answer).fetchall()
     shown = rows[:most] if most else rows
     screen = console.screen(file=target)
-    numbers = tuple(name for name, kind in zip(answer.columns, kinds, strict=True) if _is_number(kind))
-    made = console.table("", *answer.columns, numbers=numbers)
-    cells = [[_cell(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in shown]
-    for row in cells:
-        made.add_row(*row)
-    width = console.natural_width(made)
-    if width <= screen.width or not screen.is_terminal:
-        screen.width = max(screen.width, width)
-        screen.print(made)
+    texts = [[_cell_text(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in shown]
+    if screen.is_terminal:
+        _show_table(screen, answer.columns, kinds, texts)
     else:
-        _write_records(screen, answer.columns, cells)
+        _write_lines(target, [*map(console.printable, answer.columns)], kinds, texts)
     screen.print(Text(f"{len(shown):,} {'row' if len(shown) == 1 else 'rows'}", "dim"))
     return len(rows) > len(shown)
 
 
-def _write_records(screen: Console, columns: list[str], rows: list[list[Text]]) -> None:
-    """Rows too wide for the terminal, a line for each column."""
-    width = max(len(column) for column in columns)
-    for number, row in enumerate(rows, 1):
-        screen.print(Text(f"row {number}", "bold"))
-        for column, cell in zip(columns, row, strict=True):
-            screen.print(Text(f"  {console.printable(column):<{width}}  ") + cell, soft_wrap=True)
+def _show_table(screen: Console, columns: list[str], kinds: list[str], texts: list[list[str]]) -> None:
+    numbers = tuple(name for name, kind in zip(columns, kinds, strict=True) if _is_number(kind))
+    made = console.table("", *columns, numbers=numbers)
+    cells = [[_cell(text, kind) for text, kind in zip(row, kinds, strict=True)] for row in texts]
+    for row in cells:
+        made.add_row(*row)
+    if console.natural_width(made) <= screen.width:
+        screen.print(made)
+    else:
+        console.show_records(screen, columns, cells)
 
 
-def _cell(value: str | None, kind: str) -> Text:
+def _write_lines(target: IO[str], columns: list[str], kinds: list[str], texts: list[list[str]]) -> None:
+    """The same table for a file or a program, as wide as it is. Without rich, which takes a second for 1,000 rows."""
+    widths = [max(map(cell_len, cells)) for cells in zip(columns, *texts, strict=True)]
+    aligned = [_is_number(kind) for kind in kinds]
+
+    def line(cells: list[str]) -> str:
+        padded = (
+            " " * (width - cell_len(cell)) + cell if right else cell + " " * (width - cell_len(cell))
+            for cell, width, right in zip(cells, widths, aligned, strict=True)
+        )
+        return _BETWEEN.join(padded).rstrip(" ") + "\n"
+
+    rule = "─" if str(getattr(target, "encoding", None) or "utf-8").lower().startswith("utf") else "-"
+    target.write(line(columns))
+    target.write(rule * (sum(widths) + len(_BETWEEN) * (len(widths) - 1)) + "\n")
+    target.writelines(map(line, texts))
+
+
+def _cell(text: str, kind: str) -> Text:
+    if text is _NULL:
+        return Text(text, "dim italic")
+    return Text(text, "red" if _is_number(kind) and text.startswith("-") else "")
+
+
+def _cell_text(value: str | None, kind: str) -> str:
     if value is None:
-        return Text("null", "dim italic")
+        return _NULL
     if kind.startswith("DECIMAL") and "." in value:
         whole, _, fraction = value.partition(".")
         value = f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"  # the same number, without its scale's zeros
-    return Text(console.printable(value), "red" if _is_number(kind) and value.startswith("-") else "")
+    return console.printable(value)
 
 
 def _is_number(kind: str) -> bool:

@@ -32,6 +32,8 @@ def sandbox(
     """
     from pipelines.sandbox.server import serve
 
-    console.notice("The stand-in broker serves until Ctrl-C. Point CLEAR_STREET_BASE_URL at:")
-    serve(port, days, seed)
+    def say_so() -> None:
+        console.notice("The stand-in broker serves until Ctrl-C. Point CLEAR_STREET_BASE_URL at:")
+
+    serve(port, days, seed, on_listening=say_so)
     return 0

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from enum import StrEnum
 from math import isnan
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from daybook.cli import console
 from daybook.cli.output_file import output_file
 from pipelines.errors import ConfigurationError
 
-#: What a table on a terminal shows unless told otherwise; files are never cut without being asked.
+#: What a table on a terminal shows unless told otherwise; files and pipes are never cut without being asked.
 ROWS_SHOWN = 200
+_COMMENT = re.compile(r"--(?:[^\s=]*\s|[^\n]*\n)")  # a name of an option has no blank in it
 MOST_BYTES = 2**20  # of a query on standard input, which may have no end
 
 
@@ -28,23 +31,41 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+Form = Annotated[
+    Format | None,
+    typer.Option("--format", "-f", help="How to write the rows: else as --output is named, or a table."),
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")]
+Limit = Annotated[
+    int | None, typer.Option(min=0, help="Most rows; 0 is all. A table on a terminal shows 200 by itself.")
+]
+
+
+class SqlCommand(TyperCommand):
+    """The command `sql`, whose query may begin with a comment: `-- why` is no option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As any command reads its arguments, with a line end before a comment."""
+        return super().parse_args(ctx, [f"\n{each}" if _COMMENT.match(each) else each for each in args])
+
+
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT, or - to read it from standard input.")],
     *,
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")] = Format.TABLE,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
-    limit: Annotated[int | None, typer.Option(min=0, help="Most rows; 0 is all. A table shows 200 by itself.")] = None,
+    form: Form = None,
+    output: Output = None,
+    limit: Limit = None,
     timeout: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long it may take.")] = 60.0,
 ) -> int:
     """Ask the published books a question in SQL.
 
     DuckDB's SQL, read-only: no file, no network and no setting can be reached. Decimals come out exactly, as text in
-    JSON. Only a table on the screen is cut without being asked to.
+    JSON. Only a table on a terminal stops at 200 rows; files and pipes get all of them, unless --limit says less.
 
     \b
     Examples:
       daybook sql "from pnl.firm_daily order by trading_date desc limit 5"
-      daybook sql "from pnl.position_daily" --format parquet --output positions.parquet
+      daybook sql "from pnl.position_daily" --output positions.parquet
       daybook sql - --format csv < query.sql
     """
     from daybook.cli.query_process import Query, run_query
@@ -52,7 +73,9 @@ def sql(
     from pipelines.warehouse.restoring import finish_if_killed
 
     text = _from_stdin() if query == "-" else query
-    most = (ROWS_SHOWN if form is Format.TABLE else 0) if limit is None else limit
+    form = form or _format_of(output)
+    shown = form is Format.TABLE and output is None and sys.stdout.isatty()
+    most = (ROWS_SHOWN if shown else 0) if limit is None else limit
     if form is Format.PARQUET and output is None and sys.stdout.isatty():
         raise ConfigurationError(
             "Parquet is not for reading on a terminal: give --output FILE, or send it to a program."
@@ -66,6 +89,19 @@ def sql(
     if cut:
         console.notice(f"These are the first {most:,} rows of more: --limit 0 shows all.")
     return 0
+
+
+def _format_of(output: Path | None) -> Format:
+    """The format that a file's name tells. Raises ConfigurationError for a name that tells another one than ours."""
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    if ending in ("", "txt"):
+        return Format.TABLE
+    try:
+        return Format(ending)
+    except ValueError:
+        raise ConfigurationError(
+            f"--output {output} doesn't tell the format: name it .csv, .json, .parquet or .txt, or give --format."
+        ) from None
 
 
 def _from_stdin() -> str:

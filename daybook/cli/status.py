@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from daybook.cli import console
 from daybook.cli.options import AsJson
+from models.printable import shortened
 from pipelines.errors import DaybookError
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ SHOWN = 10  # accounts and gaps named; the rest are counted
 def status(*, json: AsJson = False) -> int:
     """Say how the books stand, in five seconds.
 
-    The last run, the last day's completeness per account, gaps, findings, freshness. Reads the published books, and
-    asks the broker nothing. The exit code is always 0.
+    The last run, what runs now, what failed last, the last day's completeness per account, gaps, findings, freshness.
+    Reads the published books, and asks the broker nothing. The exit code is always 0.
 
     \b
     Examples:
@@ -36,7 +37,7 @@ def status(*, json: AsJson = False) -> int:
     try:
         health = read_health(Settings.from_env(), datetime.now(UTC))
     except DaybookError as error:
-        console.complain(str(error))
+        console.fail(str(error), error.exit_code, as_json=json)
         return 0
     service = read_service(Settings.from_env())
     if json:
@@ -53,7 +54,9 @@ def _print(health: Health) -> None:
         console.say(problem, "yellow")
     if health.running:
         running = health.running
-        console.say(f"A run is going on: process {running['pid']} ({console.printable(running.get('command'))}).")
+        what = shortened(console.printable(running.get("command")))
+        console.say(f"A run is going on since {running.get('since')}: process {running['pid']} ({what}).")
+    _print_failure(health)
     _print_days(health)
     _print_freshness(health)
     _print_accounts(health)
@@ -81,6 +84,18 @@ def _print_service(service: ServiceHealth | None) -> None:
         console.say(f"Service: `daybook {service.command}` is well, at {service.url} since {service.since}", "green")
 
 
+def _print_failure(health: Health) -> None:
+    """The last run that failed, and what to do about it unless books were published since."""
+    failed = health.last_failure
+    if failed is None:
+        return
+    sentence = console.printable(failed["sentence"])
+    if failed["is_over"]:
+        console.say(f"Last failure: {failed['at']:%Y-%m-%d %H:%M} UTC, {sentence} Books were published since.")
+    else:
+        console.say(f"Last failure: {failed['at']:%Y-%m-%d %H:%M} UTC, {sentence} {failed['todo']}", "bold red")
+
+
 def _print_days(health: Health) -> None:
     if run := health.last_run:
         console.say(
@@ -102,8 +117,8 @@ def _print_days(health: Health) -> None:
         )
         if day["accounts_recovered"]:
             console.say(
-                f"{day['trading_date']} is RECOVERED: nobody read its end of {day['accounts_recovered']} accounts, "
-                "which was told from a snapshot of the next session",
+                f"{day['trading_date']} is RECOVERED: {day['accounts_recovered']} accounts were not read after its "
+                "close, and are known from a snapshot of the next session",
                 "yellow",
             )
         counts = ", ".join(f"{count} {state}" for state, count in health.days.items())
@@ -127,11 +142,12 @@ def _print_accounts(health: Health) -> None:
     named = troubled or health.accounts
     if not named:
         return
-    made = console.table("", "account", "state", "positions", "fills", numbers=("positions",))
+    made = console.table("", "account", "name", "state", "positions", "fills", numbers=("positions",))
     for row in named[:SHOWN]:
         count = "unknown" if row["position_count"] is None else f"{row['position_count']:,}"
         fills = {True: "read", False: "not read", None: "unknown"}[row["executions_loaded"]]
-        made.add_row(console.printable(row["account_id"]), row["state"], count, fills)
+        names = (console.printable(row["account_id"]), console.printable(row["name"] or ""))
+        made.add_row(*names, row["state"], count, fills)
     console.show(made)
     left = len(health.accounts) - len(named[:SHOWN])
     if left:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daybook.cli import console
+from daybook.cli.options import seconds
 from pipelines.errors import USAGE, ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,10 +45,15 @@ CancelOrders = Annotated[
 ]
 Timeout = Annotated[
     float,
-    typer.Option(metavar="SECONDS", min=0.1, help="How long to wait for the answer before its outcome is unknown."),
+    typer.Option(
+        metavar="SECONDS", parser=seconds(0.1), help="How long to wait for the answer before its outcome is unknown."
+    ),
 ]
 Wait = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the books; the answer is kept meanwhile.")
+    float,
+    typer.Option(
+        metavar="SECONDS", parser=seconds(0), help="How long to wait for the books; the answer is kept meanwhile."
+    ),
 ]
 
 
@@ -121,13 +127,8 @@ def _confirmed(request: TradeRequest, word: str) -> bool:
 
 def _show(preview: Preview, *, to_stdout: bool) -> None:
     table = _TABLES[type(preview.lines[0]).__name__](preview.lines) if preview.lines else None
-    if table is not None and to_stdout:
-        console.show(table)
-    elif table is not None:
-        screen = console.screen(stderr=True)
-        if not screen.is_terminal:
-            screen.width = max(screen.width, console.natural_width(table))
-        screen.print(table)
+    if table is not None:
+        console.show(table, stderr=not to_stdout)
     for warning in preview.warnings:
         console.notice(f"Note: {warning}")
 

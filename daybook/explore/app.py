@@ -95,7 +95,7 @@ def _(books, mo, scope, table):
         [
             mo.md("## Performance up to the last day, since each account was opened"),
             table(books.performance(scope)),
-            mo.accordion({"Every session, and who tells of it": table(books.history(scope))}),
+            mo.accordion({"Every session, and the source of its figures": table(books.history(scope))}),
         ]
     )
     return

@@ -69,11 +69,13 @@ def to_people(settings: Settings, alert: Alert) -> None:
 
 
 CHANNELS: tuple[Channel, ...] = (to_log, to_file, to_people)
+#: For a command that ends with the sentence: its terminal shows it once.
+ELSEWHERE: tuple[Channel, ...] = (to_file, to_people)
 
 
-def send(settings: Settings, alert: Alert) -> None:
-    """Send an alert on every channel. Never raises: an alert that can't be delivered is an error in the log."""
-    for channel in CHANNELS:
+def send(settings: Settings, alert: Alert, channels: tuple[Channel, ...] | None = None) -> None:
+    """Send an alert on the channels, by default on all. Never raises: what can't be delivered is logged."""
+    for channel in channels or CHANNELS:
         try:
             channel(settings, alert)
         except Exception:

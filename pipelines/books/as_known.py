@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.books.catalog import Catalog, Table, select_of
-from pipelines.books.inputs import load_earlier
+from pipelines.books.inputs import account_in_turn, load_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.warehouse.connect import open_published
@@ -163,7 +163,7 @@ def _no_data(con: duckdb.DuckDBPyConnection, day: date) -> str:
     if first is None:
         return _before_the_books(con, None)
     if first <= day <= last:
-        return f"{day} is a gap: nobody took its end of day, and a past day can't be read from the broker any more."
+        return f"{day} is a gap: its end of day was not read, and a past day can't be read from the broker any more."
     return f"There is no end of day of {day} in these books: they begin on {first} and end on {last}."
 
 
@@ -183,8 +183,9 @@ def _derive(books: BooksAsKnown) -> None:
     for table in catalog.of_kind("versions"):
         _make_versions(con, table)
     load_earlier(con, from_date, known_days="pnl.account_daily", expected="main.earlier_expected")
+    in_turn = account_in_turn(con, books.day)
     for table in catalog.tables:
-        _derive_table(books, table, from_date)
+        _derive_table(books, table, from_date, in_turn)
 
 
 def _raw_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -232,7 +233,7 @@ def _make_versions(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     con.execute(f"create view main.{table.working} as select * from {table.name} where {window}")
 
 
-def _derive_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
+def _derive_table(books: BooksAsKnown, table: Table, from_date: date, in_turn: str | None) -> None:
     """A table by its own select, for the days that its entry names; a view as a view."""
     if table.is_copied or table.kind in ("versions", "ephemeral"):
         return
@@ -243,7 +244,8 @@ def _derive_table(books: BooksAsKnown, table: Table, from_date: date) -> None:
     if table.as_known == "day_and_before":
         first = _day_before(books)
     name = table.working if table.kind == "working" else table.name
-    run_statement(books.con, f"create table {name} as {table.select}", {"from_date": first, "to_date": books.day})
+    values = {"from_date": first, "to_date": books.day, "account_in_turn": in_turn}
+    run_statement(books.con, f"create table {name} as {table.select}", values)
 
 
 def _day_before(books: BooksAsKnown) -> date:

@@ -16,7 +16,7 @@ import duckdb
 from pipelines.books.catalog import Catalog, Table
 from pipelines.books.changes import all_days, changed_days, days_alone, pieces, spans
 from pipelines.books.comments import comment
-from pipelines.books.inputs import load_earlier, load_inputs, no_earlier
+from pipelines.books.inputs import account_in_turn, load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
@@ -153,7 +153,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path,
     con.execute(catalog.functions)
     if remembered(con, "selects") == catalog.fingerprint:
         return False
-    nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1)}
+    nothing = {**values, "from_date": date(1, 1, 1), "to_date": date(1, 1, 1), "account_in_turn": None}
     for view in catalog.of_kind("view"):
         drop_view(con, view.name)
     renewed = [_make(con, working, table, nothing) for table in catalog.tables if table.kind != "ephemeral"]
@@ -212,6 +212,7 @@ def _build_days(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path, values: Mapping[str, Any], built: Built
 ) -> None:
     load_earlier(con, values["from_date"])
+    values = {**values, "account_in_turn": account_in_turn(con, values["to_date"])}
     for table in catalog.tables:
         if table.name != RUNS:
             _derive(con, table, working, values, built)

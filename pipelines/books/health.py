@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.alerts.history import last_failure
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.ingest.retention import growth
@@ -33,6 +34,7 @@ _LAST_KNOWN = "select max(trading_date) from quality.day where accounts_known > 
 _ACCOUNTS = """
     select
         expected.account_id,
+        names.short_name as name,
         case
             when expected.is_complete and account_eod.grade = 'RECOVERED' then 'RECOVERED'
             when expected.is_complete then 'COMPLETE'
@@ -48,6 +50,11 @@ _ACCOUNTS = """
     left join pnl.exposure_daily as exposure
         on account_eod.account_id = exposure.account_id and account_eod.trading_date = exposure.trading_date
         and account_eod.grade = 'RECOVERED'
+    left join (
+        select account_id, short_name
+        from raw.accounts
+        qualify row_number() over (partition by account_id order by run_id desc) = 1
+    ) as names on expected.account_id = names.account_id
     where expected.trading_date = $day order by expected.account_id
 """
 _GAPS = """
@@ -86,6 +93,7 @@ class Health:
     pending_packages: int = 0
     quarantined_packages: int = 0
     running: dict[str, Any] | None = None
+    last_failure: dict[str, Any] | None = None
     files: dict[str, int] = field(default_factory=dict)
     disk_free: int = 0
     growth: dict[str, int | None] | None = None
@@ -156,6 +164,8 @@ def _look_at_files(health: Health, settings: Settings) -> None:
     health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
     health.disk_free = shutil.disk_usage(there).free
     health.running = _running(settings.run_lock)
+    failure = last_failure(settings)
+    health.last_failure = asdict(failure) if failure else None
 
 
 def _running(lock: Path) -> dict[str, Any] | None:

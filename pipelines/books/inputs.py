@@ -95,6 +95,29 @@ def load_earlier(
     )
 
 
+def account_in_turn(con: duckdb.DuckDBPyConnection, day: date) -> str | None:
+    """The account whose periods are proven with a day: another one each session, so that all have their turn.
+    None where nobody read any."""
+    found = con.execute(
+        """
+        with listed as (
+            select distinct manifest.account_id
+            from raw.extract_manifest as manifest
+            inner join core.run on manifest.run_id = run.run_id
+            where run.trading_date = $1 and manifest.endpoint = 'positions'
+        ),
+        turns as (
+            select account_id, row_number() over (order by account_id) - 1 as turn, count(*) over () as accounts
+            from listed
+        )
+        select turns.account_id from turns
+        inner join core.calendar on calendar.trading_date = $1 and turns.turn = calendar.session_number % turns.accounts
+        """,
+        [day],
+    ).fetchone()
+    return found[0] if found else None
+
+
 def no_earlier(con: duckdb.DuckDBPyConnection) -> None:
     """The same tables without rows: what a warehouse that was never built has to say."""
     con.execute(

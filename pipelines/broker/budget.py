@@ -100,6 +100,12 @@ class Budget:
         return f"{self._limits.size / MIB:,g} MiB" if self._size >= self._limits.size else None
 
 
+def is_shared(error: str) -> bool:
+    """Whether a read was given up, in these words, for want of what all accounts share: no account's own fault."""
+    return any(f"{what} may take " in error for what in (_EVENING, _HISTORY))
+
+
+_EVENING, _HISTORY = "an evening's reading", "history of years past"
 _TODO = "run it again, and if it stays so, ask the broker why its answers are so slow or so many"
 
 
@@ -112,8 +118,8 @@ class ClientBudget:
     _beginning: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._all = Budget("an evening's reading", self.budgets.evening)
-        self._history = Budget("history of years past", self.budgets.history, self._all)
+        self._all = Budget(_EVENING, self.budgets.evening)
+        self._history = Budget(_HISTORY, self.budgets.history, self._all)
 
     def of(self, account_id: str) -> Budget:
         """The budget of a listing that begins now, of an account where it has one."""

@@ -40,12 +40,13 @@ _SIGNS = (b"\\", b"%", b"&", b"\0")
 class Redaction:
     """Writes `[key]` in the place of every key; safe to share between threads.
 
-    Keys shorter than SHORTEST_SECRET are those of toys: they are taken out of messages alone, and only as they are.
+    Keys shorter than SHORTEST_SECRET are those of toys: they are taken out of messages alone, and only where they stand
+    by themselves. With the key `any`, "many pages" stays what it is.
     """
 
     def __init__(self, keys: Iterable[str | None] = ()) -> None:
         known = sorted({key for key in keys if key}, key=len, reverse=True)
-        self._short = [key for key in known if len(key) < SHORTEST_SECRET]
+        self._short = [_alone(key) for key in known if len(key) < SHORTEST_SECRET]
         plain = {form for key in known if len(key) >= SHORTEST_SECRET for form in _forms(key.encode())}
         self._plain = sorted(form.lower() for form in plain)
         self._unescaped = sorted({_unescaped(form) for form in self._plain})
@@ -53,7 +54,7 @@ class Redaction:
     def text(self, text: str) -> str:
         """A message without the keys."""
         for key in self._short:
-            text = text.replace(key, MARK)
+            text = key.sub(MARK, text)
         if not self._plain:
             return text
         return self.body(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
@@ -134,6 +135,12 @@ class _Layer:
         """Where the character before a place ended."""
         point = bisect_right(self._at, place - 1) - 1
         return self._from[point + 1] if point % 2 else self._from[point] + place - self._at[point]
+
+
+def _alone(key: str) -> re.Pattern[str]:
+    """A key with no letter, digit or _ beside it that would make it a part of a word."""
+    before, after = (r"(?<!\w)" if key[0].isalnum() else ""), (r"(?!\w)" if key[-1].isalnum() else "")
+    return re.compile(f"{before}{re.escape(key)}{after}")
 
 
 def _forms(key: bytes) -> Iterator[bytes]:

@@ -2,23 +2,26 @@
 
 In: the trailing portfolio-history of each account, as it was just read, and what the warehouse lacks. Out: the same
 reads with the years that came whole, and a finding that names the days that did not: the next evening asks for those.
-It comes last, within a budget of its own, for no history is worth an account's day.
+It comes last, within a budget of its own, for no history is worth an account's day; and accounts whose years did not
+come the evening before come after the others, for years that always time out would use up every evening's budget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.broker.budget import is_shared
 from pipelines.broker.client import NOT_OFFERED, BrokerClient
 from pipelines.broker.read import Finding, Read, merge
 from pipelines.calendar import NEW_YORK
 
-NOT_READ = "history_not_read"
+#: Days were asked for and did not come; and none were asked for, because the evening's budget was used up.
+NOT_READ, NOT_REACHED = "history_not_read", "history_not_reached"
 #: So many years of an account may fail in an evening: a broker that hangs takes a minute for each.
 FAILURES = 2
 DAY = timedelta(days=1)
@@ -42,7 +45,7 @@ class Days:
 
 @dataclass
 class PastRead:
-    """The years of an account that came whole, and the days that are left."""
+    """The years of an account that came whole, and the days that are left; why, for each year that did not come."""
 
     whole: list[Read[pa.Table]] = field(default_factory=list)
     since: date | None = None
@@ -94,6 +97,9 @@ def read_years(
                     break
                 continue
             past.left.append(year)
+            if is_shared(problem):
+                stopped = True
+                continue
             past.why.append(problem)
             stopped = len(past.why) == FAILURES or read.http_status in NOT_OFFERED
     return past
@@ -117,11 +123,22 @@ def with_past(trailing: Read[pa.Table], past: PastRead) -> Read[pa.Table]:
         total_items=trailing.total_items,
     )
     if past.left:
-        days = ", ".join(map(str, _joined(past.left)))
-        why = f" ({past.why[0]})" if past.why else ""
-        message = f"portfolio-history of {days} could not be read{why}: the next evening asks for it again"
-        read.findings = [*read.findings, Finding(NOT_READ, "WARN", message, value=days)]
+        read.findings = [*read.findings, _left_over(past)]
     return read
+
+
+def _left_over(past: PastRead) -> Finding:
+    days = ", ".join(map(str, _joined(past.left)))
+    if past.why:
+        message = f"portfolio-history of {days} could not be read ({past.why[0]}): the next evening asks for it again"
+        return Finding(NOT_READ, "WARN", message, value=days)
+    message = f"portfolio-history of {days} was not asked for, because the evening's budget for it was used up: "
+    return Finding(NOT_REACHED, "WARN", message + "the next evening begins with it", value=days)
+
+
+def asked_last(reads: Sequence[Read[pa.Table]], failed: Collection[str]) -> list[int]:
+    """The places of reads in the order in which what is older is asked for: accounts that `failed` last, go last."""
+    return sorted(range(len(reads)), key=lambda place: reads[place].account_id in failed)
 
 
 def _joined(days: Iterable[Days]) -> list[Days]:

@@ -20,7 +20,7 @@ from pipelines.broker.read import Finding, Read
 from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.ingest.contradictions import contradicted
-from pipelines.ingest.history import begin_of, days_to_read, read_years, with_past
+from pipelines.ingest.history import asked_last, begin_of, days_to_read, read_years, with_past
 from pipelines.ingest.run_context import RunContext
 from pipelines.ingest.warehouse_state import WarehouseState, override_of
 from pipelines.progress import AccountRead, AccountsExpected, OnProgress, ignore_progress
@@ -101,10 +101,13 @@ def read_trading_day(
             on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
     reads += _instruments(client, reads, known, calendar, day.trading_date)
     opened = {row["account_id"]: row["open_date"] for row in _listed_rows(listed)}
+    order = asked_last([each.read for each in reads], known.history_failed)
     with _pool() as pool:
-        reads = list(
-            pool.map(lambda each: _with_past(client, each, known, opened, calendar.first, run.history_from), reads)
+        whole = pool.map(
+            lambda place: _with_past(client, reads[place], known, opened, calendar.first, run.history_from), order
         )
+        for place, read in zip(order, list(whole), strict=True):
+            reads[place] = read
     return DayRead(day, expected, reads)
 
 
@@ -136,7 +139,8 @@ def _broker_hours(hours: Read[pa.Table]) -> list[Override]:
 def _expected(listed: Read[pa.Table], known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
     """Accounts listed today or expected on the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
     if not listed.complete:
-        raise NoAccountList(f"The list of accounts could not be read whole, so nothing was promoted: {listed.error}")
+        why = str(listed.error).removeprefix("the list of accounts: ")
+        raise NoAccountList(f"The list of accounts could not be read whole, so nothing was landed: {why}")
     rows = _listed_rows(listed)
     seen = {row["account_id"] for row in rows}
     closed = {

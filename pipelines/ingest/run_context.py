@@ -50,6 +50,7 @@ class RunContext:
                 "expected": sorted(known.expected),
                 "closed": _iso_dates(known.closed),
                 "history": {account: ", ".join(map(str, left)) for account, left in known.history.items()},
+                "history_failed": sorted(known.history_failed),
                 "overrides": [
                     [_iso_text(each.date), _iso_text(each.open), _iso_text(each.close)] for each in known.overrides
                 ],
@@ -117,6 +118,7 @@ def run_context_from(said: Json) -> RunContext:
                 closed=_days(known.get("closed", {})),
                 overrides=tuple(overrides),
                 history={account: tuple(days_from(left)) for account, left in known.get("history", {}).items()},
+                history_failed=frozenset(known.get("history_failed", ())),
             ),
             "history_from": date.fromisoformat(again) if (again := said.get("history_from")) else None,
         }

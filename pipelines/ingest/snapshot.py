@@ -25,7 +25,7 @@ from pipelines.ingest.run_context import Ending, RunContext, run_context
 from pipelines.ingest.warehouse_state import WarehouseState, read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
-from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.connect import refuse_other_broker, remember_broker
 from pipelines.warehouse.dlt_pipeline import finish_pending, import_dlt_meanwhile, open_pipeline
 
 
@@ -73,7 +73,7 @@ def take_snapshot(
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
     settings.reading_key()  # before anything is begun
-    remember_broker(con, settings.broker_host)
+    refuse_other_broker(con, settings.broker_host)
     alert = finish_pending(con, settings)
     import_dlt_meanwhile()
     known = read_warehouse_state(con)
@@ -89,8 +89,8 @@ def take_snapshot(
         archive.close(ended.as_json())
     run = Run(began, ended, archive.files)
     snapshot = snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
-    pipeline = open_pipeline(con, settings.dlt)
-    extract(pipeline, tables_of(run, evening))
+    remember_broker(con, settings.broker_host)  # it has answered with accounts, which are landed now
+    extract(pipeline := open_pipeline(con, settings.dlt), tables_of(run, evening))
     del evening  # its rows lie in files now: the memory is for those who load them
     load(pipeline)
     return snapshot

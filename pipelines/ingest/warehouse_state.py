@@ -13,7 +13,7 @@ import duckdb
 import orjson
 
 from pipelines.calendar import END_OF_DAY, NEW_YORK, Override
-from pipelines.ingest.history import NOT_READ, Days, days_from
+from pipelines.ingest.history import NOT_REACHED, NOT_READ, Days, days_from
 from pipelines.warehouse.tables import exists
 
 _LAST_COMPLETE = """
@@ -44,8 +44,8 @@ _CLOSED = """
         and (status = 'CLOSED' or close_date is not null)
 """
 
-#: What the last whole read of an account's history left to be asked for; one of an earlier daybook, which never asked,
-#: has no window.
+#: What the last whole read of an account's history left to be asked for, and whether that was asked for in vain; one of
+#: an earlier daybook, which never asked, has no window.
 _HISTORY = """
     select
         manifest.account_id,
@@ -53,9 +53,9 @@ _HISTORY = """
             coalesce(
                 list_extract(list_filter(
                     from_json(manifest.findings, '[{"check_name": "VARCHAR", "value": "VARCHAR"}]'),
-                    lambda finding: finding.check_name = $not_read
-                ), 1).value,
-                ''
+                    lambda finding: finding.check_name in ($not_read, $not_reached)
+                ), 1),
+                {'check_name': '', 'value': ''}
             ),
             run.run_id
         )
@@ -82,8 +82,8 @@ _HOURS = """
 class WarehouseState:
     """What the next read depends on: each account's last trading date with a whole end-of-day snapshot, the accounts
     that were expected on the last complete day and since, the closing dates of accounts that were listed as closed, the
-    multiplier of each option contract that is landed, the broker's own calendar, and the days of each account's history
-    that are still to be read."""
+    multiplier of each option contract that is landed, the broker's own calendar, the days of each account's history
+    that are still to be read, and the accounts of which some were asked for last time and did not come."""
 
     last_complete: dict[str, date] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
@@ -91,22 +91,22 @@ class WarehouseState:
     contracts: dict[str, Decimal | None] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     history: dict[str, tuple[Days, ...]] = field(default_factory=dict)
+    history_failed: frozenset[str] = frozenset()
 
 
 def read_warehouse_state(con: duckdb.DuckDBPyConnection) -> WarehouseState:
     """The state of a warehouse; empty where nothing was ever landed."""
     if not _has_raw(con):
         return WarehouseState()
+    left = dict(con.execute(_HISTORY, {"not_read": NOT_READ, "not_reached": NOT_REACHED}).fetchall())
     return WarehouseState(
         last_complete=dict(con.execute(_LAST_COMPLETE, {"end_of_day": END_OF_DAY}).fetchall()),
         expected=frozenset(account for (account,) in con.execute(_EXPECTED, {"end_of_day": END_OF_DAY}).fetchall()),
         closed=dict(con.execute(_CLOSED).fetchall()),
         contracts=dict(con.execute(_CONTRACTS).fetchall()),
         overrides=tuple(broker_overrides(con)),
-        history={
-            account: tuple(days_from(left))
-            for account, left in con.execute(_HISTORY, {"not_read": NOT_READ}).fetchall()
-        },
+        history={account: tuple(days_from(found["value"])) for account, found in left.items()},
+        history_failed=frozenset(account for account, found in left.items() if found["check_name"] == NOT_READ),
     )
 
 

@@ -232,10 +232,10 @@ def calendar(days: Sequence[DayTotals], *, tips: bool = False) -> Drawing:
             drawing.text(LEFT - 6, 18 + cell * (row + 0.5) + 3.5, name, anchor="end", size=min(10.0, cell + 1))
     month, free = 0, 0.0
     for week in range(weeks):
-        monday, left = first + timedelta(days=7 * week), LEFT + cell * week
-        if monday.month != month and left >= free:
-            drawing.text(left, 11, MONTHS[monday.month - 1], size=9)
-            month, free = monday.month, left + 26
+        left, begins = LEFT + cell * week, max(first + timedelta(days=7 * week), days[0].date)
+        if begins.month != month and free <= left <= WIDTH - 26:  # a name is never cut
+            drawing.text(left, 11, MONTHS[begins.month - 1], size=9)
+            month, free = begins.month, left + 26
     cells: dict[tuple[str, float], list[tuple[Box, DayTotals]]] = {}
     for day in inside:
         if day.date.weekday() <= 4:

@@ -118,7 +118,7 @@ SECTIONS = (
     ),
     Section(
         "moves",
-        "Opened, closed, turned round",
+        "Opened, closed or reversed",
         columns("""
             status          text     what
             symbol          symbol   symbol
@@ -131,7 +131,7 @@ SECTIONS = (
             total_pnl       money    P&L
             flags           prose     flags
         """),
-        empty="No position was opened, closed or turned round.",
+        empty="No position was opened, closed or reversed.",
     ),
     Section(
         "trades",
@@ -298,7 +298,7 @@ SECTIONS = (
             gap_days        integer not known
         """),
         empty="No account is known.",
-        note="By the broker: sessions before the books, or missed, that its portfolio history alone tells of.",
+        note="By the broker: missed sessions and those before the books, which are only in its portfolio history.",
         shown=8,
     ),
     Section(

@@ -62,8 +62,8 @@ def _finality_note(report: Report) -> str:
     if not report.recovered:
         return note
     return (
-        f"{note}; RECOVERED: nobody read the end of the day of {report.recovered} of {report.expected} accounts, so it "
-        "was told from a snapshot of the next session, less what was traded since"
+        f"{note}; RECOVERED: {report.recovered} of {report.expected} accounts were not read after the close, so the "
+        "day is made from a snapshot of the next session, less what was traded since"
     )
 
 

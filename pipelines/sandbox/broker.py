@@ -13,6 +13,7 @@ from pipelines.sandbox.bulk import BulkBook, bulk_books
 from pipelines.sandbox.clock import SettableClock
 from pipelines.sandbox.facts import CashMove
 from pipelines.sandbox.figures import Figures
+from pipelines.sandbox.incidents import NO_INCIDENTS, Incidents
 from pipelines.sandbox.instructions import InstructionTimeline, scripted_instructions
 from pipelines.sandbox.instruments import Instrument, identity, stock, unpadded_symbol
 from pipelines.sandbox.ledger import ZERO
@@ -32,7 +33,8 @@ Bulk = Mapping[str, int] | Sequence[int]
 class BrokerOptions:
     """How a stand-in behaves. `keys` None: any key will do; a read-only key may not write; `short_sales` False writes a
     short sale as SELL, as the API has done since its SDK 0.8.0; `bare_errors` leaves the envelope off errors;
-    portfolio-history of a year in `partial_years` comes in part (207), and of one in `slow_years` too late (504)."""
+    portfolio-history of a year in `partial_years` comes in part (207), and of one in `slow_years` too late (504);
+    `incidents` are what goes wrong for a time."""
 
     seed: int = 1
     keys: Collection[str] | None = None
@@ -42,6 +44,7 @@ class BrokerOptions:
     bulk: Bulk = ()
     partial_years: Collection[int] = ()
     slow_years: Collection[int] = ()
+    incidents: Incidents = NO_INCIDENTS
 
 
 class Broker:

@@ -92,10 +92,10 @@ def list_orders(call: Call) -> HandlerAnswer:
 
 def list_executions(call: Call) -> HandlerAnswer:
     """GET executions, newest first; from and to are of transaction_time, both included."""
-    ids = several(call.query, "order_ids")
+    ids, incidents = several(call.query, "order_ids"), call.broker.settings.incidents
     wanted, (since, until) = _wanted(call), _between(call)
     found = [
-        fill
+        incidents.listed(call.book.profile.id, fill, call.now)
         for order in call.book.orders
         if (ids is None or order.id in ids) and wanted(order.instrument)
         for fill in order.filled(call.now)

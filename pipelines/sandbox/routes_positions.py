@@ -33,6 +33,9 @@ def list_positions(call: Call) -> HandlerAnswer:
     """GET positions. Without sort_by the order is that of the instrument ids, which means nothing to anybody."""
     book, broker = call.book, call.broker
     day, figures = broker.standing(book)
+    incidents, account = broker.settings.incidents, book.profile.id
+    if incidents.refuses(account, call.now):
+        raise ErrorAnswer(403, PERMISSION)
     market, session = broker.market, day.session
     shown = session if call.now >= session.close else market.sessions[max(market.index(session.date) - 1, 0)]
     sort = choice(call.query, "sort_by", SORTS)
@@ -50,9 +53,11 @@ def list_positions(call: Call) -> HandlerAnswer:
         rows.sort(key=SORTS[sort], reverse=descending)
     window = broker.pager.window(call.url, call.query, len(rows))
     page = [
-        position_row(row, book.profile.id, shown.date, _available(call, row.position))
+        position_row(row, account, shown.date, _available(call, row.position))
         for row in rows[window.start : window.stop]
     ]
+    if incidents.loses_a_row(account, call.now):
+        page.pop()
     return HandlerAnswer(page, window.metadata)
 
 

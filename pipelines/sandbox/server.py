@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from threading import Thread
@@ -17,6 +17,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.sandbox.app import application
 from pipelines.sandbox.broker import Broker, BrokerOptions, Bulk
 from pipelines.sandbox.clock import SettableClock
+from pipelines.sandbox.incidents import NO_INCIDENTS, Incidents
 from pipelines.sandbox.market import Market
 from pipelines.sandbox.program import OPENED
 from pipelines.sandbox.truth import Truth
@@ -49,13 +50,16 @@ class Sandbox:
         bulk: Bulk = (),
         partial_years: Collection[int] = (),
         slow_years: Collection[int] = (),
+        incidents: Incidents = NO_INCIDENTS,
         port: int = 0,
     ) -> None:
         market = Market()
         self.sessions = _sessions(market, start, days)
         self.days = [session.date for session in self.sessions]
         self.clock = SettableClock(self.sessions[0].close + AFTER_CLOSE)
-        settings = BrokerOptions(seed, keys, read_only_keys, short_sales, bare_errors, bulk, partial_years, slow_years)
+        settings = BrokerOptions(
+            seed, keys, read_only_keys, short_sales, bare_errors, bulk, partial_years, slow_years, incidents
+        )
         self.broker = Broker(market, self.clock, settings)
         self._port = port
 
@@ -94,13 +98,20 @@ class Sandbox:
         self._socket.close()
 
 
-def serve(port: int = 8005, days: int = DAYS, seed: int = 1, now: datetime | None = None) -> None:
-    """Serves in the foreground until it is interrupted, and prints the URL once. The clock stands at `now`: 20 minutes
-    after the close of the last of `days` where it isn't given."""
+def serve(
+    port: int = 8005,
+    days: int = DAYS,
+    seed: int = 1,
+    now: datetime | None = None,
+    on_listening: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves in the foreground until it is interrupted, and prints the URL once, after `on_listening`. The clock stands
+    at `now`: 20 minutes after the close of the last of `days` where it isn't given."""
     sandbox = Sandbox(seed=seed, days=days)
     sandbox.clock.set(now or sandbox.after_close(sandbox.days[-1]))
     with listen(port) as bound:
         host, chosen = bound.getsockname()
+        on_listening()
         print(f"http://{host}:{chosen}", flush=True)  # the one thing this command says
         with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
             _server(sandbox.broker).run([bound])

@@ -24,7 +24,7 @@ from pipelines.trading.journal import Journal, Received, Record, Resolution, new
 from pipelines.trading.landing import identified, land_records
 from pipelines.trading.proposals import Proposal
 from pipelines.trading.requests import TradeRequest
-from pipelines.warehouse.connect import remember_broker
+from pipelines.warehouse.connect import refuse_other_broker
 from pipelines.warehouse.session import warehouse_session
 
 EXIT_CODES: dict[Outcome, int] = {"DONE": 0, "REJECTED": FAILED, "PARTIAL": INCOMPLETE, "UNKNOWN": INCOMPLETE}
@@ -134,7 +134,7 @@ def _check_books(settings: Settings) -> None:
     Raises WrongWarehouse."""
     try:
         with warehouse_session(settings, wait=0) as con:
-            remember_broker(con, settings.broker_host)
+            refuse_other_broker(con, settings.broker_host)
     except LockedOut:
         return
 

@@ -9,14 +9,14 @@ from typing import Any
 import duckdb
 
 from pipelines.archive.files import fsync
-from pipelines.errors import DaybookError, NotPublished, first_line
+from pipelines.errors import DaybookError, first_line
 from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.contents import Contents, contents, differences, literal
 from pipelines.warehouse.lock import run_lock
+from pipelines.warehouse.missing_books import require_warehouse
 from pipelines.warehouse.publish import check_space
-from pipelines.warehouse.restoring import finish_if_killed
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ def compact(
     where it can't be done.
     """
     path = settings.warehouse
-    finish_if_killed(settings.home)
-    if not path.exists():
-        raise NotPublished(f"There is no warehouse at {path}: nothing to compact.")
+    require_warehouse(settings, f"There is no warehouse at {path}: nothing to compact.")
     draft = path.with_name(f"{path.name}.compacting")
     with run_lock(settings.run_lock, wait=wait, on_progress=on_progress):
         _remove(draft)

@@ -19,6 +19,7 @@ import duckdb
 from pipelines.archive.files import refuse_special
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
 from pipelines.progress import OnProgress, Waiting, ignore_progress
+from pipelines.settings import refuse_file_as_home
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
@@ -64,9 +65,10 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     It is attached to a connection of its own as `daybook`, not opened by its path: within a process DuckDB would hand
     out a copy that is open already, even when a newer one has been published over it.
-    A restore that was killed is finished first. Raises NotPublished where there is none, LockedOut where somebody has
-    it open for writing, DaybookError where the file can't be read.
+    A restore that was killed is finished first. Raises NotPublished where there is none, ConfigurationError where the
+    home is no folder, LockedOut where somebody has it open for writing, DaybookError where the file can't be read.
     """
+    refuse_file_as_home(path.parent)
     finish_if_killed(path.parent)
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
@@ -120,8 +122,9 @@ def _refuse_special(path: Path) -> None:
         raise DaybookError(f"{path} can't be opened ({error.strerror}): take it away.") from error
 
 
-def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
-    """Writes into the warehouse whose books it holds (Settings.broker_host), once, and its schema version.
+def refuse_other_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
+    """Makes sure that the warehouse holds nobody's books, or those of this broker (Settings.broker_host). From here on
+    it has its schema version, which says that a run has begun.
 
     Raises WrongWarehouse where it holds another broker's, or was written by a newer daybook.
     """
@@ -134,9 +137,16 @@ def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
             f"The warehouse holds the books of {former}, not of {host}: set DAYBOOK_HOME to another folder for {host}, "
             "or CLEAR_STREET_BASE_URL back."
         )
-    for key, value in {"broker_host": host, "schema_version": str(SCHEMA_VERSION)}.items():
-        if key not in known:
-            con.execute("INSERT INTO main.daybook_meta VALUES (?, ?)", [key, value])
+    if "schema_version" not in known:
+        remember(con, "schema_version", str(SCHEMA_VERSION))
+
+
+def remember_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
+    """Writes into the warehouse whose books it holds, once: when something of that broker's is landed, for an address
+    that never answered may be a mistyped one. Raises WrongWarehouse as `refuse_other_broker` does."""
+    refuse_other_broker(con, host)
+    if remembered(con, "broker_host") is None:
+        remember(con, "broker_host", host)
 
 
 def remembered(con: duckdb.DuckDBPyConnection, key: str) -> str | None:
@@ -170,7 +180,8 @@ def _connect(path: Path, wait: float, on_progress: OnProgress) -> duckdb.DuckDBP
             if waiting is None:
                 raise _unreadable(path, error) from error
             if time.monotonic() >= deadline:
-                raise LockedOut(f"{waiting.reason} Waited {wait:g} s for it.") from error
+                waited = f" (waited {wait:g} s for it)" if wait else ""
+                raise LockedOut(f"{waiting.reason.removesuffix('.')}{waited}.") from error
             if waiting != told:
                 on_progress(waiting)
                 told = waiting

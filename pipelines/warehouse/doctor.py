@@ -94,7 +94,8 @@ def examine(settings: Settings, *, dry_run: bool = False) -> list[Diagnosis]:
                 found.append(Diagnosis("NOTE", done))
             found += [*_warehouse(settings, dry_run=dry_run), *_running_runs(settings.dagster)]
     except LockedOut as error:
-        found.append(Diagnosis("NOTE", f"{error}", "The warehouse is looked at when nobody writes: try again later."))
+        advice = "The warehouse is examined only while no run is using it: try again later."
+        found.append(Diagnosis("NOTE", f"{error}", advice))
     except DaybookError as error:
         return [*found, Diagnosis("FAIL", str(error), f"Make {settings.home} writable for you.")]
     return [*found, *_packages(settings), *_backups(settings), *_dagster(settings.dagster)]
@@ -176,9 +177,9 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
         yield Diagnosis("FAIL", "The warehouse was written by a newer daybook.", "Update this one before you use it.")
     yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
     if REPLAYING in said["meta"]:
-        yield Diagnosis("FAIL", "A replay came to no end, so days may be missing.", "Run `daybook replay` again.")
+        yield Diagnosis("FAIL", "A replay was interrupted, so days may be missing.", "Run `daybook replay` again.")
     elif not said["runs"] and (
-        found := list(traces_of_books(settings, first_run_too="broker_host" not in said["meta"]))
+        found := list(traces_of_books(settings, first_run_too="schema_version" not in said["meta"]))
     ):
         what = f"The warehouse has no run in it, and {' and '.join(found)}."
         yield Diagnosis("FAIL", what, how_to_get_back(settings))
@@ -341,8 +342,8 @@ def _running_runs(folder: Path) -> Iterator[Diagnosis]:
     for run in sorted(_going(folder)):
         yield Diagnosis(
             "WARN",
-            f"Run {run} of Dagster is called running, and nobody has the books: it is only just beginning, or it was "
-            "killed, and then no other run may begin.",
+            f"Dagster says that run {run} is running, but no process is using the books: it is just starting, or it "
+            "was killed, and then no other run can start.",
             "If it was killed, start `daybook serve` again, or end it in the UI (Runs, Terminate, force); else "
             "Dagster does it after max_runtime_seconds. `daybook eod` on the command line waits for neither.",
         )

@@ -68,7 +68,8 @@ def _acquire(lock: FileLock, path: Path, wait: float, on_progress: OnProgress) -
         else:
             return
         if time.monotonic() >= deadline:
-            raise LockedOut(f"These books are in use by {holder}; waited {wait:g} s for it. Try again when it is done.")
+            waited = f"; waited {wait:g} s for it" if wait else ""
+            raise LockedOut(f"These books are in use by {holder}{waited}: try again when it is done.")
         if holder != told:
             on_progress(Waiting(holder))
             told = holder

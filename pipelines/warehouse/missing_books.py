@@ -13,10 +13,11 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
-from pipelines.errors import BooksMissing, DaybookError
-from pipelines.settings import Settings
+from pipelines.errors import BooksMissing, DaybookError, NotPublished
+from pipelines.settings import Settings, refuse_file_as_home
 from pipelines.warehouse.backup import latest_backup, read_backup
 from pipelines.warehouse.connect import open_published, remembered
+from pipelines.warehouse.restoring import finish_if_killed
 from pipelines.warehouse.tables import exists
 
 #: What a warehouse remembers from the beginning of a replay that adds runs to its end: the first day, or nothing.
@@ -39,13 +40,26 @@ def refuse_empty_books(con: duckdb.DuckDBPyConnection, settings: Settings) -> No
     if since is not None:
         again = f"`daybook replay{f' --from {since}' if since else ''}`"
         raise BooksMissing(
-            f"A replay into {settings.warehouse} came to no end, so days may be missing: run it again ({again}) first."
+            f"A replay into {settings.warehouse} was interrupted, so days may be missing: run it again ({again}) first."
         )
     if _has_runs(con):
         return
-    begun = remembered(con, "broker_host") is not None  # by a run, before it asked for anything
+    begun = remembered(con, "schema_version") is not None  # by a run, before it asked for anything
     if found := list(traces_of_books(settings, first_run_too=not begun)):
         raise BooksMissing(missing_sentence(settings, found))
+
+
+def require_warehouse(settings: Settings, otherwise: str) -> None:
+    """For commands that work with what is there, and make no home: a restore that was killed is finished.
+
+    Raises ConfigurationError where the home is no folder, BooksMissing where there is no warehouse and traces of books,
+    and NotPublished with the sentence `otherwise` where there never were any.
+    """
+    refuse_file_as_home(settings.home)
+    finish_if_killed(settings.home)
+    refuse_fresh_start(settings)
+    if not settings.warehouse.exists():
+        raise NotPublished(otherwise)
 
 
 def make_room(settings: Settings) -> None:
@@ -82,8 +96,8 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
     return (
-        f"{path} {state}, and {' and '.join(found)}: nothing is begun afresh. "
-        f"{how_to_get_back(settings, moved=True)} New books begin in a new folder (DAYBOOK_HOME)."
+        f"{path} {state}, and {' and '.join(found)}: daybook does not start new books here. "
+        f"{how_to_get_back(settings, moved=True)} To start new books, set DAYBOOK_HOME to a new folder."
     )
 
 

@@ -11,6 +11,7 @@ import orjson
 from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
 from pipelines.errors import DaybookError, first_line
 from pipelines.progress import Activity, OnProgress, ignore_progress
+from pipelines.warehouse.connect import PRUNED, remembered
 from pipelines.warehouse.contents import contents, row_counts
 
 
@@ -40,7 +41,7 @@ def verify_home(con: duckdb.DuckDBPyConnection, archive: Path, on_progress: OnPr
     listed = _listed(con) if "raw.extract_manifest" in counts else {}
     if listed:
         _check_manifest(con, found, counts)
-    _check_archive(archive, listed, found, on_progress)
+    _check_archive(archive, listed, _kept(con, listed), found, on_progress)
     return found
 
 
@@ -83,7 +84,18 @@ def _listed(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     return listed
 
 
-def _check_archive(archive: Path, listed: dict[str, set[str]], found: Verified, on_progress: OnProgress) -> None:
+def _kept(con: duckdb.DuckDBPyConnection, listed: dict[str, set[str]]) -> set[str]:
+    """The runs whose archive was never pruned: those of the day on which `daybook prune` stopped, and later ones."""
+    before = remembered(con, PRUNED)
+    if before is None:
+        return set(listed)
+    query = "select run_id from raw.extract_run where trading_date >= cast(? as date)"
+    return {run_id for (run_id,) in con.execute(query, [before]).fetchall()}
+
+
+def _check_archive(
+    archive: Path, listed: dict[str, set[str]], kept: set[str], found: Verified, on_progress: OnProgress
+) -> None:
     runs = archived_runs(archive)
     for run in runs:
         on_progress(Activity(f"reading the archive of run {run.run_id}"))
@@ -91,9 +103,15 @@ def _check_archive(archive: Path, listed: dict[str, set[str]], found: Verified, 
             _check_run(run, listed, found)
         except Damaged as damage:
             found.problems.append(str(damage))
-    gone = sorted({run_id for run_id, pages in listed.items() if pages} - {run.run_id for run in runs})
-    if gone:
-        found.notes.append(f"{len(gone)} runs are in the books and not in the archive (first {gone[0]}).")
+    there = {run.run_id for run in runs}
+    gone = {run_id for run_id, pages in listed.items() if pages and run_id not in there}
+    if pruned := sorted(gone - kept):
+        found.notes.append(f"{len(pruned)} runs of the books were pruned from the archive (first {pruned[0]}).")
+    if lost := sorted(gone & kept):
+        found.problems.append(
+            f"{len(lost)} runs are in the books and not in the archive (first {lost[0]}): copy their folders back from "
+            "a backup made --with-archive, or from where the archive was before."
+        )
 
 
 def _check_run(run: ArchivedRun, listed: dict[str, set[str]], found: Verified) -> None:

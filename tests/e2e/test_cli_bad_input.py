@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -94,6 +95,8 @@ def test_a_broker_that_is_not_there_is_told_within_a_minute(tmp_path: Path) -> N
     assert "the connection to 127.0.0.1:" in ended.err.splitlines()[-1]
     assert KEY not in ended.err
     assert "Traceback" not in ended.err
+    kept = ask(tmp_path / "warehouse.duckdb", "select key from main.daybook_meta")
+    assert kept == [("schema_version",)], "an address that never answered may be a mistyped one: nobody's books yet"
 
 
 def test_an_account_that_the_key_does_not_see_is_named_and_nothing_lands(tmp_path: Path) -> None:
@@ -103,7 +106,13 @@ def test_an_account_that_the_key_does_not_see_is_named_and_nothing_lands(tmp_pat
         assert "424242" in ended.sentence
         assert "100001" in ended.sentence
         assert not server.asked("positions")
-    assert ask(tmp_path / "warehouse.duckdb", "select * from duckdb_tables() where schema_name = 'raw'") == []
+        assert ask(tmp_path / "warehouse.duckdb", "select * from duckdb_tables() where schema_name = 'raw'") == []
+        evening = daybook("eod", "--json", home=tmp_path, url=server.url, DAYBOOK_ACCOUNTS="424242")
+    assert (evening.code, "424242" in evening.sentence) == (2, True)  # once, though it is an alert as well
+    assert json.loads(evening.out) == {"error": evening.sentence.removeprefix("daybook: "), "exit_code": 2}
+    (alert,) = map(json.loads, (tmp_path / "alerts.log").read_text().splitlines())
+    assert alert["sentence"] == f"daybook eod failed: {evening.sentence.removeprefix('daybook: ')}"
+    assert alert["todo"] == "Correct that, then run `daybook eod`."
 
 
 @pytest.mark.parametrize(
@@ -159,7 +168,9 @@ def test_a_second_run_waits_as_long_as_it_is_told_and_names_the_first(tmp_path: 
         ended = daybook(command, "--wait", "0.5", home=tmp_path, url=server.url)
         assert time.monotonic() - began < 15
         assert server.requests == []
-    assert ended.code == 1
+        at_once = daybook(command, "--wait", "0", home=tmp_path, url=server.url)
+        assert (at_once.code, f"process {pid}" in at_once.sentence) == (2, True)
+    assert ended.code == 2
     waiting, gave_up = ended.err.splitlines()
     assert f"process {pid} (daybook eod" in waiting
     assert f"process {pid} (daybook eod" in gave_up
@@ -180,7 +191,7 @@ def test_a_warehouse_that_another_program_has_open_is_waited_for_and_its_pid_nam
     with broker() as server, held(HOLD_WAREHOUSE, tmp_path / "warehouse.duckdb") as pid:
         ended = daybook("sync", "--wait", "0.5", home=tmp_path, url=server.url)
         assert server.requests == []
-    assert ended.code == 1
+    assert ended.code == 2
     assert f"Process {pid}" in ended.err.splitlines()[-1]
     assert ask(tmp_path / "warehouse.duckdb", "from kept") == [(1,)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.broker_server import BrokerServer, Fault, position
 from tests.support.command_line import DAYBOOK, EVENING, NEXT_EVENING, ask, daybook, environment
+from tests.support.terminal import on_terminal
 
 MIDDAY = datetime(2025, 10, 31, 16, 0, tzinfo=UTC)
 HOSTILE = "\x1b[2J[bold]x[/bold]"
@@ -58,12 +59,14 @@ def test_the_brokers_history_is_read_again_from_a_day_on(tmp_path: Path) -> None
         first = daybook("backfill", "--from", "2025-10-02", home=tmp_path, url=server.url)
         assert (first.code, first.out) == (0, "account 100001: 6 sessions of history since 2025-10-01\n")
         history[1]["realized_pnl"] = "5"
+        server.now = EVENING + timedelta(minutes=5)
         # a year that comes in part is told of, and what is there stays
         server.faults.append(Fault("portfolio-history", skip=1, status=207, edit=lambda whole: whole.update(error={})))
         again = json.loads(daybook("backfill", "--from", "2025-10-02", "--json", home=tmp_path, url=server.url).out)
         assert again["accounts"][0]["problem"].startswith(
-            "portfolio-history of 2025-10-02/2025-10-17 could not be read"
+            "portfolio-history of 2025-10-02/2025-10-19 could not be read"
         )
+        server.now = EVENING + timedelta(minutes=10)
         last = daybook("backfill", "--from", "2025-10-02", home=tmp_path, url=server.url)
         assert last.code == 0
     query = "select total_pnl from pnl.account_history where trading_date = '2025-10-02'"
@@ -215,13 +218,26 @@ def test_a_table_shows_text_as_text_whatever_is_in_it(books: Path) -> None:
 
 
 def test_sql_says_when_it_shows_only_the_first_rows(books: Path) -> None:
-    cut = daybook("sql", "from range(201)", home=books)
-    assert "200 rows" in cut.out
-    assert "--limit 0 shows all" in cut.sentence
-    assert daybook("sql", "from range(200)", home=books).err == ""
+    cut = on_terminal(80, ["sql", "from range(201)"], environment(books))
+    assert "200 rows" in cut
+    assert "--limit 0 shows all" in cut
+    whole = daybook("sql", "from range(201)", home=books)  # a pipe is not cut
+    assert (whole.out.splitlines()[-2:], whole.err) == (["  200", "201 rows"], "")
     assert len(daybook("sql", "from range(30000)", "--format", "csv", home=books).out.splitlines()) == 30_001
     for limit, rows in {"4": 4, "9" * 30: 9}.items():
         assert len(json.loads(daybook("sql", "from range(9)", "-f", "json", "--limit", limit, home=books).out)) == rows
+
+
+def test_a_file_is_whole_and_its_name_tells_the_format(books: Path, tmp_path: Path) -> None:
+    query = "-- a query may begin with a comment\nselect range as n, null as nothing from range(201)"
+    for name in ("x.csv", "x.JSON", "x.parquet", "x.txt"):
+        assert daybook("sql", query, "--output", str(tmp_path / name), home=books).code == 0
+    assert (tmp_path / "x.csv").read_text().splitlines()[::201] == ["n,nothing", "200,"]
+    assert len(json.loads((tmp_path / "x.JSON").read_text())) == pq.read_table(tmp_path / "x.parquet").num_rows == 201
+    assert (tmp_path / "x.txt").read_text().splitlines()[-2:] == ["200      null", "201 rows"]
+    unknown = daybook("sql", query, "--output", str(tmp_path / "x.xlsx"), home=books)
+    assert (unknown.code, "doesn't tell the format" in unknown.sentence) == (2, True)
+    assert daybook("sql", "--format=table -- no option", home=books).code == 2
 
 
 def test_sql_reads_a_query_from_standard_input(books: Path) -> None:

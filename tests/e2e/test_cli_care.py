@@ -57,11 +57,18 @@ def test_a_backup_is_made_verified_and_restored(home: Path, tmp_path: Path) -> N
     refused = daybook("restore", folder, home=home)
     assert refused.code == 2
     assert "has books already" in refused.sentence
+    assert "All is as it was written." in daybook("verify", home=home).out
     restored = daybook("restore", folder, home=tmp_path / "new")
     assert restored.code == 0
     assert days_in(tmp_path / "new" / "daybook.duckdb") == days_in(home / "daybook.duckdb")
     assert daybook("verify", home=tmp_path / "new").code == 0
     assert "Nothing is wrong." in daybook("doctor", home=tmp_path / "new").out
+    shutil.rmtree(tmp_path / "new" / "archive")
+    lost = daybook("verify", home=tmp_path / "new")  # as the doctor says, and not as it was written
+    assert lost.code == 1
+    assert "2 runs are in the books and not in the archive" in lost.out
+    assert "as it was written" not in lost.out
+    assert "WARN 2 runs of the books are not in" in daybook("doctor", home=tmp_path / "new").out
     shutil.rmtree(Path(folder) / "dlt")
     gone = daybook("verify", folder, home=home)
     assert gone.code == 1
@@ -97,6 +104,9 @@ def test_compact_and_prune_only_look_when_told_so_and_prune_does_not_delete_unas
     assert len(archived_runs(home / "archive")) == 2
     done = daybook("prune", "--archive-before", "2025-10-31", "--yes", home=home)
     assert (done.code, len(archived_runs(home / "archive"))) == (0, 1)
+    pruned = daybook("verify", home=home)
+    assert pruned.code == 0
+    assert "1 runs of the books were pruned from the archive" in pruned.out
 
 
 def test_status_tells_sizes_and_growth(home: Path) -> None:

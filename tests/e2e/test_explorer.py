@@ -113,6 +113,14 @@ def test_an_explorer_of_nothing_says_how_to_get_something(tmp_path: Path) -> Non
     assert "Nothing has been published" in ended.sentence
 
 
+def test_an_explorer_on_a_port_in_use_is_not_started(books: Books) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = daybook("explore", "--headless", "--port", port, home=books.published.parent)
+    assert ended.code == 2
+    assert f"Port {port} can't be used" in ended.sentence
+
+
 def test_the_questions_have_the_books_own_answers(books: Books) -> None:
     ask = Questions(books.published)
     ids, first, last = ask.extent()

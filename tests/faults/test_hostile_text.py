@@ -139,6 +139,6 @@ def test_an_account_that_is_no_number_names_nothing_and_promotes_nothing(tmp_pat
         ]
         ended = daybook("sync", home=tmp_path / "home", url=server.url)
         assert ended.code == 1
-        assert "nothing was promoted" in ended.err
+        assert "nothing was landed" in ended.err
         assert not server.asked("/positions")
     assert not list(tmp_path.rglob("*owned*"))

@@ -88,7 +88,7 @@ def test_a_home_that_has_lost_its_books_refuses_to_begin_afresh_and_says_how_the
     before = {path: path.stat().st_size for path in settings.home.rglob("*") if path.is_file()}
     assert main([command]) == 2
     (sentence,) = capfd.readouterr().err.splitlines()
-    assert "nothing is begun afresh" in sentence
+    assert "does not start new books here" in sentence
     assert "daybook restore" in sentence or "daybook replay" in sentence
     after = {path: path.stat().st_size for path in settings.home.rglob("*") if path.is_file()}
     assert {path.name for path in before.keys() ^ after.keys()} <= {"run.lock"}
@@ -184,11 +184,11 @@ def test_a_replay_that_was_cut_off_is_not_taken_for_whole_books(settings: Settin
         replay(con, settings, after=stop)
     with duckdb.connect(settings.warehouse, read_only=True) as con:
         assert con.execute("select count(*) from raw.extract_run").fetchone() == (1,)
-    with pytest.raises(BooksMissing, match="came to no end"), warehouse_session(settings):
+    with pytest.raises(BooksMissing, match="was interrupted"), warehouse_session(settings):
         pytest.fail("half of the books were taken for all of them")
-    assert any("came to no end" in each.what for each in examine(settings))
+    assert any("was interrupted" in each.what for each in examine(settings))
     assert main(["replay", "--from", "2025-10-31"]) in (0, 3)
-    with pytest.raises(BooksMissing, match="came to no end"), warehouse_session(settings):
+    with pytest.raises(BooksMissing, match="was interrupted"), warehouse_session(settings):
         pytest.fail("the first day is still missing")
     assert main(["replay"]) == 0
     assert days_in(settings.published) == days

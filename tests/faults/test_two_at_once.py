@@ -53,7 +53,7 @@ def test_a_stranger_in_the_warehouse_costs_an_evening_nothing_but_time(
             assert stranger.stdout is not None
             assert stranger.stdout.readline() == "ready\n"
             ended = daybook("sync", "--wait", "0.5", home=settings.home, url=server.url)
-            assert ended.code == 1
+            assert ended.code == 2
             assert str(stranger.pid) in ended.err
             assert server.requests == []  # nothing was read that could be lost
             stranger.stdin.close()

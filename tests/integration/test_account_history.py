@@ -81,6 +81,44 @@ def test_the_first_evening_has_what_the_broker_tells_of_the_sessions_before_it(
     assert con.execute("select count(*) from quality.finding where severity = 'FAIL'").fetchone() == (0,)
 
 
+def test_a_history_that_contradicts_itself_is_told_and_compared_and_never_averaged(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    saturday = segment(date(2025, 10, 25), "5", "0", "9995", "10000")
+    jumps = replace(TOLD[1], sod_equity=Decimal(10107), net=Decimal(-43))  # after 10,100, and of 0 and -50
+    said = (saturday, TOLD[0], jumps, *TOLD[2:])
+    books_begin = replace(TOLD[3], sod_equity=Decimal(10250))  # after 10,251
+    run = evening(THURSDAY, answer([held("100", "50", "4000", THURSDAY)], history=(*said[:4], books_begin)))
+    build_day_by_day(con, tmp_path, run)
+    assert [(day, pnl) for day, _, _, pnl in history(con)] == [
+        (BEFORE[0], 100),
+        (BEFORE[1], -50),
+        (BEFORE[2], 201),
+        (THURSDAY, 49),
+    ]
+    compared = (
+        "select trading_date, check_name, ours, broker, status from quality.reconciliation "
+        "where status in ('WARN', 'BREAK') order by all"
+    )
+    found = [row for row in con.execute(compared).fetchall() if row[0] < THURSDAY or row[1].startswith("sod")]
+    assert found == [
+        (BEFORE[1], "eod_minus_sod_vs_net", -57, -43, "WARN"),
+        (BEFORE[1], "realized_plus_unrealized_vs_net", -50, -43, "WARN"),
+        (BEFORE[1], "sod_vs_prior_eod", 10107, 10100, "WARN"),
+        (THURSDAY, "sod_vs_prior_history", 10250, 10251, "WARN"),
+    ]
+    findings = "select check_name, value from quality.finding where check_name like 'history%' order by all"
+    told = [
+        ("history_equity_jumps", f"1 sessions, the first {BEFORE[1]}"),
+        ("history_of_no_session", "1 days, the first 2025-10-25"),
+    ]
+    assert con.execute(findings).fetchall() == told
+    # the next evening is told the same, and says nothing of it again
+    again = evening(FRIDAY, answer([held("100", "50", "4000", FRIDAY)], history=(*said[:4], books_begin)))
+    build_day_by_day(con, tmp_path, again)
+    assert con.execute(findings).fetchall() == told
+
+
 @pytest.mark.parametrize("said", [None, ()])
 def test_without_a_history_the_books_begin_with_their_first_evening(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, said: tuple[()] | None
@@ -138,6 +176,12 @@ def test_missed_evenings_are_told_by_the_broker_or_covered_and_never_counted_twi
     assert read(con, "itd, gap_days, from_books, from_broker", "pnl.period", days[-1]) == (
         *(10 * (missed + 1), left, 2, many),
     )
+    # where the broker tells of all of it, what it leaves unexplained is a break, and neither figure gives way
+    compared = (
+        "select difference, status from quality.reconciliation "
+        "where check_name = 'total_vs_history' and trading_date = $1"
+    )
+    assert con.execute(compared, [days[-1]]).fetchone() == ((None, "NOT_CHECKED") if left else (6 * missed, "BREAK"))
     growth = Decimal("1.004") ** many * Decimal("1.01")
     linked = read(con, "round(twr_itd, 8)", "pnl.period", days[-1])
     assert linked == (None if left else round(growth - 1, 8))

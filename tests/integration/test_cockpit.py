@@ -30,6 +30,7 @@ from pipelines.report.markdown_chart import SPARK, day_of_pnl, sparkline
 from pipelines.report.write import write_report
 from pipelines.settings import Settings
 from tests.support.broker_server import BrokerServer
+from tests.support.dagster_home import new_home
 from tests.support.desk import FRIDAY, MONDAY, THURSDAY, desk, shares
 from tests.support.report_books import published
 from tests.support.web_server import WebServer
@@ -52,6 +53,7 @@ def web() -> Iterator[WebServer]:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, web: WebServer) -> Iterator[BrokerServer]:
     """A broker on a Friday evening, to which the environment points, and somewhere that alerts and pings go."""
+    new_home(tmp_path)
     with BrokerServer(accounts=[100, 200], positions=HELD, instructions={}) as server:
         server.now = datetime.fromisoformat(FRIDAY)
         for name in ("CLEAR_STREET_API_KEY", "DAYBOOK_ACCOUNTS"):
@@ -257,10 +259,10 @@ def test_nobody_is_woken_for_books_that_are_not_there_or_not_real(settings: Sett
     assert "Nothing has been published" in said.skip_message
     run_end_of_day(settings)
     said, _ = watch("2025-11-03T21:00:00-05:00")
-    assert said.skip_message == "Nobody expects 2025-11-03 in these books."
+    assert said.skip_message == "No end of day is due for 2025-11-03 in these books."
     make_real(settings)
     said, _ = watch("2025-10-30T21:00:00-04:00")  # before the first of them
-    assert said.skip_message == "Nobody expects 2025-10-30 in these books."
+    assert said.skip_message == "No end of day is due for 2025-10-30 in these books."
     assert texts(web) == []
 
 

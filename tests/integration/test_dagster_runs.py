@@ -16,13 +16,14 @@ from assets.orchestration.open_books import OpenBooks
 from dagster_project.definitions import defs
 from dagster_project.end_of_day import run_end_of_day
 from pipelines.books.dictionary import columns, entries
-from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, LockedOut, Unauthorized
+from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, LockedOut, Unauthorized, with_full_stop
 from pipelines.progress import ProgressEvent
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
+from tests.support.dagster_home import new_home
 from tests.support.desk import FRIDAY, MONDAY, THURSDAY, shares
 
 pytestmark = pytest.mark.heavy
@@ -36,6 +37,7 @@ HELD = {
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[BrokerServer]:
     """A broker on a Friday evening, to which the environment points."""
+    new_home(tmp_path)
     with BrokerServer(accounts=[100, 200], positions=HELD, instructions={}) as server:
         server.now = datetime.fromisoformat(FRIDAY)
         monkeypatch.setenv("CLEAR_STREET_BASE_URL", server.url)
@@ -261,7 +263,8 @@ def test_a_refused_key_ends_in_one_sentence_an_alert_and_a_free_lock(broker: Bro
     assert caught.value.exit_code == 1
     assert "\n" not in str(caught.value)
     (alert,) = alerts(settings)
-    assert alert["sentence"] == f"daybook eod failed: {caught.value}"
+    assert alert["sentence"] == with_full_stop(f"daybook eod failed: {caught.value}")
+    assert alert["todo"].startswith("Set CLEAR_STREET_API_KEY to a key that the broker accepts")
     assert not settings.published.exists()
     assert is_free(settings)
 
@@ -272,7 +275,7 @@ def test_a_run_that_fails_half_way_is_alerted_with_its_own_sentence(broker: Brok
         run_end_of_day(settings)
     assert caught.value.exit_code == 2
     (alert,) = alerts(settings)
-    assert alert["sentence"] == f"daybook eod failed: {caught.value}"
+    assert alert["sentence"] == with_full_stop(f"daybook eod failed: {caught.value}")
     assert alert["trading_date"] == "2025-10-31"
     assert not settings.published.exists()
     (settings.home / "adjustments.csv").unlink()

@@ -248,7 +248,7 @@ def test_a_run_of_dagster_that_was_killed_and_counts_as_running_is_told(
     run = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED)
     found = trouble(settings, "WARN")
     assert run.run_id in found.what
-    assert "nobody has the books" in found.what
+    assert "no process is using the books" in found.what
     with run_lock(settings.run_lock):  # somebody is at work: it may well be that run
         assert not any(run.run_id in each.what for each in examine(settings))
 

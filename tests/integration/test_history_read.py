@@ -13,6 +13,7 @@ import pytest
 from assets.catalog import CATALOG
 from pipelines.books.as_known import open_known
 from pipelines.broker.budget import Budgets, Limits
+from pipelines.ingest import reading
 from pipelines.ingest.history import Days, days_to_read
 from pipelines.ingest.replay import replay
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
@@ -40,11 +41,10 @@ def sessions(first: str, last: str) -> list[dict[str, Any]]:
     ]
 
 
-def partial(skip: int, times: int = 1) -> Fault:
+def partial(skip: int, times: int = 1, account_id: str | None = None) -> Fault:
     """An answer in part, after so many whole ones."""
-    return Fault(
-        "portfolio-history", skip=skip, times=times, status=207, edit=lambda whole: whole.update(error=PARTIAL)
-    )
+    in_part = {"status": 207, "edit": lambda whole: whole.update(error=PARTIAL)}
+    return Fault("portfolio-history", account_id, skip=skip, times=times, **in_part)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def asked(d: Desk) -> list[tuple[str, str]]:
 
 def left(d: Desk) -> list[str]:
     """The days that a run noted as not read, the last run's last."""
-    query = "select value from quality.finding where check_name = 'history_not_read' order by run_id"
+    query = "select value from quality.finding where check_name like 'history_not_rea%' order by run_id, account_id"
     return [value for (value,) in d.ask(query)]
 
 
@@ -161,6 +161,39 @@ def test_what_the_budget_does_not_allow_is_left_for_the_next_evening(opened_in_2
     asked(d)
     d.evening(FRIDAY)
     assert [first for first, _ in asked(d)] == ["2025-10-20", "2024-01-01", "2023-03-15"]
+
+
+def test_an_account_whose_years_never_come_does_not_use_up_every_evening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "ACCOUNTS_AT_ONCE", 1)  # or the order could not be told
+    accounts = [account(number, open_date="2024-03-15") for number in (100, 200)]
+    history = {number: sessions("2024-03-15", "2025-11-03") for number in (100, 200)}
+    books: dict[str, Any] = {"positions": {100: [], 200: []}, "instructions": {}, "history": history}
+    told: list[list[str]] = []
+    with desk(tmp_path, accounts=accounts, **books) as d:
+        for evening, answers in ((THURSDAY, 3), (FRIDAY, 1), (MONDAY, 10)):
+            d.broker.faults[:] = [partial(skip=1, times=2, account_id="100")]
+            d.sync(evening, budgets=Budgets(history=Limits(answers=answers)))
+            d.build()
+            read = [each for each in d.broker.asked("portfolio-history") if each.query["end_date"] < "2025-10-20"]
+            told.append([f"{each.path.split('/')[3]} {each.query['start_date'][:4]}" for each in read])
+            d.broker.requests.clear()
+        found = d.ask(
+            "select trading_date, account_id, check_name from quality.finding "
+            "where check_name like 'history_not_rea%' order by all"
+        )
+    assert told == [
+        ["100 2025", "100 2024", "200 2025"],  # in vain, twice; and then the budget was used up
+        ["200 2024"],  # the one that was not reached comes first, and the other one not at all
+        ["100 2025", "100 2024"],  # it is asked again once there is time for it
+    ]
+    assert found == [
+        (date(2025, 10, 30), "100", "history_not_read"),
+        (date(2025, 10, 30), "200", "history_not_reached"),
+        (date(2025, 10, 31), "100", "history_not_reached"),
+        (date(2025, 11, 3), "100", "history_not_read"),
+    ]
 
 
 def test_a_broker_that_does_not_give_the_history_is_not_asked_for_more_of_it(tmp_path: Path) -> None:

@@ -16,7 +16,19 @@ from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.books.catalog import Catalog
 from pipelines.books.locks import lock_period
-from tests.support.evenings import FRIDAY, MONDAY, OPTION, STOCK, THURSDAY, answer, evening, fill, held, segment
+from tests.support.evenings import (
+    FRIDAY,
+    MONDAY,
+    OPTION,
+    STOCK,
+    THURSDAY,
+    TUESDAY,
+    answer,
+    evening,
+    fill,
+    held,
+    segment,
+)
 from tests.support.facts import Book, Contract, Evening
 from tests.support.landing import land, settings_of
 
@@ -176,6 +188,21 @@ def test_a_period_that_is_not_the_sum_of_its_days_is_told_until_it_is_closed(
     lock_period(con, MONDAY, at=_told()[-1].at)
     build(con, settings_of(Book(()), tmp_path), wrong, from_date=FRIDAY, to_date=MONDAY)
     assert _failed(con, MONDAY) == {}
+
+
+def test_the_periods_of_each_account_are_proven_in_turn_one_an_evening(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    wrong = _wrong("pnl.period", "select * replace (itd * 2 as itd) from right_rows", tmp_path)
+    days = [THURSDAY, FRIDAY, MONDAY, TUESDAY, date(2025, 11, 5)]
+    for number, day in enumerate(days):
+        gained = answer([held("100", str(50 + number), "5000", day)])
+        run = evening(day, {"100": gained, "200": gained})
+        land(con, run)
+        build(con, settings_of(Book(()), tmp_path), wrong, built_at=run.at)
+    query = "select account_id from quality.finding where check_name = 'period_sums_days' order by trading_date"
+    proven = [account for (account,) in con.execute(query).fetchall()]
+    assert proven in (["100", "200", "100"], ["200", "100", "200"])
 
 
 def test_a_mark_that_is_corrected_and_makes_pnl_is_told(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

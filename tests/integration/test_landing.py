@@ -167,7 +167,7 @@ def test_another_trading_day_than_the_broker_clocks_is_refused_before_a_page_is_
 def test_a_list_of_accounts_that_is_not_whole_promotes_nothing(tmp_path: Path) -> None:
     faults = [Fault("accounts", times=None, status=403)]
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, faults=faults) as d:
-        with pytest.raises(NoAccountList, match="nothing was promoted"):
+        with pytest.raises(NoAccountList, match="nothing was landed"):
             d.sync(THURSDAY)
         assert d.ask("select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = 'positions'") == [
             (0,)

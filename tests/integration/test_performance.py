@@ -112,6 +112,7 @@ def test_windows_begin_with_their_month_quarter_year_and_a_year_back(
     assert [earlier[name] for name in ("volatility", "sharpe", "sortino", "profit_factor")] == [None] * 4
     assert (earlier["max_drawdown"], earlier["max_drawdown_from"], earlier["recovered_on"]) == (0, None, None)
     assert performance(con, THURSDAY, "1Y")["volatility"] == 0
+    assert con.execute("select distinct as_of from pnl.performance where is_latest").fetchall() == [(THURSDAY,)]
 
 
 def test_a_fall_from_the_start_of_a_window_began_with_the_session_before_it(

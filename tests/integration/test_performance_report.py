@@ -359,6 +359,7 @@ class TestFiles:
         first = " ".join(pages[0].extract_text().split())
         assert "Year 2025" in first
         assert "209 sessions, 207 of them by the broker" in first
+        assert " ".join(pages[-1].extract_text().split()).index("A dash is what is not known") > 100, "it is not alone"
         assert page.stat().st_size <= 100 * 1024  # programs for mail cut off what is longer
 
     def test_the_command_says_what_the_page_says(self, home: Settings) -> None:

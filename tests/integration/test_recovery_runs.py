@@ -71,19 +71,20 @@ def test_eod_in_the_morning_recovers_the_evening_and_says_so(broker: BrokerServe
     told: list[ProgressEvent] = []
     send(settings, Alert("No run has closed the day.", "Run it.", date(2025, 10, 30), kind="MISSING_DAY"))
     closed = run_end_of_day(settings, told.append)
-    ended = [line for line in map(json.loads, (settings.home / "alerts.log").open()) if "resolved" in line]
+    log = (settings.home / "alerts.log").read_text()
+    ended = [line for line in map(json.loads, log.splitlines()) if "resolved" in line]
     assert [(line["resolved"], line["sentence"]) for line in ended] == [
         ("2025-10-30 MISSING_DAY", "the day is COMPLETE, 2 of 2 accounts whole, 2 of them recovered.")
     ]
     assert str(closed) == (
-        "Nobody read the end of 2025-10-30 of 2 of 2 accounts: RECOVERED from a snapshot of the session after it, less "
-        "what was traded since that close. 2025-10-30 is COMPLETE: 2 of 2 accounts whole."
+        "2 of 2 accounts were not read after the close of 2025-10-30: RECOVERED from a snapshot of the session after "
+        "it, less what was traded since that close. 2025-10-30 is COMPLETE: 2 of 2 accounts whole."
     )
     assert closed.exit_code == 0
     reports = [event.path for event in told if isinstance(event, ReportWritten)]
     assert [path.name for path in reports] == ["report_2025-10-30.html"]
     page = reports[0].read_text()
-    assert "RECOVERED: nobody read the end of the day of 2 of 2 accounts" in page
+    assert "RECOVERED: 2 of 2 accounts were not read after the close" in page
     assert ask(settings, "select trading_date, status, grade from quality.day order by all")[1][1:] == (
         "COMPLETE",
         "RECOVERED",
@@ -126,8 +127,8 @@ def test_nothing_recovered_is_said_and_ends_with_3(broker: BrokerServer, setting
     broker.forbidden = {("100", "executions"), ("200", "executions")}
     closed = run_end_of_day(settings)
     assert str(closed) == (
-        "Nobody read the end of 2025-10-30 of 2 of 2 accounts, and it could not be recovered: quality.finding says why "
-        "(not_recovered). 2025-10-30 is INCOMPLETE: 0 of 2 accounts whole."
+        "2 of 2 accounts were not read after the close of 2025-10-30, and that day could not be recovered: "
+        "quality.finding says why (not_recovered). 2025-10-30 is INCOMPLETE: 0 of 2 accounts whole."
     )
     assert closed.exit_code == 3
 
@@ -161,7 +162,7 @@ def test_the_command_says_it_in_words_and_as_json(broker: BrokerServer, settings
     assert "RECOVERED" in answer["summary"]
     assert (answer["last_day"]["trading_date"], answer["last_day"]["grade"]) == ("2025-10-30", "RECOVERED")
     status = daybook("status", home=tmp_path, url=url)
-    assert "2025-10-30 is RECOVERED: nobody read its end of 2 accounts" in " ".join(status.out.split())
+    assert "2025-10-30 is RECOVERED: 2 accounts were not read after its close" in " ".join(status.out.split())
     report = daybook("report", "--format", "csv", home=tmp_path, url=url)
     assert "2 recovered in the morning after it" in " ".join(report.out.split())
     broker.now = datetime.fromisoformat(FRIDAYS_MORNING) + timedelta(minutes=5)

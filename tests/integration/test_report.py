@@ -598,7 +598,7 @@ def test_a_gap_is_said_to_be_one(tmp_path: Path) -> None:
         d.evening(THURSDAY)
         d.evening(MONDAY)
         published(d)
-        with pytest.raises(ConfigurationError, match="2025-10-31 is a gap: nobody took its end of day"):
+        with pytest.raises(ConfigurationError, match="2025-10-31 is a gap: its end of day was not read"):
             write_report(d.settings, CATALOG, DAY)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.support.desk import home_without_books
 from tests.support.once import made_once
-from tests.support.scenarios import Replay, home_without_books, scenarios
+from tests.support.scenarios import Replay, scenarios
 
 MEASURES = {
     "realized": "realized_pnl",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -17,6 +18,8 @@ from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
 from pipelines.warehouse.session import warehouse_session
 from tests.support.broker_server import BrokerServer
+from tests.support.landing import forget
+from tests.support.once import made_once, shared
 
 THURSDAY = "2025-10-30T20:30:00+00:00"
 FRIDAY = "2025-10-31T20:30:00+00:00"
@@ -52,9 +55,24 @@ class Desk:
         return self.con.execute(query, list(values)).fetchall()
 
 
+def home_without_books(home: Path) -> None:
+    """A home with every table and no row: they take as long to make as an evening to read."""
+    with BrokerServer([100001], positions={}, instructions={}) as broker:
+        settings = Settings(base_url=broker.url, home=home)
+        settings.prepare_home()
+        with duckdb.connect(settings.warehouse) as con:
+            con.execute("set timezone = 'UTC'")
+            take_snapshot(con, settings)
+            build(con, settings, CATALOG)
+            forget(con)
+    shutil.rmtree(settings.archive)
+
+
 @contextmanager
 def desk(home: Path, **books: Any) -> Iterator[Desk]:
-    """A desk with its broker serving and its warehouse open."""
+    """A desk with its broker serving and its warehouse open; a new home has its tables, and no row."""
+    if not (home / "warehouse.duckdb").exists():
+        shutil.copytree(made_once(shared(), "without-books", home_without_books), home, dirs_exist_ok=True)
     with BrokerServer(**books) as broker:
         made = Desk(broker, home)
         with warehouse_session(made.settings) as con:

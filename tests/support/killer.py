@@ -53,7 +53,8 @@ def _points() -> dict[str, Point]:
     http, archive, pipeline = "pipelines.broker.http", "pipelines.archive.write", "dlt.pipeline.pipeline"
     merge, sql = "pipelines.warehouse.destination", "dlt.destinations.impl.duckdb.sql_client"
     after("the lock is signed", "pipelines.warehouse.lock", "_sign")
-    after("the warehouse knows its broker", "pipelines.ingest.snapshot", "remember_broker")
+    after("a run has begun", "pipelines.ingest.snapshot", "refuse_other_broker")
+    add("the warehouse knows its broker", "pipelines.ingest.snapshot", "remember_broker")
     before("the first request", http, "Http.get")
     for nth in (5, 12, 20):
         after(f"request {nth}", http, "Http.get", nth=nth)

@@ -7,6 +7,15 @@ from pathlib import Path
 
 from filelock import FileLock
 
+#: The folder that all workers of this test run share: tests/conftest.py says where it is.
+SHARED: Path | None = None
+
+
+def shared() -> Path:
+    """That folder. Fails outside a test run."""
+    assert SHARED is not None, "no test run has said where its workers share what they make"
+    return SHARED
+
 
 def made_once(root: Path, name: str, make: Callable[[Path], object]) -> Path:
     """A folder below `root`, which the workers share, as `make` made it. Not to be changed: it is everybody's.

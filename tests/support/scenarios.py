@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cache
@@ -18,7 +17,6 @@ from pipelines.books.locks import lock_period
 from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.settings import Settings
 from tests.support.broker_server import BrokerServer, Fault, account
-from tests.support.landing import forget
 
 SCENARIOS = Path(__file__).parents[3] / "shared" / "scenarios"
 REALIZED = {"reported_since_cost": "since_cost", "reported_since_prior_close": "since_prior_close"}
@@ -32,19 +30,6 @@ def scenarios(name: str = "scenarios.json") -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     return {each["id"]: each for each in json.loads(path.read_text())["scenarios"]}
-
-
-def home_without_books(home: Path) -> None:
-    """A home with every table and no row: they take as long to make as an evening to read."""
-    with BrokerServer([100001], positions={}, instructions={}) as broker:
-        settings = Settings(base_url=broker.url, home=home)
-        settings.prepare_home()
-        with duckdb.connect(settings.warehouse) as con:
-            con.execute("set timezone = 'UTC'")
-            take_snapshot(con, settings)
-            build(con, settings, CATALOG)
-            forget(con)
-    shutil.rmtree(settings.archive)
 
 
 class Replay:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from daybook.cli.app import app
+from daybook.cli.app import app, main
 
 
 def commands(group: Any, name: str = "daybook") -> Iterator[tuple[str, Any]]:
@@ -38,6 +38,16 @@ def test_a_command_says_what_it_does_and_gives_examples_that_it_understands(name
     for example in examples:
         words = shlex.split(example.partition(" < ")[0].partition(" | ")[0])
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, example
+
+
+def test_the_list_of_commands_is_not_cut(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    for columns in ("60", "80"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert main(["--help"]) == 0
+        listed = capfd.readouterr().out.partition("Commands:")[2]
+        assert "..." not in listed
+        assert "or the performance report of a period." in " ".join(listed.split())
+        assert max(map(len, listed.splitlines())) <= int(columns)
 
 
 def test_every_option_says_what_it_is_for() -> None:

@@ -77,6 +77,8 @@ def test_both_keys_are_taken_out_of_a_message_and_the_rest_of_it_stays() -> None
 def test_a_short_key_is_a_toys_and_taken_out_of_messages_alone() -> None:
     toy = Redaction(["sandbox", None, ""])
     assert toy.text("the sandbox says no") == "the [key] says no"
+    assert toy.text("sandboxes, sandbox_1: sandbox.") == "sandboxes, sandbox_1: [key]."  # no part of a word
+    assert Redaction(["any", "a"]).text("many pages of an account") == "many pages of an account"
     assert toy.body(b'{"symbol": "sandbox"}') == b'{"symbol": "sandbox"}'
 
 

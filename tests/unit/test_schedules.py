@@ -233,7 +233,7 @@ def test_a_morning_with_nothing_to_recover_says_so(tmp_path: Path) -> None:
         day: reason(recover, f"2025-{day}", HALF_PAST_EIGHT) for day in ("11-24", "11-25", "11-26", "11-27", "11-28")
     }
     assert said == {
-        "11-24": "Nobody expects 2025-11-21 in these books.",
+        "11-24": "No end of day is due for 2025-11-21 in these books.",
         "11-25": "The end of 2025-11-24 was read: it is COMPLETE.",
         "11-26": "The end of 2025-11-25 was read: it is INCOMPLETE.",
         "11-27": "2025-11-27 is not a trading day.",

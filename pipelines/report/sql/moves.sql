@@ -1,4 +1,4 @@
--- Positions that the day opened, closed, turned round, or both opened and closed.
+-- Positions that the day opened, closed, reversed, or both opened and closed.
 select
     status,
     symbol,
