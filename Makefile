@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test quick soak mutate canary audit check docs format dev explore bench lock clean
+.PHONY: help setup postgres demo test quick soak mutate canary audit check docs format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,11 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 .venv-test/ready: requirements/dev.txt pyproject.toml | $(UV_READY)
 	$(call environment,.venv-test,requirements/dev.txt)
 	$(call ourselves,.venv-test)
+	@touch $@
+
+.venv-postgres/ready: requirements/postgres.txt pyproject.toml | $(UV_READY)
+	$(call environment,.venv-postgres,requirements/postgres.txt)
+	$(call ourselves,.venv-postgres)
 	@touch $@
 
 .venv-explore/ready: requirements/explore.txt pyproject.toml | $(UV_READY)
@@ -143,6 +148,9 @@ dev: .venv/ready  ## Dagster's UI and daemon on loopback
 	$(RUN)/daybook dev
 
 COMPILE = $(UV) pip compile --universal --generate-hashes --no-header --quiet --upgrade
+postgres: .venv-postgres/ready  ## the runtime environment in .venv-postgres, for DAYBOOK_DAGSTER_STORAGE
+	@echo "daybook is ready: .venv-postgres/bin/daybook --help"
+
 lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and requirements/*.in
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) requirements/audit.in -o requirements/audit.txt
@@ -153,7 +161,8 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) requirements/peers-performance.in -o requirements/peers-performance.txt
 	$(COMPILE) -c requirements/pins.in pyproject.toml --group build -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra explore -o requirements/explore.txt
-	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev -o requirements/dev.txt
+	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra postgres -o requirements/postgres.txt
+	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev --extra postgres -o requirements/dev.txt
 
 clean:  ## remove environments and caches (never the books)
 	rm -rf .venv .venv-* .uv .site .cache site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

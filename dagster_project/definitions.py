@@ -6,6 +6,8 @@ import dagster as dg
 
 from assets.orchestration.derived import books
 from assets.orchestration.freshness import fresh
+from assets.orchestration.known_books import KnownBooks, known_books
+from assets.orchestration.partitions import days_of
 from assets.orchestration.published import published
 from assets.orchestration.raw import raw
 from assets.orchestration.report import report
@@ -13,12 +15,14 @@ from dagster_project.event_log import spare_the_disk
 from dagster_project.jobs import end_of_day, rebuild
 from dagster_project.log import console
 from dagster_project.resources import BooksResource
-from dagster_project.schedules import after_close, final, late_marks, recover
+from dagster_project.schedules import after_close, final, late_marks, recover, switched_off
 from dagster_project.sensors import run_failure
 from dagster_project.trading_jobs import trading_jobs
 from dagster_project.watch import failed_checks, missing_day
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
+
+_ASSETS = (raw, books, published, report)
 
 
 @dg.definitions
@@ -27,16 +31,31 @@ def defs() -> dg.Definitions:
     it: from here on what it writes is for this user alone."""
     os.umask(0o077)
     spare_the_disk()
+    settings, known = _known()
+    days = days_of(known, is_live=settings is None or settings.is_loopback or not known.replayed)
+    schedules = [after_close, final, late_marks, recover]
+    if known.replayed or (settings is not None and settings.schedules == "off"):
+        schedules = [switched_off(schedule) for schedule in schedules]
     return dg.Definitions(
-        assets=[raw, books, published, report],
+        assets=[each.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=days)) for each in _ASSETS],
         asset_checks=[fresh],
         jobs=[end_of_day, rebuild, *_trading_jobs()],
-        schedules=[after_close, final, late_marks, recover],
+        schedules=schedules,
         sensors=[run_failure, failed_checks, missing_day],
         resources={"books": BooksResource()},
         executor=dg.in_process_executor,
         loggers={"console": console},
     )
+
+
+def _known() -> tuple[Settings | None, KnownBooks]:
+    """What is known before anything runs. Settings that can't be used take nothing away: each run says what is wrong,
+    and alerts."""
+    try:
+        settings = Settings.from_env()
+    except ConfigurationError:
+        return None, KnownBooks(None, None, replayed=False)
+    return settings, known_books(settings)
 
 
 def _trading_jobs() -> list[dg.JobDefinition]:

@@ -1,10 +1,8 @@
 """`daybook eod`: the end_of_day job, in this process and on the same instance that the schedules use."""
 
-import os
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -14,11 +12,11 @@ from assets.orchestration.partitions import trading_days
 from assets.orchestration.raw import TRIGGER
 from assets.orchestration.recovery import MissedEvening, evening_before
 from dagster_project.definitions import defs
-from dagster_project.instance import prepare_instance
+from dagster_project.instance import open_instance, prepare_instance
 from pipelines.alerts.alert import ELSEWHERE, Alert, send
 from pipelines.broker.client import BrokerClient, ClockReading
 from pipelines.calendar import TradingCalendar
-from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, first_line, todo_after, with_full_stop
+from pipelines.errors import INCOMPLETE, ConfigurationError, DaybookError, todo_after, with_full_stop
 from pipelines.ingest.warehouse_state import read_warehouse_state
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Settings
@@ -28,6 +26,8 @@ from pipelines.warehouse.session import warehouse_session
 _STANDING = "select status, accounts_complete, accounts_expected from quality.day where trading_date = ?"
 #: A person reads our sentences; Dagster's log of the run is in its UI.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+#: What Dagster's UI lists the runs of a job by; a run that is executed in this process has it from nobody else.
+_OF_OUR_JOBS, _LOCATION = ".dagster/repository", "__repository__@daybook"
 
 
 @dataclass(frozen=True)
@@ -112,29 +112,17 @@ def _execute(books: OpenBooks, day: date) -> None:
     """Run the job for a day. Raises DaybookError with the sentence of what failed; a defect leaves as it is."""
     prepare_instance(books.settings)
     job = defs().resolve_job_def("end_of_day")
-    with _instance() as instance:
+    with open_instance() as instance:
         try:
             job.execute_in_process(
                 instance=instance,
                 partition_key=day.isoformat(),
                 resources={"books": books},
                 run_config=_QUIET,
-                tags={TRIGGER: "eod"},
+                tags={TRIGGER: "eod", _OF_OUR_JOBS: _LOCATION},
             )
         except dg.Failure as failure:
             raise _cause_of(failure) from failure
-
-
-def _instance() -> dg.DagsterInstance:
-    """Dagster's instance of the home. Raises ConfigurationError where its dagster.yaml says what Dagster can't do."""
-    try:
-        return dg.DagsterInstance.get()
-    except Exception as error:  # of several kinds, some of which are not public
-        where = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
-        raise ConfigurationError(
-            f"Dagster can't work with {where} ({first_line(error)}): correct it, or take it away, and daybook writes a "
-            "new one. `daybook sync` and `daybook build` close the day meanwhile."
-        ) from error
 
 
 def _cause_of(failure: dg.Failure) -> DaybookError:

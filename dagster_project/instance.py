@@ -1,13 +1,14 @@
 """Dagster's instance: where it remembers runs, and what it may do at once."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
 
 from dagster_project.isolation import isolate_children
 from pipelines.archive.files import read_file, write_whole
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"  # whoever has the token of Dagster's UI can start runs: other machines come through a proxy
@@ -49,6 +50,16 @@ retention:
     purge_after_days: {skipped: 7, failure: 30, success: -1}
 """
 
+_STORAGE = """\
+# From here on daybook writes what DAYBOOK_DAGSTER_STORAGE says: leave it as it is.
+storage:
+  postgres:
+    postgres_url:
+      env: DAGSTER_STORAGE_URL
+"""
+#: With the driver in it, which SQLAlchemy would choose otherwise than Dagster.
+_DRIVER = ("postgresql://", "postgresql+psycopg2://")
+
 
 def prepare_instance(settings: Settings) -> Path:
     """Makes Dagster's home within ours, and makes it the one of this process and its children; where it is.
@@ -60,11 +71,54 @@ def prepare_instance(settings: Settings) -> Path:
     if not os.path.lexists(config):
         write_whole(config, _INSTANCE.encode(), durable=False)
     _check(config)
+    _set_storage(config, settings.dagster_storage)
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
+    if settings.dagster_storage:
+        os.environ["DAGSTER_STORAGE_URL"] = settings.dagster_storage.replace(*_DRIVER, 1)
     os.environ["DAYBOOK_HOME"] = str(settings.home)  # absolute: a run starts in a folder of its own
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     isolate_children(os.environ)  # Dagster starts Pythons of its own
     return settings.dagster
+
+
+def _set_storage(config: Path, url: str | None) -> None:
+    """Have Dagster keep what it knows in a PostgreSQL database, or in its own files again. The rest of the file stays.
+
+    Raises ConfigurationError where the file says something of its own, or the driver is not installed.
+    """
+    text = read_file(config, 2**20).decode()
+    kept = text.partition(_STORAGE.splitlines()[0])[0]
+    if url and find_spec("dagster_postgres") is None:
+        raise ConfigurationError(
+            "DAYBOOK_DAGSTER_STORAGE is set, and what speaks to PostgreSQL is not installed: `make postgres`, or "
+            "`pip install 'daybook[postgres]'`."
+        )
+    if url and any(line.startswith("storage:") for line in kept.splitlines()):
+        raise ConfigurationError(
+            f"{config} has a storage of its own: take it out, or leave DAYBOOK_DAGSTER_STORAGE unset."
+        )
+    wanted = kept + (_STORAGE if url else "")
+    if wanted != text:
+        write_whole(config, wanted.encode(), durable=False)
+
+
+def open_instance() -> dg.DagsterInstance:
+    """Dagster's instance of the home that was prepared. Raises ConfigurationError where its dagster.yaml says what
+    Dagster can't do, DaybookError where its database can't be reached."""
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:  # of several kinds, some of which are not public
+        where = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
+        if os.environ.get("DAGSTER_STORAGE_URL"):
+            reason = first_line(error.__cause__ if isinstance(error.__cause__, Exception) else error).rstrip(".")
+            raise DaybookError(
+                f"Dagster can't reach its storage ({reason}): see DAYBOOK_DAGSTER_STORAGE and the file that PGPASSFILE "
+                "names."
+            ) from error
+        raise ConfigurationError(
+            f"Dagster can't work with {where} ({first_line(error)}): correct it, or take it away, and daybook writes a "
+            "new one. `daybook sync` and `daybook build` close the day meanwhile."
+        ) from error
 
 
 def _check(config: Path) -> None:

@@ -1,4 +1,4 @@
-"""What Dagster's runs log to a terminal, made printable: `daybook dev` shows it, and it may quote the broker."""
+"""What Dagster's runs log to a terminal, made printable: `daybook serve` shows it, and it may quote the broker."""
 
 import copy
 import logging

@@ -97,6 +97,13 @@ def recover(context: dg.ScheduleEvaluationContext) -> Answer:
     return dg.SkipReason(reason) if reason else _close("recover", at, at.date())
 
 
+def switched_off(schedule: dg.ScheduleDefinition) -> dg.ScheduleDefinition:
+    """The schedule as one that has to be switched on by a person."""
+    made = schedule.with_attributes()
+    made._default_status = dg.DefaultScheduleStatus.STOPPED  # noqa: SLF001  (there is no public way)
+    return made
+
+
 def _scheduled(context: dg.ScheduleEvaluationContext) -> datetime:
     """The instant that the tick was due, in New York: a late daemon must not move the day."""
     return context.scheduled_execution_time.astimezone(NEW_YORK)

@@ -11,14 +11,21 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 
+from pipelines.addresses import (
+    checked_base_url,
+    database_problem,
+    is_loopback_host,
+    is_mail_address,
+    mail_server_problem,
+    split_url,
+)
 from pipelines.errors import ConfigurationError
 
 Realized = Literal["auto", "since_cost", "since_prior_close"]
@@ -35,9 +42,13 @@ VARIABLES = {
     "DAYBOOK_ALERT_SMTP": "alert_smtp",
     "DAYBOOK_ALERT_TO": "alert_to",
     "DAYBOOK_ALERT_FROM": "alert_from",
+    "DAYBOOK_REPORT_TO": "report_to",
     "DAYBOOK_PING_URL": "ping_url",
     "DAYBOOK_DAGSTER_URL": "dagster_url",
+    "DAYBOOK_PUBLISH_GROUP": "publish_group",
+    "DAYBOOK_DAGSTER_STORAGE": "dagster_storage",
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
+    "DAYBOOK_SCHEDULES": "schedules",
 }
 
 
@@ -69,10 +80,14 @@ class Settings(BaseModel):
     alert_webhook: SecretStr | None = None  # whoever knows the URL can write there
     alert_smtp: SecretStr | None = None  # may hold a password
     alert_from: str | None = None
+    report_to: tuple[str, ...] = ()  # before alert_to, which asks for it
     alert_to: tuple[str, ...] = ()
     ping_url: SecretStr | None = None
     dagster_url: str | None = None
+    publish_group: str | None = None
+    dagster_storage: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
+    schedules: Literal["on", "off"] = "on"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -132,7 +147,7 @@ class Settings(BaseModel):
     @field_validator("alert_webhook", "ping_url")
     @classmethod
     def _private(cls, url: SecretStr | None) -> SecretStr | None:
-        parts = _split(url.get_secret_value()) if url else None
+        parts = split_url(url.get_secret_value()) if url else None
         if parts and parts.scheme == "http" and not is_loopback_host(str(parts.hostname)):
             raise ValueError("would be sent unencrypted; use https:// (http:// is for loopback alone)")
         return url
@@ -147,31 +162,45 @@ class Settings(BaseModel):
     @field_validator("alert_from")
     @classmethod
     def _sender(cls, address: str | None) -> str | None:
-        if address and not _is_address(address):
+        if address and not is_mail_address(address):
             raise ValueError("is not an e-mail address")
         return address
 
-    @field_validator("alert_to", mode="before")
+    @field_validator("alert_to", "report_to", mode="before")
     @classmethod
     def _addresses(cls, addresses: Any) -> tuple[str, ...]:
         return tuple(each.strip() for each in (addresses.split(",") if isinstance(addresses, str) else addresses))
 
-    @field_validator("alert_to")
+    @field_validator("alert_to", "report_to")
     @classmethod
     def _recipients(cls, addresses: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if wrong := [each for each in addresses if not _is_address(each)]:
+        if wrong := [each for each in addresses if not is_mail_address(each)]:
             raise ValueError(f"has {', '.join(map(repr, wrong))}, which is not an e-mail address")
         server = info.data.get("alert_smtp", addresses)  # one that can't be used has a sentence of its own
-        if server and not addresses:
-            raise ValueError("is not set: DAYBOOK_ALERT_SMTP needs to know whom to write to")
+        if server and not addresses and info.field_name == "alert_to" and not info.data.get("report_to", addresses):
+            raise ValueError("is not set, nor is DAYBOOK_REPORT_TO: DAYBOOK_ALERT_SMTP needs to know whom to write to")
         if addresses and not server:
             raise ValueError("is set without DAYBOOK_ALERT_SMTP: name the mail server, such as smtp://mail.example.com")
         return addresses
 
+    @field_validator("publish_group")
+    @classmethod
+    def _known_group(cls, group: str | None) -> str | None:
+        if group is not None and _group_id(group) is None:
+            raise ValueError(f"names {group!r}, which is no group of this machine")
+        return group
+
+    @field_validator("dagster_storage")
+    @classmethod
+    def _database(cls, url: str | None) -> str | None:
+        if url and (problem := database_problem(url)):
+            raise ValueError(problem)
+        return url
+
     @field_validator("dagster_url")
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
-        return _split(url).geturl().rstrip("/") if url else None
+        return split_url(url).geturl().rstrip("/") if url else None
 
     @property
     def warehouse(self) -> Path:
@@ -273,11 +302,12 @@ class Settings(BaseModel):
         return self.trading_jobs == "on"
 
     def demo(self) -> Self:
-        """The same settings with the demo's own home, so that it never meets real books."""
-        return self.model_copy(update={"home": self.home / "demo"})
+        """The same settings with the demo's own home, for this user alone, so that it never meets real books."""
+        return self.model_copy(update={"home": self.home / "demo", "publish_group": None})
 
     def prepare_home(self) -> None:
-        """Creates the home and its folders, for this user alone, and tries to write in each.
+        """Creates the home and its folders, for this user alone, and tries to write in each. A group that may read what
+        is published may pass the home and list the reports.
 
         Sets the process's umask to 077: dlt, DuckDB and Dagster write there later and must not widen it. A folder that
         was there before keeps its mode. Raises ConfigurationError where something can't be written.
@@ -288,10 +318,25 @@ class Settings(BaseModel):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with TemporaryFile(dir=folder):
                     pass  # permissions alone don't tell: a disk may be full or read-only
+            self._let_group_in()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise ConfigurationError(
                 f"DAYBOOK_HOME ({self.home}) can't be written ({reason}): point it at a folder that daybook may write."
+            ) from error
+
+    def _let_group_in(self) -> None:
+        if self.publish_group is None:
+            return
+        try:
+            for folder, mode in ((self.home, 0o710), (self.reports, 0o750)):
+                if folder.group() != self.publish_group:
+                    os.chown(folder, -1, _group_id(self.publish_group) or 0)
+                folder.chmod(mode)
+        except PermissionError as error:
+            raise ConfigurationError(
+                f"DAYBOOK_PUBLISH_GROUP names {self.publish_group}, and {error.filename} can't be given to it: "
+                "have the user that runs daybook own the home and be a member of the group."
             ) from error
 
     def _key(self, key: SecretStr | None, missing: str) -> str | None:
@@ -321,70 +366,13 @@ def code_version() -> str:
         return "unknown"
 
 
-def is_loopback_host(host: str) -> bool:
-    """Whether a host is this machine by its spelling alone; nothing is resolved, so a name can't pretend."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
+def _group_id(name: str) -> int | None:
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        import grp  # not on every system
 
-
-def checked_base_url(url: str) -> str:
-    """The broker's address as it is used: https, or http on loopback, without a slash or /v1 at its end.
-
-    Raises ValueError with a sentence about CLEAR_STREET_BASE_URL that quotes no more of it than the host: it may hold a
-    password.
-    """
-    parts = _split(url)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("has a user name or password in it; put the key in CLEAR_STREET_API_KEY instead")
-    if parts.query or parts.fragment:
-        raise ValueError("has a ? or # in it; give the host alone, such as https://api.clearstreet.com")
-    host = str(parts.hostname)
-    if parts.scheme == "http" and not is_loopback_host(host):
-        raise ValueError(f"would send the key to {host} unencrypted; use https:// (http:// is for loopback alone)")
-    port = f":{parts.port}" if parts.port else ""
-    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
-
-
-def mail_server_problem(url: str) -> str | None:
-    """What is wrong with the address of a mail server, in words that quote nothing of it; None where nothing is."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
-    except ValueError:  # such as a / in the password: the port is not a number then
-        usable = False
-    if not usable or parts.path.strip("/") or parts.query or parts.fragment or not url.isprintable() or " " in url:
-        return (
-            "is not the address of a mail server; it looks like smtp://user:password@mail.example.com:587 (STARTTLS) "
-            "or smtps://... (TLS), with / ? # @ in a password written as %2F %3F %23 %40"
-        )
-    if (parts.username is None) != (parts.password is None):
-        return "has a user name without a password, or a password without a user name"
-    return None
-
-
-def _is_address(text: str) -> bool:
-    name, _, host = text.rpartition("@")
-    return bool(name and host) and text.isprintable() and not any(letter in text for letter in ' ,;<>"')
-
-
-def _split(url: str) -> SplitResult:
-    """The parts of an http(s) URL with a host. Raises ValueError with the sentence, which never quotes the URL."""
-    wrong = ValueError("is not the address of a host; it looks like https://api.clearstreet.com")
-    if any(letter.isspace() or not letter.isprintable() for letter in url):
-        raise wrong  # urlsplit would drop them without a word
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        raise wrong from None
-    if not usable:
-        raise wrong
-    return parts
+        return grp.getgrnam(name).gr_gid
+    except (ImportError, KeyError, ValueError):
+        return None
 
 
 def _is_id(text: str) -> bool:

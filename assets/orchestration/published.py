@@ -9,6 +9,7 @@ from assets.orchestration.open_books import OpenBooks
 from assets.orchestration.partitions import one_run, partition_days, trading_days
 from assets.orchestration.specs import WRITER, leaves
 from pipelines.alerts.alert import ping
+from pipelines.books.resolved import resolve_ended
 from pipelines.progress import Activity
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 from pipelines.warehouse.published import check_published
@@ -26,8 +27,9 @@ def published(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBoo
     """daybook.duckdb: raw, core, pnl and quality as of now. Whoever has the former copy open keeps reading that one."""
     path = books.settings.published
     with as_dagster_failure():
-        publish(books.con, path, PUBLISHED_SCHEMAS)
+        publish(books.con, path, PUBLISHED_SCHEMAS, books.settings.publish_group)
         check_published(books.con, books.settings)
+    resolve_ended(books.con, books.settings)
     books.on_progress(Activity(f"published {path}"))
     if context.run.job_name == "end_of_day" and _is_complete(books, *partition_days(context)):
         ping(books.settings)

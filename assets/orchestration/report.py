@@ -15,8 +15,10 @@ from assets.orchestration.published import published
 from assets.orchestration.recovery import evening_before
 from assets.orchestration.specs import WRITER
 from pipelines.books.as_known import days_to_report
+from pipelines.books.resolved import resolve_ended
 from pipelines.errors import DaybookError
 from pipelines.progress import PerformanceWritten, ReportWritten
+from pipelines.report.mail import mail_report
 from pipelines.report.markdown_chart import INLINE, sparkline
 from pipelines.report.performance.write import WrittenPerformance, write_performance
 from pipelines.report.period import Period, periods_ending
@@ -47,6 +49,10 @@ def report(
         days = _days(books, first, last)
         written = [_write(books, day) for day in days]
         performance = [made for day in days for made in _write_performance(books, day)]
+    if context.run.job_name == "end_of_day":
+        resolve_ended(books.con, books.settings, run_succeeded=True)
+        for each in written:
+            mail_report(books.settings, each)
     if written:
         yield dg.MaterializeResult(metadata=_metadata(written[-1], performance))
 

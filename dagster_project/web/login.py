@@ -14,7 +14,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>daybook</title><style>{style}</style>
 <h1>daybook</h1>
 <p>{problem}</p>
-{onward}<form action="/" method="get"><p><label>The token, as <code>daybook dev</code> printed it (it is in the file
+{onward}<form action="/" method="get"><p><label>The token, as <code>daybook serve</code> printed it (it is in the file
 <code>ui-token</code> of DAYBOOK_HOME, too):
 <input name="token" type="password" autocomplete="off" required autofocus></label></p>
 <p><button>Open</button></p></form>

@@ -18,7 +18,7 @@ from daybook.cli.backfill import backfill
 from daybook.cli.backup import backup, restore, verify
 from daybook.cli.build import build
 from daybook.cli.demo import demo
-from daybook.cli.dev import dev
+from daybook.cli.dev import dev, serve
 from daybook.cli.doctor import doctor
 from daybook.cli.eod import eod
 from daybook.cli.explore import explore
@@ -51,7 +51,7 @@ def _first_line(command: Callable[..., int]) -> str:
     return (command.__doc__ or "").partition("\n")[0]
 
 
-for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev):
+for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev, serve):
     app.command(cls=SqlCommand if command is sql else None, short_help=_first_line(command))(command)
 for care in (replay, backfill, backup, restore, verify, doctor, compact, prune):
     app.command(short_help=_first_line(care))(care)

@@ -81,6 +81,7 @@ def backfill(
 def _read_again(settings: Settings, start: date, wait: float) -> tuple[Snapshot, list[HistoryRead]]:
     """Sync with the history from a day on, build and publish: the snapshot, and what came of the history."""
     from pipelines.books.build import build
+    from pipelines.books.resolved import resolve_ended
     from pipelines.ingest.snapshot import take_snapshot
     from pipelines.trading.settle import settle
     from pipelines.warehouse.published import publish_if_behind
@@ -95,6 +96,7 @@ def _read_again(settings: Settings, start: date, wait: float) -> tuple[Snapshot,
         on_progress(Activity("building"))
         build(con, settings, CATALOG)
         publish_if_behind(con, settings)
+        resolve_ended(con, settings)
         return snapshot, _history_read(con, snapshot.run_id)
 
 

@@ -17,24 +17,36 @@ if TYPE_CHECKING:
     from pipelines.warehouse.verify import Verified
 
 WithArchive = Annotated[bool, typer.Option("--with-archive", help="Copy the archive too; else it is only referred to.")]
+To = Annotated[
+    Path | None, typer.Option("--to", metavar="DIR", help="Where backups are kept; else DAYBOOK_HOME/backups.")
+]
+Keep = Annotated[
+    int | None, typer.Option("--keep", min=1, metavar="N", help="Delete all but the N newest of these books.")
+]
 Folder = Annotated[Path, typer.Argument(metavar="BACKUP", help="The folder that `daybook backup` made.")]
 Maybe = Annotated[Path | None, typer.Argument(metavar="[BACKUP]", help="A backup; else the books themselves.")]
 Force = Annotated[bool, typer.Option("--force", help="Where there are books, move them aside. They are not deleted.")]
 
 
-def backup(*, with_archive: WithArchive = False, wait: Wait = 600.0, json: AsJson = False) -> int:
+def backup(
+    *, with_archive: WithArchive = False, to: To = None, keep: Keep = None, wait: Wait = 600.0, json: AsJson = False
+) -> int:
     """Copy the books, and read the copy to prove it.
 
     Waits while a run goes on. What is copied: the warehouse, packages that are not loaded yet, adjustments.csv, and
     with --with-archive every page as it was received. Keep a copy of the folder on another machine.
 
+    --keep deletes older backups of the same books there, once the new one is proven; an upgrade's stay.
+
     \b
     Examples:
       daybook backup
       daybook backup --with-archive
+      daybook backup --to /mnt/backups --keep 30
     """
     from pipelines.settings import Settings
     from pipelines.warehouse.backup import make_backup, read_backup
+    from pipelines.warehouse.rotation import rotate
     from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
@@ -43,16 +55,25 @@ def backup(*, with_archive: WithArchive = False, wait: Wait = 600.0, json: AsJso
         console.progress("backing up") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
-        folder = make_backup(con, settings, with_archive=with_archive, on_progress=on_progress)
+        folder = make_backup(con, settings, to=to, with_archive=with_archive, on_progress=on_progress)
     made = read_backup(folder)
+    deleted = rotate(folder, keep) if keep else []
     if json:
-        console.show_json({"folder": str(folder), **asdict(made)})
+        console.show_json({"folder": str(folder), "deleted": [str(each) for each in deleted], **asdict(made)})
         return 0
     console.say(f"Backed up and read again: {sum(made.tables.values()):,} rows of {len(made.tables)} tables.")
     if made.archive:
         console.say(f"The archive is not in it; it is at {made.archive}.")
+    if deleted:
+        console.say(f"Deleted {len(deleted)} older backups of these books; the oldest that is left: {_oldest(folder)}.")
     console.say(f"{folder}")
     return 0
+
+
+def _oldest(folder: Path) -> str:
+    from pipelines.warehouse.rotation import rotated
+
+    return rotated(folder)[-1].name
 
 
 def restore(folder: Folder, *, force: Force = False, wait: Wait = 60.0) -> int:

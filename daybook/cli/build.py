@@ -33,6 +33,7 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
     """
     from pipelines.books.build import build as build_books
     from pipelines.books.days import built_days, exit_code, statuses
+    from pipelines.books.resolved import resolve_ended
     from pipelines.settings import Settings
     from pipelines.warehouse.missing_books import require_warehouse
     from pipelines.warehouse.published import publish_if_behind
@@ -50,6 +51,7 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
         built = build_books(con, settings, CATALOG, from_date=first, to_date=last)
         on_progress(Activity("publishing"))
         published = publish_if_behind(con, settings)
+        resolve_ended(con, settings)
         known = statuses(con)
     states = {day: known[day] for day in built_days(built, known)}
     _report(built, states, published=published, as_json=json)

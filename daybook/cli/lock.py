@@ -48,7 +48,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
         return USAGE
     with warehouse_session(settings, wait=wait, on_progress=console.show_event) as con:
         lock_period(con, through, account)
-        publish(con, settings.published, PUBLISHED_SCHEMAS)
+        publish(con, settings.published, PUBLISHED_SCHEMAS, settings.publish_group)
         check_published(con, settings)
     console.say(f"Closed: {whose} through {through}.")
     return 0

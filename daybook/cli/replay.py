@@ -40,6 +40,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
       DAYBOOK_HOME=/tmp/proof daybook replay --archive ~/.daybook/archive
     """
     from pipelines.books.days import exit_code, statuses
+    from pipelines.books.resolved import resolve_ended
     from pipelines.settings import Settings
     from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
     from pipelines.warehouse.published import check_published
@@ -54,8 +55,9 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
         done = _replay(con, settings, folder, start, on_progress)
         if done.landed:
             on_progress(Activity("publishing"))
-            publish(con, settings.published, PUBLISHED_SCHEMAS)
+            publish(con, settings.published, PUBLISHED_SCHEMAS, settings.publish_group)
             check_published(con, settings)
+            resolve_ended(con, settings)
         known = statuses(con)
     _report(done, as_json=json)
     days = {snapshot.trading_date for snapshot in done.landed}

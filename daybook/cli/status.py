@@ -12,6 +12,7 @@ from models.printable import shortened
 from pipelines.errors import DaybookError
 
 if TYPE_CHECKING:
+    from dagster_project.health import ServiceHealth
     from pipelines.books.health import Health
 
 CALENDAR_WARNING = 90  # days before the shipped sessions end
@@ -29,6 +30,7 @@ def status(*, json: AsJson = False) -> int:
       daybook status
       daybook status --json
     """
+    from dagster_project.health import read_service
     from pipelines.books.health import read_health
     from pipelines.settings import Settings
 
@@ -37,10 +39,12 @@ def status(*, json: AsJson = False) -> int:
     except DaybookError as error:
         console.fail(str(error), error.exit_code, as_json=json)
         return 0
+    service = read_service(Settings.from_env())
     if json:
-        console.show_json(asdict(health))
+        console.show_json(asdict(health) | {"service": service and asdict(service)})
     else:
         _print(health)
+        _print_service(service)
     return 0
 
 
@@ -67,6 +71,17 @@ def _print(health: Health) -> None:
                 f"Reconciliation {row['status']}: {row['last_day']} on the last day, {row['in_all']} in all", style
             )
     _print_machine(health)
+
+
+def _print_service(service: ServiceHealth | None) -> None:
+    """How `daybook serve` is, where it runs; with cron, nothing has to."""
+    if service is None:
+        return
+    problems = service.problems(datetime.now(UTC))
+    for problem in problems:
+        console.say(f"Service: {problem}", "bold red")
+    if not problems:
+        console.say(f"Service: `daybook {service.command}` is well, at {service.url} since {service.since}", "green")
 
 
 def _print_failure(health: Health) -> None:

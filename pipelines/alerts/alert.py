@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from models.printable import printable
 from pipelines.alerts.delivery import Message, get, routes
@@ -18,6 +20,8 @@ from pipelines.alerts.incidents import Incidents
 from pipelines.archive.files import refuse_special
 from pipelines.settings import Settings
 
+#: How large alerts.log becomes, in bytes, and how many former ones are kept.
+FULL, FORMER_LOGS = 2**20, 4
 logger = logging.getLogger("daybook.alerts")
 
 
@@ -61,9 +65,7 @@ def to_people(settings: Settings, alert: Alert) -> None:
     """E-mail and webhook, as far as they are set up, unless the incident is known there. What can't be delivered is a
     line in alerts.log, and tried again with the next alert."""
     message = Message(alert.incident, alert.sentence, alert.todo, str(alert.trading_date or ""), alert.link)
-    for failure in Incidents(settings.home).tell(message, routes(settings)):
-        logger.error("an alert could not be delivered: %s", failure)
-        _write(settings, {"undelivered": failure, "at": datetime.now(UTC)})
+    note_undelivered(settings, *Incidents(settings.home).tell(message, routes(settings)))
 
 
 CHANNELS: tuple[Channel, ...] = (to_log, to_file, to_people)
@@ -78,6 +80,25 @@ def send(settings: Settings, alert: Alert, channels: tuple[Channel, ...] | None 
             channel(settings, alert)
         except Exception:
             logger.exception("the alert could not be delivered by %s", channel.__name__)
+
+
+def open_incidents(settings: Settings) -> dict[str, Message]:
+    """The incidents that have not ended, by their name; none where that can't be read."""
+    try:
+        return Incidents(settings.home).open()
+    except (OSError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def resolve(settings: Settings, incident: Message, sentence: str) -> None:
+    """Say that an incident has ended, in alerts.log and to those who were told of it. Never raises."""
+    message = replace(incident, sentence=f"RESOLVED: {sentence}", todo="Nothing is left to do.", link=None)
+    try:
+        logger.info("%s", printable(message.headline))
+        _write(settings, {"resolved": incident.incident, "sentence": sentence, "at": datetime.now(UTC)})
+        note_undelivered(settings, *Incidents(settings.home).resolve(message, routes(settings)))
+    except Exception:
+        logger.exception("the end of an incident could not be told")
 
 
 def run_link(settings: Settings, run_id: str) -> str | None:
@@ -98,7 +119,27 @@ def ping(settings: Settings) -> None:
         logger.error("the ping of a complete evening was not heard (%s)", type(error).__name__)
 
 
+def note_undelivered(settings: Settings, *failures: str) -> None:
+    """A line in alerts.log for each thing that people could not be told of. Raises OSError."""
+    for failure in failures:
+        logger.error("not delivered: %s", failure)
+        _write(settings, {"undelivered": failure, "at": datetime.now(UTC)})
+
+
 def _write(settings: Settings, line: dict[str, object]) -> None:
-    refuse_special(settings.home / "alerts.log")  # a pipe would hold the run until somebody reads
-    with (settings.home / "alerts.log").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line, default=str) + "\n")
+    log = settings.home / "alerts.log"
+    refuse_special(log)  # a pipe would hold the run until somebody reads
+    _turn_over(log)
+    with log.open("a", encoding="utf-8") as written:
+        written.write(json.dumps(line, default=str) + "\n")
+
+
+def _turn_over(log: Path) -> None:
+    """Begin a new log where this one is full; the last ones stay beside it, .1 being the newest."""
+    if not log.exists() or log.stat().st_size < FULL:
+        return
+    for number in range(FORMER_LOGS - 1, 0, -1):
+        with suppress(FileNotFoundError):
+            log.with_name(f"{log.name}.{number}").replace(log.with_name(f"{log.name}.{number + 1}"))
+    with suppress(FileNotFoundError):  # another process was faster
+        log.replace(log.with_name(f"{log.name}.1"))

@@ -10,20 +10,23 @@ import json
 import smtplib
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from functools import wraps
 from typing import ParamSpec
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from pipelines.settings import Settings, is_loopback_host
+from pipelines.addresses import is_loopback_host
+from pipelines.settings import Settings
 
 #: That a server may take for an answer, and that a delivery may take as a whole: an alert must not hold up an evening.
 SECONDS, LONGEST = 10.0, 30.0
+LARGEST = 10_000_000  # bytes of a mail as it is sent: what mail servers take unless somebody has set them otherwise
 _SUBJECT = 150  # characters
 
 
@@ -78,7 +81,7 @@ def routes(settings: Settings) -> dict[str, Route]:
     if settings.alert_webhook:
         url = settings.alert_webhook.get_secret_value()
         found["webhook"] = lambda message: post(url, {"text": slack_text(message)})
-    if settings.alert_smtp:
+    if settings.alert_smtp and settings.alert_to:
         server = settings.alert_smtp.get_secret_value()
         found["e-mail"] = lambda message: mail(server, email(message, settings))
     return found
@@ -92,24 +95,31 @@ def slack_text(message: Message) -> str:
 
 def email(message: Message, settings: Settings) -> EmailMessage:
     """The message as an e-mail of plain text. Mails of one incident are one thread."""
-    mail_of = EmailMessage()
-    sender = settings.alert_from or _sender(settings)
-    mail_of["From"] = Address("daybook", addr_spec=sender)
-    mail_of["To"] = [Address(addr_spec=each) for each in settings.alert_to]
-    headline = f"daybook {message.headline}"
-    mail_of["Subject"] = headline if len(headline) <= _SUBJECT else f"{headline[: _SUBJECT - 1]}…"
-    mail_of["Date"] = formatdate(localtime=False)
-    mail_of["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
-    mail_of["Auto-Submitted"] = "auto-generated"  # no out-of-office answers
+    mail_of = headed(settings, settings.alert_to, f"daybook {message.headline}")
     mail_of.set_content("\n\n".join(part for part in (message.headline, message.todo, message.link) if part) + "\n")
     return mail_of
 
 
+def headed(settings: Settings, to: Iterable[str], subject: str) -> EmailMessage:
+    """A mail that has nothing but its head."""
+    mail_of = EmailMessage()
+    sender = settings.alert_from or _sender(settings)
+    mail_of["From"] = Address("daybook", addr_spec=sender)
+    mail_of["To"] = [Address(addr_spec=each) for each in to]
+    mail_of["Subject"] = subject if len(subject) <= _SUBJECT else f"{subject[: _SUBJECT - 1]}…"
+    mail_of["Date"] = formatdate(localtime=False)
+    mail_of["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    mail_of["Auto-Submitted"] = "auto-generated"  # no out-of-office answers
+    return mail_of
+
+
 @_bounded
-def mail(server: str, message: EmailMessage) -> None:
+def mail(server: str, *sizes: EmailMessage) -> None:
     """Send by a server given as a URL: smtps:// is TLS, smtp:// is STARTTLS, which only loopback may go without.
 
-    Raises OSError (smtplib's errors are) and ssl.SSLError for a certificate that nobody vouches for.
+    Of several `sizes` of one mail, the largest first, the first one is sent that is not larger than mail may be, here
+    or by what the server says of itself. Raises OSError (smtplib's errors are) and ssl.SSLError for a certificate that
+    nobody vouches for.
     """
     parts = urlsplit(server)
     host, context = str(parts.hostname), ssl.create_default_context()
@@ -124,7 +134,10 @@ def mail(server: str, message: EmailMessage) -> None:
             connection.ehlo()
         if parts.username and parts.password:
             connection.login(unquote(parts.username), unquote(parts.password))
-        connection.send_message(message)
+        said = connection.esmtp_features.get("size", "")
+        most = min(LARGEST, int(said) or LARGEST) if said.isdigit() else LARGEST
+        fitting = [each for each in sizes if len(each.as_bytes(policy=SMTP)) <= most]
+        connection.send_message((fitting or sizes[-1:])[0])
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -155,7 +168,7 @@ def get(url: str) -> None:
 def _sender(settings: Settings) -> str:
     """The user of the mail server where that is an address, else the first that is written to: most servers take it."""
     user = unquote(urlsplit(settings.alert_smtp.get_secret_value()).username or "") if settings.alert_smtp else ""
-    return user if "@" in user else settings.alert_to[0]
+    return user if "@" in user else (*settings.alert_to, *settings.report_to)[0]
 
 
 def _escaped(text: str) -> str:

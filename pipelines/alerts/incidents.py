@@ -1,4 +1,5 @@
-"""The incidents that were reported, in one file of the home: each is sent once, and what could not be sent is kept.
+"""The incidents that were reported, in one file of the home: each is sent once, its end is sent once, and what could
+not be sent is kept.
 
 Runs, sensors and commands are separate processes; each holds the lock of the file while it sends.
 """
@@ -38,8 +39,31 @@ class Incidents:
             known = self._load()
             if message.incident not in known:
                 now = datetime.now(UTC).isoformat()
-                known[message.incident] = {"message": asdict(message), "at": now, "waiting": list(routes)}
+                known[message.incident] = _entry(message, now, list(routes))
                 self._save(known)  # before telling: told twice is better than never, but not every time
+            failures = [each for name, route in routes.items() for each in _tell_all(known, name, route)]
+            self._save(known)
+        return failures
+
+    def open(self) -> dict[str, Message]:
+        """The incidents that people were told of, or are to be, and that have not ended."""
+        known = self._load()
+        return {key: Message(**known[key]["message"]) for key in known if " until " not in key}
+
+    def resolve(self, message: Message, routes: Mapping[str, Route]) -> list[str]:
+        """Tell people that the incident `message.incident` has ended, on the routes on which they were told of it.
+
+        It is closed then: should it come again, it is told again. Returns and raises as `tell` does.
+        """
+        with FileLock(self._file.with_suffix(".lock"), timeout=WAIT):
+            known = self._load()
+            if message.incident in known:
+                now = datetime.now(UTC).isoformat()
+                begun = known.pop(message.incident)
+                known[f"{message.incident} until {now}"] = begun
+                told = [name for name in routes if name in begun.get("routes", routes)]
+                known[f"{message.incident} RESOLVED until {now}"] = _entry(message, now, told)
+                self._save(known)
             failures = [each for name, route in routes.items() for each in _tell_all(known, name, route)]
             self._save(known)
         return failures
@@ -56,6 +80,10 @@ class Incidents:
 
     def _save(self, known: _Known) -> None:
         write_whole(self._file, json.dumps(known, indent=1).encode(), durable=False)
+
+
+def _entry(message: Message, now: str, routes: list[str]) -> dict[str, Any]:
+    return {"message": asdict(message), "at": now, "routes": routes, "waiting": list(routes)}
 
 
 def _tell_all(known: _Known, name: str, route: Route) -> list[str]:

@@ -19,11 +19,11 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from pipelines.addresses import checked_base_url, is_loopback_host
 from pipelines.broker.content import ACCEPTED, Content, Unusable
 from pipelines.broker.deadline import TimedBackend
 from pipelines.broker.redaction import Redaction, one_line
 from pipelines.errors import ConfigurationError
-from pipelines.settings import checked_base_url, is_loopback_host
 
 CONNECTIONS = 32
 CONNECT_SECONDS = 10.0

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from pipelines.archive.files import make_folder, write_whole
+from pipelines.archive.files import make_folder, share, write_whole
 from pipelines.books.as_known import open_known
 from pipelines.books.catalog import Catalog
 from pipelines.errors import DaybookError
@@ -18,6 +18,8 @@ from pipelines.report.content import Report, collect_report
 from pipelines.settings import Settings
 
 FORMATS = ("html", "pdf", "xlsx", "csv")
+#: The folder of what was reported first of a day that was reported again.
+FIRST = "first"
 
 
 @dataclass(frozen=True)
@@ -40,25 +42,33 @@ def write_report(
 ) -> Written:
     """Write the report of a day (the last one, where None) from the published copy, as known at an instant.
 
-    Raises as `open_known` does, and DaybookError where a file can't be written.
+    What the evening said first stays in the folder `first` when a later run says something else. Raises as `open_known`
+    does, and DaybookError where a file can't be written.
     """
     with open_known(catalog, settings.published, day, known_at, accounts) as books:
         report = collect_report(books)
     name = file_name(f"report_{report.day}", known_at, report.accounts)
     makers = {form: partial(make, report, name) for form, make in _MAKERS.items()}
-    return Written(report, write_files(settings.reports, makers, formats, on_progress))
+    keep_first = known_at is None and not accounts
+    return Written(report, write_files(settings, makers, formats, on_progress, keep_first=keep_first))
 
 
 def write_files(
-    folder: Path, makers: Mapping[str, Callable[[], dict[str, bytes]]], formats: Iterable[str], on_progress: OnProgress
+    settings: Settings,
+    makers: Mapping[str, Callable[[], dict[str, bytes]]],
+    formats: Iterable[str],
+    on_progress: OnProgress,
+    *,
+    keep_first: bool = False,
 ) -> tuple[Path, ...]:
-    """Write the files of the formats asked for, in the order of FORMATS. Raises DaybookError where one can't be."""
+    """Write the files of the formats asked for, in the order of FORMATS. `keep_first`: those that are there already and
+    differ are moved to the folder `first`, the first time. Raises DaybookError where one can't be written."""
     wanted = set(formats)
     files: list[Path] = []
     for form in FORMATS:
         if form in wanted:
             on_progress(Activity(f"writing {form}"))
-            files += _write_all(folder, makers[form]())
+            files += _write_all(settings, makers[form](), keep_first=keep_first)
     return tuple(files)
 
 
@@ -108,14 +118,34 @@ _MAKERS: Mapping[str, Callable[[Report, str], dict[str, bytes]]] = {
 }
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+def _write_all(settings: Settings, files: Mapping[str, bytes], *, keep_first: bool) -> list[Path]:
     written = []
     for name, content in files.items():
-        path = folder / name
+        path = settings.reports / name
         try:
-            make_folder(path.parent, exist_ok=True)
+            if keep_first:
+                _keep(settings, name, content)
+            _make_folder(path.parent, settings.publish_group)
             write_whole(path, content, durable=True)
-        except OSError as error:
-            raise DaybookError(f"The report can't be written to {path} ({error.strerror}).") from error
+            share(path, settings.publish_group, 0o640)
+        except (OSError, LookupError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DaybookError(f"The report can't be written to {path} ({reason}).") from error
         written.append(path)
     return written
+
+
+def _keep(settings: Settings, name: str, content: bytes) -> None:
+    """Copy what was reported first, before something else takes its place."""
+    path, first = settings.reports / name, settings.reports / FIRST / name
+    if first.exists() or not path.is_file() or (said := path.read_bytes()) == content:
+        return
+    for folder in (settings.reports / FIRST, first.parent):
+        _make_folder(folder, settings.publish_group)
+    write_whole(first, said, durable=True)
+    share(first, settings.publish_group, 0o640)
+
+
+def _make_folder(folder: Path, group: str | None) -> None:
+    make_folder(folder, exist_ok=True)
+    share(folder, group, 0o750)

@@ -9,6 +9,7 @@ rows of every table.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -42,6 +43,8 @@ from pipelines.warehouse.restoring import (
 )
 
 NOTE = "backup.json"
+#: Whose backup it is, for whoever deletes older ones; beside the note, in which an older daybook knows no more words.
+HOME = "home"
 WAREHOUSE = "warehouse.duckdb"
 #: What a home is, besides its archive.
 KEPT = (WAREHOUSE, "adjustments.csv", "dlt", "trading")
@@ -63,20 +66,22 @@ def make_backup(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     *,
+    to: Path | None = None,
     with_archive: bool = False,
     label: str = "",
     on_progress: OnProgress = ignore_progress,
 ) -> Path:
-    """Back up the home whose open warehouse is `con`; the new folder, named by the time and `label`. The caller holds
-    the run lock.
+    """Back up the home whose open warehouse is `con`; the new folder, named by the time and `label`, in the home's own
+    or in `to`. The caller holds the run lock.
 
     Raises DaybookError, with nothing left behind, where it can't be made or is not, read again, what was copied.
     """
-    now = datetime.now(UTC)
-    folder = settings.backups / "-".join(filter(None, [f"{now:%Y%m%dT%H%M%S}Z", label]))
-    draft = settings.backups / f".{folder.name}.making"
+    now, backups = datetime.now(UTC), settings.backups if to is None else to.expanduser().absolute()
+    folder = backups / "-".join(filter(None, [f"{now:%Y%m%dT%H%M%S}Z", label]))
+    draft = backups / f".{folder.name}.making"
     try:
-        for left in settings.backups.glob(".*.making"):  # a killed backup's; we hold the lock
+        backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in backups.glob(".*.making"):  # a killed backup's; we hold the lock
             remove(left)
         if folder.exists():
             raise DaybookError(f"{folder} is there already: two backups were asked for in one second; try again.")
@@ -85,9 +90,10 @@ def make_backup(
         archive = None if with_archive else str(settings.archive)
         host = remembered(con, "broker_host") or settings.broker_host
         backup = Backup(now.isoformat(), host, duckdb.__version__, tables, _hashes(draft), archive)
+        write_whole(draft / HOME, os.fsencode(settings.home), durable=True)
         write_whole(draft / NOTE, orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2), durable=True)
         draft.rename(folder)
-        fsync(settings.backups)
+        fsync(backups)
     except (OSError, duckdb.Error, subprocess.CalledProcessError) as error:
         raise DaybookError(f"No backup was made ({_reason(error)}): free the space or check the disk.") from error
     finally:
@@ -152,7 +158,7 @@ def restore(
                 "--force, which moves them aside."
             )
         try:
-            draft = _draft(folder, settings.home / DRAFT, list(backup.files), on_progress)
+            draft = _draft(folder, settings, list(backup.files), on_progress)
             aside = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             moved = [name for name in there if name != PUBLISHED]
             planned = Swap(str(folder), aside, moved, names_in(draft, names), published=PUBLISHED in there)
@@ -175,14 +181,15 @@ def _nobody_trades(settings: Settings, wait: float) -> Iterator[None]:
         yield
 
 
-def _draft(folder: Path, draft: Path, files: list[str], on_progress: OnProgress) -> Path:
+def _draft(folder: Path, settings: Settings, files: list[str], on_progress: OnProgress) -> Path:
     """A backup copied beside the books and published there: what is left to do after it are renames."""
+    draft = settings.home / DRAFT
     on_progress(Activity("copying"))
     remove(draft)
     _copy_tree(folder, draft, files)
     on_progress(Activity("publishing"))
     with open_warehouse(draft / WAREHOUSE) as con:
-        publish(con, draft / PUBLISHED, PUBLISHED_SCHEMAS)
+        publish(con, draft / PUBLISHED, PUBLISHED_SCHEMAS, settings.publish_group)
         con.execute("checkpoint")
     fsync(draft / WAREHOUSE)
     fsync(draft)

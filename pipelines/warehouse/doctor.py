@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,9 +113,18 @@ def _space(settings: Settings) -> Iterator[Diagnosis]:
         )
 
 
+def _shared(settings: Settings, path: Path) -> int:
+    """The bits that DAYBOOK_PUBLISH_GROUP gives to its group; none of a path that is another group's."""
+    bits = {settings.home: 0o010, settings.published: 0o040}.get(path, 0)
+    if bits and settings.publish_group:
+        with suppress(KeyError):
+            return bits if path.group() == settings.publish_group else 0
+    return 0
+
+
 def _modes(settings: Settings) -> Iterator[Diagnosis]:
     paths = (settings.home, settings.archive, settings.backups, settings.warehouse, settings.published)
-    wide = [path for path in paths if path.exists() and path.stat().st_mode & 0o077]
+    wide = [path for path in paths if path.exists() and path.stat().st_mode & 0o077 & ~_shared(settings, path)]
     if wide:
         names = ", ".join(str(path) for path in wide)
         yield Diagnosis("WARN", f"Others on this machine may read {names}.", f"chmod go= {names}")
@@ -324,7 +333,7 @@ def _dagster(folder: Path) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "WARN",
             f"Run {run} of Dagster has ended and still holds a slot, so no other may write.",
-            "`daybook dev` frees it within a minute; or free it in the UI: Deployment, Concurrency.",
+            "`daybook serve` frees it within a minute; or free it in the UI: Deployment, Concurrency.",
         )
 
 
@@ -335,8 +344,8 @@ def _running_runs(folder: Path) -> Iterator[Diagnosis]:
             "WARN",
             f"Dagster says that run {run} is running, but no process is using the books: it is just starting, or it "
             "was killed, and then no other run can start.",
-            "If it was killed, end it in the UI (Runs, Terminate, force); without that Dagster does it after "
-            "max_runtime_seconds (dagster/dagster.yaml). `daybook eod` on the command line waits for neither.",
+            "If it was killed, start `daybook serve` again, or end it in the UI (Runs, Terminate, force); else "
+            "Dagster does it after max_runtime_seconds. `daybook eod` on the command line waits for neither.",
         )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive.files import fsync
+from pipelines.archive.files import fsync, share
 from pipelines.errors import BuildFailed, first_line
 from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.temporary_name import BESIDE
@@ -32,23 +32,23 @@ ABANDONED = 3600.0
 _COPY = "import os, shutil, sys; os.umask(0o077); shutil.copyfile(*sys.argv[1:])"
 
 
-def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]) -> None:
+def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str], group: str | None = None) -> None:
     """Puts a copy of the open warehouse's `schemas`, as committed, in the place of `target`, at once or not at all.
 
-    Whoever has the former copy open keeps reading that one. Call it under the run lock, with nothing uncommitted.
-    A schema that the warehouse doesn't have is left out. Raises BuildFailed where it can't be done: the former copy
-    stands.
+    It is for this user alone, and for `group` to read. Whoever has the former copy open keeps reading that one. Call it
+    under the run lock, with nothing uncommitted. A schema that the warehouse doesn't have is left out. Raises
+    BuildFailed where it can't be done: the former copy stands.
     """
     _sweep(target)
     draft = target.with_name(f"{target.name}.{os.getpid()}.publishing")
     try:
         copy_at_rest(con, draft)
         _prune(draft, schemas)
-        _swap(draft, target)
+        _swap(draft, target, group)
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip() or f"copying ended with {error.returncode}"
         raise BuildFailed(f"{target} was not published: {reason.splitlines()[-1]}.") from error
-    except (OSError, duckdb.Error) as error:
+    except (OSError, LookupError, duckdb.Error) as error:
         raise BuildFailed(f"{target} was not published: {first_line(error)}.") from error
     finally:
         _sweep(target)
@@ -124,8 +124,9 @@ def _empty_main(copy: duckdb.DuckDBPyConnection) -> None:
         copy.execute(f"DROP {kind} main.{_name(name)}")
 
 
-def _swap(draft: Path, target: Path) -> None:
+def _swap(draft: Path, target: Path, group: str | None) -> None:
     draft.chmod(0o600)
+    share(draft, group, 0o640)
     fsync(draft)
     # Left by somebody who opened the former copy for writing; DuckDB would replay it into the new one.
     target.with_name(target.name + ".wal").unlink(missing_ok=True)

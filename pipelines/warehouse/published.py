@@ -90,6 +90,6 @@ def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> boo
     edition = _edition(con)
     if _says(settings, edition):
         return False
-    publish(con, settings.published, PUBLISHED_SCHEMAS)
+    publish(con, settings.published, PUBLISHED_SCHEMAS, settings.publish_group)
     _check(settings, edition)
     return True

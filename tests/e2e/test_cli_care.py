@@ -48,8 +48,10 @@ def test_a_damaged_page_is_named_and_the_exit_code_says_partial(home: Path) -> N
 
 
 def test_a_backup_is_made_verified_and_restored(home: Path, tmp_path: Path) -> None:
-    made = daybook("backup", "--with-archive", "--json", home=home)
-    assert made.code == 0
+    place = str(tmp_path / "mounted")
+    made = daybook("backup", "--with-archive", "--to", place, "--keep", "1", "--json", home=home)
+    assert (made.code, json.loads(made.out)["deleted"]) == (0, [])
+    assert Path(json.loads(made.out)["folder"]).parent == Path(place)
     folder = json.loads(made.out)["folder"]
     assert daybook("verify", folder, home=home).code == 0
     refused = daybook("restore", folder, home=home)

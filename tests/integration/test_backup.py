@@ -22,6 +22,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup, make_backup, read_backup, restore, verify_backup
 from pipelines.warehouse.compact import compact
 from pipelines.warehouse.contents import contents, differences
+from pipelines.warehouse.rotation import rotate
 from pipelines.warehouse.session import warehouse_session
 from pipelines.warehouse.verify import verify_home
 from tests.support.care import NOBODY, days_in
@@ -61,6 +62,25 @@ def test_a_backup_has_every_row_and_file_and_says_so(settings: Settings) -> None
     assert days_in(folder / "warehouse.duckdb") == days_in(settings.warehouse)
     assert {path.stat().st_mode & 0o077 for path in folder.rglob("*")} == {0}
     assert latest_backup(settings.backups) == folder
+
+
+def test_older_backups_of_the_same_home_go_and_no_other_does(settings: Settings, tmp_path: Path) -> None:
+    place = tmp_path / "mounted"
+    with warehouse_session(settings) as con:
+        newest = make_backup(con, settings, to=place)
+    assert verify_backup(newest).tables["raw.positions"] == 2
+    before = "20200101T000000Z"
+    for name in (before, "20210101T000000Z", "20220101T000000Z", "20200101T000000Z-before-3", "20200101T000001Z",
+                 "20200101T000002Z", "20200101T000003Z", "mine"):  # fmt: skip
+        shutil.copytree(newest, place / name)
+    (place / "20200101T000001Z" / "home").write_text("/somebody/else")
+    (place / "20200101T000002Z" / "home").unlink()  # an older daybook's
+    (place / "20200101T000003Z" / "backup.json").write_text("{")
+    kept = {path.name for path in place.iterdir()} - {before, "20210101T000000Z"}
+    assert [path.name for path in rotate(newest, 2)] == ["20210101T000000Z", before]
+    assert {path.name for path in place.iterdir()} == kept
+    assert rotate(newest, 2) == []
+    assert verify_backup(newest)
 
 
 def test_a_backup_restored_to_a_new_home_is_the_same_books_and_they_go_on(settings: Settings, tmp_path: Path) -> None:
@@ -147,6 +167,7 @@ def test_a_backup_that_is_killed_leaves_no_backup_and_the_next_one_is_whole(sett
     code = """
 import os, signal, sys
 from pathlib import Path
+from pipelines.warehouse.rotation import rotate
 from pipelines.warehouse.session import warehouse_session
 from pipelines.settings import Settings
 from pipelines.warehouse import backup

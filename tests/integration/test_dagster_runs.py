@@ -130,6 +130,7 @@ def test_a_run_is_remembered_with_row_counts_a_preview_and_its_checks(settings: 
             "eod",
         )
         assert run.tags["dagster/partition"] == "2025-10-31"
+        assert run.tags[".dagster/repository"] == "__repository__@daybook"  # by which the UI lists it under its job
 
         def metadata(*path: str) -> dict[str, Any]:
             event = instance.get_latest_materialization_event(dg.AssetKey(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from dagster_project.definitions import defs
 from dagster_project.end_of_day import run_end_of_day
+from pipelines.alerts.alert import Alert, send
 from pipelines.books.health import read_health
 from pipelines.progress import ProgressEvent, ReportWritten
 from pipelines.settings import Settings
@@ -68,7 +69,13 @@ def test_eod_in_the_morning_recovers_the_evening_and_says_so(broker: BrokerServe
     run_end_of_day(settings)
     at(broker, FRIDAYS_MORNING, "52", "2025-10-30")
     told: list[ProgressEvent] = []
+    send(settings, Alert("No run has closed the day.", "Run it.", date(2025, 10, 30), kind="MISSING_DAY"))
     closed = run_end_of_day(settings, told.append)
+    log = (settings.home / "alerts.log").read_text()
+    ended = [line for line in map(json.loads, log.splitlines()) if "resolved" in line]
+    assert [(line["resolved"], line["sentence"]) for line in ended] == [
+        ("2025-10-30 MISSING_DAY", "the day is COMPLETE, 2 of 2 accounts whole, 2 of them recovered.")
+    ]
     assert str(closed) == (
         "2 of 2 accounts were not read after the close of 2025-10-30: RECOVERED from a snapshot of the session after "
         "it, less what was traded since that close. 2025-10-30 is COMPLETE: 2 of 2 accounts whole."

@@ -142,14 +142,14 @@ class Dev:
 
 
 @contextmanager
-def daybook_dev(environ: dict[str, str], log: Path) -> Iterator[Dev]:
-    """`daybook dev` on a free port, up and loaded; its output goes to `log`."""
+def daybook_dev(environ: dict[str, str], log: Path, command: str = "dev") -> Iterator[Dev]:
+    """`daybook dev`, or `daybook serve`, on a free port, up and loaded; its output goes to `log`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with log.open("wb") as output:
-        command: list[str | Path] = [Path(sys.executable).with_name("daybook"), "dev", "--port", str(port)]
-        process = subprocess.Popen(command, env=environ, stdout=output, stderr=subprocess.STDOUT)
+        line: list[str | Path] = [Path(sys.executable).with_name("daybook"), command, "--port", str(port)]
+        process = subprocess.Popen(line, env=environ, stdout=output, stderr=subprocess.STDOUT)
         dev = Dev(f"http://127.0.0.1:{port}", process, Path(environ["DAYBOOK_HOME"]) / "ui-token")
         try:
             wait_for(lambda: dev.is_loaded() or None, 120)

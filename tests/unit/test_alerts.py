@@ -60,3 +60,15 @@ def test_an_alert_from_a_home_that_is_not_there_is_still_in_the_log(
 ) -> None:
     send(Settings(home=tmp_path / "nowhere"), ALERT)
     assert str(ALERT) in caplog.messages
+
+
+def test_the_log_of_alerts_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "FULL", 1000)
+    settings = Settings(home=tmp_path)
+    for number in range(60):
+        send(settings, Alert(f"Alert {number}.", "Nothing."))
+    logs = [tmp_path / f"alerts.log{suffix}" for suffix in ("", ".1", ".2", ".3", ".4")]
+    assert sorted(tmp_path.glob("alerts.log*")) == logs
+    told = [json.loads(line)["sentence"] for log in reversed(logs) for line in log.read_text().splitlines()]
+    assert told == [f"Alert {number}." for number in range(60 - len(told), 60)]
+    assert all(log.stat().st_size < 1500 for log in logs)

@@ -10,7 +10,9 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
+import time_machine
 
 from assets.catalog import CATALOG, TABLES
 from assets.orchestration.partitions import trading_days
@@ -88,11 +90,57 @@ def test_the_partitions_are_the_trading_days_up_to_today() -> None:
     assert not trading_days.has_partition_key("2001-09-12")
 
 
+def published(home: Path, first: str, last: str, *, is_loopback: bool) -> None:
+    """A published copy of books from one day to another."""
+    home.mkdir()
+    with duckdb.connect(home / "daybook.duckdb") as con:
+        con.execute("create schema core; create schema raw")
+        con.execute(f"create table core.expected_day as select unnest([date '{first}', date '{last}']) as trading_date")
+        con.execute(f"create table raw.extract_run as select 'r' as run_id, {is_loopback} as is_loopback")
+
+
+def days(made: dg.Definitions) -> list[str]:
+    graph = made.resolve_asset_graph()
+    (partitions,) = {graph.get(key).partitions_def for key in graph.get_all_asset_keys()}
+    assert partitions is not None
+    return list(partitions.get_partition_keys())
+
+
+@pytest.mark.parametrize(
+    ("books", "url", "on", "begins", "ends", "schedules"),
+    [
+        (None, None, "on", "2025-11-26", "2025-11-28", "RUNNING"),  # the session before the half day, and that one
+        (("2025-10-31", "2025-11-25", False), None, "on", "2025-10-31", "2025-11-28", "RUNNING"),
+        (("2025-10-31", "2025-11-25", False), None, "off", "2025-10-31", "2025-11-28", "STOPPED"),
+        (("2005-02-01", "2005-03-11", True), None, "on", "2005-02-01", "2005-03-11", "STOPPED"),  # the demo's
+        (("2005-02-01", "2005-02-02", True), "http://127.0.0.1:1", "on", "2005-02-01", "2025-11-28", "STOPPED"),
+        (None, "http://127.0.0.1:1", "on", "2000-01-03", "2025-11-28", "STOPPED"),
+    ],
+)
+def test_the_days_are_those_that_the_books_can_have_and_books_of_a_stand_in_have_no_schedule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, books: tuple[str, str, bool] | None, url: str | None, on: str,
+    begins: str, ends: str, schedules: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAYBOOK_SCHEDULES", on)
+    monkeypatch.setenv("CLEAR_STREET_BASE_URL", url or "")
+    if books:
+        published(tmp_path / "home", *books[:2], is_loopback=books[2])
+    with time_machine.travel("2025-11-28T21:00:00+00:00", tick=False):
+        made = defs()
+        found = days(made)
+    assert (found[0], found[-1]) == (begins, ends)
+    sessions = TradingCalendar.load().sessions(date.fromisoformat(begins), date.fromisoformat(ends))
+    assert found == [session.date.isoformat() for session in sessions]
+    assert {each.default_status.value for each in made.schedules or []} == {schedules}
+
+
 def test_all_assets_have_the_same_partitions_and_one_writer_at_a_time(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
+    partitions = {graph.get(key).partitions_def for key in graph.get_all_asset_keys()}
+    assert len(partitions) == 1
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        assert node.partitions_def == trading_days
         assert node.backfill_policy == dg.BackfillPolicy.single_run()
         assert node.pools == {"duckdb_write"}
 

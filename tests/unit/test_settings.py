@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from pipelines.addresses import is_loopback_host
 from pipelines.errors import ConfigurationError
-from pipelines.settings import Settings, is_loopback_host
+from pipelines.settings import Settings
 
 SECRET = "cs-live-0123456789abcdef"
 

@@ -54,7 +54,7 @@ def write_performance(
         report = collect_performance(books, period, books.day, benchmarks, problem)
     name = file_name(f"performance_{period}_{report.day}", known_at, report.accounts)
     makers = {form: partial(make, report, name) for form, make in _MAKERS.items()}
-    return WrittenPerformance(report, write_files(settings.reports, makers, formats, on_progress))
+    return WrittenPerformance(report, write_files(settings, makers, formats, on_progress))
 
 
 def _benchmarks(path: Path) -> tuple[dict[str, Closes], str]:
