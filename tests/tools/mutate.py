@@ -1,7 +1,7 @@
 """`make mutate`: the SQL of the books and the Python that proves, lands, publishes and sends is broken in one place at
 a time, and the tests that are about it have to notice.
 
-A mutant of the SQL has the tests of its own select first (tests/unit/test_selects*.py), then it is built into the
+A mutant of the SQL has the tests of its own select first (tests/unit/test_selects_of_*.py), then it is built into the
 hand-checked books (recorded_books.py) and into random ones (drawn_books.py), in one go and then day by day; whatever is
 left is put into a copy of the project, and the tests run that are named here. A mutant of the Python has the tests that
 are named here. What none of them notices is a survivor: it needs a test, or a reason in docs/reliability.md. A run that
@@ -34,7 +34,7 @@ TESTS = 20
 #: How many random books are built day by day, too: as many as tests/integration/test_pnl_properties.py builds so.
 DAY_BY_DAY = 10
 #: The tests of single selects, each of which names the file that it is about.
-SELECTS = sorted((ROOT / "tests" / "unit").glob("test_selects*.py"))
+SELECTS = sorted((ROOT / "tests" / "unit").glob("test_selects_of_*.py"))
 #: Which tests of a module look first.
 QUICK_FIRST = ("not heavy and not kill", "heavy or kill")
 

@@ -29,9 +29,9 @@ READ: list[ProgressEvent] = [
 
 @pytest.fixture
 def shown() -> Progress:
-    """A bar of 160 letters that is drawn into a text."""
+    """A bar of 200 letters that is drawn into a text."""
     screen = console.screen(file=io.StringIO())
-    screen.width = 160
+    screen.width = 200
     return bar(screen)
 
 

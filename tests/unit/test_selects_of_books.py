@@ -451,7 +451,8 @@ def test_accounts_in_different_currencies_are_told_with_both() -> None:
 
 def test_an_account_without_positions_has_figures_to_compare() -> None:
     ours = "run_id days_covered prev_trading_date total_pnl realized_pnl unrealized_change fees_and_other income_estimate sod_equity "
-    ours += "eod_equity overnight_adjustment broker_realized broker_unrealized positions_known positions_unknown"
+    ours += "eod_equity overnight_adjustment broker_realized broker_unrealized positions_known positions_unknown "
+    ours += "bought_notional sold_notional"
     theirs = "net_pnl gross_pnl covered_pnl day_pnl position_pnl balance_pnl long_market_value short_market_value equity balance_unrealized "
     theirs += "trade_cash"
     told = {

@@ -543,7 +543,7 @@ def test_cash_in_lieu_explains_a_part_of_a_share_and_no_more(quantity: str, fits
 
 
 def test_a_fill_of_an_order_counts_once_as_it_was_told_last() -> None:
-    orders, order = same("instrument_id symbol side status", "'x'", quantity=1, average_fill_price=1)
+    orders, order = same("client_order_id instrument_id symbol side status", "'x'", quantity=1, average_fill_price=1)
     instructions, instruction = same(
         "client_instruction_id instrument_id symbol instruction_type quantity status rejection_reason",
         "'x'",
@@ -553,6 +553,8 @@ def test_a_fill_of_an_order_counts_once_as_it_was_told_last() -> None:
         """request_sent(run_id, account_id, trading_date, requested_at, operation, outcome, http_status, error,
         is_order)""": "('r1', 'A', '2026-11-02'::date, now(), 'close_position', 'SENT', 200, null, true)",
         "request_named(run_id, account_id, id)": "('r1', 'A', 'o1')",
+        "request_refused(run_id, refused_key, reason)": "('r0', 'x', 'no')",
+        "request_asked(run_id, instrument_id, symbol, what, quantity)": "('r0', 'x', 'x', 'BUY', 1)",
         f"raw.orders(account_id, id, run_id, updated_at, {orders})": f"('A', 'o1', 'r1', now(), {order})",
         f"raw.position_instructions(account_id, id, run_id, updated_at, {instructions})": f"('B', 'i', 'r1', now(), {instruction})",
         "raw.executions(account_id, id, order_id, run_id, quantity, transaction_time)": """
@@ -647,6 +649,7 @@ def test_what_was_traded_on_an_underlying_is_an_option_though_no_contract_and_no
         cost_basis, transferred_value, kind)""": (
             "('B', 'o', '2026-11-02'::date, 0, false, false, 0, 0, 0, 0, 'TRANSFER')"
         ),
+        "order_type(account_id, instrument_id, trading_date, instrument_type)": "('B', 'o', '2026-11-02'::date, 'OPTION')",
         "stranger(account_id, instrument_id, trading_date)": "('B', 'o', '2026-11-02'::date)",
         "split_effect(account_id, instrument_id, trading_date, numerator, denominator)": "('B', 'o', '2026-11-02'::date, 2, 1)",
         "roll(account_id, instrument_id, day, is_near_split, fits, price_agrees)": "('B', 'o', '2026-11-02'::date, true, true, true)",
