@@ -166,7 +166,7 @@ def test_another_trading_day_than_the_broker_clocks_is_refused_before_a_page_is_
 
 def test_a_list_of_accounts_that_is_not_whole_promotes_nothing(tmp_path: Path) -> None:
     faults = [Fault("accounts", times=None, status=403)]
-    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}, faults=faults) as d:
+    with desk(tmp_path, has_tables=False, accounts=[100], positions=HELD, instructions={}, faults=faults) as d:
         with pytest.raises(NoAccountList, match="nothing was landed"):
             d.sync(THURSDAY)
         assert d.ask("select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = 'positions'") == [
@@ -203,7 +203,7 @@ def test_accounts_can_be_narrowed_and_a_stranger_among_them_is_named(tmp_path: P
 
 
 def test_a_warehouse_of_another_broker_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
-    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+    with desk(tmp_path, has_tables=False, accounts=[100], positions=HELD, instructions={}) as d:
         remember_broker(d.con, "api.clearstreet.com")
         with pytest.raises(WrongWarehouse, match=r"api\.clearstreet\.com"):
             d.sync(THURSDAY)

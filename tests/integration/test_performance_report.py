@@ -620,5 +620,7 @@ class TestTrades:
         assert (since["since"], since["from_books"], since["from_broker"]) == (OPENED, 2, 247)
         notes = {each["label"]: each["note"] for each in of_day(report)["kpis"]}
         assert notes["P&L of the day"] == "USD, before fees"
-        assert notes["Year to date"] == "since 2025-01-02, 209 sessions, 207 of them by the broker"
-        assert notes["Inception to date"] == "since 2024-11-04, 249 sessions, 247 of them by the broker"
+        assert notes["Year to date"] == "USD, before fees, since 2025-01-02, 209 sessions, 207 of them by the broker"
+        assert (
+            notes["Inception to date"] == "USD, before fees, since 2024-11-04, 249 sessions, 247 of them by the broker"
+        )

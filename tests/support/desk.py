@@ -69,9 +69,9 @@ def home_without_books(home: Path) -> None:
 
 
 @contextmanager
-def desk(home: Path, **books: Any) -> Iterator[Desk]:
-    """A desk with its broker serving and its warehouse open; a new home has its tables, and no row."""
-    if not (home / "warehouse.duckdb").exists():
+def desk(home: Path, *, has_tables: bool = True, **books: Any) -> Iterator[Desk]:
+    """A desk with its broker serving and its warehouse open. A new home has its tables and no row, else nothing."""
+    if has_tables and not (home / "warehouse.duckdb").exists():
         shutil.copytree(made_once(shared(), "without-books", home_without_books), home, dirs_exist_ok=True)
     with BrokerServer(**books) as broker:
         made = Desk(broker, home)
