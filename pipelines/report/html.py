@@ -68,7 +68,9 @@ def explored(section: Section, rows: Sequence[Row]) -> dict[str, Any]:
     """The rows of the table that can be searched, and its columns."""
     columns = section.page_columns
     return {
-        "columns": [{"label": column.label, "right": column.is_number, "kind": column.kind} for column in columns],
+        "columns": [
+            {"name": each.name, "label": each.label, "right": each.is_number, "kind": each.kind} for each in columns
+        ],
         "rows": [[cell["text"] for cell in row] for row in cells(columns, rows[:MOST_ROWS])],
     }
 

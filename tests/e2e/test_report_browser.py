@@ -20,7 +20,7 @@ from tests.support.report_books import HOSTILE, segment, two_evenings
 
 pytestmark = [needs_chromium, pytest.mark.heavy]
 DAY = date(2025, 10, 31)
-CELLS = "[...document.querySelectorAll({!r})].map((cell) => cell.textContent)"
+CELLS = "[...document.querySelectorAll({!r})].map((cell) => cell.textContent.trim())"
 
 #: Words of a chart that lie on each other.
 TOUCHING = """
@@ -113,7 +113,7 @@ def test_three_positions_make_a_page_as_well(tab: Tab, tmp_path: Path, suffix: s
         expected = {(symbol, f"{total:,.2f}") for symbol, total in sql(made.settings, found)}
     rows = tab.run(
         "[...document.querySelectorAll('#best tbody tr, #worst tbody tr')]"
-        ".map((row) => [row.cells[0].textContent, row.cells[row.cells.length - 1].textContent])"
+        ".map((row) => [row.cells[0], row.cells[row.cells.length - 1]].map((cell) => cell.textContent.trim()))"
     )
     assert {tuple(row) for row in rows} == expected
     assert tab.run("document.getElementById('attention').textContent").startswith(
@@ -168,7 +168,7 @@ def test_every_position_can_be_paged_sorted_and_its_numbers_are_those_of_sql(tab
     sorted_by = "[...document.querySelectorAll('#explorer th[aria-sort]')].map((each) => each.textContent)"
     assert tab.run(sorted_by) == ["value"]
     tab.open(file(settings, "_interactive").as_uri())
-    assert tab.run(sorted_by) == ["P&L"]  # as it opens
+    assert tab.run(sorted_by) == ["P&L before fees"]  # as it opens
     arrow = "getComputedStyle(document.querySelector('#explorer th[aria-sort] button'), '::after').content"
     assert "▼" in tab.run(arrow)
 

@@ -266,7 +266,7 @@ class TestNumbers:
 class TestAgain:
     def test_a_report_made_again_is_the_same_byte_for_byte(self, small: Settings) -> None:
         first = contents(write_report(small, CATALOG))
-        assert len(first) == 4 + 19
+        assert len(first) == 4 + 20
         assert contents(write_report(small, CATALOG)) == first
 
     def test_as_known_at_its_own_knowledge_time_it_is_the_same(self, small: Settings) -> None:

@@ -269,7 +269,7 @@ function explore() {
   $("former").addEventListener("click", () => { first = Math.max(0, first - PAGE); fill(); });
   $("further").addEventListener("click", () => { first += PAGE; fill(); });
   $("filters").hidden = false;
-  const by = data.columns.findIndex((column) => column.label === "P&L");
+  const by = data.columns.findIndex((column) => column.name === "total_pnl");
   if (by < 0) fill(); else head.cells[by].querySelector("button").click();
 }
 
