@@ -137,9 +137,10 @@ def _left_over(past: PastRead) -> Finding:
     return Finding(NOT_REACHED, "WARN", message + "the next evening begins with it", value=days)
 
 
-def asked_last(reads: Sequence[Read[pa.Table]], failed: Collection[str]) -> list[int]:
-    """The places of reads in the order in which what is older is asked for: accounts that `failed` last, go last."""
-    return sorted(range(len(reads)), key=lambda place: reads[place].account_id in failed)
+def asked_last(accounts: Sequence[str | None], failed: Collection[str]) -> list[int]:
+    """The places of reads, each of an account, in the order in which what is older is asked for: accounts that `failed`
+    last, go last."""
+    return sorted(range(len(accounts)), key=lambda place: accounts[place] in failed)
 
 
 def _joined(days: Iterable[Days]) -> list[Days]:

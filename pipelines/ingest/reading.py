@@ -101,7 +101,7 @@ def read_trading_day(
             on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
     reads += _instruments(client, reads, known, calendar, day.trading_date)
     opened = {row["account_id"]: row["open_date"] for row in _listed_rows(listed)}
-    order = asked_last([each.read for each in reads], known.history_failed)
+    order = asked_last([each.read.account_id for each in reads], known.history_failed)
     with _pool() as pool:
         whole = pool.map(
             lambda place: _with_past(client, reads[place], known, opened, calendar.first, run.history_from), order

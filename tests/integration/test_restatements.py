@@ -159,7 +159,7 @@ def test_what_is_learnt_of_a_closed_period_counts_on_the_open_day(tmp_path: Path
 
 
 def test_a_period_is_closed_once_and_never_before_it_is_known(tmp_path: Path) -> None:
-    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+    with desk(tmp_path, has_tables=False, accounts=[100], positions=HELD, instructions={}) as d:
         with pytest.raises(NotPublished, match="no books to close"):
             lock_period(d.con, date(2025, 10, 30))
         d.evening(THURSDAY)

@@ -3,6 +3,7 @@ the books keep it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,7 +169,10 @@ def test_a_list_that_is_refused_is_one_sentence_and_a_fact_in_the_books(
     with broker(100, tmp_path / "home", monkeypatch, faults=[fault]):
         assert main([endpoint, "list", "--account", "100", *(["--json"] if "error" in body else [])]) == 1
         out, err = capsys.readouterr()
-        assert out == ""  # not even an empty list: nothing is known
+        failed = {"error": err.removeprefix("daybook: ").strip(), "exit_code": 1}
+        assert (json.loads(out) if out else None) == (
+            failed if "error" in body else None
+        )  # no list, not even an empty one
         assert str(status) in err
         assert len(err.splitlines()) == 1
         assert main(["sync"]) == 3
