@@ -97,9 +97,9 @@ test: .venv-test/ready .venv-duck2/ready  ## every test, and how much of each pa
 	  $(TEST)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS); ended=$$?; \
 	  $(TEST)/python -m tests.tools.coverage_summary && exit $$ended
 
-quick: .venv-test/ready .venv-duck2/ready  ## the loop while working: no kill, no browser, no server of other people
-	DAYBOOK_DUCKDB2_PYTHON=$(CURDIR)/.venv-duck2/bin/python $(TEST)/python -m pytest -n auto --dist worksteal \
-	  -m "not heavy and not kill and not npm" tests/unit tests/integration $(ARGS)
+QUICK = tests/unit $(addprefix tests/integration/test_,reading_client.py reading_pages.py page_table.py position_held.py)
+quick: .venv-test/ready  ## the loop while working, under two minutes: single modules and selects, reading, a book that is built
+	$(TEST)/python -m pytest -n auto --dist worksteal -m "not heavy and not kill and not npm" $(QUICK) $(ARGS)
 
 CASES ?= 100000
 SEQUENCES ?= 200

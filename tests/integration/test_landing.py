@@ -56,7 +56,7 @@ def test_every_raw_table_exists_after_the_first_run_even_without_rows(tmp_path: 
 
 
 def test_a_table_that_is_there_and_of_which_nothing_was_read_is_not_loaded(tmp_path: Path) -> None:
-    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+    with desk(tmp_path, has_tables=False, accounts=[100], positions=HELD, instructions={}) as d:
         for evening in (THURSDAY, FRIDAY):
             d.sync(evening)
             trace: Any = open_pipeline(d.con, d.settings.dlt).last_trace
