@@ -226,7 +226,7 @@ def test_sums_and_returns_that_no_column_holds_are_unknown_and_every_view_answer
 
     days = ["2025-10-30", "2025-10-31"]
     history = {100: [earned(day, "1", "50000000") for day in days], 200: [earned(days[1], "0.0001", "50000")]}
-    books = {"positions": {100: book("1.00", days[0]), 200: []}, "history": history}
+    books: dict[str, Any] = {"positions": {100: book("1.00", days[0]), 200: []}, "history": history}
     with desk(tmp_path, accounts=[100, 200], instructions={}, **books) as d:
         d.evening(THURSDAY)
         d.broker.positions["100"] = book("900000000000000000.00", days[1])

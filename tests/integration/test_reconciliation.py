@@ -162,7 +162,7 @@ class TestPublishedExample:
         example = self._example("/v1/accounts/{account_id}/positions")
         account = str(example["data"][0]["account_id"])
         promised = Fault("positions", times=None, edit=_with_metadata(total_items=example["metadata"]["total_items"]))
-        books = {"positions": {account: example["data"]}, "instructions": {}}
+        books: dict[str, Any] = {"positions": {account: example["data"]}, "instructions": {}}
         with desk(tmp_path, accounts=[account], faults=[promised], **books) as d:
             snapshot = d.sync(FRIDAY)
             assert not snapshot.is_complete

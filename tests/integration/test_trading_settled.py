@@ -180,6 +180,7 @@ def test_a_request_is_nobody_s_end_of_day(desk: TradingDesk, tmp_path: Path) -> 
     before = books(desk)
     desk.broker.now = monday
     desk.trade(CLOSE_ALL)
+    desk.broker.now = monday + timedelta(minutes=1)
     lost(desk, CANCEL)
     after = books(desk)
     changed = {name for name in before if before[name] != after[name]}
