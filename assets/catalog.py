@@ -108,6 +108,7 @@ CATALOG = catalog_of(
     _table("core.expected_day", "days", as_known="window"),
     _table("core.instruction_history", "view"),
     _table("core.request_sent", "ephemeral"),
+    _table("core.request_finding", "ephemeral"),
     _table("core.request_asked", "ephemeral"),
     _table("core.request_refused", "ephemeral"),
     _table("core.request_named", "ephemeral"),
