@@ -55,6 +55,12 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 	$(call ourselves,.venv-postgres)
 	@touch $@
 
+# the lake, its workers and Spark, with what tests them
+.venv-lake/ready: requirements/lake.txt pyproject.toml | $(UV_READY)
+	$(call environment,.venv-lake,requirements/lake.txt)
+	$(call ourselves,.venv-lake)
+	@touch $@
+
 .venv-explore/ready: requirements/explore.txt pyproject.toml | $(UV_READY)
 	$(call environment,.venv-explore,requirements/explore.txt)
 	$(call ourselves,.venv-explore)
@@ -163,6 +169,7 @@ lock: | $(UV_READY)  ## write requirements/*.txt again from pyproject.toml and r
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra explore -o requirements/explore.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --extra postgres -o requirements/postgres.txt
 	$(COMPILE) -c requirements/runtime.txt pyproject.toml --group build --group dev --extra postgres -o requirements/dev.txt
+	$(COMPILE) -c requirements/dev.txt pyproject.toml --group build --group lake --extra workers --extra spark -o requirements/lake.txt
 
 clean:  ## remove environments and caches (never the books)
 	rm -rf .venv .venv-* .uv .site .cache site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
