@@ -6,6 +6,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+#: How the address of a place in a bucket begins.
+S3 = "s3://"
 _ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 
 

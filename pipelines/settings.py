@@ -49,6 +49,8 @@ VARIABLES = {
     "DAYBOOK_DAGSTER_STORAGE": "dagster_storage",
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
     "DAYBOOK_SCHEDULES": "schedules",
+    "DAYBOOK_LAKE": "lake",
+    "DAYBOOK_LAKE_DATA": "lake_data",
 }
 
 
@@ -88,6 +90,8 @@ class Settings(BaseModel):
     dagster_storage: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
     schedules: Literal["on", "off"] = "on"
+    lake: str | None = None
+    lake_data: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -201,6 +205,11 @@ class Settings(BaseModel):
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
         return split_url(url).geturl().rstrip("/") if url else None
+
+    @property
+    def has_lake(self) -> bool:
+        """Whether the warehouse is a lake."""
+        return self.lake is not None
 
     @property
     def warehouse(self) -> Path:

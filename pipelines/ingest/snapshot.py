@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from models.shapes import CLOCK, LANDED
+from pipelines.archive.places import send_waiting
 from pipelines.archive.write import Archive
 from pipelines.broker.budget import SHIPPED, Budgets
 from pipelines.broker.client import BrokerClient
@@ -92,6 +93,7 @@ def take_snapshot(
     remember_broker(con, settings.broker_host)  # it has answered with accounts, which are landed now
     extract(pipeline := open_pipeline(con, settings.dlt), tables_of(run, evening))
     del evening  # its rows lie in files now: the memory is for those who load them
+    snapshot.alerts.extend(send_waiting(settings))
     load(pipeline)
     return snapshot
 

@@ -23,7 +23,8 @@ from typing import Any, Literal
 import duckdb
 
 from pipelines.archive.files import fsync, refuse_special
-from pipelines.archive.read import Damaged, archived_runs
+from pipelines.archive.places import place_of, runs_of
+from pipelines.archive.read import Damaged
 from pipelines.errors import DaybookError, LockedOut, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup
@@ -146,7 +147,7 @@ def _lock_note(lock: Path) -> Iterator[Diagnosis]:
 
 def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
     path, wal = settings.warehouse, _wal(settings.warehouse)
-    sealed = list(_sealed_runs(settings.archive))
+    sealed = list(_sealed_runs(settings))
     yield from (each for each in sealed if isinstance(each, Diagnosis))
     runs = [each for each in sealed if isinstance(each, str)]
     if not path.exists():
@@ -197,19 +198,19 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
 def _pages(settings: Settings, said: dict[str, Any]) -> Iterator[Diagnosis]:
     """Runs of the books whose pages the archive should have: not those that were pruned."""
     pruned = said["meta"].get(PRUNED, "")
-    there = {run.run_id for run in archived_runs(settings.archive)}
+    there = {run.run_id for run in runs_of(settings)}
     gone = [run for run, day in said["paged"] if run not in there and day >= pruned]
     if gone:
         yield Diagnosis(
             "WARN",
-            f"{len(gone)} runs of the books are not in {settings.archive} (first {gone[0]}): they can't be replayed.",
+            f"{len(gone)} runs of the books are not in {place_of(settings)} (first {gone[0]}): they can't be replayed.",
             "Copy their folders back from a backup made --with-archive, or from where the archive was before.",
         )
 
 
-def _sealed_runs(archive: Path) -> Iterator[str | Diagnosis]:
+def _sealed_runs(settings: Settings) -> Iterator[str | Diagnosis]:
     """The ids of the runs whose reading ended, and a diagnosis of each that can't be told."""
-    for run in archived_runs(archive):
+    for run in runs_of(settings):
         try:
             if run.is_sealed:
                 yield run.run_id
