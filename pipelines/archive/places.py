@@ -25,7 +25,7 @@ _KEPT = "What was read stays in {}: the next run sends it and lands it, before a
 
 def place_of(settings: Settings) -> str:
     """Where the archive is, for people."""
-    return str(settings.archive) if settings.lake_data is None else f"{settings.lake_data.rstrip('/')}/{ARCHIVE}"
+    return str(settings.archive) if settings.lake_data is None else f"{settings.lake_data}/{ARCHIVE}"
 
 
 def runs_of(settings: Settings) -> list[StoredRun]:
