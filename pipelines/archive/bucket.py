@@ -1,15 +1,12 @@
 """The archive where it outlives the machine that read it: in a bucket of S3's kind, or a folder that machines share.
 
 The same two files a run, in the same folders, as in a home. The seal goes last, when the pages have been read back:
-what has none is an upload that was killed, and no run. pyarrow's client sends and reads: it is here already, takes its
-settings from the AWS_* environment alone, and keeps no password in a URL.
+what has none is an upload that was killed, and no run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +21,10 @@ from pyarrow import fs
 from pipelines.addresses import S3
 from pipelines.archive.files import fsync, make_folder, whole_file
 from pipelines.archive.read import ArchivedRun, Damaged, StoredRun
+from pipelines.archive.stores import file_system, reason_of
 from pipelines.archive.write import PAGES, RUN
-from pipelines.errors import DaybookError, StoreAway, first_line
+from pipelines.errors import DaybookError, StoreAway
 
-CONNECT_TIMEOUT, REQUEST_TIMEOUT = 5, 20  # seconds; pyarrow tries three times
-_REASON = re.compile(r"AWS Error \w+ during \w+ operation: (?:curlCode: \d+, )?(?P<reason>[^;]+)")
 _PIECE = 2**20
 
 
@@ -47,24 +43,17 @@ class Bucket:
     def files(self) -> fs.FileSystem:
         """The client; paths of it begin with `root`."""
         with self._or_away("reached"):
-            if self.is_folder:
-                return fs.LocalFileSystem()
-            return fs.S3FileSystem(
-                # the only AWS_* setting that Arrow does not read by itself
-                endpoint_override=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
-                connect_timeout=CONNECT_TIMEOUT,
-                request_timeout=REQUEST_TIMEOUT,
-            )
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder of this machine's file system."""
-        return not self.place.startswith(S3)
+            return file_system(self.place)[0]
 
     @property
     def root(self) -> str:
         """The archive's own path."""
         return self.place.removeprefix(S3).rstrip("/")
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine's file system."""
+        return not self.place.startswith(S3)
 
     def runs(self) -> list[BucketRun]:
         """Every sealed run, in the order of the broker's clock."""
@@ -163,9 +152,7 @@ class Bucket:
         try:
             yield
         except OSError as error:  # pyarrow's own are of that kind
-            said = _REASON.search(str(error))
-            reason = said["reason"] if said else error.strerror or first_line(error)
-            raise StoreAway(f"The archive {self.place} can't be {what} ({reason.strip().rstrip('.')}).") from error
+            raise StoreAway(f"The archive {self.place} can't be {what} ({reason_of(error)}).") from error
 
 
 def _folder_of(file: fs.FileInfo) -> str:
