@@ -11,12 +11,10 @@ _TABLES = """
     select schema_name, table_name, case when $2 then coalesce(comment, '') else '' end from duckdb_tables()
     where database_name = $1 and not internal and not temporary order by all
 """
-#: A view of a file names its own schema, one of a lake doesn't.
-_WORDS = r"""
+_WORDS = """
     select
         'view ' || schema_name || '.' || view_name,
-        regexp_replace(coalesce(sql, ''), '^CREATE VIEW (\w+\.)?', '')
-            || case when $2 then coalesce(comment, '') else '' end
+        coalesce(sql, '') || case when $2 then coalesce(comment, '') else '' end
     from duckdb_views() where database_name = $1 and not internal and not temporary
     union all
     select 'macro ' || schema_name || '.' || function_name, parameters::varchar || coalesce(macro_definition, '')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,23 +18,17 @@ from pipelines.ingest.replay import replay
 from pipelines.settings import Settings
 from pipelines.warehouse.session import warehouse_session
 from tests.support.care import NOBODY
-from tests.support.object_store import BUCKET, ObjectStore, needs_moto, object_store
+from tests.support.lakes import STORE_SECRET
+from tests.support.lakes import Bucket as Server
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[ObjectStore]:
-    with pytest.MonkeyPatch.context() as patch, object_store() as made:
-        for name, value in made.environ.items():
-            patch.setenv(name, value)
-        yield made
-
-
-@pytest.fixture(params=["folder", pytest.param("bucket", marks=needs_moto)])
+@pytest.fixture(params=["folder", "bucket"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     """An empty archive in a folder that machines share, and one in a bucket."""
     if request.param == "folder":
         return Bucket(str(tmp_path / "shared" / "archive"), tmp_path / "working")
-    return Bucket(f"{request.getfixturevalue('store').url}/{tmp_path.name}/archive", tmp_path / "working")
+    server = request.getfixturevalue("bucket")
+    return Bucket(f"s3://{server.name}/{tmp_path.name}/archive", tmp_path / "working")
 
 
 @pytest.fixture
@@ -132,21 +126,17 @@ def landed(settings: Settings, archive: str | None) -> dict[str, list[tuple[obje
         return {name: con.execute(select.format(name)).fetchall() for name in TABLES}
 
 
-@needs_moto
-def test_a_store_that_is_away_is_said_in_one_sentence_without_a_key(home: Settings, store: ObjectStore) -> None:
+def test_a_store_that_is_away_is_said_in_one_sentence_without_a_key(
+    home: Settings, bucket: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = archived_runs(home.archive)[0]
-    secret = store.environ["AWS_SECRET_ACCESS_KEY"]
-    with pytest.raises(
-        StoreAway, match=r"^The archive s3://no-such-bucket/archive can't be written \(.*\)\.$"
-    ) as refused:
+    with pytest.raises(StoreAway, match=r"^The archive s3://no-such-bucket/archive can't be written \(.*\)\.$"):
         Bucket("s3://no-such-bucket/archive", home.working).keep(run)
-    assert secret not in str(refused.value)
-    with object_store() as gone:
-        pass
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", gone.environ["AWS_ENDPOINT_URL"])
-        place = f"s3://{BUCKET}/archive"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        place = f"s3://{bucket.name}/archive"
         for ask in (lambda: runs_at(place, home), lambda: Bucket(place, home.working).keep(run)):
             with pytest.raises(StoreAway, match=r"can't be \w+ \(Could not connect to server\)\.$") as refused:
                 ask()
-            assert secret not in str(refused.value)
+            assert STORE_SECRET not in str(refused.value)

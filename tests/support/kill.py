@@ -14,6 +14,14 @@ def kill(point: str, settings: Settings, *commands: str) -> None:
     """Run commands (by default those that close the day and report it) in a process that is killed at the point."""
     process = run(
         [sys.executable, "-m", "tests.support.killer", point, *(commands or ("sync", "build", "report"))],
-        env=environment(settings.home, settings.base_url),
+        env=environment(settings.home, settings.base_url, **_lake(settings)),
     )
     assert process.returncode == -signal.SIGKILL, f"{point} was never reached: {process.stdout!r}{process.stderr!r}"
+
+
+def _lake(settings: Settings) -> dict[str, str]:
+    return (
+        {"DAYBOOK_LAKE": settings.lake, "DAYBOOK_LAKE_DATA": settings.lake_data}
+        if settings.lake and settings.lake_data
+        else {}
+    )

@@ -98,6 +98,12 @@ LANDED = (
     "portfolio_history", "market_hours",
 )  # fmt: skip
 POINTS = _points()
+#: Where only a lake passes.
+LAKE_POINTS = {
+    "after the pages are sent": Point("pipelines.archive.bucket", "Bucket._put", "after"),
+    "after the archive is sent": Point("pipelines.ingest.snapshot", "send_waiting", "after"),
+    "after the books are copied": Point("pipelines.warehouse.lake.move", "copy_books", "after"),
+}
 
 
 def arm(point: Point) -> None:
@@ -136,9 +142,9 @@ def main(name: str, *commands: str) -> int:
     """Run commands of daybook one after the other, and die at the point."""
     from daybook.cli.app import main as daybook
 
-    arm(POINTS[name])
+    arm({**POINTS, **LAKE_POINTS}[name])
     for command in commands:
-        daybook([command])
+        daybook(command.split())
     return DIED
 
 

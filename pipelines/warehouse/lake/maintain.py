@@ -12,7 +12,7 @@ from pipelines.archive.places import place_of
 from pipelines.errors import DaybookError, first_line
 from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
-from pipelines.warehouse.lake.attach import WRITTEN
+from pipelines.warehouse.lake.attach import WRITTEN, lake_of
 from pipelines.warehouse.session import warehouse_session
 
 #: A file that nothing names yet may belong to a landing, or to a reader, that goes on: none takes so long.
@@ -40,10 +40,11 @@ def maintain(
     """Merge the files of each table, forget the snapshots that are older than `keep`, and delete the files that no
     snapshot needs and that are older than `least_age`, and what a killed upload left in the archive.
 
-    Holds the lock on the books. What readers see stays, and so do the files of landings that go on. Raises as
-    `warehouse_session` does, and DaybookError where it can't be done: what was done before is kept, for no step changes
-    what the books say.
+    Holds the lock on the books. What readers see stays, and so do the files of landings that go on. Raises
+    ConfigurationError where the settings name no lake, as `warehouse_session` does, and DaybookError where it can't be
+    done: what was done until then is kept, for no step changes what the books say.
     """
+    lake = lake_of(settings)
     with warehouse_session(settings, wait=wait, on_progress=on_progress) as con:
         before = _files(con)
         try:
@@ -56,7 +57,7 @@ def maintain(
             deleted += _call(con, "ducklake_delete_orphaned_files", now - least_age)
         except duckdb.Error as error:
             raise DaybookError(
-                f"The upkeep of {settings.books} was given up ({first_line(error).rstrip('.')}): its books are as they "
+                f"The upkeep of {lake} was given up ({first_line(error).rstrip('.')}): its books are as they "
                 "were; run it again."
             ) from error
         return Maintained(before, _files(con), forgotten, deleted + _clean_archive(settings, now - least_age))

@@ -26,7 +26,7 @@ from pipelines.settings import Lake, Settings
 from pipelines.warehouse.connect import open_warehouse, refuse_other_broker
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.dlt_pipeline import finish_pending
-from pipelines.warehouse.lake.attach import WRITTEN
+from pipelines.warehouse.lake.attach import WRITTEN, lake_of
 from pipelines.warehouse.lake.copying import copy_books
 from pipelines.warehouse.lake.opening import open_to_write
 from pipelines.warehouse.lock import journal_lock, run_lock
@@ -66,7 +66,7 @@ def import_home(
     BooksMissing where the home lost its own, LockedOut where either is in use, StoreAway and DaybookError, with the lake
     as it was, where it can't be done.
     """
-    lake = _lake(settings)
+    lake = lake_of(settings)
     old = _embedded(settings, home)
     _refuse_as_source(settings, old)
     settings.prepare_home()
@@ -99,7 +99,7 @@ def export_home(
     Raises ConfigurationError where something is there already, NotPublished where the lake has no run, and
     otherwise as `import_home` does, with nothing left behind.
     """
-    _lake(settings)
+    lake_of(settings)
     new = home.expanduser().absolute()
     _refuse_as_target(new)
     draft = _embedded(settings, new.with_name(f".{new.name}.exporting"))
@@ -119,12 +119,6 @@ def export_home(
             with open_warehouse(draft.warehouse) as copy:
                 finish(copy, draft)
     return Moved(tables, runs, len(files))
-
-
-def _lake(settings: Settings) -> Lake:
-    if not isinstance(settings.books, Lake):
-        raise ConfigurationError("DAYBOOK_LAKE is not set: it names the lake that is meant, and DAYBOOK_LAKE_DATA its files.")
-    return settings.books
 
 
 def _embedded(settings: Settings, home: Path) -> Settings:
