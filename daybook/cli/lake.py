@@ -108,8 +108,7 @@ def export(home: Home, *, wait: Wait = 60.0) -> int:
 
 
 KeepDays = Annotated[
-    int,
-    typer.Option("--keep-days", metavar="N", min=1, help="Keep the snapshots of the last N days.", show_default=True),
+    int, typer.Option("--keep-days", metavar="N", min=1, help="Keep the snapshots of the last N days (30).")
 ]
 
 

@@ -163,13 +163,13 @@ def test_what_can_not_be_moved_is_a_sentence_and_nothing_is_changed(
     with pytest.raises(ConfigurationError, match="has tables already"):
         bring_in(moved.model_copy(update={"home": tmp_path / "new"}), old)
     empty = lake(tmp_path / "home")
-    with pytest.raises(ConfigurationError, match="it has no warehouse.duckdb"):
+    with pytest.raises(ConfigurationError, match="it has no warehouse"):
         bring_in(empty, tmp_path)
     with pytest.raises(ConfigurationError, match="is DAYBOOK_HOME"):
         bring_in(empty.model_copy(update={"home": old}), old)
     with pytest.raises(ConfigurationError, match=r"has books already \(warehouse.duckdb, archive\)"):
         bring_in(empty.model_copy(update={"home": old}), shutil.copytree(old, tmp_path / "copy"))
-    with pytest.raises(WrongWarehouse, match="holds the books of loopback, not of broker.example"):
+    with pytest.raises(WrongWarehouse, match="holds the books of loopback"):
         bring_in(empty.model_copy(update={"base_url": "https://broker.example"}), old)
     (empty.home / "adjustments.csv").write_text("another\n")
     with pytest.raises(ConfigurationError, match=r"adjustments.csv is another than"):

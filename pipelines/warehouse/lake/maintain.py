@@ -70,7 +70,7 @@ def _call(con: duckdb.DuckDBPyConnection, function: str, older_than: datetime) -
 
 def _files(con: duckdb.DuckDBPyConnection) -> int:
     """The files that the tables consist of now."""
-    row = con.execute(f"select sum(file_count) from ducklake_table_info('{WRITTEN}')").fetchone()
+    row = con.execute("select sum(file_count) from ducklake_table_info(?)", [WRITTEN]).fetchone()
     return int(row[0] or 0) if row else 0
 
 

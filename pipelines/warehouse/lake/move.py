@@ -63,8 +63,8 @@ def import_home(
 
     A home of an earlier daybook is migrated first, after a backup; what it had read and not landed is landed. Raises
     ConfigurationError where the lake, or DAYBOOK_HOME, has books, WrongWarehouse where they are another broker's,
-    BooksMissing where the home lost its own, LockedOut where either is in use, StoreAway and DaybookError, with the lake
-    as it was, where it can't be done.
+    BooksMissing where the home lost its own, LockedOut where either is in use, StoreAway and DaybookError, with the
+    lake as it was, where it can't be done.
     """
     lake = lake_of(settings)
     old = _embedded(settings, home)
@@ -129,7 +129,7 @@ def _embedded(settings: Settings, home: Path) -> Settings:
 def _refuse_as_source(settings: Settings, old: Settings) -> None:
     if old.home.resolve() == settings.home.resolve():
         raise ConfigurationError(
-            f"{old.home} is DAYBOOK_HOME: set that to a new folder, for the home that is moved into a lake stays as it is."
+            f"{old.home} is DAYBOOK_HOME: set that to a new folder, for a home that is moved stays as it is."
         )
     if not old.warehouse.is_file():
         raise ConfigurationError(f"{old.home} is not a home with books: it has no {old.warehouse.name}.")
