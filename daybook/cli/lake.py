@@ -21,7 +21,8 @@ def _lake(context: typer.Context) -> None:
 
 
 Reader = Annotated[
-    str | None, typer.Option("--reader", metavar="ROLE", help="A role of PostgreSQL that may read it, and nothing else.")
+    str | None,
+    typer.Option("--reader", metavar="ROLE", help="A role of PostgreSQL that may read it, and nothing else."),
 ]
 
 
