@@ -239,7 +239,9 @@ class Settings(BaseModel):
         if lake and not data:
             raise ValueError("is not set: DAYBOOK_LAKE needs to know where its files are (s3://bucket/prefix, /folder)")
         if data and not lake:
-            raise ValueError("is set without DAYBOOK_LAKE: name the catalog, such as postgresql://db.example.com/daybook")
+            raise ValueError(
+                "is set without DAYBOOK_LAKE: name the catalog, such as postgresql://db.example.com/daybook"
+            )
         if data and (problem := lake_data_problem(data)):
             raise ValueError(problem)
         return data.rstrip("/") if data else None

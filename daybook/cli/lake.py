@@ -131,8 +131,8 @@ def maintain(*, keep_days: KeepDays = 30, wait: Wait = 60.0) -> int:
     with console.progress("tidying") as on_progress:
         done = tidy(Settings.from_env(), timedelta(days=keep_days), wait=wait, on_progress=on_progress)
     console.say(
-        f"The tables had {done.files_before:,} files and have {done.files:,}; {done.snapshots_forgotten:,} snapshots were "
-        f"forgotten, {done.files_deleted:,} files deleted."
+        f"The tables had {done.files_before:,} files and have {done.files:,}; {done.snapshots_forgotten:,} snapshots "
+        f"were forgotten, {done.files_deleted:,} files deleted."
     )
     return 0
 

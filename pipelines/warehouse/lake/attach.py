@@ -31,8 +31,8 @@ def lake_of(settings: Settings) -> Lake:
     """The lake of the settings. Raises ConfigurationError where they name none."""
     if not isinstance(settings.books, Lake):
         raise ConfigurationError(
-            "DAYBOOK_LAKE is not set: set it to the address of a PostgreSQL database, and DAYBOOK_LAKE_DATA to a bucket "
-            "or a folder."
+            "DAYBOOK_LAKE is not set: set it to the address of a PostgreSQL database, and DAYBOOK_LAKE_DATA to a "
+            "bucket or a folder."
         )
     return settings.books
 
