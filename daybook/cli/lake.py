@@ -14,8 +14,8 @@ from daybook.cli.options import Wait
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.ingest.moving import Moved
     from pipelines.settings import Settings
-    from pipelines.warehouse.lake.move import Moved
 
 lake = typer.Typer(
     name="lake",
@@ -74,8 +74,8 @@ def import_(home: Home, *, wait: Wait = 60.0) -> int:
       daybook lake create
       DAYBOOK_HOME=~/.daybook-lake daybook lake import ~/.daybook
     """
+    from pipelines.ingest.moving import import_home
     from pipelines.settings import Settings
-    from pipelines.warehouse.lake.move import import_home
 
     settings = Settings.from_env()
     with console.progress("moving") as on_progress:
@@ -96,8 +96,8 @@ def export(home: Home, *, wait: Wait = 60.0) -> int:
     Examples:
       daybook lake export ~/.daybook-again
     """
+    from pipelines.ingest.moving import export_home
     from pipelines.settings import Settings
-    from pipelines.warehouse.lake.move import export_home
 
     settings = Settings.from_env()
     with console.progress("moving") as on_progress:
@@ -125,8 +125,8 @@ def maintain(*, keep_days: KeepDays = 30, wait: Wait = 60.0) -> int:
       daybook lake maintain
       daybook lake maintain --keep-days 7
     """
+    from pipelines.ingest.upkeep import maintain as tidy
     from pipelines.settings import Settings
-    from pipelines.warehouse.lake.maintain import maintain as tidy
 
     with console.progress("tidying") as on_progress:
         done = tidy(Settings.from_env(), timedelta(days=keep_days), wait=wait, on_progress=on_progress)

@@ -14,12 +14,12 @@ import pytest
 from assets.catalog import CATALOG
 from pipelines.books.build import build
 from pipelines.errors import ConfigurationError, NotPublished, WrongWarehouse
+from pipelines.ingest.moving import Moved, export_home, import_home
+from pipelines.ingest.upkeep import maintain
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published, remember
 from pipelines.warehouse.contents import Contents, contents, differences
 from pipelines.warehouse.lake.attach import attach_lake, lake_of
-from pipelines.warehouse.lake.maintain import maintain
-from pipelines.warehouse.lake.move import Moved, export_home, import_home
 from pipelines.warehouse.published import publish_books
 from pipelines.warehouse.session import warehouse_session
 from pipelines.warehouse.verify import verify_home

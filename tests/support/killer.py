@@ -102,7 +102,7 @@ POINTS = _points()
 LAKE_POINTS = {
     "after the pages are sent": Point("pipelines.archive.bucket", "Bucket._put", "after"),
     "after the archive is sent": Point("pipelines.ingest.snapshot", "send_waiting", "after"),
-    "after the books are copied": Point("pipelines.warehouse.lake.move", "copy_books", "after"),
+    "after the books are copied": Point("pipelines.ingest.moving", "copy_books", "after"),
 }
 
 
