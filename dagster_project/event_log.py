@@ -29,7 +29,7 @@ def spare_the_disk() -> None:
     """From now on, for every SQLite file of Dagster's home that this process opens."""
     if not event.contains(Engine, "connect", _connected):
         event.listen(Engine, "connect", _connected)
-    sqlite_event_log.create_engine = _engine_of
+    sqlite_event_log.create_engine = _engine_of  # type: ignore[assignment,attr-defined]
 
 
 def _engine_of(url: str, **settings: Any) -> Engine:

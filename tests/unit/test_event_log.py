@@ -69,12 +69,13 @@ def test_few_files_stay_open(dagster_home: Path) -> None:
     assert list(event_log._open) == [str(dagster_home / "history" / f"{n}.db") for n in range(2, event_log.MOST + 2)]
 
 
-def test_the_engine_of_a_file_is_kept_while_few_others_are_asked_for(dagster_home: Path, tmp_path: Path) -> None:
+def test_the_engine_of_a_file_is_kept(dagster_home: Path, tmp_path: Path) -> None:
+    engine_of = vars(sqlite_event_log)["create_engine"]
     urls = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(event_log.MOST + 1)]
-    first = sqlite_event_log.create_engine(urls[0], poolclass=NullPool)
-    assert sqlite_event_log.create_engine(urls[0], poolclass=NullPool) is first
+    first = engine_of(urls[0], poolclass=NullPool)
+    assert engine_of(urls[0], poolclass=NullPool) is first
     for url in urls[1:]:
-        sqlite_event_log.create_engine(url, poolclass=NullPool)
-    assert sqlite_event_log.create_engine(urls[0], poolclass=NullPool) is not first
+        engine_of(url, poolclass=NullPool)
+    assert engine_of(urls[0], poolclass=NullPool) is not first  # few are kept
     for url in urls:
         event_log._engines.pop(url, None)
