@@ -1,6 +1,14 @@
 -- Prices of what options that are gone were on, at the ends of day that are compared and at their last sessions: the official close of an end
 -- of day, whoever held it; else the last trade of the evening's market snapshot; else what an end of day showed, which proves nothing.
-with wanted as (
+with days as (
+    select 1 as day
+    union all
+    select 2 as day
+    union all
+    select 3 as day
+),
+
+wanted as (
     select distinct
         option_gone.underlying_instrument_id as instrument_id,
         case which.day
@@ -9,7 +17,7 @@ with wanted as (
             else case when option_gone.last_session >= option_gone.prev_trading_date - 14 then option_gone.last_session end
         end as trading_date
     from option_gone
-    cross join (select 1 as day union all select 2 as day union all select 3 as day) as which
+    cross join days as which
 ),
 
 shown as (
