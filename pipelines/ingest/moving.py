@@ -87,7 +87,13 @@ def import_home(
             tables = _copied(con, "moved", WRITTEN)
             con.execute("detach moved")
         on_progress(Activity("building"))
-        finish(con, settings)
+        try:
+            finish(con, settings)
+        except (duckdb.Error, DaybookError) as error:
+            raise DaybookError(
+                f"The books of {old.home} are in {lake}, all of them, but could not be built there "
+                f"({first_line(error).rstrip('.')}): run `daybook build`."
+            ) from error
     return Moved(tables, runs, len(files))
 
 

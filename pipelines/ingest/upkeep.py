@@ -49,6 +49,7 @@ def maintain(
         before = _files(con)
         try:
             on_progress(Activity("merging files"))
+            con.execute(f"call ducklake_rewrite_data_files('{WRITTEN}')")  # those of which nearly nothing is left
             con.execute(f"call ducklake_merge_adjacent_files('{WRITTEN}')")
             on_progress(Activity("forgetting old snapshots, and deleting what nothing needs"))
             now = datetime.now(UTC)

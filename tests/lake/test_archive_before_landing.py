@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipelines.ingest.landing import TABLES
 from pipelines.ingest.replay import replay
 from pipelines.ingest.retention import prune
 from pipelines.ingest.snapshot import take_snapshot
+from pipelines.ingest.upkeep import maintain
 from pipelines.settings import Settings
 from pipelines.warehouse.session import warehouse_session
 from pipelines.warehouse.verify import verify_home
@@ -86,6 +87,8 @@ def test_a_store_that_is_away_loses_nothing_and_an_empty_machine_has_the_runs_fr
         assert (len(done.landed), len(done.replaced), done.damaged) == (2, 2, [])
         assert verify_home(con, elsewhere_too).problems == []
     assert landed(elsewhere_too) == rows
+    assert maintain(settings, timedelta(0), least_age=timedelta(0)).files_deleted > 5
+    assert landed(settings) == rows
 
 
 def test_a_run_that_is_killed_on_the_way_is_landed_by_the_next_and_never_before_its_archive_is_there(
