@@ -110,6 +110,8 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
 
 def how_to_get_back(settings: Settings, *, moved: bool = False) -> str:
     """How to have the books again, from what there is."""
+    if settings.has_lake:
+        return "Run `daybook replay`, which lands the archive again."
     backup = latest_backup(settings.backups)
     parts = [f"Restore the newest backup: `daybook restore {backup} --force`, then `daybook replay`."] if backup else []
     aside = "" if moved else f"move {settings.warehouse} aside and "

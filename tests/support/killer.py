@@ -98,6 +98,12 @@ LANDED = (
     "portfolio_history", "market_hours",
 )  # fmt: skip
 POINTS = _points()
+#: Some more of a build, for where each of them is a test of its own.
+IN_A_BUILD = {
+    "after days replaced 9": Point("pipelines.books.build", "replace_days", "after", nth=9, kept=True),
+    "after the second versions": Point("pipelines.books.build", "add_versions", "after", nth=2, kept=True),
+    "before the commit": Point("pipelines.books.build", "_build_alone", "after", kept=True),
+}
 
 
 def arm(point: Point) -> None:
@@ -136,7 +142,7 @@ def main(name: str, *commands: str) -> int:
     """Run commands of daybook one after the other, and die at the point."""
     from daybook.cli.app import main as daybook
 
-    arm(POINTS[name])
+    arm((POINTS | IN_A_BUILD)[name])
     for command in commands:
         daybook([command])
     return DIED
