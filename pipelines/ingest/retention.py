@@ -51,7 +51,7 @@ def growth(settings: Settings) -> Growth:
         except (Damaged, KeyError, ValueError, TypeError):
             continue  # status tells sizes; `daybook verify` tells damage
     days = len({day for day, _ in sizes}) - 1
-    grown = (sizes[-1][1] - sizes[0][1]) // days if days > 0 else None
+    grown = (sizes[-1][1] - sizes[0][1]) // days if days > 0 and not settings.has_lake else None
     return Growth(
         archive=sum(run.size for run in runs),
         runs=len(runs),

@@ -146,6 +146,9 @@ def _lock_note(lock: Path) -> Iterator[Diagnosis]:
 
 
 def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
+    if settings.has_lake:
+        yield from _lake(settings)
+        return
     path, wal = settings.warehouse, _wal(settings.warehouse)
     sealed = list(_sealed_runs(settings))
     yield from (each for each in sealed if isinstance(each, Diagnosis))
@@ -173,10 +176,42 @@ def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
     yield from _published(settings, said["runs"])
 
 
+def _lake(settings: Settings) -> Iterator[Diagnosis]:
+    """Whether a lake can be read, and has what was archived. `daybook verify` reads all of its rows."""
+    try:
+        sealed = list(_sealed_runs(settings))
+        with open_published(settings.books) as con:
+            said = {
+                "runs": [run for (run,) in _rows(con, "select run_id from raw.extract_run")],
+                "paged": _rows(con, _PAGED),
+                "meta": dict(_rows(con, "select key, value from main.daybook_meta")),
+            }
+    except (DaybookError, duckdb.Error) as error:
+        sentence = (
+            str(error) if isinstance(error, DaybookError) else f"{settings.books} can't be read ({first_line(error)})."
+        )
+        yield Diagnosis("FAIL", sentence, "Nothing is lost by it: its catalog and its files are where they were.")
+        return
+    yield from (each for each in sealed if isinstance(each, Diagnosis))
+    yield Diagnosis("OK", f"{settings.books} opens, and has {len(said['runs']):,} runs.")
+    yield from _state(settings, said, [each for each in sealed if isinstance(each, str)])
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    try:
+        return con.execute(query).fetchall()
+    except duckdb.CatalogException:  # nothing has been landed yet
+        return []
+
+
 def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iterator[Diagnosis]:
+    yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
+    yield from _state(settings, said, runs)
+
+
+def _state(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iterator[Diagnosis]:
     if int(said["meta"].get("schema_version", 1)) > SCHEMA_VERSION:
         yield Diagnosis("FAIL", "The warehouse was written by a newer daybook.", "Update this one before you use it.")
-    yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
     if REPLAYING in said["meta"]:
         yield Diagnosis("FAIL", "A replay was interrupted, so days may be missing.", "Run `daybook replay` again.")
     elif not said["runs"] and (

@@ -97,9 +97,10 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
     """The sentence about books that are missing, with what to do."""
     if settings.has_lake:
         return (
-            f"{settings.books} has no run in it, and in {settings.home} {' and '.join(found)}: daybook does not start "
-            "new books here. `daybook replay` lands that archive in the lake; to start new books, set DAYBOOK_HOME to "
-            "a new folder."
+            f"{settings.books} has no run in it, and {' and '.join(found)} in {place_of(settings)} or {settings.home}: "
+            "daybook does not start new books here. `daybook replay` lands that archive in the lake, `daybook lake import` "
+            "moves the books of a home there; to start new books, set DAYBOOK_LAKE_DATA to a new place, and DAYBOOK_HOME "
+            "to a new folder."
         )
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
@@ -111,6 +112,8 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
 
 def how_to_get_back(settings: Settings, *, moved: bool = False) -> str:
     """How to have the books again, from what there is."""
+    if settings.has_lake:
+        return "Run `daybook replay`, which lands the archive again."
     backup = latest_backup(settings.backups)
     parts = [f"Restore the newest backup: `daybook restore {backup} --force`, then `daybook replay`."] if backup else []
     aside = "" if moved else f"move {settings.warehouse} aside and "

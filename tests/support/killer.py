@@ -104,6 +104,12 @@ LAKE_POINTS = {
     "after the archive is sent": Point("pipelines.ingest.snapshot", "send_waiting", "after"),
     "after the books are copied": Point("pipelines.ingest.moving", "copy_books", "after"),
 }
+#: Some more of a build, for where each of them is a test of its own.
+IN_A_BUILD = {
+    "after days replaced 9": Point("pipelines.books.build", "replace_days", "after", nth=9, kept=True),
+    "after the second versions": Point("pipelines.books.build", "add_versions", "after", nth=2, kept=True),
+    "before the commit": Point("pipelines.books.build", "_build_alone", "after", kept=True),
+}
 
 
 def arm(point: Point) -> None:
@@ -142,7 +148,7 @@ def main(name: str, *commands: str) -> int:
     """Run commands of daybook one after the other, and die at the point."""
     from daybook.cli.app import main as daybook
 
-    arm({**POINTS, **LAKE_POINTS}[name])
+    arm((POINTS | IN_A_BUILD | LAKE_POINTS)[name])
     for command in commands:
         daybook(command.split())
     return DIED
