@@ -98,9 +98,9 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
     if settings.has_lake:
         return (
             f"{settings.books} has no run in it, and {' and '.join(found)} in {place_of(settings)} or {settings.home}: "
-            "daybook does not start new books here. `daybook replay` lands that archive in the lake, `daybook lake import` "
-            "moves the books of a home there; to start new books, set DAYBOOK_LAKE_DATA to a new place, and DAYBOOK_HOME "
-            "to a new folder."
+            "daybook does not start new books here. `daybook replay` lands that archive in the lake, "
+            "`daybook lake import` moves the books of a home there; to start new books, set DAYBOOK_LAKE_DATA to a new "
+            "place, and DAYBOOK_HOME to a new folder."
         )
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
