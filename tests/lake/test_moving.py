@@ -25,6 +25,7 @@ from pipelines.warehouse.published import publish_books
 from pipelines.warehouse.session import warehouse_session
 from pipelines.warehouse.verify import verify_home
 from tests.lake.conftest import NewLake
+from tests.support.command_line import daybook, lake_variables
 from tests.support.kill import kill
 
 RECORD = "trading/20250228T150000Z-00000001.json"
@@ -108,8 +109,9 @@ def test_a_home_that_was_moved_into_a_lake_and_out_again_is_the_same_home(
         found = verify_home(con, moved)
     assert (found.problems, found.runs) == ([], 5)
     again = tmp_path / "again"
-    done = export_home(moved, again, finish)
-    assert (done.runs, done.files) == (5, 3)
+    ended = daybook("lake", "export", str(again), home=moved.home, url=NOBODY, **lake_variables(moved))
+    assert ended.code == 0, ended.err
+    assert "5 runs of the archive, 3 files of adjustments" in ended.out
     for name in ("warehouse.duckdb", "daybook.duckdb"):
         assert not differences(contents_of_file(old / name), contents_of_file(again / name))
     assert files_of(again, *KEPT) == files_of(old, *KEPT)
@@ -155,6 +157,8 @@ def test_upkeep_leaves_fewer_files_and_the_same_books_beside_a_reader(moved: Set
     assert not lost.exists()
     assert len(sums) > 2
     assert len({str(each) for each in sums}) == 1
+    ended = daybook("lake", "maintain", home=moved.home, url=NOBODY, **lake_variables(moved))
+    assert ended.out.startswith(f"The tables had {again.files} files and have {again.files};"), ended.err
     assert not differences(before, tables_of(moved))
 
 
