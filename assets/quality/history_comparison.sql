@@ -8,7 +8,7 @@ with told as (
         missed.total_pnl,
         missed.net_pnl,
         case
-            when abs(missed.net_pnl - missed.total_pnl) <= greatest(tolerance(0), 0.001 * abs(missed.eod_equity))
+            when abs(missed.net_pnl - missed.total_pnl) <= greatest(0.05, 0.001 * abs(missed.eod_equity))
                 then missed.net_pnl - missed.total_pnl
             else 0
         end as fees_and_income,
@@ -33,7 +33,7 @@ compared as (
     union all
     select
         trading_date, account_id, 'eod_minus_sod_vs_net' as check_name,
-        case when abs(flow) <= tolerance(0) then eod_equity - sod_equity end as ours, net_pnl as broker
+        case when abs(flow) <= 0.05 then eod_equity - sod_equity end as ours, net_pnl as broker
     from told
     union all
     select
@@ -60,10 +60,10 @@ select
     try_cast(ours as decimal(28, 10)) as ours,
     broker,
     try_cast(ours - broker as decimal(28, 10)) as difference,
-    cast(tolerance(0) as decimal(28, 10)) as tolerance,
+    cast(0.05 as decimal(28, 10)) as tolerance,
     case
         when ours is null or broker is null then 'NOT_CHECKED'
-        when abs(ours - broker) <= tolerance(0) then 'OK'
+        when abs(ours - broker) <= 0.05 then 'OK'
         else 'WARN'
     end as status,
     null as run_id

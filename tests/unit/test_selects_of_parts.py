@@ -542,6 +542,29 @@ def test_cash_in_lieu_explains_a_part_of_a_share_and_no_more(quantity: str, fits
     assert answer("core/roll", "fits", told) == [(fits,)]
 
 
+def test_where_no_fills_were_read_the_way_that_fits_is_the_one_that_the_price_is_nearest_to() -> None:
+    """10 held at 100 become 10 at 50: without the split and without a trade, or with a 2:1 split and 10 sold."""
+    told = {
+        "roll_way(account_id, day, instrument_id, splits, ratio, choice, start_by_time, end_by_time, traded)": """
+        ('A', '2026-11-02'::date, 'x', '2026-11-03', 2::double, 1, true, true, -10::double),
+        ('A', '2026-11-02'::date, 'x', 'NONE', 1, 2, true, true, 0)
+        """,
+        "core.position_eod(account_id, trading_date, instrument_id, quantity, eod_price)": (
+            "('A', '2026-11-02'::date, 'x', 10, 50)"
+        ),
+        "position_before(account_id, day, instrument_id, quantity, eod_price)": "('A', '2026-11-02'::date, 'x', 10, 100)",
+        "account_day(account_id, trading_date, executions_loaded)": "('A', '2026-11-02'::date, false)",
+        "adjustment_effect(account_id, trading_date, instrument_id, quantity, pays_a_fraction)": (
+            "('B', '2026-11-02'::date, 'x', 0, true)"
+        ),
+    }
+    assert answer("core/roll", "splits, price_agrees, fits", told) == [("2026-11-03", True, True)]
+    told["core.position_eod(account_id, trading_date, instrument_id, quantity, eod_price)"] = (
+        "('A', '2026-11-02'::date, 'x', 10, 100)"
+    )
+    assert answer("core/roll", "splits, price_agrees, fits", told) == [("NONE", True, True)]
+
+
 def test_a_fill_of_an_order_counts_once_as_it_was_told_last() -> None:
     orders, order = same("client_order_id instrument_id symbol side status", "'x'", quantity=1, average_fill_price=1)
     instructions, instruction = same(
