@@ -22,14 +22,20 @@ select
         else
             format(
                 ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at '
-                || 'its close is not known. If it was transferred, add the line {},{},TRANSFER,{},,QUANTITY,,VALUE,COST,, to '
-                || 'adjustments.csv, with the day on which it came (a positive quantity) or went (a negative one)',
-                position.trading_date, position.account_id, position.instrument_id
+                || 'its close is not known. If it was transferred, add the line {},{},TRANSFER,{},,{},,VALUE,COST,, to '
+                || 'adjustments.csv, with the day on which it came (a positive quantity) or went (a negative one), and the value and '
+                || 'the cost that moved (signed as the quantity)',
+                position.trading_date, position.account_id, position.instrument_id,
+                coalesce(written(recovered.missing), 'QUANTITY')
             )
     end as message
 from core.position_eod as position
 inner join core.account_eod
     on position.account_id = account_eod.account_id and position.trading_date = account_eod.trading_date
+left join recovered_quantity as recovered
+    on
+        position.account_id = recovered.account_id and position.trading_date = recovered.trading_date
+        and position.instrument_id = recovered.instrument_id
 where
     position.trading_date between $from_date and $to_date and account_eod.grade = 'RECOVERED'
     and position.quantity is null

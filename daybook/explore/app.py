@@ -12,7 +12,8 @@ app = marimo.App(width="full", app_title="daybook")
 def _():
     import marimo as mo
 
-    from daybook.explore.questions import NOW, PublishedBooks, Scope, format_rows, numbers, parse_typed_instant
+    from daybook.explore.questions import NOW, PublishedBooks, Scope, parse_typed_instant
+    from daybook.explore.words import format_rows, numbers
     from pipelines.errors import DaybookError
     from pipelines.settings import Settings
 
@@ -84,7 +85,7 @@ def _(books, daily, mo, names, scope, table):
     from datetime import date
 
     mo.stop(not daily.value)
-    _name, day = daily.value[0]["account_id"], date.fromisoformat(daily.value[0]["trading_date"])
+    _name, day = daily.value[0]["account"], date.fromisoformat(daily.value[0]["day"])
     account = names[_name]
     mo.vstack(
         [

@@ -430,6 +430,8 @@ class TestDoubt:
             }
             stale = [age for name, age in doubts.items() if name.startswith("PRICE_")]
             assert stale == [1]
+            page = static_page(report_of(d.settings)).decode()
+            assert "The last official close of 1 of 1 held is of an earlier day, the oldest of 2025-10-30." in page
 
     def test_options_about_to_expire_and_instructions_are_listed(self, tmp_path: Path) -> None:
         option = "d0000000-0000-4000-8000-000000000001"

@@ -97,22 +97,24 @@ def test_a_recovered_quantity_is_what_the_fills_by_time_lead_to_and_else_those_b
         "recovered_day(account_id, trading_date, anchor_date, anchor_run_id)": "('A', '2026-11-02'::date, '2026-10-30'::date, 'r0')",
         "raw.positions(run_id, account_id, instrument_id, quantity, closing_price, closing_price_date, instrument_price)": """
         ('r0', 'A', 'x', 10, 1, '2026-10-30'::date, 1), ('r0', 'A', 'y', 10, 1, '2026-10-30', 1),
-        ('r0', 'A', 'z', 10, 1, '2026-10-30', 1)
+        ('r0', 'A', 'z', 10, 1, '2026-10-30', 1), ('r0', 'A', 'moved', 10, 1, '2026-10-30', 1)
         """,
         "recovered_split(account_id, trading_date, instrument_id, ratio, is_morning)": "('B', '2026-11-02'::date, 'x', 2::double, true)",
         "position_held(account_id, trading_date, instrument_id, quantity, is_before, is_recovered)": """
         ('A', '2026-11-02'::date, 'x', 12, false, true), ('A', '2026-11-02', 'y', 13, false, true),
-        ('A', '2026-11-02', 'z', 99, false, true)
+        ('A', '2026-11-02', 'z', 99, false, true), ('A', '2026-11-02', 'moved', 4, false, true)
         """,
         "position_unit(account_id, trading_date, instrument_id, option_expiry)": """
-        ('A', '2026-11-02'::date, 'x', null::date), ('A', '2026-11-02', 'y', null), ('A', '2026-11-02', 'z', null)
+        ('A', '2026-11-02'::date, 'x', null::date), ('A', '2026-11-02', 'y', null), ('A', '2026-11-02', 'z', null),
+        ('A', '2026-11-02', 'moved', null)
         """,
         f"recovered_flow(account_id, trading_date, instrument_id, {flows})": """
         ('A', '2026-11-02'::date, 'x', 2, 3, 0, 0), ('A', '2026-11-02', 'y', 2, 3, 0, 0), ('A', '2026-11-02', 'z', 2, 3, 0, 0)
         """,
         "recovered_transfer(account_id, trading_date, instrument_id, before, later)": "('B', '2026-11-02'::date, 'x', 0, 0)",
     }
-    assert answer("core/recovered_quantity", "instrument_id, quantity", told) == [("x", 12), ("y", 13), ("z", None)]
+    found = answer("core/recovered_quantity", "instrument_id, quantity, missing", told)
+    assert found == [("moved", None, -6), ("x", 12, None), ("y", 13, None), ("z", None, None)]
 
 
 # ---- splits and fills
