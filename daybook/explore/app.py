@@ -24,8 +24,8 @@ def _():
 
     def table(rows, **how):
         for row in rows:
-            if "account_id" in row:
-                row["account_id"] = called.get(row["account_id"], row["account_id"])
+            for name in row.keys() & {"account_id", "account"}:
+                row[name] = called.get(row[name], row[name])
         right = dict.fromkeys(numbers(rows), "right")
         return mo.ui.table(format_rows(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})  # type: ignore[arg-type]
 

@@ -82,7 +82,7 @@ _PERFORMANCE = """
     from pnl.performance
     where as_of = $as_of
         and (account_id is null or list_contains($accounts, account_id))
-    order by account_id nulls last, from_date desc, "window"
+    order by account_id nulls last, list_position(['MTD', 'QTD', 'YTD', '1Y', 'ITD'], "window")
 """
 #: It is asked first: pnl.performance is quick where the session is a value.
 _LAST_TOLD = "select max(trading_date) as as_of from pnl.account_history where trading_date <= $last"

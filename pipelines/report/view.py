@@ -45,7 +45,7 @@ _KPIS: tuple[tuple[str, str, Kind], ...] = (
 #: they are, so that they can be filtered by what the books call them.
 _NAMED = frozenset({
     "instrument_type", "status", "quality", "flags", "side", "option_right", "instruction_type", "operation", "outcome",
-    "event_kind", "check_name", "reason",
+    "event", "event_kind", "check_name", "reason",
 })  # fmt: skip
 #: One name, or several with spaces between.
 _NAMES = re.compile(r"[A-Z][A-Z0-9_]*( [A-Z][A-Z0-9_]*)*|[a-z][a-z0-9]*(_[a-z0-9]+)+")

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from itertools import islice
+from textwrap import wrap
 from typing import Any
 
 import xlsxwriter
@@ -52,8 +53,8 @@ _WIDTHS: Mapping[str, float] = {
     "day": 12,
     "instant": 20,
 }
-#: Two lines: as many as a label takes in such a column.
-_HEAD_HEIGHT = 32
+#: Points of a line of the header.
+_LINE = 16
 _DAYS = Section(
     "days",
     "Day by day",
@@ -219,11 +220,14 @@ def _print_set_up(sheet: Worksheet, title: str, name: str, money: str) -> None:
 
 def _sheet(sheet: Worksheet, section: Section, looks: _Looks, currency: str | None) -> None:
     """A section without its rows where those are columns, which are put in at the end."""
+    lines = 1
     for number, column in enumerate(section.columns):
         label = f"{column.label} ({currency})" if currency and column.kind == "money" else column.label
         sheet.write_string(0, number, label, looks.number_head if column.is_number else looks.head)
-        sheet.set_column(number, number, _width(section, column))
-    sheet.set_row(0, _HEAD_HEIGHT)
+        width = _width(section, column)
+        sheet.set_column(number, number, width)
+        lines = max(lines, len(wrap(label, int(width) - 2)))
+    sheet.set_row(0, _LINE * lines)
     sheet.freeze_panes(1, 1)
     count = min(len(section.rows), MOST_ROWS)
     if not count:
