@@ -329,7 +329,8 @@ SECTIONS = (
             gap_days        integer not known
         """),
         empty="No account is known.",
-        note="Sessions in the books, and by the broker: missed sessions and those before the books, which are only in its portfolio history.",
+        note="Sessions in the books, and by the broker: missed ones and those before the books, which are only in its "
+        "portfolio history.",
         shown=8,
     ),
     Section(

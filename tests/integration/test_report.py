@@ -273,7 +273,7 @@ class TestAgain:
         current = write_report(small, CATALOG)
         known = write_report(small, CATALOG, known_at=current.report.known_at)
         assert bodies(known) == bodies(current)
-        assert [path.name for path in known.files[:1]] == ["report_2025-10-31_as-known-at_20251031T203000Z.html"]
+        assert [path.name for path in known.files[:1]] == ["report_2025-10-31_at-20251031T203000Z.html"]
 
     def test_a_later_evening_that_changes_nothing_earlier_changes_no_earlier_report(self, tmp_path: Path) -> None:
         with two_evenings(tmp_path, SYMBOLS) as d:
