@@ -1,4 +1,4 @@
-"""Writes docs/data-dictionary.md and assets/dictionary.json, the data dictionary: `python -m assets.dictionary_page`."""
+"""The data dictionary on a page and in a file: `python -m assets.dictionary_page` writes both."""
 
 from __future__ import annotations
 

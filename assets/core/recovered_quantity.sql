@@ -1,6 +1,7 @@
 -- Quantities at the end of a recovered day. What was held before plus fills, splits and transfers up to the end of the day is what has to have been
 -- there; it counts (`quantity`) where the fills of the morning, and its split and transfers if the snapshot shows them, lead from it to what the
--- snapshot has. Otherwise nobody knows it (null), and `missing` is what a transfer would have to have moved. An option that expired before the day is not held at its end.
+-- snapshot has. Otherwise nobody knows it (null), and `missing` is what a transfer would have to have moved. An option that expired before the day
+-- is not held at its end.
 with before as (
     select
         recovered_day.account_id,
@@ -21,8 +22,8 @@ splits as (
         account_id,
         trading_date,
         instrument_id,
-        coalesce(product(case when not is_morning then ratio end), 1) as until,
-        coalesce(product(case when is_morning then ratio end), 1) as later
+        coalesce(product_of(array_agg(case when not is_morning then ratio end)), 1) as until,
+        coalesce(product_of(array_agg(case when is_morning then ratio end)), 1) as later
     from recovered_split
     group by account_id, trading_date, instrument_id
 ),
@@ -95,12 +96,12 @@ weighed as (
         ways.choice,
         counted.seen - counted.traded_later - case when ways.transfer_shown then counted.moved_later else 0 end as rolled,
         case
-            when not differs(ratio * (counted.start + counted.by_time), rolled) then counted.start + counted.by_time
-            when not differs(ratio * (counted.start + counted.by_date), rolled) then counted.start + counted.by_date
+            when not differs_in_floating_point(ratio * (counted.start + counted.by_time), rolled) then counted.start + counted.by_time
+            when not differs_in_floating_point(ratio * (counted.start + counted.by_date), rolled) then counted.start + counted.by_date
         end as proven,
         -- what a transfer would have to have moved, where only one number fits
         case
-            when not differs(counted.by_time, counted.by_date) and counted.split_later = 1
+            when not differs_in_floating_point(counted.by_time, counted.by_date) and counted.split_later = 1
                 then rolled - counted.start - counted.by_time
         end as missing
     from counted
@@ -111,11 +112,11 @@ select
     account_id,
     trading_date,
     instrument_id,
-    case when is_expired then 0 else try_cast(round(proven, 8) as decimal(24, 8)) end as quantity,
+    case when is_expired then 0 else as_quantity(proven) end as quantity,
     ratio,
     is_near_split,
     is_touched,
     price_before,
-    case when proven is null and not is_expired then try_cast(round(missing, 8) as decimal(24, 8)) end as missing
+    case when proven is null and not is_expired then as_quantity(missing) end as missing
 from weighed
 qualify row_number() over (partition by account_id, trading_date, instrument_id order by proven is null, choice) = 1
