@@ -56,7 +56,7 @@ select
     expected_day.trading_date, expected_day.account_id, null as instrument_id, max(run.run_id) as run_id,
     'not_recovered' as check_name, 'WARN' as severity,
     max_by(coalesce(positions.error, executions.error), run.run_id)
-        filter (where coalesce(positions.error, executions.error) is not null) as value,
+    filter (where coalesce(positions.error, executions.error) is not null) as value,
     null as expected,
     'the end of this day was not read, and the next session''s snapshot can''t stand in for it: ' || max_by(case
         when not positions.complete then 'its positions are not whole'
