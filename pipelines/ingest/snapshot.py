@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from models.shapes import CLOCK, LANDED
+from pipelines.archive.places import send_waiting
 from pipelines.archive.write import Archive
 from pipelines.broker.budget import SHIPPED, Budgets
 from pipelines.broker.client import BrokerClient
@@ -75,10 +76,7 @@ def take_snapshot(
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
     settings.reading_key()  # before anything is begun
-    refuse_other_broker(con, settings.broker_host)
-    alert = finish_pending(con, settings)
-    import_dlt_meanwhile()
-    known = read_warehouse_state(con)
+    alerts, known = _begin(con, settings)
     with (
         Archive() as archive,
         BrokerClient.of(settings, keep=to_batch, keep_columns=as_they_are, archive=archive, budgets=budgets) as client,
@@ -91,12 +89,21 @@ def take_snapshot(
         ended = Ending(client.clock(), evening.day.trading_date)
         archive.close(ended.as_json())
     run = Run(began, ended, archive.files)
-    snapshot = snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
+    snapshot = snapshot_of(run, evening, alerts + run.doubts)
     remember_broker(con, settings.broker_host)  # it has answered with accounts, which are landed now
     extract(pipeline := open_pipeline(con, settings.dlt), tables_of(run, evening))
     del evening  # its rows lie in files now: the memory is for those who load them
+    snapshot.alerts.extend(send_waiting(settings))
     load(pipeline)
     return snapshot
+
+
+def _begin(con: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[list[str], WarehouseState]:
+    """What the warehouse knows, once what an earlier run left is landed; and sentences about what was not."""
+    refuse_other_broker(con, settings.broker_host)
+    alert = finish_pending(con, settings)
+    import_dlt_meanwhile()
+    return [alert] if alert else [], read_warehouse_state(con)
 
 
 @dataclass(frozen=True)
