@@ -8,6 +8,7 @@ variable counts as not set. All that can't be used is reported in one error.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
@@ -49,12 +50,15 @@ VARIABLES = {
     "DAYBOOK_DAGSTER_STORAGE": "dagster_storage",
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
     "DAYBOOK_SCHEDULES": "schedules",
+    "DAYBOOK_SPARK": "spark",
 }
 
 
 #: The places that the warehouse keeps of a rate.
 RATE_PLACES = 10
 
+#: Threads of this machine, or the masters of a standalone cluster.
+_SPARK_MASTER = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*")
 #: What a process that only reads the books has no need of.
 SECRETS = (
     "CLEAR_STREET_API_KEY",
@@ -88,6 +92,7 @@ class Settings(BaseModel):
     dagster_storage: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
     schedules: Literal["on", "off"] = "on"
+    spark: str = "local[2]"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -196,6 +201,13 @@ class Settings(BaseModel):
         if url and (problem := database_problem(url)):
             raise ValueError(problem)
         return url
+
+    @field_validator("spark")
+    @classmethod
+    def _spark_master(cls, master: str) -> str:
+        if not _SPARK_MASTER.fullmatch(master):
+            raise ValueError("is not a Spark master; write it like local[2] or spark://host:7077")
+        return master
 
     @field_validator("dagster_url")
     @classmethod

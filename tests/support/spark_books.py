@@ -1,0 +1,93 @@
+"""A warehouse with many books at once: the example books' own rows, and random books whose ids are made apart.
+
+They live in the same weeks, so that one build has everything that they have to say.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from dataclasses import fields, is_dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.support import books as random_books
+from tests.support.facts import Book, Evening
+from tests.support.landing import _line, land
+
+#: Within the example books' weeks and after: two holidays, the end of winter time.
+_STARTS = (date(2005, 2, 7), date(2005, 2, 16), date(2005, 3, 23))
+_INSTRUMENTS = ("instrument_id", "underlying_instrument_id", "to_instrument_id")
+
+
+def drawn(number: int) -> list[Book]:
+    """So many random books, the same every time."""
+    found: list[Book] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(random_books, "STARTS", _STARTS)
+
+        @settings(
+            max_examples=number,
+            derandomize=True,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(book=random_books.books(4))
+        def draw(book: Book) -> None:
+            found.append(book)
+
+        draw()
+    return [_apart(number, book) for number, book in enumerate(found)]
+
+
+def many_books(home: Path, example: Path, number: int) -> Path:
+    """A warehouse in `home` with the raw rows of the example books and of so many random ones; nothing is built."""
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(example / "adjustments.csv", home)
+    shutil.copy(example / "warehouse.duckdb", home)
+    found = drawn(number)
+    together: dict[Any, list[Evening]] = {}
+    for each in found:
+        for evening in each.evenings:
+            together.setdefault(evening.at, []).append(evening)
+    with duckdb.connect(str(home / "warehouse.duckdb")) as con:
+        con.execute("set timezone = 'UTC'")
+        for at in sorted(together):
+            land(con, _one(at, together[at]))
+    with (home / "adjustments.csv").open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(_line(said) for book in found for said in book.adjustments)
+    return home / "warehouse.duckdb"
+
+
+def _one(at: Any, evenings: list[Evening]) -> Evening:
+    """Evenings of the same instant as one run: what is asked once is asked once."""
+    return Evening(
+        at=at,
+        answers={account: answer for each in evenings for account, answer in each.answers.items()},
+        contracts=tuple(contract for each in evenings for contract in each.contracts),
+        events=tuple(dict.fromkeys(event for each in evenings for event in each.events)),
+        closed={account: day for each in evenings for account, day in each.closed.items()},
+    )
+
+
+def _apart(number: int, said: Any, name: str = "") -> Any:
+    """A book with accounts, instruments and fills that no other one has."""
+    if is_dataclass(said) and not isinstance(said, type):
+        return type(said)(**{each.name: _apart(number, getattr(said, each.name), each.name) for each in fields(said)})
+    if name in ("answers", "closed"):
+        return {f"9{number:03}{account}": _apart(number, value) for account, value in said.items()}
+    if isinstance(said, tuple):
+        return tuple(_apart(number, each) for each in said)
+    if name == "account_id":
+        return f"9{number:03}{said}"
+    if isinstance(said, str) and (name in _INSTRUMENTS or name == "id"):
+        apart = said.replace("b0000000-", f"b{number:07}-", 1)
+        return apart if apart != said or name != "id" else f"{number:03}-{said}"
+    return said
