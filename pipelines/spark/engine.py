@@ -22,8 +22,21 @@ _COMMENT = re.compile(r"--[^\n]*")
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _STATEMENT = re.compile(r";\s*$", re.MULTILINE)
 _SCHEMAS = ("raw", "core", "pnl", "quality", "made", "other_days")
-#: What landed fewer positions is planned longer than it is computed: then Spark compiles nothing, and shuffles little.
+#: Days of which fewer positions landed are planned longer than they are computed: then Spark compiles nothing, shuffles
+#: little, and looks for no filter that nobody wrote.
 _SMALL = 1_000_000
+_WHEN_SMALL = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.constraintPropagation.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+}
+_WHEN_LARGE = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.constraintPropagation.enabled": "true",
+    "spark.sql.shuffle.partitions": "200",
+}
 _POSITIONS = """
     select coalesce(sum(manifest.rows_landed), 0)::bigint from raw.extract_manifest as manifest
     inner join core.run on manifest.run_id = run.run_id
@@ -74,9 +87,13 @@ class SparkEngine(Engine):
         self._exchange = Exchange(con, self._folder / "read", values)
         self._provided.clear()
         self._counted.clear()
+        found = con.execute(_POSITIONS, [values["from_date"], values["to_date"]]).fetchone()
+        is_small = (found or (0,))[0] < _SMALL
         with told_by_spark():
             if self._session is None:
-                self._session = start_session(self._settings, self._settings.working)
+                self._session = start_session(self._settings, self._settings.working, is_small=is_small)
+            for name, value in (_WHEN_SMALL if is_small else _WHEN_LARGE).items():
+                self._session.conf.set(name, value)
             self._prepare()
 
     def _prepare(self) -> None:
@@ -87,14 +104,6 @@ class SparkEngine(Engine):
         for statement in _STATEMENT.split(text):
             if statement.strip():
                 self._sql(statement.strip().replace("create temporary", "create or replace temporary", 1))
-        found = self._con.execute(_POSITIONS, [self._values["from_date"], self._values["to_date"]]).fetchone()
-        small = (found or (0,))[0] < _SMALL
-        self._session.conf.set("spark.sql.codegen.wholeStage", not small)
-        self._session.conf.set("spark.sql.adaptive.enabled", not small)
-        if small:
-            self._session.conf.set("spark.sql.shuffle.partitions", 2)
-        else:
-            self._session.conf.unset("spark.sql.shuffle.partitions")
 
     def rows(self, table: Table) -> Rows:
         """The files that Spark has written of a table. Raises BuildFailed where it can't."""

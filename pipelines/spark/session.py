@@ -30,6 +30,8 @@ _QUIET = {
     "spark.hadoop.fs.permissions.umask-mode": "077",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
+#: A planner that runs for a minute is not worth the compiler that makes code fastest.
+_BRIEF = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 #: How long a master may take to answer before nothing is begun.
 _SECONDS = 5.0
 
@@ -61,14 +63,17 @@ def _answers(master: str) -> bool:
     return True
 
 
-def start_session(settings: Settings, folder: Path) -> Any:
-    """A session with DAYBOOK_SPARK's master; what Java says goes to a file of `folder`. Raises BuildFailed."""
+def start_session(settings: Settings, folder: Path, *, is_small: bool = False) -> Any:
+    """A session with DAYBOOK_SPARK's master; what Java says goes to a file of `folder`. `is_small`: it will be planning
+    for most of its time. Raises BuildFailed."""
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master(settings.spark).appName("daybook")
     for name, value in {**_AS_DUCKDB, **_QUIET, **_addresses(settings.spark)}.items():
         builder = builder.config(name, value)
     builder = builder.config("spark.sql.warehouse.dir", str(folder / "catalog"))
+    if is_small:
+        builder = builder.config("spark.driver.extraJavaOptions", _BRIEF)
     with told_by_spark(), _output_to(folder / "spark.log"):
         return builder.getOrCreate()
 

@@ -1,12 +1,8 @@
-"""A warehouse with many books at once: the example books' own rows, and random books whose ids are made apart.
-
-They live in the same weeks, so that one build has everything that they have to say.
-"""
+"""Many random books in one warehouse, with ids that are made apart: one build has everything that they have to say."""
 
 from __future__ import annotations
 
 import csv
-import shutil
 from dataclasses import fields, is_dataclass
 from datetime import date
 from pathlib import Path
@@ -20,8 +16,8 @@ from tests.support import books as random_books
 from tests.support.facts import Book, Evening
 from tests.support.landing import _line, land
 
-#: Within the example books' weeks and after: two holidays, the end of winter time.
-_STARTS = (date(2005, 2, 7), date(2005, 2, 16), date(2005, 3, 23))
+#: Beside the example books' week: what they have too, Good Friday, the end of winter time.
+_STARTS = (date(2005, 2, 18), date(2005, 2, 28), date(2005, 3, 23))
 _INSTRUMENTS = ("instrument_id", "underlying_instrument_id", "to_instrument_id")
 
 
@@ -47,23 +43,16 @@ def drawn(number: int) -> list[Book]:
     return [_apart(number, book) for number, book in enumerate(found)]
 
 
-def many_books(home: Path, example: Path, number: int) -> Path:
-    """A warehouse in `home` with the raw rows of the example books and of so many random ones; nothing is built."""
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(example / "adjustments.csv", home)
-    shutil.copy(example / "warehouse.duckdb", home)
-    found = drawn(number)
+def land_together(con: duckdb.DuckDBPyConnection, adjustments: Path, found: list[Book]) -> None:
+    """Land the evenings of books in the raw tables of a warehouse, and add their lines to an adjustments.csv."""
     together: dict[Any, list[Evening]] = {}
     for each in found:
         for evening in each.evenings:
             together.setdefault(evening.at, []).append(evening)
-    with duckdb.connect(str(home / "warehouse.duckdb")) as con:
-        con.execute("set timezone = 'UTC'")
-        for at in sorted(together):
-            land(con, _one(at, together[at]))
-    with (home / "adjustments.csv").open("a", encoding="utf-8", newline="") as file:
+    for at in sorted(together):
+        land(con, _one(at, together[at]))
+    with adjustments.open("a", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(_line(said) for book in found for said in book.adjustments)
-    return home / "warehouse.duckdb"
 
 
 def _one(at: Any, evenings: list[Evening]) -> Evening:

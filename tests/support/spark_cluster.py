@@ -87,3 +87,18 @@ def kill(processes: list[int]) -> None:
     """End processes as the kernel would."""
     for each in processes:
         os.kill(each, signal.SIGKILL)
+
+
+def children(process: int, name: str) -> list[int]:
+    """The processes of a name that a process has started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                said = (entry / "stat").read_text()
+            except OSError:
+                continue
+            command, _, rest = said.partition("(")[2].rpartition(")")
+            if command == name and int(rest.split()[1]) == process:
+                found.append(int(entry.name))
+    return found
