@@ -63,13 +63,15 @@ def take_snapshot(
     partition: date | None = None,
     clock: ClockReading | None = None,
     history_from: date | None = None,
+    fills_from: date | None = None,
     budgets: Budgets = SHIPPED,
     on_progress: OnProgress = ignore_progress,
 ) -> Snapshot:
     """Read the current trading day from the broker and land it. The caller holds the run lock.
 
     The broker's clock is asked once before the first page; a caller that had to ask already hands its reading over.
-    `budgets` are what reading may take; `history_from` has the broker's history read again from that day on.
+    `budgets` are what reading may take; `history_from` has the broker's history read again from that day on, and
+    `fills_from` its fills and orders.
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
@@ -79,7 +81,8 @@ def take_snapshot(
         Archive() as archive,
         BrokerClient.of(settings, keep=to_batch, keep_columns=as_they_are, archive=archive, budgets=budgets) as client,
     ):
-        began = run_context(settings, trigger, client.assume(clock) if clock else client.clock(), known, history_from)
+        now = client.assume(clock) if clock else client.clock()
+        began = run_context(settings, trigger, now, known, history_from, fills_from)
         archive.begin(settings.archive / f"{began.started.now:%Y-%m}" / began.run_id, began.as_json())
         _refuse_other_days(began.started, known, partition)
         evening = read_trading_day(client, began, known, on_progress)
