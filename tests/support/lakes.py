@@ -145,7 +145,7 @@ def snapshots(settings: Settings) -> int:
     import psycopg
 
     with psycopg.connect(str(settings.lake)) as con:
-        return int(con.execute("select max(snapshot_id) from ducklake_snapshot").fetchone()[0])  # type: ignore[index]
+        return int(con.execute("select max(snapshot_id) from ducklake_snapshot").fetchone()[0])
 
 
 def killed_after(process: Process, settings: Settings, commits: int) -> bool:
@@ -154,9 +154,9 @@ def killed_after(process: Process, settings: Settings, commits: int) -> bool:
 
     with psycopg.connect(str(settings.lake), autocommit=True) as con:
         query = "select max(snapshot_id) from ducklake_snapshot"
-        last = con.execute(query).fetchone()[0] + commits  # type: ignore[index]
+        last = con.execute(query).fetchone()[0] + commits
         while process.poll() is None:
-            if con.execute(query).fetchone()[0] >= last:  # type: ignore[index]
+            if con.execute(query).fetchone()[0] >= last:
                 process.kill()
                 return process.wait() == -signal.SIGKILL
             time.sleep(0.002)
