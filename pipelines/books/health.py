@@ -172,7 +172,10 @@ def _look_at_files(health: Health, settings: Settings) -> None:
         if path.exists():
             health.files[path.name] = path.stat().st_size
     there = next(path for path in (settings.home, *settings.home.parents) if path.is_dir())
-    health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
+    try:
+        health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
+    except DaybookError as error:
+        health.problems.append(str(error))
     health.disk_free = shutil.disk_usage(there).free
     health.running = _running(settings.run_lock) or _running_elsewhere(settings)
     failure = last_failure(settings)

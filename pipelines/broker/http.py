@@ -66,6 +66,8 @@ class Replies(ABC):
     """
 
     is_local = False
+    #: What a 401 says of the key.
+    key_trouble = "the API key is wrong, expired or revoked"
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
@@ -107,7 +109,7 @@ class Replies(ABC):
         request_id = (error.request_id if error else None) or reply.request_id
         said = f"the broker answered {reply.status}" + (f" ({self.clean_error(error)})" if error else "")
         if reply.status == 401:
-            raise Unauthorized(f"{said}: the API key is wrong, expired or revoked", request_id=request_id)
+            raise Unauthorized(f"{said}: {self.key_trouble}", request_id=request_id)
         if reply.status in PASSING:
             raise Again(said, reply, _retry_after(reply))
         if 300 <= reply.status < 400:
@@ -135,6 +137,8 @@ class Http(Replies):
         self._transport = Transport(base_url, api_key, secrets=secrets)
         super().__init__(self._transport.redaction)
         self.is_local = self._transport.is_local
+        if api_key is None:
+            self.key_trouble = "CLEAR_STREET_API_KEY is not set"
         unlimited = self._transport.is_local or requests_per_second is None
         self._limiter = None if unlimited else _limiter(self._transport.host, requests_per_second or 0.0)
         self._budget = budget

@@ -31,6 +31,8 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
+#: Fills are read again on demand, so far back: a broker that keeps them no longer would seem to have withdrawn them.
+MOST_FILL_DAYS = 31
 #: Prices are asked for of options that expire within so many sessions, today's included, and of what they are on.
 EXPIRY_SESSIONS = 5
 _LISTED = ["account_id", "status", "open_date", "close_date"]
@@ -83,6 +85,7 @@ def read_trading_day(
     """Read everything that belongs to the trading day in which a run began, then what is left of the broker's history.
     Raises NoAccountList, Unauthorized, ConfigurationError."""
     now = run.started.now
+    _refuse_old_fills(now, run.fills_from)
     hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
     calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
     day = calendar.assign(now)
@@ -92,7 +95,9 @@ def read_trading_day(
     reads = [EndpointRead(hours), EndpointRead(listed)]
     on_progress(AccountsExpected(len(expected)))
     with _pool() as pool:
-        for of_account in pool.map(lambda account: _account(client, account, now, known, calendar), expected):
+        for of_account in pool.map(
+            lambda account: _account(client, account, now, known, calendar, run.fills_from), expected
+        ):
             reads += of_account
             positions = of_account[0].read
             if positions.account_id in unlisted:
@@ -109,6 +114,13 @@ def read_trading_day(
         for place, read in zip(order, list(whole), strict=True):
             reads[place] = read
     return DayRead(day, expected, reads)
+
+
+def _refuse_old_fills(now: datetime, fills_from: date | None) -> None:
+    if fills_from is not None and now - begin_of(fills_from) > timedelta(days=MOST_FILL_DAYS):
+        raise ConfigurationError(
+            f"Fills are read again for the last {MOST_FILL_DAYS} days, and {fills_from} is before them."
+        )
 
 
 @contextmanager
@@ -174,10 +186,17 @@ def _note_unlisted(positions: Read[pa.Table]) -> None:
 
 
 def _account(
-    client: BrokerClient[pa.Table], account: str, now: datetime, known: WarehouseState, calendar: TradingCalendar
+    client: BrokerClient[pa.Table],
+    account: str,
+    now: datetime,
+    known: WarehouseState,
+    calendar: TradingCalendar,
+    fills_from: date | None,
 ) -> list[EndpointRead]:
     today, last_complete = calendar.assign(now).trading_date, known.last_complete.get(account)
     since = _fills_since(calendar, last_complete or today)
+    if fills_from is not None:
+        since = min(since, begin_of(fills_from))
     start = _history_since(calendar, today, last_complete)
     return [
         EndpointRead(client.positions(account)),

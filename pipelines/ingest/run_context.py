@@ -26,7 +26,8 @@ MICROSECOND = timedelta(microseconds=1)
 class RunContext:
     """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
     which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then;
-    `history_from` the day from which the broker's history was asked for again, where it was."""
+    `history_from` and `fills_from` the days from which the broker's history and its fills were asked for again, where
+    they were."""
 
     run_id: str
     trigger: str
@@ -38,6 +39,7 @@ class RunContext:
     known: WarehouseState
     warehouse_bytes: int
     history_from: date | None = None
+    fills_from: date | None = None
 
     def as_json(self) -> Json:
         """As it is written into the archive."""
@@ -45,6 +47,7 @@ class RunContext:
         return asdict(self) | {
             "started": _clock_said(self.started),
             "history_from": _iso_text(self.history_from),
+            "fills_from": _iso_text(self.fills_from),
             "known": {
                 "last_complete": _iso_dates(known.last_complete),
                 "expected": sorted(known.expected),
@@ -81,6 +84,7 @@ def run_context(
     started: ClockReading,
     known: WarehouseState,
     history_from: date | None = None,
+    fills_from: date | None = None,
 ) -> RunContext:
     """The context of a run that begins now."""
     return RunContext(
@@ -94,6 +98,7 @@ def run_context(
         known=replace(known, contracts={}),
         warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
         history_from=history_from,
+        fills_from=fills_from,
     )
 
 
@@ -120,7 +125,8 @@ def run_context_from(said: Json) -> RunContext:
                 history={account: tuple(days_from(left)) for account, left in known.get("history", {}).items()},
                 history_failed=frozenset(known.get("history_failed", ())),
             ),
-            "history_from": date.fromisoformat(again) if (again := said.get("history_from")) else None,
+            "history_from": _day(said.get("history_from")),
+            "fills_from": _day(said.get("fills_from")),
         }
     )
 
@@ -150,6 +156,10 @@ def _iso_dates(days: Mapping[str, date]) -> dict[str, str]:
 
 def _days(said: Mapping[str, str]) -> dict[str, date]:
     return {account: date.fromisoformat(day) for account, day in said.items()}
+
+
+def _day(said: str | None) -> date | None:
+    return date.fromisoformat(said) if said else None
 
 
 def _moment(said: str | None) -> datetime | None:
