@@ -79,7 +79,9 @@ def test_an_executor_is_killed_in_the_middle_and_the_books_are_the_same_to_the_l
         in_file = exported(con, "warehouse", tmp_path / "file")
     with spark_cluster(tmp_path) as master, warehouse_session(two.lake) as con:
         settings = two.lake.model_copy(update={"spark": master})
-        killed = _when(settings.working, "core.trade_flow", lambda: kill(executors(tmp_path)), lambda: executors(tmp_path))
+        killed = _when(
+            settings.working, "core.trade_flow", lambda: kill(executors(tmp_path)), lambda: executors(tmp_path)
+        )
         theirs = _by_spark(con, settings, **_everything(con))
         assert killed.wait(0), "no executor was killed while it computed"
         on_lake = exported(con, "lake", tmp_path / "lake")
@@ -99,7 +101,10 @@ def _by_spark(con: duckdb.DuckDBPyConnection, settings: Settings, **days: date) 
 
 
 def _everything(con: duckdb.DuckDBPyConnection) -> dict[str, date]:
-    first, last = con.execute("select min(trading_date), max(trading_date) from raw.extract_run").fetchone() or (None, None)
+    first, last = con.execute("select min(trading_date), max(trading_date) from raw.extract_run").fetchone() or (
+        None,
+        None,
+    )
     return {"from_date": first, "to_date": last}
 
 
@@ -167,10 +172,18 @@ def _command(home: Path, *arguments: str) -> Process:
 @pytest.mark.parametrize(
     ("said", "code", "sentence"),
     [
-        ({"PATH": "/nowhere", "JAVA_HOME": ""}, 2, "`--engine spark` needs Java 17 or newer, and there is none on the PATH"),
+        (
+            {"PATH": "/nowhere", "JAVA_HOME": ""},
+            2,
+            "`--engine spark` needs Java 17 or newer, and there is none on the PATH",
+        ),
         ({"JAVA_HOME": "/nowhere"}, 2, "there is none in JAVA_HOME (/nowhere): install a JRE."),
         ({"DAYBOOK_SPARK": "spark://127.0.0.1:PORT"}, 1, "No Spark master answers at spark://127.0.0.1:"),
-        ({"DAYBOOK_SPARK": "yarn"}, 2, "DAYBOOK_SPARK is not a Spark master; write it like local[2] or spark://host:7077"),
+        (
+            {"DAYBOOK_SPARK": "yarn"},
+            2,
+            "DAYBOOK_SPARK is not a Spark master; write it like local[2] or spark://host:7077",
+        ),
     ],
 )
 def test_spark_that_cannot_begin_is_one_sentence_before_anything_is_touched(
