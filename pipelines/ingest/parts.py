@@ -1,8 +1,8 @@
 """Parts of an evening: sixteen, always, so that nobody reshards. How many are read at once is a matter of workers.
 
 A plan asks for the list of accounts and lands a row NOT_ASKED for each that is expected: a part that never comes leaves
-gaps. A part is a run like any other, of the plan's accounts that fall into it; its id begins with when it began and goes
-on with the plan's own token, so that the runs of one reading are told by it.
+gaps. A part is a run like any other, of the plan's accounts that fall into it; its id begins with when it began and
+goes on with the plan's own token, so that the runs of one reading are told by it.
 """
 
 from __future__ import annotations

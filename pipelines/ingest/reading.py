@@ -137,9 +137,9 @@ def _asked_roster(client: BrokerClient[pa.Table], run: RunContext, known: Wareho
     calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
     day = calendar.assign(now)
     listed = client.accounts()
-    expected = _expected(listed, known, run.accounts, day.trading_date)
+    expected = _expected(listed, known, run, day.trading_date)
     opened = {row["account_id"]: row["open_date"] for row in _listed_rows(listed)}
-    unlisted = frozenset(expected) - opened.keys()
+    unlisted = frozenset(expected) - opened.keys() if listed.complete else frozenset()
     return _Roster(day, calendar, expected, opened, unlisted, (EndpointRead(hours), EndpointRead(listed)))
 
 
@@ -174,13 +174,17 @@ def _broker_hours(hours: Read[pa.Table]) -> list[Override]:
     return [override for override in said if override is not None]
 
 
-def _expected(listed: Read[pa.Table], known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
-    """Accounts listed today or expected on the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
-    if not listed.complete:
+def _expected(listed: Read[pa.Table], known: WarehouseState, run: RunContext, today: date) -> list[str]:
+    """Accounts listed today or expected on the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS. Where one
+    of several desks could not be asked for its list, the accounts that have a desk's key are expected, too."""
+    only, named = run.accounts, frozenset[str]()
+    if not listed.complete and listed.rows and run.lists > 1:
+        named = frozenset(run.desk_accounts)
+    elif not listed.complete:
         why = str(listed.error).removeprefix("the list of accounts: ")
         raise NoAccountList(f"The list of accounts could not be read whole, so nothing was landed: {why}")
     rows = _listed_rows(listed)
-    seen = {row["account_id"] for row in rows}
+    seen = {row["account_id"] for row in rows} | named
     closed = {
         row["account_id"]
         for row in rows

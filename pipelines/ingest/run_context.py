@@ -28,7 +28,8 @@ class RunContext:
     """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
     which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then;
     `history_from` the day from which the broker's history was asked for again, where it was. A plan only lands which
-    accounts are expected (`is_plan`); a `part` of one reads some of them."""
+    accounts are expected (`is_plan`); a `part` of one reads some of them. `desk_accounts` are those that have a key of
+    their desk's, `lists` how many keys were asked which accounts they see."""
 
     run_id: str
     trigger: str
@@ -42,6 +43,8 @@ class RunContext:
     history_from: date | None = None
     is_plan: bool = False
     part: Planned | None = None
+    desk_accounts: tuple[str, ...] = ()
+    lists: int = 1
 
     def as_json(self) -> Json:
         """As it is written into the archive."""
@@ -105,6 +108,8 @@ def run_context(
         history_from=history_from,
         is_plan=is_plan,
         part=part,
+        desk_accounts=tuple(account for desk in settings.desk_keys for account in desk.accounts),
+        lists=max(len(settings.desk_keys) + (settings.api_key is not None), 1) if settings.desk_keys else 1,
     )
 
 
@@ -122,6 +127,7 @@ def run_context_from(said: Json) -> RunContext:
         **said
         | {
             "accounts": tuple(said["accounts"]),
+            "desk_accounts": tuple(said.get("desk_accounts", ())),
             "started": _clock(said["started"]),
             "known": WarehouseState(
                 last_complete=last,
