@@ -11,19 +11,16 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from models.envelope import ApiError
 from models.reading import NotUnderstood, read_error
-from pipelines.broker.rate import SHIPPED_RATE, limiter_of
+from pipelines.broker.rate import SHIPPED_RATE, Turns, turns_of
 from pipelines.broker.redaction import Redaction, one_line
 from pipelines.broker.transport import NoReply, Reply, Transport, http_date
 from pipelines.errors import BrokerError, Unauthorized, first_line
-
-if TYPE_CHECKING:
-    from pyrate_limiter import Limiter
 
 __all__ = ["Again", "GaveUp", "Http", "Refused", "Replies", "Reply"]
 
@@ -141,7 +138,7 @@ class Http(Replies):
         super().__init__(self._transport.redaction)
         self.is_local = self._transport.is_local
         rate = requests_per_second or (None if self.is_local else SHIPPED_RATE)
-        self._limiter = None if rate is None else limiter_of(self._transport.host, rate, lake)
+        self._turns = None if rate is None else turns_of(self._transport.host, rate, lake)
         self._budget = budget
 
     def __enter__(self) -> Http:
@@ -192,8 +189,8 @@ class Http(Replies):
 
         What it raises is for `fetch`, which decides whether to try again.
         """
-        if self._limiter is not None:
-            _wait_for_turn(self._limiter)
+        if self._turns is not None:
+            _wait(self._turns)
         try:
             return self._transport.get(path, params, deadline)
         except NoReply as why:
@@ -221,9 +218,9 @@ class Http(Replies):
         return GaveUp(message, reply=last.reply, request_id=request_id)
 
 
-def _wait_for_turn(limiter: Limiter) -> None:
+def _wait(turns: Turns) -> None:
     try:
-        limiter.try_acquire("get")
+        turns.wait()
     except Exception as error:  # the database that all workers share, of whose errors nothing is imported without one
         raise GaveUp(f"the rate that all workers share can't be kept ({first_line(error)})", reply=None) from error
 

@@ -1,92 +1,112 @@
 """How many requests a broker's host is asked a second: one rate over all that ask it, whoever they are.
 
-Without a lake that is this process alone. On a lake all workers have one bucket, in the PostgreSQL of its catalogue.
+Without a lake that is this process alone. On a lake all workers share one row of the PostgreSQL of its catalog: it
+says when the next request may go out. pyrate-limiter's own PostgresBucket was tried first: its waiters ask again and
+again for a lock (16 threads got 20 of 100 requests a second through), and what it lets pass may go out much later, so
+that a broker counted 23 in a second where 20 were allowed.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pyrate_limiter import Limiter
 
 #: Requests a second where nobody says how many; the broker names no limit.
 SHIPPED_RATE = 20.0
-#: A shared second is longer than a broker's by this much: a request may be slower on its way than the ones after it.
-_SHARED_SECOND = 1200  # milliseconds
-_TABLE = "daybook_requests"
+#: A shared rate is lower than the limit by this much: a request may be slower on its way than the ones after it.
+_MARGIN = 1.2
+#: Whoever sends later than this after its turn takes another one, in seconds.
+_LATE = 0.05
 
-_limiters: dict[tuple[str, float], Limiter] = {}
-_limiters_lock = threading.Lock()
+_CREATE = """
+    select pg_advisory_xact_lock(hashtext('daybook_requests'));
+    create table if not exists daybook_requests (host text primary key, next_at timestamptz not null)
+"""
+#: The turn that is taken, as seconds from now, by the database's clock; the next one is a step after it.
+_TAKE = """
+    insert into daybook_requests as shared (host, next_at)
+    values (%(host)s, clock_timestamp() + %(step)s * interval '1 second')
+    on conflict (host) do update
+    set next_at = greatest(shared.next_at, clock_timestamp()) + %(step)s * interval '1 second'
+    returning extract(epoch from next_at - clock_timestamp())::float8 - %(step)s
+"""
 
 
-def limiter_of(host: str, requests_per_second: float, lake: str | None = None) -> Limiter:
-    """The one limiter of a host, over all workers of a `lake` (the address of its catalogue) where there is one.
+class Turns(Protocol):
+    """Whoever wants to ask the broker waits for its turn."""
 
-    Raises psycopg's errors where that can't be reached."""
-    with _limiters_lock:
-        key = (lake or host, requests_per_second)
-        if key not in _limiters:
-            make = _shared(lake, requests_per_second) if lake else _own(requests_per_second)
-            _limiters[key] = make
-        return _limiters[key]
+    def wait(self) -> None:
+        """Returns when the next request may go out."""
 
 
-def _own(requests_per_second: float) -> Limiter:
+_turns: dict[tuple[str, float, str | None], Turns] = {}
+_making = threading.Lock()
+
+
+def turns_of(host: str, requests_per_second: float, lake: str | None = None) -> Turns:
+    """The turns at a host, of all workers of a `lake` (the address of its catalog) where there is one."""
+    with _making:
+        key = (host, requests_per_second, lake)
+        if key not in _turns:
+            _turns[key] = _Shared(lake, host, requests_per_second) if lake else _Own(requests_per_second)
+        return _turns[key]
+
+
+class _Own:
     """A token bucket of this process. A burst of one keeps any second at or below the rate."""
-    from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, TokenBucket
 
-    rate = Rate(1, _between(requests_per_second), burst=1)
-    # nothing to leak in a bucket of one number, so no thread for it
-    factory = SingleBucketFactory(StateBucket([rate], TokenBucket()), schedule_leak=False)
-    return Limiter(factory, buffer_ms=1)
+    def __init__(self, requests_per_second: float) -> None:
+        from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, TokenBucket
 
+        rate = Rate(1, max(round(1000 / requests_per_second), 1), burst=1)
+        # nothing to leak in a bucket of one number, so no thread for it
+        factory = SingleBucketFactory(StateBucket([rate], TokenBucket()), schedule_leak=False)
+        self._limiter: Limiter = Limiter(factory, buffer_ms=1)
 
-def _shared(lake: str, requests_per_second: float) -> Limiter:
-    """A log of the requests of all workers, by the database's clock: one at a time, and no more than the rate in any
-    second as the broker counts."""
-    from pyrate_limiter import Limiter, PostgresBucket, Rate
-
-    rates = [Rate(1, _between(requests_per_second))]
-    if requests_per_second >= 1:
-        rates.append(Rate(int(requests_per_second), _SHARED_SECOND))
-    bucket = PostgresBucket(_OneConnection(lake), _TABLE, rates)
-    return Limiter(bucket, buffer_ms=1)
+    def wait(self) -> None:
+        """See `Turns`."""
+        self._limiter.try_acquire("get")
 
 
-def _between(requests_per_second: float) -> int:
-    return max(round(1000 / requests_per_second), 1)
+class _Shared:
+    """One turn after another over all workers, by the clock of the database: theirs may be apart."""
 
-
-class _OneConnection:
-    """What the bucket takes for a pool: one connection, made again where it was lost. The limiter asks in turn."""
-
-    def __init__(self, lake: str) -> None:
+    def __init__(self, lake: str, host: str, requests_per_second: float) -> None:
         self._lake = lake
+        self._asked = {"host": host, "step": _MARGIN / requests_per_second}
+        self._asking = threading.Lock()
         self._con: Any = None
-        self._turn = threading.RLock()
-        self.closed = False
 
-    @contextmanager
-    def connection(self) -> Iterator[Any]:
-        """A transaction of its own, committed at the end."""
+    def wait(self) -> None:
+        """See `Turns`. Raises psycopg's errors where the database can't be asked."""
+        while True:
+            due = self._take()
+            time.sleep(max(due - time.monotonic(), 0.0))
+            if time.monotonic() - due <= _LATE:
+                return
+
+    def _take(self) -> float:
+        """When the turn that is taken is due, by this machine's monotonic clock."""
+        with self._asking:
+            try:
+                con = self._connected()
+                (seconds,) = con.execute(_TAKE, self._asked).fetchone()
+            except BaseException:
+                if self._con is not None:
+                    self._con.close()
+                    self._con = None
+                raise
+            return time.monotonic() + float(seconds)
+
+    def _connected(self) -> Any:
         import psycopg
 
-        with self._turn:
-            if self._con is None or self._con.closed:
-                self._con = psycopg.connect(self._lake, application_name="daybook: requests per second")
-            try:
-                yield self._con
-                self._con.commit()  # after a lock that was not to be had, a rollback
-            except BaseException:
-                self._con.close()
-                raise
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.closed = True
-        if self._con is not None:
-            self._con.close()
+        if self._con is None:
+            self._con = psycopg.connect(self._lake, autocommit=True, application_name="daybook: requests per second")
+            with self._con.transaction():
+                self._con.execute(_CREATE)
+        return self._con

@@ -15,7 +15,7 @@ import pytest
 from models.shapes import Shape
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.http import Http
-from pipelines.broker.rate import limiter_of
+from pipelines.broker.rate import turns_of
 from pipelines.broker.read import ReceivedReply
 from pipelines.errors import ConfigurationError, Unauthorized
 from tests.support.broker_server import BrokerServer, Fault
@@ -276,13 +276,13 @@ def test_market_snapshots_are_asked_for_a_hundred_at_a_time_and_a_refusal_ends_i
 
 
 def test_one_rate_holds_for_a_host_however_many_threads_ask() -> None:
-    limiter = limiter_of("rate.test", 50.0)
-    assert limiter is limiter_of("rate.test", 50.0)
+    turns = turns_of("rate.test", 50.0)
+    assert turns is turns_of("rate.test", 50.0)
     moments: list[float] = []
 
     def ask() -> None:
         for _ in range(5):
-            limiter.try_acquire("get")
+            turns.wait()
             moments.append(time.monotonic())
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
