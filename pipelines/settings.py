@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
@@ -96,7 +96,6 @@ class Settings(BaseModel):
     dagster_storage: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
     schedules: Literal["on", "off"] = "on"
-    lake: str | None = None
     requests_per_second: float | None = Field(None, gt=0, le=10_000)
     keys_file: Path | None = None
     desk_keys: tuple[DeskKey, ...] = ()  # what that file names, with the keys of the environment
@@ -217,9 +216,14 @@ class Settings(BaseModel):
 
     @field_validator("celery")
     @classmethod
-    def _queue(cls, url: str | None) -> str | None:
+    def _queue(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url and (problem := queue_problem(url)):
             raise ValueError(problem)
+        needed = {"lake": "DAYBOOK_LAKE", "dagster_storage": "DAYBOOK_DAGSTER_STORAGE"}
+        if url and (missing := [name for field, name in needed.items() if info.data.get(field, url) is None]):
+            raise ValueError(
+                f"is set without {' and '.join(missing)}: workers on several hosts need what all can reach"
+            )
         return url
 
     @field_validator("dagster_url")
@@ -317,6 +321,16 @@ class Settings(BaseModel):
             self.trading_api_key or self.api_key,
             "Neither CLEAR_STREET_TRADING_API_KEY nor CLEAR_STREET_API_KEY is set: trading needs one of them.",
         )
+
+    def queue_address(self) -> str:
+        """The queue of workers with its password, which goes into the environment of our own processes alone."""
+        parts = urlsplit(self.celery or "")
+        if self.celery_password is None:
+            return parts.geturl()
+        user, _, host = parts.netloc.rpartition("@")
+        return parts._replace(
+            netloc=f"{user}:{quote(self.celery_password.get_secret_value(), safe='')}@{host}"
+        ).geturl()
 
     def has_trading_jobs(self) -> bool:
         """Whether Dagster has the jobs that trade. The reading key never stands in for theirs.

@@ -1,0 +1,33 @@
+"""Runs as tasks of Celery. Imported by Dagster alone, where dagster.yaml names it: Celery is an extra."""
+
+from typing import Any, Self
+
+import dagster as dg
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._serdes import ConfigurableClassData
+from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+#: How long workers have to say what they are at, in seconds.
+_ANSWER_WITHIN = 3.0
+
+
+class WorkersLauncher(CeleryRunLauncher):
+    """Celery's launcher, which also notices a worker that is gone: to Celery's own a run of one that was killed is at
+    work for ever, because nobody has said otherwise."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
+        """As Celery's own."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether a run that should be at work is, on any of the workers that answer."""
+        found = super().check_run_worker_health(run)
+        if found.status is not WorkerStatus.RUNNING:
+            return found
+        active = self.celery.control.inspect(timeout=_ANSWER_WITHIN).active() or {}
+        tasks = {task["id"] for of_worker in active.values() for task in of_worker}
+        if run.tags[DAGSTER_CELERY_TASK_ID_TAG] in tasks:
+            return found
+        return CheckRunHealthResult(WorkerStatus.FAILED, "The worker that had this run is gone.")
