@@ -12,7 +12,7 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 _ANSWER_WITHIN = 3.0
 
 
-class WorkersLauncher(CeleryRunLauncher):
+class WorkersLauncher(CeleryRunLauncher):  # type: ignore[misc]  # Celery is an extra, and has no types
     """Celery's launcher, which also notices a worker that is gone: to Celery's own a run of one that was killed is at
     work for ever, because nobody has said otherwise."""
 
@@ -23,7 +23,7 @@ class WorkersLauncher(CeleryRunLauncher):
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether a run that should be at work is, on any of the workers that answer."""
-        found = super().check_run_worker_health(run)
+        found: CheckRunHealthResult = super().check_run_worker_health(run)
         if found.status is not WorkerStatus.RUNNING:
             return found
         active = self.celery.control.inspect(timeout=_ANSWER_WITHIN).active() or {}

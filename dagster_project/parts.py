@@ -77,8 +77,8 @@ def requests_of(instance: dg.DagsterInstance, now: datetime, within: timedelta) 
         landed = sum(each.landed for each in asked.values())
         all_ended = len(asked) == len(parts.get_partition_keys()) and all(each.ended for each in asked.values())
         if all_ended or now >= _ended_at(planned) + within:
-            key = f"{run.run_id} books of {landed} parts"
-            yield dg.RunRequest(key, job_name=books_job.name, partition_key=day, tags=tags)
+            once = f"{run.run_id} books of {landed} parts"
+            yield dg.RunRequest(once, job_name=books_job.name, partition_key=day, tags=tags)
 
 
 def parts_of_day(instance: dg.DagsterInstance, day: str, since: datetime) -> list[Part]:

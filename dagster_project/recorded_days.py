@@ -35,7 +35,7 @@ def record_days(settings: Settings, instance: dg.DagsterInstance) -> Iterator[No
 
 def _closed_days(settings: Settings) -> list[date]:
     try:
-        with open_published(settings.published) as con:
+        with open_published(settings.books) as con:
             return [day for (day,) in con.execute(_DAYS).fetchall()]
     except (DaybookError, duckdb.Error):
         return []

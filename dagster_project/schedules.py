@@ -91,7 +91,7 @@ def recover(context: dg.ScheduleEvaluationContext) -> Answer:
     if closed := _closed(calendar, at.date()):
         return closed
     try:
-        reason = reason_not_to_recover(Settings.from_env().published, calendar.previous(at.date()))
+        reason = reason_not_to_recover(Settings.from_env().books, calendar.previous(at.date()))
     except (DaybookError, duckdb.Error) as error:
         reason = first_line(error)
     return dg.SkipReason(reason) if reason else _close("recover", at, at.date())

@@ -59,7 +59,7 @@ def missing_day(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.Senso
     settings = alert_settings()
     try:
         day = last_evening(known_calendar(), datetime.now(UTC))
-        standing = expected_day_status(settings.published, day)
+        standing = expected_day_status(settings.books, day)
     except (DaybookError, duckdb.Error) as error:
         return dg.SkipReason(first_line(error))
     if standing is None:

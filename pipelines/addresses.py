@@ -3,9 +3,11 @@ it may hold a password."""
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?", re.ASCII)
 _ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 
 
@@ -55,18 +57,18 @@ def mail_server_problem(url: str) -> str | None:
     return None
 
 
-def database_problem(url: str) -> str | None:
+def database_problem(url: str, name: str = "dagster") -> str | None:
     """What is wrong with the address of a PostgreSQL database, in words that quote nothing of it; None where nothing
-    is."""
+    is. `name` is what such a database may be called."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme == "postgresql" and parts.hostname and parts.port != 0 and parts.path.strip("/")
     except ValueError:
         usable = False
     if not usable or parts.fragment or not url.isprintable() or " " in url:
-        return "is not the address of a database; it looks like postgresql://daybook@127.0.0.1:5432/dagster"
+        return f"is not the address of a database; it looks like postgresql://daybook@127.0.0.1:5432/{name}"
     said = parse_qs(parts.query)
-    if parts.password is not None or "password" in said:
+    if parts.password is not None or any(name.endswith("password") for name in said):  # sslpassword too
         return "has a password in it; put it into the file that PGPASSFILE names"
     if not is_loopback_host(str(parts.hostname)) and not set(said.get("sslmode", [])) & _ENCRYPTED:
         return "would be spoken to unencrypted; end it with ?sslmode=verify-full (or verify-ca, require)"
@@ -86,6 +88,15 @@ def queue_problem(url: str) -> str | None:
         return "has a password in it; put it into DAYBOOK_CELERY_PASSWORD"
     if parts.scheme == "redis" and not is_loopback_host(str(parts.hostname)):
         return "would be spoken to unencrypted; use rediss:// (redis:// is for loopback alone)"
+    return None
+
+
+def lake_data_problem(data: str) -> str | None:
+    """What is wrong with the place of a lake's files, in words that quote nothing of it; None where nothing is."""
+    if data.startswith("/") and data.rstrip("/") and data.isprintable():
+        return None
+    if not _S3.fullmatch(data):
+        return "is not a place for files; it looks like s3://bucket/prefix, or is a folder that begins with /"
     return None
 
 

@@ -1,7 +1,8 @@
 """The settings: every variable of the environment that daybook knows, typed and checked.
 
 In: os.environ, read by `Settings.from_env`. Out: a frozen `Settings`, which is handed on. Other modules take no setting
-from the environment; daybook/cli/failure.py reads the keys once more, to keep them out of what it writes. An empty
+from the environment; daybook/cli/failure.py reads the keys once more, to keep them out of what it writes, and a lake's
+store is opened with the AWS_* variables of every S3 client, its catalog with the PG* variables of libpq. An empty
 variable counts as not set. All that can't be used is reported in one error.
 """
 
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -23,6 +25,7 @@ from pipelines.addresses import (
     database_problem,
     is_loopback_host,
     is_mail_address,
+    lake_data_problem,
     mail_server_problem,
     queue_problem,
     split_url,
@@ -51,6 +54,8 @@ VARIABLES = {
     "DAYBOOK_DAGSTER_STORAGE": "dagster_storage",
     "DAYBOOK_TRADING_JOBS": "trading_jobs",
     "DAYBOOK_SCHEDULES": "schedules",
+    "DAYBOOK_LAKE": "lake",
+    "DAYBOOK_LAKE_DATA": "lake_data",
     "DAYBOOK_REQUESTS_PER_SECOND": "requests_per_second",
     "DAYBOOK_KEYS": "keys_file",
     "DAYBOOK_CELERY": "celery",
@@ -71,6 +76,27 @@ SECRETS = (
     "DAYBOOK_PING_URL",
     "DAYBOOK_CELERY_PASSWORD",
 )
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake: the address of its catalog, a PostgreSQL database, without a password; and the folder or bucket of its
+    files. It is warehouse and published books in one: what is committed is published."""
+
+    catalog: str
+    data: str
+
+    @property
+    def tables(self) -> str:
+        """Where the files of its tables are, with a slash at the end."""
+        return f"{self.data}/tables/"
+
+    def __str__(self) -> str:
+        return f"the lake {self.catalog.partition('?')[0]}"
+
+
+#: Where readers find the books: the published copy, or a lake.
+Books: TypeAlias = Path | Lake
 
 
 class Settings(BaseModel):
@@ -96,6 +122,8 @@ class Settings(BaseModel):
     dagster_storage: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
     schedules: Literal["on", "off"] = "on"
+    lake: str | None = None
+    lake_data: str | None = None  # after lake, which it belongs to
     requests_per_second: float | None = Field(None, gt=0, le=10_000)
     keys_file: Path | None = None
     desk_keys: tuple[DeskKey, ...] = ()  # what that file names, with the keys of the environment
@@ -214,6 +242,27 @@ class Settings(BaseModel):
             raise ValueError(problem)
         return url
 
+    @field_validator("lake")
+    @classmethod
+    def _catalog(cls, url: str | None) -> str | None:
+        if url and (problem := database_problem(url, "daybook")):
+            raise ValueError(problem)
+        return url
+
+    @field_validator("lake_data")
+    @classmethod
+    def _store(cls, data: str | None, info: ValidationInfo) -> str | None:
+        lake = info.data.get("lake", data)  # one that can't be used has a sentence of its own
+        if lake and not data:
+            raise ValueError("is not set: DAYBOOK_LAKE needs to know where its files are (s3://bucket/prefix, /folder)")
+        if data and not lake:
+            raise ValueError(
+                "is set without DAYBOOK_LAKE: name the catalog, such as postgresql://db.example.com/daybook"
+            )
+        if data and (problem := lake_data_problem(data)):
+            raise ValueError(problem)
+        return data.rstrip("/") if data else None
+
     @field_validator("celery")
     @classmethod
     def _queue(cls, url: str | None, info: ValidationInfo) -> str | None:
@@ -240,6 +289,21 @@ class Settings(BaseModel):
     def published(self) -> Path:
         """The copy that people, BI tools and notebooks open."""
         return self.home / "daybook.duckdb"
+
+    @property
+    def published_note(self) -> Path:
+        """The file whose time says when the books were published last from here: the copy, or a note beside a lake."""
+        return self.home / "lake.published" if self.has_lake else self.published
+
+    @property
+    def has_lake(self) -> bool:
+        """Whether the books are in a lake: then the home has no warehouse and no published copy."""
+        return self.lake is not None
+
+    @property
+    def books(self) -> Books:
+        """Where readers find the books: `open_published` opens either."""
+        return self.published if self.lake is None or self.lake_data is None else Lake(self.lake, self.lake_data)
 
     @property
     def adjustments(self) -> Path:
@@ -347,7 +411,8 @@ class Settings(BaseModel):
 
     def demo(self) -> Self:
         """The same settings with the demo's own home, for this user alone, so that it never meets real books."""
-        return self.model_copy(update={"home": self.home / "demo", "publish_group": None})
+        apart = {"home": self.home / "demo", "publish_group": None, "lake": None, "lake_data": None}
+        return self.model_copy(update=apart)
 
     def prepare_home(self) -> None:
         """Creates the home and its folders, for this user alone, and tries to write in each. A group that may read what

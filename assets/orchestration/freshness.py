@@ -4,7 +4,6 @@ Nothing that runs with the evening can notice that there was none, so a sensor a
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -14,7 +13,7 @@ from assets.orchestration.published import published
 from pipelines.calendar import NEW_YORK, TradingCalendar
 from pipelines.errors import DaybookError
 from pipelines.ingest.warehouse_state import broker_overrides
-from pipelines.settings import Settings
+from pipelines.settings import Books, Settings
 from pipelines.warehouse.connect import open_published
 
 #: When a day's evening has passed, in New York: an hour after the last quotes, and the run of 19:55 long over.
@@ -32,7 +31,7 @@ def fresh() -> dg.AssetCheckResult:
     Of the day, not of the partition of some run: Dagster has checks with partitions only as a preview.
     """
     day = last_evening(known_calendar(), datetime.now(UTC))
-    status = day_status(Settings.from_env().published, day)
+    status = day_status(Settings.from_env().books, day)
     return dg.AssetCheckResult(
         passed=status == "COMPLETE", description=f"{day} is {status}", metadata={"partition": day.isoformat()}
     )
@@ -44,7 +43,7 @@ def known_calendar() -> TradingCalendar:
     The run of 03:30 asks the broker about the day that begins: so an unscheduled closure is known before the evening.
     """
     try:
-        with open_published(Settings.from_env().published) as con:
+        with open_published(Settings.from_env().books) as con:
             return TradingCalendar.load(broker_overrides(con))
     except (DaybookError, duckdb.Error):
         return TradingCalendar.load()  # nothing published yet, or nobody can read it: the run will tell, if it matters
@@ -57,15 +56,15 @@ def last_evening(calendar: TradingCalendar, now: datetime) -> date:
     return day if calendar.is_session(day) else calendar.previous(day)
 
 
-def day_status(path: Path, day: date) -> str:
+def day_status(published: Books, day: date) -> str:
     """COMPLETE, INCOMPLETE, BROKEN, or MISSING where no run has closed the day. Raises as `open_published`."""
-    with open_published(path) as con:
+    with open_published(published) as con:
         return _day_status(con, day)
 
 
-def expected_day_status(path: Path, day: date) -> str | None:
+def expected_day_status(published: Books, day: date) -> str | None:
     """As `standing`; None where no end of day is due: the day is before the books, or they are a stand-in's replay."""
-    with open_published(path) as con:
+    with open_published(published) as con:
         con.execute(CATALOG.functions)
         replayed, first = con.execute(_REPLAYED).fetchone(), con.execute(_FIRST).fetchone()
         if replayed is None or replayed[0] or first is None or first[0] is None or day < first[0]:

@@ -28,7 +28,7 @@ class KnownBooks:
 def known_books(settings: Settings) -> KnownBooks:
     """The books of a home, as far as they are published. Raises nothing."""
     try:
-        with open_published(settings.published) as con:
+        with open_published(settings.books) as con:
             days, replayed = con.execute(_DAYS).fetchone(), con.execute(_REPLAYED).fetchone()
     except (DaybookError, duckdb.Error):
         return KnownBooks(None, None, settings.is_loopback)

@@ -1,6 +1,7 @@
 """The published copy: what people, BI tools and notebooks open, swapped in whole at the end of a run."""
 
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -11,8 +12,8 @@ from assets.orchestration.specs import WRITER, leaves
 from pipelines.alerts.alert import ping
 from pipelines.books.resolved import resolve_ended
 from pipelines.progress import Activity
-from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-from pipelines.warehouse.published import check_published
+from pipelines.settings import Books, Lake
+from pipelines.warehouse.published import publish_books
 
 
 @dg.asset(
@@ -24,16 +25,22 @@ from pipelines.warehouse.published import check_published
     pool=WRITER,
 )
 def published(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult[None]:
-    """daybook.duckdb: raw, core, pnl and quality as of now. Whoever has the former copy open keeps reading that one."""
-    path = books.settings.published
+    """daybook.duckdb: raw, core, pnl and quality as of now. Whoever has the former copy open keeps reading that one.
+
+    Of a lake there is no copy: what the build has committed is published."""
     with as_dagster_failure():
-        publish(books.con, path, PUBLISHED_SCHEMAS, books.settings.publish_group)
-        check_published(books.con, books.settings)
+        publish_books(books.con, books.settings)
     resolve_ended(books.con, books.settings)
-    books.on_progress(Activity(f"published {path}"))
+    books.on_progress(Activity(f"published {books.settings.books}"))
     if context.run.job_name == "end_of_day" and _is_complete(books, *partition_days(context)):
         ping(books.settings)
-    return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
+    return dg.MaterializeResult(metadata=_where(books.settings.books))
+
+
+def _where(published: Books) -> dict[str, Any]:
+    if isinstance(published, Lake):
+        return {"lake": str(published)}
+    return {"file": dg.MetadataValue.path(published), "bytes": published.stat().st_size}
 
 
 def _is_complete(books: OpenBooks, first: date, last: date) -> bool:

@@ -6,11 +6,11 @@ core.recovered_position) and no concern of this module.
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
 from assets.catalog import CATALOG
+from pipelines.settings import Books
 from pipelines.warehouse.connect import open_published
 
 _BEFORE = """
@@ -45,10 +45,10 @@ def evening_before(con: duckdb.DuckDBPyConnection, day: date) -> MissedEvening |
     return missed if missed.recovered or missed.unknown else None
 
 
-def reason_not_to_recover(path: Path, day: date) -> str | None:
+def reason_not_to_recover(published: Books, day: date) -> str | None:
     """Why there is nothing to recover of `day` in the published books; None where its evening is missing. Raises as
     `open_published`."""
-    with open_published(path) as con:
+    with open_published(published) as con:
         con.execute(CATALOG.functions)
         first = con.execute(_FIRST).fetchone()
         row = con.execute(_EVENING, [day]).fetchone()

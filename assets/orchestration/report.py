@@ -59,10 +59,10 @@ def report(
 
 def _days(books: OpenBooks, first: date, last: date) -> list[date]:
     """The days asked for that have closed, else the one that a run before the close has recovered."""
-    closed = days_to_report(CATALOG, books.settings.published, first, last)
+    closed = days_to_report(CATALOG, books.settings.books, first, last)
     if closed or first != last:
         return closed
-    with open_published(books.settings.published) as con:
+    with open_published(books.settings.books) as con:
         missed = evening_before(con, last)
     return [missed.day] if missed and missed.recovered else []
 
@@ -100,7 +100,7 @@ def _write_performance(books: OpenBooks, day: date) -> list[WrittenPerformance]:
 
 def _periods(books: OpenBooks, day: date) -> list[Period]:
     """The periods of the calendar, as the broker has it, whose last session a day is."""
-    with open_published(books.settings.published) as con:
+    with open_published(books.settings.books) as con:
         row = con.execute("select min(trading_date) from core.calendar where trading_date > ?", [day]).fetchone()
     return periods_ending(day, row[0]) if row and row[0] else []
 

@@ -24,6 +24,7 @@ from daybook.cli.eod import eod
 from daybook.cli.explore import explore
 from daybook.cli.failure import unexpected
 from daybook.cli.instructions import instructions
+from daybook.cli.lake import lake
 from daybook.cli.lock import lock
 from daybook.cli.positions import positions
 from daybook.cli.replay import replay
@@ -56,7 +57,7 @@ for command in (demo, eod, sync, build, report, sql, explore, status, lock, sand
     app.command(cls=SqlCommand if command is sql else None, short_help=_first_line(command))(command)
 for care in (replay, backfill, backup, restore, verify, doctor, compact, prune):
     app.command(short_help=_first_line(care))(care)
-for group in (positions, instructions):
+for group in (positions, instructions, lake):
     app.add_typer(group, short_help=str(group.info.help))
 
 

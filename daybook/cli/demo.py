@@ -63,7 +63,7 @@ def demo(
 
     with _progress(days) as (on_progress, on_day):
         done = run_demo(Settings.from_env(), days, wait=wait, on_progress=on_progress, on_day=on_day)
-    with open_published(done.settings.published) as con:
+    with open_published(done.settings.books) as con:
         _print_day(con, done.days[-1])
     console.say(f"Report: {write_report(done.settings, CATALOG, formats=('html',)).files[0]}")
     _print_end(done)

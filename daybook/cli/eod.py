@@ -65,5 +65,5 @@ def _last_day(settings: Settings) -> dict[str, Any] | None:
     from pipelines.warehouse.connect import open_published
     from pipelines.warehouse.tables import rows_of
 
-    with open_published(settings.published) as con:
+    with open_published(settings.books) as con:
         return next(iter(rows_of(con, _LAST_DAY)), None)

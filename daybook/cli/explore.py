@@ -38,7 +38,7 @@ def explore(*, port: Port = 2718, headless: Headless = False) -> int:
             "The explorer is not installed: `make explore`, or install daybook with its extra `explore`."
         )
     settings = Settings.from_env()
-    PublishedBooks(settings.published).extent()  # raises with a sentence where there is nothing to look at
+    PublishedBooks(settings.books).extent()  # raises with a sentence where there is nothing to look at
     _refuse_port_in_use(port)
     app = Path(__file__).parents[1] / "explore" / "app.py"
     command = [sys.executable, "-P", "-m", "marimo", "run", str(app), "--host", HOST, "--port", str(port), "--token"]

@@ -34,13 +34,12 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
     from pipelines.books.locks import lock_period, open_days
     from pipelines.settings import Settings
     from pipelines.warehouse.connect import open_published
-    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-    from pipelines.warehouse.published import check_published
+    from pipelines.warehouse.published import publish_books
     from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
     whose = f"account {account}" if account else "all accounts"
-    with open_published(settings.published) as con:  # nobody is kept waiting while a person thinks
+    with open_published(settings.books) as con:  # nobody is kept waiting while a person thinks
         left = open_days(con, through, account)
     console.say(f"This closes {whose} through {through}, {left:,} account-days that are open now. It can't be undone.")
     if not yes and not _agreed():
@@ -48,8 +47,7 @@ def lock(*, through: Through, account: Account = None, yes: Yes = False, wait: W
         return USAGE
     with warehouse_session(settings, wait=wait, on_progress=console.show_event) as con:
         lock_period(con, through, account)
-        publish(con, settings.published, PUBLISHED_SCHEMAS, settings.publish_group)
-        check_published(con, settings)
+        publish_books(con, settings)
     console.say(f"Closed: {whose} through {through}.")
     return 0
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.settings import Books
+
 #: Seconds after its time at which the process ends by itself, should nobody end it.
 _GRACE = 5.0
 _LONGEST = 10.0**8
@@ -57,7 +59,7 @@ def _run(query: dict[str, Any]) -> dict[str, Any]:
     from pipelines.warehouse.connect import open_published
 
     try:
-        with open_published(Path(query["path"])) as con:
+        with open_published(_books(query["books"]), query["version"]) as con:
             try:
                 limit = _limit_memory(con)
                 cut = _write(con, query)
@@ -74,6 +76,12 @@ def _run(query: dict[str, Any]) -> dict[str, Any]:
     except Exception:
         return {"defect": traceback.format_exc()}
     return {"cut": cut}
+
+
+def _books(said: str | list[str]) -> Books:
+    from pipelines.settings import Lake
+
+    return Path(said) if isinstance(said, str) else Lake(*said)
 
 
 def _write(con: duckdb.DuckDBPyConnection, query: dict[str, Any]) -> bool:

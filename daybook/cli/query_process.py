@@ -31,19 +31,23 @@ _ALLOWED = {
     "COLUMNS", "FORCE_COLOR", "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LINES", "NO_COLOR", "PATH", "PYTHONPATH",
     "PYTHONIOENCODING", "PYTHONUTF8", "TERM", "TZ",
 }  # fmt: skip
+#: What else it has to know of a lake: how PostgreSQL's library and S3 clients sign in.
+_OF_A_LAKE = ("PG", "AWS_")
 _ANSWER = 2**20  # bytes of an answer that are read; a sentence has fewer
 
 
 @dataclass(frozen=True)
 class Query:
-    """A question: its text, the copy to ask, how the rows are written, and at most how many (0: all)."""
+    """A question: its text, the books to ask (the path of the published copy, or a lake's catalog and files, and its
+    version where it is an earlier one), how the rows are written, and at most how many (0: all)."""
 
     text: str
-    path: str
+    books: str | tuple[str, str]
     form: str
     most: int
     timeout: float
     to_file: bool = False
+    version: int | None = None
 
 
 def run_query(query: Query, target: IO[bytes] | None = None) -> bool:
@@ -54,7 +58,7 @@ def run_query(query: Query, target: IO[bytes] | None = None) -> bool:
     with private_folder() as own:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            process = _start(theirs.fileno(), own, target)
+            process = _start(theirs.fileno(), own, target, is_lake=not isinstance(query.books, str))
             try:
                 theirs.close()
                 answer = _answer(ours, query)
@@ -64,11 +68,11 @@ def run_query(query: Query, target: IO[bytes] | None = None) -> bool:
     return _understood(answer, code, query.timeout)
 
 
-def _start(number: int, own: Path, target: IO[bytes] | None) -> subprocess.Popen[bytes]:
+def _start(number: int, own: Path, target: IO[bytes] | None, *, is_lake: bool) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "daybook.cli.query_child", str(number)],
-            env=_environment(os.environ, own),
+            env=_environment(os.environ, own, _OF_A_LAKE if is_lake else ()),
             pass_fds=[number],
             stdin=subprocess.DEVNULL,
             stdout=target,
@@ -78,8 +82,8 @@ def _start(number: int, own: Path, target: IO[bytes] | None) -> subprocess.Popen
         raise DaybookError(f"The query could not be started ({error.strerror}): end other programs.") from error
 
 
-def _environment(outer: Mapping[str, str], own: Path) -> dict[str, str]:
-    inner = {name: value for name, value in outer.items() if name in _ALLOWED or name.startswith("LC_")}
+def _environment(outer: Mapping[str, str], own: Path, more: tuple[str, ...] = ()) -> dict[str, str]:
+    inner = {name: value for name, value in outer.items() if name in _ALLOWED or name.startswith(("LC_", *more))}
     isolate_children(inner)
     return {**inner, "TMPDIR": str(own)}
 

@@ -42,8 +42,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     from pipelines.books.days import exit_code, statuses
     from pipelines.books.resolved import resolve_ended
     from pipelines.settings import Settings
-    from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
-    from pipelines.warehouse.published import check_published
+    from pipelines.warehouse.published import publish_books
     from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
@@ -55,8 +54,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
         done = _replay(con, settings, folder, start, on_progress)
         if done.landed:
             on_progress(Activity("publishing"))
-            publish(con, settings.published, PUBLISHED_SCHEMAS, settings.publish_group)
-            check_published(con, settings)
+            publish_books(con, settings)
             resolve_ended(con, settings)
         known = statuses(con)
     _report(done, as_json=json)

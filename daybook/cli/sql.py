@@ -40,6 +40,10 @@ Limit = Annotated[
     int | None, typer.Option(min=0, help="Most rows; 0 is all. A table on a terminal shows 200 by itself.")
 ]
 
+Version = Annotated[
+    int | None, typer.Option("--at-version", min=0, metavar="N", help="A lake as it was at its snapshot N.")
+]
+
 
 class SqlCommand(TyperCommand):
     """The command `sql`, whose query may begin with a comment: `-- why` is no option."""
@@ -56,6 +60,7 @@ def sql(
     output: Output = None,
     limit: Limit = None,
     timeout: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long it may take.")] = 60.0,
+    at_version: Version = None,
 ) -> int:
     """Ask the published books a question in SQL.
 
@@ -69,7 +74,7 @@ def sql(
       daybook sql - --format csv < query.sql
     """
     from daybook.cli.query_process import Query, run_query
-    from pipelines.settings import Settings
+    from pipelines.settings import Lake, Settings
     from pipelines.warehouse.restoring import finish_if_killed
 
     text = _from_stdin() if query == "-" else query
@@ -84,8 +89,13 @@ def sql(
         raise ConfigurationError("--timeout needs a number of seconds.")
     settings = Settings.from_env()
     finish_if_killed(settings.home)  # here, where it can be said: the process that asks has no home of its own
+    if at_version is not None and not settings.has_lake:
+        raise ConfigurationError("--at-version is of a lake, and DAYBOOK_LAKE is not set: ask pnl.*_as_known(instant).")
+    place = settings.books
+    books = (place.catalog, place.data) if isinstance(place, Lake) else str(place)
     with output_file(output, settings.home) as target:
-        cut = run_query(Query(text, str(settings.published), form.value, most, timeout, output is not None), target)
+        asked = Query(text, books, form.value, most, timeout, output is not None, at_version)
+        cut = run_query(asked, target)
     if cut:
         console.notice(f"These are the first {most:,} rows of more: --limit 0 shows all.")
     return 0

@@ -16,7 +16,7 @@ def _():
     from pipelines.errors import DaybookError
     from pipelines.settings import Settings
 
-    books = PublishedBooks(Settings.from_env().published)
+    books = PublishedBooks(Settings.from_env().books)
     _ids, first, last = books.extent()
     names = books.names()
     called = {account: name for name, account in names.items()}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from pipelines.calendar import NEW_YORK
@@ -14,6 +13,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.report.charts import calendar, pnl
 from pipelines.report.days import DayTotals
 from pipelines.report.markdown_chart import day_of_pnl
+from pipelines.settings import Books
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.tables import rows_of
 
@@ -122,10 +122,10 @@ class Scope:
 
 
 class PublishedBooks:
-    """The published copy at a path. It is opened anew for every question, so that a new evening is seen at once."""
+    """The published books. They are opened anew for every question, so that a new evening is seen at once."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, published: Books) -> None:
+        self._published = published
 
     def extent(self) -> tuple[list[str], date, date]:
         """The accounts, and the first and last day. Raises NotPublished where there is no day yet."""
@@ -205,7 +205,7 @@ class PublishedBooks:
         ]
 
     def _ask(self, query: str, **values: Any) -> list[Row]:
-        with open_published(self._path) as con:
+        with open_published(self._published) as con:
             return rows_of(con, query, values)
 
 

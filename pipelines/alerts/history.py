@@ -56,8 +56,8 @@ def _read(line: bytes) -> dict[str, Any]:
 
 
 def _published(settings: Settings) -> datetime:
-    """When the published copy was made; before anything else where there is none."""
+    """When the books were published last; before anything else where they never were."""
     try:
-        return datetime.fromtimestamp(settings.published.stat().st_mtime, UTC)
+        return datetime.fromtimestamp(settings.published_note.stat().st_mtime, UTC)
     except OSError:
         return datetime.min.replace(tzinfo=UTC)

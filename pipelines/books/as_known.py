@@ -20,6 +20,7 @@ from pipelines.books.catalog import MADE_BY, Catalog, Table, select_of
 from pipelines.books.inputs import account_in_turn, load_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
+from pipelines.settings import Books
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
 from pipelines.warehouse.tables import OPEN_END, run_statement
@@ -63,14 +64,14 @@ class BooksAsKnown:
 
 @contextmanager
 def open_known(
-    catalog: Catalog, path: Path, day: date | None, known_at: datetime | None, accounts: Sequence[str]
+    catalog: Catalog, published: Books, day: date | None, known_at: datetime | None, accounts: Sequence[str]
 ) -> Iterator[BooksAsKnown]:
     """The books of `day` (the last one, where None) as known at an instant (now, where None).
 
     Raises ConfigurationError, with what there is instead, for a date without a session, a day or an instant of which
     nothing is known and an account that nobody has; NotPublished and DaybookError as `open_published` does.
     """
-    with open_published(path) as con:
+    with open_published(published) as con:
         con.execute(catalog.functions)  # the selects of a build are run here, with what they call
         try:
             chosen = day or _last_day(con, known_at)
@@ -79,15 +80,15 @@ def open_known(
             _derive(books)
         except duckdb.CatalogException as error:
             raise DaybookError(
-                f"{path} was published by another daybook than this one ({first_line(error)}): "
+                f"{published} was published by another daybook than this one ({first_line(error)}): "
                 "`daybook build` brings it up to date."
             ) from error
         yield books
 
 
-def days_to_report(catalog: Catalog, path: Path, first: date, last: date) -> list[date]:
+def days_to_report(catalog: Catalog, published: Books, first: date, last: date) -> list[date]:
     """The days between two whose end was looked at, in order: those that there is a report of."""
-    with open_published(path) as con:
+    with open_published(published) as con:
         con.execute(catalog.functions)
         found = con.execute(
             """

@@ -123,13 +123,18 @@ def _build(
         _build_alone(con, catalog, settings.working, values, calendar, built)
         con.execute("commit")
     except duckdb.Error as error:
-        with suppress(duckdb.TransactionException):  # a disk that is full has ended the transaction already
-            con.execute("rollback")
+        _roll_back(con)
         raise BuildFailed(f"The build failed and changed nothing: {first_line(error)}") from error
     except DaybookError:
-        con.execute("rollback")
+        _roll_back(con)
         raise
     return built
+
+
+def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    """Undo what the transaction has done. A disk that is full, or a catalog that is gone, has ended it already."""
+    with suppress(duckdb.Error):
+        con.execute("rollback")
 
 
 def _asked(calendar: TradingCalendar, start: date | None, end: date | None) -> list[date]:

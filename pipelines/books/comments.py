@@ -20,6 +20,7 @@ from pipelines.books.catalog import Catalog
 from pipelines.broker.columns import RENAMED
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
+from pipelines.warehouse.tables import is_lake
 
 _VERSIONS = "Every version of the rows of {}, with the time from which and until which it was known."
 _AS_KNOWN = "The rows of {} as they were known at an instant."
@@ -39,8 +40,11 @@ def describe_column(catalog: Catalog, table: str, column: str) -> str:
 
 
 def comment(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
-    """Write the dictionary into an open warehouse as COMMENT ON, wherever it differs; how many were written."""
-    statements = [*_table_comments(con, catalog), *_column_comments(con, catalog), *_macro_comments(con)]
+    """Write the dictionary into an open warehouse as COMMENT ON, wherever it differs; how many were written. A lake
+    keeps no comment of a macro or of a view's column."""
+    statements = [*_table_comments(con, catalog), *_column_comments(con, catalog)]
+    if not is_lake(con):
+        statements += _macro_comments(con)
     if statements:
         con.execute(";\n".join(statements))  # together: half of the time of each is its way there
     return len(statements)
@@ -53,8 +57,9 @@ def _table_comments(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> Iterato
 
 
 def _column_comments(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> Iterator[str]:
+    views = {name for name, kind, _ in relations(con, catalog) if kind == "view"} if is_lake(con) else set()
     for name, column, _, comment in columns_of(con, catalog):
-        if (said := describe_column(catalog, name, column)) != comment:
+        if name not in views and (said := describe_column(catalog, name, column)) != comment:
             yield f'comment on column {name}."{column}" is {literal(said)}'
 
 
@@ -62,7 +67,8 @@ def _macro_comments(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     macros = con.execute(
         """
         select schema_name || '.' || function_name, comment from duckdb_functions()
-        where function_type = 'table_macro' and not internal and function_name like '%_as_known'
+        where database_name = current_database() and function_type = 'table_macro' and not internal
+            and function_name like '%_as_known'
         """
     ).fetchall()
     for name, comment in macros:
@@ -76,9 +82,11 @@ def relations(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[tuple[st
         con,
         catalog,
         """
-        select schema_name || '.' || table_name as name, 'table', comment from duckdb_tables() where not temporary
+        select schema_name || '.' || table_name as name, 'table', comment from duckdb_tables()
+        where database_name = current_database() and not temporary
         union all
-        select schema_name || '.' || view_name, 'view', comment from duckdb_views() where not temporary
+        select schema_name || '.' || view_name, 'view', comment from duckdb_views()
+        where database_name = current_database() and not temporary
         """,
     )
 
@@ -90,7 +98,7 @@ def columns_of(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[tuple[s
         catalog,
         """
         select schema_name || '.' || table_name as name, column_name, data_type, comment from duckdb_columns()
-        where not internal order by name, column_index
+        where database_name = current_database() and not internal order by name, column_index
         """,
     )
 

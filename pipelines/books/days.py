@@ -18,8 +18,11 @@ COMPLETE = "COMPLETE"
 
 def statuses(con: duckdb.DuckDBPyConnection) -> dict[date, str]:
     """COMPLETE, INCOMPLETE or BROKEN of every day in the books, in order; none before the first build."""
-    there = con.execute("select 1 from duckdb_views() where schema_name = 'quality' and view_name = 'day'").fetchone()
-    if there is None:
+    there = """
+        select 1 from duckdb_views()
+        where database_name = current_database() and schema_name = 'quality' and view_name = 'day'
+    """
+    if con.execute(there).fetchone() is None:
         return {}
     return dict(con.execute("select trading_date, status from quality.day order by trading_date").fetchall())
 

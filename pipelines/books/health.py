@@ -117,7 +117,7 @@ def read_health(settings: Settings, now: datetime) -> Health:
     _look_at_files(health, settings)
     calendar = TradingCalendar.load()
     try:
-        with open_published(settings.published) as con:
+        with open_published(settings.books) as con:
             calendar = _read_books(health, con, settings.archive)
     except DaybookError as error:
         health.problems.append(str(error))

@@ -133,7 +133,10 @@ def _or_kept(pipeline: Pipeline) -> Iterator[None]:
 def _there(pipeline: Pipeline) -> set[str]:
     """The raw tables that the warehouse has, whatever dlt remembers of another file in its place."""
     with pipeline.sql_client() as client:
-        names = client.execute_sql("select table_name from duckdb_tables() where schema_name = %s", client.dataset_name)
+        names = client.execute_sql(
+            "select table_name from duckdb_tables() where database_name = current_database() and schema_name = %s",
+            client.dataset_name,
+        )
     return {name for (name,) in names or ()}
 
 

@@ -45,7 +45,7 @@ def write_report(
     What the evening said first stays in the folder `first` when a later run says something else. Raises as `open_known`
     does, and DaybookError where a file can't be written.
     """
-    with open_known(catalog, settings.published, day, known_at, accounts) as books:
+    with open_known(catalog, settings.books, day, known_at, accounts) as books:
         report = collect_report(books)
     name = file_name(f"report_{report.day}", known_at, report.accounts)
     makers = {form: partial(make, report, name) for form, make in _MAKERS.items()}

@@ -1,4 +1,4 @@
-"""How a DuckDB file is opened: the warehouse by its one writer, the published copy by anyone.
+"""How the books are opened: the warehouse file by its one writer, the published copy, or a lake, by anyone.
 
 The warehouse is opened without a config, as dlt opens it: in one process DuckDB refuses a second connection to a file
 whose config differs. For the same reason nothing in the process may open the warehouse file by other means while it is
@@ -19,7 +19,7 @@ import duckdb
 from pipelines.archive.files import refuse_special
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
 from pipelines.progress import OnProgress, Waiting, ignore_progress
-from pipelines.settings import refuse_file_as_home
+from pipelines.settings import Books, Lake, refuse_file_as_home
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
@@ -59,26 +59,39 @@ def open_warehouse(
 
 
 @contextmanager
-def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy as it is now, for reading: no statement can write, or reach any other file, extension or
+def open_published(books: Books, version: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published books as they are now, for reading: no statement can write, or reach any other file, extension or
     setting. What does not fit into memory goes to a temporary folder that is this reader's own, and ends with it.
+    Of a lake, as it was at a `version` where one is given: the number of a snapshot.
 
-    It is attached to a connection of its own as `daybook`, not opened by its path: within a process DuckDB would hand
-    out a copy that is open already, even when a newer one has been published over it.
+    They are attached to a connection of its own as `daybook`, not opened by their path: within a process DuckDB would
+    hand out a copy that is open already, even when a newer one has been published over it.
     A restore that was killed is finished first. Raises NotPublished where there is none, ConfigurationError where the
-    home is no folder, LockedOut where somebody has it open for writing, DaybookError where the file can't be read.
+    home is no folder, LockedOut where somebody has it open for writing, DaybookError where the file can't be read, and
+    of a lake as `attach_lake` does.
     """
+    if isinstance(books, Path):
+        _find_published(books)
+    with private_folder() as own:
+        con = _lake(books, own, version) if isinstance(books, Lake) else _attached(books, own)
+        try:
+            yield con
+        finally:
+            con.close()
+
+
+def _find_published(path: Path) -> None:
     refuse_file_as_home(path.parent)
     finish_if_killed(path.parent)
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
     _refuse_special(path)
-    with private_folder() as own:
-        con = _attached(path, own)
-        try:
-            yield con
-        finally:
-            con.close()
+
+
+def _lake(lake: Lake, own: Path, version: int | None) -> duckdb.DuckDBPyConnection:
+    from pipelines.warehouse.lake.opening import open_to_read
+
+    return open_to_read(lake, _reading(own), version)
 
 
 def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:

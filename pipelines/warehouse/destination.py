@@ -8,12 +8,15 @@ costs the same after a day and after years.
 
 from __future__ import annotations
 
+import duckdb
 from dlt.common.configuration import configspec
 from dlt.common.destination.client import LoadJob, RunnableLoadJob
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.destinations import duckdb as DuckDb  # noqa: N812  (a class with a module's name)
-from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration, DuckDbCredentials
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
+
+from pipelines.warehouse.tables import is_lake
 
 
 class MergeFile(RunnableLoadJob):
@@ -60,6 +63,12 @@ class WarehouseConfiguration(DuckDbClientConfiguration):
 
     def __str__(self) -> str:
         return "warehouse"
+
+
+def credentials_of(con: duckdb.DuckDBPyConnection) -> DuckDbCredentials:
+    """An open warehouse as dlt takes it. A cursor begins in the database in memory to which a lake is attached: dlt has
+    every one of its own use the lake, or it would land in that memory without a word."""
+    return DuckDbCredentials(con, local_config={"schema": "lake"} if is_lake(con) else None)
 
 
 class Warehouse(DuckDb):

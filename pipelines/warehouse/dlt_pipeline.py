@@ -28,13 +28,13 @@ def open_pipeline(con: duckdb.DuckDBPyConnection, folder: Path) -> Pipeline:
     """The dlt pipeline on an open warehouse. Its folder holds what is extracted and not yet loaded: it must survive."""
     import dlt
 
-    from pipelines.warehouse.destination import Warehouse
+    from pipelines.warehouse.destination import Warehouse, credentials_of
     from pipelines.warehouse.dlt_home import settle_in
 
     settle_in(folder)
     pipeline: Pipeline = dlt.pipeline(
         pipeline_name="daybook",
-        destination=Warehouse(con, destination_name="duckdb"),
+        destination=Warehouse(credentials_of(con), destination_name="duckdb"),
         dataset_name="raw",
         pipelines_dir=str(folder),
     )

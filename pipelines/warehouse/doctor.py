@@ -296,7 +296,7 @@ def _published(settings: Settings, landed: list[str]) -> Iterator[Diagnosis]:
         return
     advice = "Run `daybook build`, which publishes."
     try:
-        with open_published(settings.published) as con:
+        with open_published(settings.books) as con:
             row = con.execute("select max(run_id) from raw.extract_run").fetchone()
     except DaybookError as error:
         yield Diagnosis("WARN", str(error), advice)

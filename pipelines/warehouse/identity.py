@@ -1,5 +1,5 @@
-"""Notices that the warehouse file was replaced while this process had it open: what a run writes then goes into a file
-that nobody will open again."""
+"""Notices that the warehouse is no longer this process's own: its file was replaced, so that what a run writes goes into
+a file that nobody will open again, or the lock on the lake was lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from pipelines.errors import WarehouseReplaced
+from pipelines.settings import Lake, Settings
 
 _opened: dict[Path, tuple[int, int] | None] = {}
 
@@ -14,6 +15,17 @@ _opened: dict[Path, tuple[int, int] | None] = {}
 def note_opened(path: Path) -> None:
     """To be called right after the file was opened. By name alone: opening it once more would drop DuckDB's lock."""
     _opened[path.absolute()] = _file(path)
+
+
+def check_still_ours(settings: Settings) -> None:
+    """Raises WarehouseReplaced where the warehouse is another file than this process opened; DaybookError where the
+    lock on the books of a lake was lost."""
+    if isinstance(settings.books, Lake):
+        from pipelines.warehouse.lake.advisory import check_held
+
+        check_held(settings.books)
+    else:
+        check_not_replaced(settings.warehouse)
 
 
 def check_not_replaced(path: Path) -> None:

@@ -21,6 +21,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.backup import make_backup
 from pipelines.warehouse.connect import remember, remembered
 from pipelines.warehouse.dlt_pipeline import finish_pending, open_pipeline
+from pipelines.warehouse.tables import is_lake
 
 KEY = "schema_version"
 
@@ -69,7 +70,8 @@ def migrate(
     steps: Sequence[Step] = STEPS,
     on_progress: OnProgress = ignore_progress,
 ) -> Path | None:
-    """Bring an open warehouse to the newest version; the backup made before, or None where nothing was due.
+    """Bring an open warehouse to the newest version; the backup made before, or None where nothing was due, or the
+    warehouse is a lake, whose former snapshots are there.
 
     The caller holds the run lock. Raises WrongWarehouse where a newer daybook wrote it; DaybookError, with the
     warehouse as it was, where the backup or a step fails.
@@ -86,14 +88,16 @@ def migrate(
     on_progress(
         Activity(f"bringing the books of an earlier daybook from version {version} to {newest}, after a backup")
     )
-    backup = make_backup(con, settings, label=f"version-{version}", on_progress=on_progress)
+    backup = None
+    if not is_lake(con):
+        backup = make_backup(con, settings, label=f"version-{version}", on_progress=on_progress)
     try:
         if any(step.changes_raw for step in due):
             _reset_dlt_schema(con, settings, on_progress)
         for step in due:
             _apply(con, step)
     except DaybookError as error:
-        raise DaybookError(f"{error} A backup from before is {backup}.") from error
+        raise DaybookError(f"{error} A backup from before is {backup}." if backup else str(error)) from error
     return backup
 
 
@@ -105,7 +109,8 @@ def _apply(con: duckdb.DuckDBPyConnection, step: Step) -> None:
             con.execute(statement)
         remember(con, KEY, str(step.version))
         con.execute("commit")
-        con.execute("checkpoint")
+        if not is_lake(con):  # there it would merge files, and expire snapshots
+            con.execute("checkpoint")
     except duckdb.Error as error:
         with suppress(duckdb.Error):  # a disk that is full has ended the transaction already
             con.execute("rollback")

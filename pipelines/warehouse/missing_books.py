@@ -26,8 +26,9 @@ _RUNS = "select 1 from raw.extract_run where trigger <> 'trading' limit 1"
 
 
 def refuse_fresh_start(settings: Settings) -> None:
-    """Raises BooksMissing where there is no warehouse, or an empty file, and traces of books."""
-    if _is_there(settings.warehouse):
+    """Raises BooksMissing where there is no warehouse, or an empty file, and traces of books. A lake is looked at when
+    it is open."""
+    if settings.has_lake or _is_there(settings.warehouse):
         return
     if found := list(traces_of_books(settings)):
         raise BooksMissing(missing_sentence(settings, found))
@@ -40,7 +41,7 @@ def refuse_empty_books(con: duckdb.DuckDBPyConnection, settings: Settings) -> No
     if since is not None:
         again = f"`daybook replay{f' --from {since}' if since else ''}`"
         raise BooksMissing(
-            f"A replay into {settings.warehouse} was interrupted, so days may be missing: run it again ({again}) first."
+            f"A replay into {_name(settings)} was interrupted, so days may be missing: run it again ({again}) first."
         )
     if _has_runs(con):
         return
@@ -53,12 +54,12 @@ def require_warehouse(settings: Settings, otherwise: str) -> None:
     """For commands that work with what is there, and make no home: a restore that was killed is finished.
 
     Raises ConfigurationError where the home is no folder, BooksMissing where there is no warehouse and traces of books,
-    and NotPublished with the sentence `otherwise` where there never were any.
+    and NotPublished with the sentence `otherwise` where there never were any. A lake says itself that it isn't there.
     """
     refuse_file_as_home(settings.home)
     finish_if_killed(settings.home)
     refuse_fresh_start(settings)
-    if not settings.warehouse.exists():
+    if not settings.has_lake and not settings.warehouse.exists():
         raise NotPublished(otherwise)
 
 
@@ -93,6 +94,12 @@ def traces_of_books(settings: Settings, *, first_run_too: bool = True) -> Iterat
 
 def missing_sentence(settings: Settings, found: list[str]) -> str:
     """The sentence about books that are missing, with what to do."""
+    if settings.has_lake:
+        return (
+            f"{settings.books} has no run in it, and in {settings.home} {' and '.join(found)}: daybook does not start new "
+            f"books here. `daybook replay` lands that archive in the lake; to start new books, set DAYBOOK_HOME to a new "
+            "folder."
+        )
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
     return (
@@ -111,6 +118,10 @@ def how_to_get_back(settings: Settings, *, moved: bool = False) -> str:
         replay = f"copy the archive back to {settings.archive} and {replay}"
     parts.append(f"{'Or' if backup else 'There is no backup:'} {aside}{replay}.")
     return " ".join(parts)
+
+
+def _name(settings: Settings) -> str:
+    return str(settings.books if settings.has_lake else settings.warehouse)
 
 
 def _is_there(warehouse: Path) -> bool:

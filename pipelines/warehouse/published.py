@@ -1,5 +1,5 @@
-"""Whether the published copy holds the same books as the warehouse: the two files are compared, whatever a run says
-that it did."""
+"""Publishing, proven: whether the published copy holds the same books as the warehouse. The two files are compared,
+whatever a run says that it did. In a lake a commit is the publication, and there is nothing to copy or compare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import duckdb
 from pipelines.errors import BuildFailed, DaybookError, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
-from pipelines.warehouse.identity import check_not_replaced
+from pipelines.warehouse.identity import check_still_ours
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
 
 #: Every run, version and column that a copy holds, how its days stand, and all rows of the newest of them, in one row:
@@ -46,7 +46,7 @@ def _says(settings: Settings, edition: object) -> bool:
 
 
 def _published(settings: Settings) -> object:
-    with open_published(settings.published) as copy:
+    with open_published(settings.books) as copy:
         return _edition(copy)
 
 
@@ -54,17 +54,35 @@ def _edition(con: duckdb.DuckDBPyConnection) -> object:
     return con.execute(_EDITION, [PUBLISHED_SCHEMAS]).fetchone()
 
 
+def publish_books(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Publish what is committed, and read it again. Raises BuildFailed, WarehouseReplaced; DaybookError where the lock
+    on a lake was lost."""
+    if not settings.has_lake:
+        publish(con, settings.published, PUBLISHED_SCHEMAS, settings.publish_group)
+    check_published(con, settings)
+
+
 def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """To be asked before anybody is told that a day is closed.
 
     Raises WarehouseReplaced where the warehouse is no longer the file that was opened; BuildFailed where the published
-    copy can't be read, or isn't what the warehouse says: its runs, its days and how they stand.
+    copy can't be read, or isn't what the warehouse says: its runs, its days and how they stand. DaybookError where the
+    lock on a lake was lost.
     """
-    _check(settings, _edition(con))
+    check_still_ours(settings)
+    if not _has_published(settings):
+        _check(settings, _edition(con))
+
+
+def _has_published(settings: Settings) -> bool:
+    """Whether the commit was the publication; the home notes when, as the time of a published copy tells it."""
+    if settings.has_lake:
+        settings.published_note.touch(mode=0o600)
+    return settings.has_lake
 
 
 def _check(settings: Settings, expected: object) -> None:
-    check_not_replaced(settings.warehouse)
+    check_still_ours(settings)
     try:
         found = _published(settings)
     except (DaybookError, duckdb.Error) as error:
@@ -80,13 +98,15 @@ def _check(settings: Settings, expected: object) -> None:
 
 
 def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
-    """Publish unless the published copy says the same already; whether it was done. The copy is read again before
-    anybody hears of it. Raises BuildFailed, WarehouseReplaced.
+    """Publish unless the published copy says the same already; whether a copy was made. It is read again before
+    anybody hears of it. Raises as `publish_books` does.
 
     Compared by what the two files hold, not by what this run did: a run that was killed between build and publish is
     made good by the next one.
     """
-    check_not_replaced(settings.warehouse)
+    check_still_ours(settings)
+    if _has_published(settings):
+        return False
     edition = _edition(con)
     if _says(settings, edition):
         return False

@@ -271,12 +271,22 @@ def _shape(con: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
 
 
 def exists(con: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether there is a table `schema.name`."""
+    """Whether there is a table `schema.name` in the current database."""
     schema, _, table = name.partition(".")
     found = con.execute(
-        "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [schema, table]
+        """
+        select 1 from duckdb_tables()
+        where database_name = current_database() and schema_name = ? and table_name = ?
+        """,
+        [schema, table],
     ).fetchone()
     return found is not None
+
+
+def is_lake(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the current database is a lake: there is no file to checkpoint or copy, and not everything has a comment."""
+    query = "select 1 from duckdb_databases() where database_name = current_database() and type = 'ducklake'"
+    return con.execute(query).fetchone() is not None
 
 
 def _checked(name: str) -> str:

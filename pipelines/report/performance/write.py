@@ -18,7 +18,7 @@ from pipelines.report.performance.benchmark import Closes, read_benchmarks
 from pipelines.report.performance.content import PerformanceReport, collect_performance, whose_books
 from pipelines.report.period import Period
 from pipelines.report.write import FORMATS, file_name, write_files
-from pipelines.settings import Settings
+from pipelines.settings import Books, Settings
 
 _FIRST = "select min(trading_date) from pnl.account_history"
 _KNOWN = "select max(known_from) from pnl.account_history where trading_date <= ?"
@@ -50,7 +50,7 @@ def write_performance(
     are left out, and the report says why.
     """
     benchmarks, problem = _benchmarks(settings.benchmarks)
-    with _books_to(catalog, settings.published, day, known_at, accounts) as books:
+    with _books_to(catalog, settings.books, day, known_at, accounts) as books:
         report = collect_performance(books, period, books.day, benchmarks, problem)
     name = file_name(f"performance_{period}_{report.day}", known_at, report.accounts)
     makers = {form: partial(make, report, name) for form, make in _MAKERS.items()}
@@ -66,17 +66,17 @@ def _benchmarks(path: Path) -> tuple[dict[str, Closes], str]:
 
 @contextmanager
 def _books_to(
-    catalog: Catalog, path: Path, day: date | None, known_at: datetime | None, accounts: Sequence[str]
+    catalog: Catalog, published: Books, day: date | None, known_at: datetime | None, accounts: Sequence[str]
 ) -> Iterator[BooksAsKnown]:
     """The books as known up to a day, which may be before the first that was closed, or one that was missed: where the
     broker's history has it, they are those of the last day."""
     with ExitStack() as stack:
         try:
-            books = stack.enter_context(open_known(catalog, path, day, known_at, accounts))
+            books = stack.enter_context(open_known(catalog, published, day, known_at, accounts))
         except ConfigurationError:
             if day is None:
                 raise
-            books = stack.enter_context(open_known(catalog, path, None, known_at, accounts))
+            books = stack.enter_context(open_known(catalog, published, None, known_at, accounts))
             if not _is_told(books, day):
                 raise
             known = books.con.execute(_KNOWN, [day]).fetchone()

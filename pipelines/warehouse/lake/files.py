@@ -1,0 +1,52 @@
+"""The place of a lake's files, as a file system: a bucket or a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import ConfigurationError, first_line
+from pipelines.settings import Lake
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+_PROBE = ".daybook-was-here"
+
+
+def file_system(lake: Lake) -> tuple[FileSystem, str]:
+    """A file system, and the place in it. A bucket is opened with the AWS_* variables, AWS_ENDPOINT_URL among them."""
+    from pyarrow.fs import LocalFileSystem, S3FileSystem
+
+    if not lake.data.startswith("s3://"):
+        return LocalFileSystem(), lake.data
+    return S3FileSystem(), lake.data.removeprefix("s3://")
+
+
+def check_store(lake: Lake) -> None:
+    """Whether a new lake may put its files there. Raises ConfigurationError where they can't be written, or another
+    lake's are there already."""
+    from pyarrow.fs import FileSelector
+
+    try:
+        files, place = file_system(lake)
+        if not lake.data.startswith("s3://"):
+            Path(place).mkdir(mode=0o700, parents=True, exist_ok=True)
+        with files.open_output_stream(f"{place}/{_PROBE}") as probe:
+            probe.write(f"{os.getpid()}".encode())
+        files.delete_file(f"{place}/{_PROBE}")
+        found = files.get_file_info(FileSelector(f"{place}/tables", allow_not_found=True))
+    except OSError as error:
+        raise ConfigurationError(
+            f"DAYBOOK_LAKE_DATA ({lake.data}) can't be written ({_reason(error)}): name a bucket or a folder that daybook "
+            "may write, and its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        ) from error
+    if found:
+        raise ConfigurationError(
+            f"DAYBOOK_LAKE_DATA ({lake.data}) has the files of another lake already: name another place for this one."
+        )
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or first_line(error)).rstrip(".")
