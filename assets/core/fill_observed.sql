@@ -1,7 +1,13 @@
 -- Every fill that tells of the days that are built, and of the night after them (a snapshot of half past three may show its fills), once: in its
 -- latest form, and as one that does not count (`counts`) once a whole list that covers its time lacks it. The trading date is that of its instant.
 -- Of a recovered day those of the morning after it, too.
-with owned as (
+with sessions as (
+    select trading_date, prev_trading_date, owns_from, pre_open, regular_close, post_close
+    from core.calendar
+    where trading_date between $from_date and $to_date or prev_trading_date between $from_date and $to_date
+),
+
+owned as (
     select
         min(case when trading_date >= $from_date then owns_from end) as owns_from,
         -- the night after the last day belongs to the next one, until it opens at four
@@ -12,8 +18,7 @@ with owned as (
                 where trading_date between $from_date and $to_date
             )
         ) as owns_to
-    from core.calendar
-    where trading_date between $from_date and $to_date or prev_trading_date between $from_date and $to_date
+    from sessions
 ),
 
 runs as (
@@ -109,11 +114,11 @@ select
     latest.underlying_instrument_id,
     latest.side,
     latest.quantity as filled_quantity,
-    calendar.trading_date,
+    sessions.trading_date,
     latest.transaction_time,
     latest.price,
     case
-        when latest.transaction_time <= calendar.pre_open or latest.transaction_time > calendar.regular_close
+        when latest.transaction_time <= sessions.pre_open or latest.transaction_time > sessions.regular_close
             then latest.transaction_time
     end as outside_at,
     withdrawn.withdrawn_at is null as counts,
@@ -129,6 +134,6 @@ select
 from latest
 cross join owned
 left join withdrawn on latest.account_id = withdrawn.account_id and latest.id = withdrawn.id
-inner join core.calendar
-    on latest.transaction_time > calendar.owns_from and latest.transaction_time <= calendar.post_close
+inner join sessions
+    on latest.transaction_time > sessions.owns_from and latest.transaction_time <= sessions.post_close
 where latest.transaction_time > owned.owns_from and latest.transaction_time <= owned.owns_to

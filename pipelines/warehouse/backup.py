@@ -76,6 +76,11 @@ def make_backup(
 
     Raises DaybookError, with nothing left behind, where it can't be made or is not, read again, what was copied.
     """
+    if settings.has_lake:
+        raise ConfigurationError(
+            f"{settings.books} has no file to copy: its former snapshots are kept (`daybook sql --at-version N`), "
+            "pg_dump copies its catalog, `daybook lake export` makes a home of it that can be backed up."
+        )
     now, backups = datetime.now(UTC), settings.backups if to is None else to.expanduser().absolute()
     folder = backups / "-".join(filter(None, [f"{now:%Y%m%dT%H%M%S}Z", label]))
     draft = backups / f".{folder.name}.making"

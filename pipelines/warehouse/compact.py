@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pipelines.archive.files import fsync
-from pipelines.errors import DaybookError, first_line
+from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse
@@ -36,6 +36,8 @@ def compact(
     Takes the run lock. Raises NotPublished where there is no warehouse, DaybookError, with the warehouse as it was,
     where it can't be done.
     """
+    if settings.has_lake:
+        raise ConfigurationError(f"{settings.books} is no file: `daybook lake maintain` gives its space back.")
     path = settings.warehouse
     require_warehouse(settings, f"There is no warehouse at {path}: nothing to compact.")
     draft = path.with_name(f"{path.name}.compacting")

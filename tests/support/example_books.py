@@ -145,18 +145,25 @@ def example_books(root: Path) -> Books:
 
 
 def _replay(home: Path) -> None:
+    replay_evenings(home)
+
+
+def replay_evenings(
+    home: Path, start: date = START, days: int = DAYS, build_on: Callable[[date], bool] = lambda _: True
+) -> None:
+    """The books of some of the days, built after the evenings that `build_on` names, and published."""
     trouble = Trouble()
-    with Sandbox(start=START, days=DAYS) as sandbox, in_front_of(sandbox.url, trouble) as url:
+    with Sandbox(start=start, days=days) as sandbox, in_front_of(sandbox.url, trouble) as url:
         settings = Settings.model_validate({"base_url": url, "home": home, "api_key": "any"})
         with warehouse_session(settings) as con:
             for day in sandbox.days:
                 if day != MISSED:
-                    _evening(con, settings, sandbox, trouble, day)
-            _say(con, settings)
+                    _evening(con, settings, sandbox, trouble, day, build_it=build_on(day))
+            say(con, settings)
             publish(con, settings.published, PUBLISHED_SCHEMAS)
 
 
-def _evening(con: Any, settings: Settings, sandbox: Sandbox, trouble: Trouble, day: date) -> None:
+def _evening(con: Any, settings: Settings, sandbox: Sandbox, trouble: Trouble, day: date, *, build_it: bool) -> None:
     trouble.refused = OPTIONS if day == FORBIDDEN else None
     trouble.edit = {
         LATE_MARK: _yesterdays_price(LONG_SHORT, sandbox, day),
@@ -164,12 +171,14 @@ def _evening(con: Any, settings: Settings, sandbox: Sandbox, trouble: Trouble, d
     }.get(day)
     sandbox.clock.set(sandbox.after_close(day))
     take_snapshot(con, settings)
-    build(con, settings, CATALOG)
+    if build_it:
+        build(con, settings, CATALOG)
     trouble.refused = trouble.edit = None
     if day == LATE_MARK:
         sandbox.clock.set(sandbox.after_close(day) + timedelta(hours=11))  # 03:20 of the next morning
         take_snapshot(con, settings)
-        build(con, settings, CATALOG)
+        if build_it:
+            build(con, settings, CATALOG)
 
 
 def _yesterdays_price(account: str, sandbox: Sandbox, day: date) -> Callable[[Row], None]:
@@ -192,7 +201,7 @@ def _yesterdays_price(account: str, sandbox: Sandbox, day: date) -> Callable[[Ro
     return edit
 
 
-def _say(con: Any, settings: Settings) -> None:
+def say(con: Any, settings: Settings) -> None:
     """The period is closed; then people say two things, one of them about the closed period and one of them wrong."""
     lock_period(con, LOCKED_THROUGH, at=LOCKED_AT)
     settings.adjustments.write_text(_ADJUSTMENTS)

@@ -29,15 +29,33 @@ def _binaries() -> Path | None:
     return next((each for each in places if (each / "postgres").exists() and (each / "initdb").exists()), None)
 
 
-needs_postgres = pytest.mark.skipif(_binaries() is None, reason="PostgreSQL is not installed")
+def has_postgres() -> bool:
+    """Whether its programs are installed."""
+    return _binaries() is not None
+
+
+needs_postgres = pytest.mark.skipif(not has_postgres(), reason="PostgreSQL is not installed")
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """A server: the address of its database, without a password, and the file that has it."""
+    """A server: the address of its database, without a password, the file that has it, and the folder of its data."""
 
     url: str
     passfile: Path
+    data: Path
+
+    def restart(self, mode: str = "immediate") -> None:
+        """End it at once, as a crash does, and start it again."""
+        self.control("restart", "-m", mode)
+
+    def control(self, *arguments: str) -> None:
+        """pg_ctl with this server's data. What it starts ends with the block of the fixture."""
+        binaries = _binaries()
+        assert binaries is not None
+        log = str(self.data.parent / "log")
+        command = [str(binaries / "pg_ctl"), "-D", str(self.data), "-w", "-l", log, *arguments]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", **_USER)
 
 
 @contextmanager
@@ -75,8 +93,11 @@ def postgres(passfile: Path) -> Iterator[Postgres]:
             _until_it_listens(server, port)
             passfile.write_text(f"127.0.0.1:{port}:*:daybook:{PASSWORD}\n")
             passfile.chmod(0o600)
-            yield Postgres(f"postgresql://daybook@127.0.0.1:{port}/postgres", passfile)
+            server_of = Postgres(f"postgresql://daybook@127.0.0.1:{port}/postgres", passfile, data)
+            yield server_of
         finally:
+            if server.poll() is not None and (data / "postmaster.pid").exists():  # a test has restarted it
+                server_of.control("stop", "-m", "immediate")
             server.terminate()
             server.wait(30)
 

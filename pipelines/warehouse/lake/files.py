@@ -21,7 +21,10 @@ def file_system(lake: Lake) -> tuple[FileSystem, str]:
 
     if not lake.data.startswith("s3://"):
         return LocalFileSystem(), lake.data
-    return S3FileSystem(), lake.data.removeprefix("s3://")
+    # the one variable that Arrow does not read by itself
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    files = S3FileSystem(endpoint_override=endpoint, connect_timeout=5, request_timeout=20)
+    return files, lake.data.removeprefix("s3://")
 
 
 def check_store(lake: Lake) -> None:
