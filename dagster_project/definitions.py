@@ -61,14 +61,14 @@ def _definitions(
 
 def _by_workers(days: dg.DailyPartitionsDefinition, schedules: Sequence[dg.ScheduleDefinition]) -> dg.Definitions:
     """With what reads an evening in parts: the schedules begin it, and the books wait for what is settled by it."""
-    from assets.orchestration.parts import part, parts_of, plan, settled
+    from assets.orchestration.parts import part, parts_of, planned, settled
     from dagster_project.parts import books_job, evening, plan_job, read_job
 
     waiting = books.map_asset_specs(lambda spec: spec.merge_attributes(deps=[settled.key]))
     own = [waiting if each is books else each for each in _ASSETS]
     of_parts = part.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=parts_of(days)))
     return dg.Definitions.merge(
-        _definitions(days, [plan, settled, *own], [each.with_attributes(job=plan_job) for each in schedules]),
+        _definitions(days, [planned, settled, *own], [each.with_attributes(job=plan_job) for each in schedules]),
         dg.Definitions(assets=[of_parts], jobs=[plan_job, read_job, books_job], sensors=[evening]),
     )
 

@@ -53,6 +53,7 @@ retention:
 #: With workers: their queue, many runs at once, and of each part one. A run waits there as long as the others take.
 _WORKERS = (
     _INSTANCE.replace("start_timeout_seconds: 180", "start_timeout_seconds: 7200")
+    .replace("poll_interval_seconds: 30", "poll_interval_seconds: 10")
     .partition("# One run at a time")[0]
     .replace(
         "telemetry:",

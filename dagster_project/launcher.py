@@ -2,11 +2,17 @@
 
 from typing import Any, Self
 
+import warnings
+
 import dagster as dg
+from celery.exceptions import DuplicateTaskNameWarning
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+# dagster-celery registers its task anew with each run
+warnings.filterwarnings("ignore", category=DuplicateTaskNameWarning)
 
 #: How long workers have to say what they are at, in seconds.
 _ANSWER_WITHIN = 3.0

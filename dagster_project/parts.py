@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets.orchestration.derived import books
 from assets.orchestration.freshness import fresh
-from assets.orchestration.parts import DAY, PART, part, parts, plan, settled
+from assets.orchestration.parts import DAY, PART, part, parts, planned, settled
 from assets.orchestration.published import published
 from assets.orchestration.raw import TRIGGER
 from assets.orchestration.report import report
@@ -23,7 +23,7 @@ _LOOKED_AFTER = timedelta(hours=24)
 
 plan_job = dg.define_asset_job(
     "plan",
-    selection=dg.AssetSelection.assets(plan),
+    selection=dg.AssetSelection.assets(planned),
     description="Ask the broker which accounts there are, and land them as expected.",
     executor_def=dg.in_process_executor,
 )
@@ -52,7 +52,7 @@ class Part:
 
 @dg.sensor(
     jobs=[read_job, books_job],
-    minimum_interval_seconds=15,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Has the parts of each plan read, and then the books built: of those that are there at the deadline.",
 )
@@ -65,18 +65,18 @@ def evening(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipRea
 
 def requests_of(instance: dg.DagsterInstance, now: datetime, within: timedelta) -> Iterator[dg.RunRequest]:
     """The runs that are due, each with a key of its own: none is asked for twice."""
-    for planned in _plans(instance, now):
-        run = planned.dagster_run
+    for last in _plans(instance, now):
+        run = last.dagster_run
         day = run.tags["dagster/partition"]
         tags = {TRIGGER: run.tags.get(TRIGGER, "dagster")}
-        asked = {each.name: each for each in parts_of_day(instance, day, planned.create_timestamp)}
+        asked = {each.name: each for each in parts_of_day(instance, day, last.create_timestamp)}
         for name in parts.get_partition_keys():
             if name not in asked:
                 key = dg.MultiPartitionKey({DAY: day, PART: name})
                 yield dg.RunRequest(f"{run.run_id} {name}", job_name=read_job.name, partition_key=key, tags=tags)
         landed = sum(each.landed for each in asked.values())
         all_ended = len(asked) == len(parts.get_partition_keys()) and all(each.ended for each in asked.values())
-        if all_ended or now >= _ended_at(planned) + within:
+        if all_ended or now >= _ended_at(last) + within:
             once = f"{run.run_id} books of {landed} parts"
             yield dg.RunRequest(once, job_name=books_job.name, partition_key=day, tags=tags)
 

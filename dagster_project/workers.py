@@ -10,6 +10,9 @@ from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 from dagster_project.instance import prepare_instance
 from pipelines.settings import Settings
 
+#: What runs print is in Dagster's log of each.
+_QUIET = {"worker_redirect_stdouts_level": "INFO", "broker_connection_retry_on_startup": True}
+
 
 def work(settings: Settings, name: str, processes: int) -> int:
     """Take runs until SIGTERM, which lets those that are at work come to their end; the exit code of Celery's."""
@@ -24,7 +27,7 @@ def work(settings: Settings, name: str, processes: int) -> int:
 
 def app_of(queue: str) -> Celery:
     """The application that takes Dagster's runs from a queue. Its address may hold a password."""
-    app = make_app({"broker": queue, "backend": queue, "config_source": dict(DEFAULT_CONFIG)})
+    app = make_app({"broker": queue, "backend": queue, "config_source": {**DEFAULT_CONFIG, **_QUIET}})
     create_execute_job_task(app)
     create_resume_job_task(app)
     return app

@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
-from assets.orchestration.partitions import trading_days
+from assets.orchestration.partitions import one_run, trading_days
 from assets.orchestration.raw import TRIGGER
 from assets.orchestration.specs import WRITER
 from pipelines.ingest.part_session import part_session
@@ -29,11 +29,11 @@ def parts_of(days: dg.DailyPartitionsDefinition) -> dg.MultiPartitionsDefinition
     return dg.MultiPartitionsDefinition({DAY: days, PART: parts})
 
 
-@dg.asset(partitions_def=trading_days, group_name="parts", kinds={"dlt"}, pool=WRITER)
-def plan(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult[None]:
+@dg.asset(partitions_def=trading_days, backfill_policy=one_run(), group_name="parts", kinds={"dlt"}, pool=WRITER)
+def planned(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult[None]:
     """Which accounts are expected today, landed before any of them is read: a part that never comes leaves gaps."""
     with as_dagster_failure():
-        planned = take_plan(
+        run = take_plan(
             books.con,
             books.settings,
             trigger=context.run.tags.get(TRIGGER, "dagster"),
@@ -41,10 +41,10 @@ def plan(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) 
             clock=books.clock,
             on_progress=books.on_progress,
         )
-    return dg.MaterializeResult(metadata={"run": planned.run_id, "accounts expected": planned.accounts_expected})
+    return dg.MaterializeResult(metadata={"run": run.run_id, "accounts expected": run.accounts_expected})
 
 
-@dg.asset(partitions_def=parts_of(trading_days), group_name="parts", kinds={"dlt"}, deps=[plan])
+@dg.asset(partitions_def=parts_of(trading_days), group_name="parts", kinds={"dlt"}, deps=[planned])
 def part(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) -> dg.MaterializeResult[None]:
     """One of the sixteen parts of the day's last plan, read and landed beside the others. One that is landed whole is
     not read again."""
@@ -66,7 +66,7 @@ def part(context: dg.AssetExecutionContext, books: dg.ResourceParam[OpenBooks]) 
     return dg.MaterializeResult(metadata=_told(read))
 
 
-@dg.asset(partitions_def=trading_days, group_name="parts", kinds={"sql"}, pool=WRITER)
+@dg.asset(partitions_def=trading_days, backfill_policy=one_run(), group_name="parts", kinds={"sql"}, pool=WRITER)
 def settled(books: dg.ResourceParam[OpenBooks]) -> None:
     """Trades of unknown outcome, settled by what the parts have read."""
     with as_dagster_failure():
