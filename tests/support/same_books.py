@@ -25,7 +25,7 @@ def different(file: Path, settings: Settings) -> list[str]:
     """A sentence for each table of which one side has a row that the other has not, but for what is of a run itself;
     rows of raw.* that several runs brought alike count once."""
     found = []
-    with warehouse_session(settings) as con:
+    with warehouse_session(settings, wait=600) as con:
         con.execute(f"attach '{file}' as file (read_only)")
         names = [name for (name,) in con.execute(_TABLES).fetchall() if name not in _RUNS]
         assert len(names) > 25, names
