@@ -1,8 +1,7 @@
 """Runs as tasks of Celery. Imported by Dagster alone, where dagster.yaml names it: Celery is an extra."""
 
-from typing import Any, Self
-
 import warnings
+from typing import Any, Self
 
 import dagster as dg
 from celery.exceptions import DuplicateTaskNameWarning
