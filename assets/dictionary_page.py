@@ -1,10 +1,11 @@
-"""docs/data-dictionary.md, written from the data dictionary: `python -m assets.dictionary_page`."""
+"""The data dictionary on a page and in a file: `python -m assets.dictionary_page` writes both."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from assets.catalog import CATALOG
+from assets.dictionary import FILE, as_file
 from pipelines.books.dictionary import ColumnEntry, TableEntry, entries
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
 
@@ -53,3 +54,4 @@ def _row(column: ColumnEntry) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    FILE.write_text(as_file(entries(CATALOG)), encoding="utf-8")

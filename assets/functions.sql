@@ -15,6 +15,15 @@ case
     else try(cast(round(multiplier * price * quantity, 10) as decimal(28, 10)))
 end;
 
+-- What is paid on a quantity. What is too large is unknown here, too.
+create or replace temporary macro amount_of(quantity, price) as try(quantity * price);
+
+-- A figure in floating point as a column has it: a quantity or price, money to the millionth, and a share of a whole.
+create or replace temporary macro rounded(figure, places) as round(figure, places);
+create or replace temporary macro as_quantity(figure) as try_cast(round(figure, 8) as decimal(24, 8));
+create or replace temporary macro in_millionths(figure) as try_cast(try_cast(round(figure, 6) as decimal(28, 6)) as decimal(28, 10));
+create or replace temporary macro as_share(figure) as cast(figure as decimal(9, 8));
+
 -- A day's return on the equity at its start. An inflow is there from the start of the day, an outflow until its end. On nothing, or less,
 -- there is no return, and none can be below -100 %.
 create or replace temporary macro ratio_to(pnl, equity) as
@@ -45,9 +54,13 @@ create or replace temporary macro is_same_unit(ratio, unit) as abs(ratio / unit 
 
 -- A quantity as people write it: no zeros at the end, and no power of ten, which a file could not be given.
 create or replace temporary macro written(quantity) as rtrim(rtrim(cast(try_cast(quantity as decimal(24, 8)) as varchar), '0'), '.');
+create or replace temporary macro written_per_cent(figure) as cast(round(figure, 4) as varchar);
+-- A day as people write it.
+create or replace temporary macro written_day(day) as strftime(day, '%-d %B %Y');
 
 -- How far figures of our own may be from each other: where a cost is shared out it is rounded to the millionth.
 create or replace temporary macro differs(one, other) as abs(one - other) > 0.000001;
+create or replace temporary macro differs_in_floating_point(one, other) as abs(one - other) > 0.000001;
 
 -- Whether a snapshot of that grade may be an end of day.
 create or replace temporary macro is_end_of_day(grade) as grade in ('POST_CLOSE', 'LATE');
@@ -76,3 +89,13 @@ try_cast('20' || substr(terms, 1, 2) || '-' || substr(terms, 3, 2) || '-' || sub
 create or replace temporary macro osi_right(terms) as case substr(terms, 7, 1) when 'C' then 'CALL' when 'P' then 'PUT' end;
 create or replace temporary macro osi_strike(terms) as
 cast(cast(substr(terms, 8, 8) as decimal(24, 8)) * cast(0.001 as decimal(4, 3)) as decimal(24, 8));
+
+-- The flags of a row that has none, and words in their order as one text.
+create or replace temporary macro no_flags() as cast([] as varchar[]);
+create or replace temporary macro joined(words) as array_to_string(list_sort(words), ',');
+
+-- The product of ratios, null of none.
+create or replace temporary macro product_of(ratios) as list_product(list_sort(ratios));
+
+-- What a JSON document has in a place.
+create or replace temporary macro json_text(document, place) as json_extract_string(document, place);

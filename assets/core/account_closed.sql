@@ -20,7 +20,7 @@ with listed as (
 
 select
     account_id,
-    coalesce(max_by(close_date, trading_date), min(trading_date)) as closed_on,
+    coalesce(max_by(close_date, trading_date) filter (where close_date is not null), min(trading_date)) as closed_on,
     coalesce(reopened_on, cast('9999-12-31' as date)) as reopened_on
 from listed
 where is_closed

@@ -34,8 +34,12 @@ left_over as (
         is_expected,
         low,
         high,
-        round((stock_move - sum(move_high) over same_stock + move_high) / nullif(shares, 0), 6) as one_end,
-        round((stock_move - sum(move_low) over same_stock + move_low) / nullif(shares, 0), 6) as other_end
+        rounded(
+            cast(stock_move - sum(move_high) over same_stock + move_high as double) / cast(nullif(shares, 0) as double), 6
+        ) as one_end,
+        rounded(
+            cast(stock_move - sum(move_low) over same_stock + move_low as double) / cast(nullif(shares, 0) as double), 6
+        ) as other_end
     from chosen
     window same_stock as (partition by account_id, trading_date, linked_to, by_proof)
 )

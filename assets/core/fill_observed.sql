@@ -43,7 +43,7 @@ observed as (
     select
         executions.account_id,
         executions.id,
-        max_by(executions.order_id, runs.finished_at) as order_id,
+        max_by(executions.order_id, runs.finished_at) filter (where executions.order_id is not null) as order_id,
         executions.instrument_id,
         executions.symbol,
         executions.underlying_instrument_id,

@@ -81,4 +81,8 @@ inner join windows
         and flows.trading_date >= windows.first_date
         and flows.trading_date <= windows.last_date
 where
-    (after_start_by_date or after_start_by_time) and (until_end_by_date or until_end_by_time)
+    (
+        flows.trading_date > coalesce(windows.prev_trading_date, windows.trading_date - 1)
+        or flows.outside_at > windows.prev_captured_at
+    )
+    and (flows.trading_date <= windows.trading_date or flows.outside_at <= windows.captured_at)

@@ -6,6 +6,6 @@ select
     strike_price,
     expiry,
     multiplier,
-    upper(json_extract_string(extra, '$.settlement')) as settlement
+    upper(json_text(extra, '$.settlement')) as settlement
 from raw.option_contracts
 qualify row_number() over (partition by id order by run_id desc) = 1

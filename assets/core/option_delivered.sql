@@ -26,7 +26,8 @@ weighed as (
         possible.in_the_money,
         -- in the money and nothing delivered: exercise by exception says otherwise, so the books lack something
         bool_or(
-            not delivery.is_expected and would_deliver and coalesce(possible.in_the_money, false) and delivery.at_most = 0
+            not delivery.is_expected and possible.expired and possible.contracts > possible.lapse_quantity
+            and coalesce(possible.in_the_money, false) and delivery.at_most = 0
         ) over (partition by delivery.account_id, delivery.trading_date, delivery.linked_to, delivery.by_proof)
             as is_contradicted
     from delivery

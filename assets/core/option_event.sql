@@ -20,19 +20,19 @@ with valued as (
         -- the whole position went without a trade: its value and cost are exact; a part is taken pro rata, to the millionth
         case
             when outcome.contracts = premium.contracts then premium.value
-            else try_cast(round(
+            else in_millionths(
                 cast(premium.value as double) * cast(outcome.contracts as double)
-                / cast(premium.contracts as double), 6
-            ) as decimal(28, 10))
+                / cast(nullif(premium.contracts, 0) as double)
+            )
         end as value_gone,
         case
             when premium.traded_quantity = 0 and outcome.contracts = premium.quantity_prev - premium.quantity
                 then premium.basis_fallen
             when outcome.contracts = premium.contracts then premium.cost
-            else try_cast(round(
+            else in_millionths(
                 cast(premium.cost as double) * cast(outcome.contracts as double)
-                / cast(premium.contracts as double), 6
-            ) as decimal(28, 10))
+                / cast(nullif(premium.contracts, 0) as double)
+            )
         end as basis_gone,
         -evidence.direction * value_of(outcome.contracts, gone.option_strike, gone.multiplier) as strike_cash
     from option_outcome as outcome

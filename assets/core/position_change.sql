@@ -81,9 +81,9 @@ select
     stranger.instrument_id is not null as is_stranger,
     case
         when split_numerator = split_denominator then pair.quantity_prev
-        else try_cast(round(
-            cast(pair.quantity_prev as double) * cast(split_numerator as double) / cast(split_denominator as double), 8
-        ) as decimal(24, 8))
+        else as_quantity(
+            cast(pair.quantity_prev as double) * cast(split_numerator as double) / cast(split_denominator as double)
+        )
     end as quantity_prev_split,
     pair.quantity - quantity_prev_split - traded_quantity as untraded_quantity,
     -- cash in lieu is paid for the part of a share that is missing

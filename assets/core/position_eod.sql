@@ -39,13 +39,13 @@ select
     end as value_basis,
     own.delta,
     -- what the position moves by if what it is on moves by all of its price: of an option by its delta, of anything else its own value
-    try_cast(case
+    case
         when held.instrument_type <> 'OPTION' then held.market_value
-        else round(
+        else in_millionths(
             cast(held.quantity as double) * cast(held.multiplier as double) * cast(own.delta as double)
-            * cast(underlying.price as double), 6
+            * cast(underlying.price as double)
         )
-    end as decimal(28, 10)) as delta_exposure
+    end as delta_exposure
 from position_priced as held
 left join market_price as own on held.instrument_id = own.instrument_id and held.trading_date = own.trading_date
 left join market_price as underlying

@@ -62,9 +62,10 @@ select
     case price_grade
         when 'INDICATIVE' then held.instrument_price
         when 'IMPLIED'
-            then try_cast(round(
-                cast(held.reported_value as double) / (cast(held.quantity as double) * cast(unit.multiplier as double)), 8
-            ) as decimal(24, 8))
+            then as_quantity(
+                cast(held.reported_value as double)
+                / nullif(cast(held.quantity as double) * cast(unit.multiplier as double), 0)
+            )
         else case when held.is_recovered then recovered.close else held.closing_price end
     end as eod_price,
     case

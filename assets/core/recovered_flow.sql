@@ -7,7 +7,7 @@ with before as (
         flow.instrument_id,
         flow.trading_date > recovered_day.anchor_date as is_by_date,
         coalesce(flow.outside_at > recovered_day.anchor_at, is_by_date) as is_by_time,
-        cast(flow.net_quantity as double) * coalesce(product(split.ratio), 1) as quantity
+        cast(flow.net_quantity as double) * coalesce(product_of(array_agg(split.ratio)), 1) as quantity
     from recovered_day
     inner join core.trade_flow as flow
         on

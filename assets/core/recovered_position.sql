@@ -104,7 +104,7 @@ closed as (
         case
             when is_as_told then told_close
             when fits_restated and not fits_as_told
-                then try_cast(round(cast(told_close as double) * ratio, 8) as decimal(24, 8))
+                then as_quantity(cast(told_close as double) * ratio)
         end as close
     from compared
 )

@@ -21,8 +21,8 @@ splits as (
         account_id,
         trading_date,
         instrument_id,
-        coalesce(product(case when not is_morning then ratio end), 1) as until,
-        coalesce(product(case when is_morning then ratio end), 1) as later
+        coalesce(product_of(array_agg(case when not is_morning then ratio end)), 1) as until,
+        coalesce(product_of(array_agg(case when is_morning then ratio end)), 1) as later
     from recovered_split
     group by account_id, trading_date, instrument_id
 ),
@@ -95,8 +95,8 @@ weighed as (
         ways.choice,
         counted.seen - counted.traded_later - case when ways.transfer_shown then counted.moved_later else 0 end as rolled,
         case
-            when not differs(ratio * (counted.start + counted.by_time), rolled) then counted.start + counted.by_time
-            when not differs(ratio * (counted.start + counted.by_date), rolled) then counted.start + counted.by_date
+            when not differs_in_floating_point(ratio * (counted.start + counted.by_time), rolled) then counted.start + counted.by_time
+            when not differs_in_floating_point(ratio * (counted.start + counted.by_date), rolled) then counted.start + counted.by_date
         end as proven
     from counted
     cross join ways
@@ -106,7 +106,7 @@ select
     account_id,
     trading_date,
     instrument_id,
-    case when is_expired then 0 else try_cast(round(proven, 8) as decimal(24, 8)) end as quantity,
+    case when is_expired then 0 else as_quantity(proven) end as quantity,
     ratio,
     is_near_split,
     is_touched,

@@ -11,7 +11,7 @@ with undecided as (
 choices as (
     select account_id, day, instrument_id, 'COVERING' as splits from undecided
     union all
-    select account_id, day, instrument_id, cast(event_date as varchar) as splits from split_near
+    select account_id, day, instrument_id, cast(event_date as string) as splits from split_near
     union all
     select distinct account_id, day, instrument_id, 'NONE' as splits from split_near
 ),
@@ -32,12 +32,12 @@ chosen as (
             and choices.instrument_id = split_near.instrument_id
             and case choices.splits
                 when 'COVERING' then split_near.is_covering
-                else choices.splits = cast(split_near.event_date as varchar)
+                else choices.splits = cast(split_near.event_date as string)
             end
 ),
 
 ratios as (
-    select account_id, day, instrument_id, splits, product(ratio) as ratio
+    select account_id, day, instrument_id, splits, product_of(array_agg(ratio)) as ratio
     from chosen
     group by account_id, day, instrument_id, splits
 ),
@@ -70,7 +70,7 @@ flows as (
         flow.until_end_by_date,
         flow.trading_date,
         flow.net_quantity,
-        product(case when chosen.effective_date > flow.trading_date then chosen.ratio else 1 end) as ratio
+        product_of(array_agg(case when chosen.effective_date > flow.trading_date then chosen.ratio else 1 end)) as ratio
     from chosen
     inner join traded_on as flow
         on

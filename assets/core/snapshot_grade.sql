@@ -80,7 +80,7 @@ select
     position_count,
     case
         when priced_rows > 0
-            then cast(cast(official_rows as double) / priced_rows as decimal(9, 8))
+            then as_share(cast(official_rows as double) / nullif(priced_rows, 0))
     end as official_price_share,
     not has_daily_fields and coalesce(max(has_daily_fields) over earlier_that_day, false) as rolled,
     complete and is_end_of_day(grade) as eligible,

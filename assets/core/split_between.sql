@@ -16,5 +16,5 @@ inner join split_near
         and roll.instrument_id = split_near.instrument_id
         and case roll.splits
             when 'COVERING' then split_near.is_covering
-            else roll.splits = cast(split_near.event_date as varchar)
+            else roll.splits = cast(split_near.event_date as string)
         end

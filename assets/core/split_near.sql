@@ -46,9 +46,9 @@ shown as (
         near.day,
         near.instrument_id,
         near.event_date,
-        arg_max(position_eod.quantity, position_eod.trading_date) filter (where position_eod.trading_date < near.event_date)
+        max_by(position_eod.quantity, position_eod.trading_date) filter (where position_eod.trading_date < near.event_date)
             as quantity_then,
-        arg_max(position_eod.quantity, position_eod.trading_date) as quantity_prev
+        max_by(position_eod.quantity, position_eod.trading_date) as quantity_prev
     from near
     inner join core.position_eod
         on

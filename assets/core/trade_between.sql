@@ -6,7 +6,7 @@ with later_splits as (
         trade_counted.day,
         trade_counted.instrument_id,
         trade_counted.trading_date,
-        product(split_between.ratio) as ratio
+        product_of(array_agg(split_between.ratio)) as ratio
     from (select distinct account_id, day, instrument_id, trading_date from trade_counted) as trade_counted
     inner join split_between
         on
@@ -36,7 +36,7 @@ select
             then try_cast(sum(
                 case
                     when later_splits.ratio is null then trade_counted.net_quantity
-                    else try_cast(round(cast(trade_counted.net_quantity as double) * later_splits.ratio, 8) as decimal(24, 8))
+                    else as_quantity(cast(trade_counted.net_quantity as double) * later_splits.ratio)
                 end
             ) as decimal(24, 8))
     end as net_quantity,

@@ -1,11 +1,23 @@
 -- Prices of what options that are gone were on, at the ends of day that are compared and at their last sessions: the official close of an end
 -- of day, whoever held it; else the last trade of the evening's market snapshot; else what an end of day showed, which proves nothing.
-with wanted as (
+with days as (
+    select 1 as day
+    union all
+    select 2 as day
+    union all
+    select 3 as day
+),
+
+wanted as (
     select distinct
-        underlying_instrument_id as instrument_id,
-        unnest([prev_trading_date, trading_date, case when last_session >= prev_trading_date - 14 then last_session end])
-            as trading_date
+        option_gone.underlying_instrument_id as instrument_id,
+        case which.day
+            when 1 then option_gone.prev_trading_date
+            when 2 then option_gone.trading_date
+            else case when option_gone.last_session >= option_gone.prev_trading_date - 14 then option_gone.last_session end
+        end as trading_date
     from option_gone
+    cross join days as which
 ),
 
 shown as (

@@ -8,6 +8,7 @@ import dagster as dg
 import duckdb
 
 from assets.catalog import CATALOG
+from assets.dictionary import entries
 from assets.orchestration.checks import SPECS, check_books
 from assets.orchestration.failures import as_dagster_failure
 from assets.orchestration.open_books import OpenBooks
@@ -15,7 +16,6 @@ from assets.orchestration.partitions import one_run, partition_days, trading_day
 from assets.orchestration.recovery import evening_before
 from assets.orchestration.specs import WRITER, book_specs
 from pipelines.books.build import Built, build
-from pipelines.books.dictionary import columns, entries
 from pipelines.progress import Activity
 from pipelines.report.markdown_chart import pnl_chart
 
@@ -60,8 +60,8 @@ def _counted(con: duckdb.DuckDBPyConnection, table: str, first: date, last: date
     """Row counts, of the day where there is but one, and the day's P&L beside the table that holds it. A view of all
     days is made when asked, so of those the day's rows alone are counted."""
     metadata: dict[str, Any] = {}
-    dated = "trading_date" in (column.name for column in columns(CATALOG, table))
-    if not dated or entries(CATALOG)[table].kind == "table":
+    dated = "trading_date" in (column.name for column in entries()[table].columns)
+    if not dated or entries()[table].kind == "table":
         whole = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608  (a name of ours)
         metadata["dagster/row_count"] = whole[0] if whole else 0
     if first != last or not dated:

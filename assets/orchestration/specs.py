@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.catalog import CATALOG, TABLES
-from pipelines.books.dictionary import TableEntry, entries
+from assets.dictionary import entries
+from pipelines.books.dictionary import TableEntry
 from pipelines.books.lineage import sources
 
 #: The warehouse has one writer. The pool's limit of 1 is set in dagster.yaml (dagster_project/instance.py).
@@ -19,12 +20,12 @@ def key(table: str) -> dg.AssetKey:
 
 def raw_specs() -> list[dg.AssetSpec]:
     """The tables that the sync lands."""
-    return [_spec(entry, "dlt", []) for entry in entries(CATALOG).values() if entry.name.startswith("raw.")]
+    return [_spec(entry, "dlt", []) for entry in entries().values() if entry.name.startswith("raw.")]
 
 
 def book_specs() -> list[dg.AssetSpec]:
     """The tables that a build derives, in the order of their making."""
-    return [_spec(entries(CATALOG)[name], "sql", made_from) for name, made_from in _derived()]
+    return [_spec(entries()[name], "sql", made_from) for name, made_from in _derived()]
 
 
 def leaves() -> list[dg.AssetKey]:

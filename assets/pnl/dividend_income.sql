@@ -74,7 +74,7 @@ split_parts as (
         parts.event_date,
         parts.sequence,
         parts.since,
-        coalesce(product(split_between.ratio), 1) as ratio
+        coalesce(product_of(array_agg(split_between.ratio)), 1) as ratio
     from (select distinct account_id, trading_date, instrument_id, event_date, sequence, since from parts) as parts
     left join split_between
         on
@@ -95,7 +95,7 @@ held as (
         parts.sequence,
         case
             when bool_and(parts.quantity is not null)
-                then try_cast(round(sum(parts.quantity * split_parts.ratio), 8) as decimal(24, 8))
+                then as_quantity(sum(parts.quantity * split_parts.ratio))
         end as quantity
     from parts
     inner join split_parts
@@ -114,9 +114,9 @@ select
     dividends.trading_date,
     dividends.instrument_id,
     -- what was held when the first snapshot was taken says nothing of the evening before
-    try_cast(sum(try(
-        case when dividends.prev_trading_date is not null then held.quantity end * dividends.dividend_amount
-    )) as decimal(28, 10)) as income_estimate
+    try_cast(sum(
+        case when dividends.prev_trading_date is not null then amount_of(held.quantity, dividends.dividend_amount) end
+    ) as decimal(28, 10)) as income_estimate
 from dividends
 inner join held
     on

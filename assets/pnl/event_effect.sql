@@ -8,7 +8,7 @@ select
     try_cast(sum(value_moved) as decimal(28, 10)) as value_moved,
     -- a cost that is unknown on one leg is unknown in the sum
     try_cast(case when bool_and(basis_moved is not null) then sum(basis_moved) end as decimal(28, 10)) as basis_moved,
-    string_agg(distinct flag, ',' order by flag) as flags,
+    joined(array_agg(distinct flag) filter (where flag is not null)) as flags,
     bool_and(kind = 'EXPIRY') as only_expiry,
     -- shares came for one strike and went for another
     bool_or(quantity_moved > 0) and bool_or(quantity_moved < 0) as came_and_went,

@@ -53,7 +53,10 @@ days as (
         account_eod.trading_date,
         coalesce(verdicts.by_balances, verdicts.by_history) as proven_semantics,
         case when verdicts.by_balances is not null then 'BALANCES' else 'PORTFOLIO_HISTORY' end as proven_by,
-        last_value(coalesce(verdicts.by_balances, verdicts.by_history) ignore nulls) over (
+        max_by(
+            coalesce(verdicts.by_balances, verdicts.by_history),
+            case when coalesce(verdicts.by_balances, verdicts.by_history) is not null then account_eod.trading_date end
+        ) over (
             partition by account_eod.account_id order by account_eod.trading_date
             rows between unbounded preceding and current row
         ) as last_proven

@@ -104,7 +104,7 @@ select
         end,
         case when step.market_value_prev is null and not step.is_opening then 'VALUE_BEFORE_UNKNOWN' end,
         case when total.total_source is null and not step.is_opening then 'REALIZED_UNKNOWN' end
-    ), ''), ','), cast([] as varchar[])) as flags,
+    ), ''), ','), no_flags()) as flags,
     step.run_id,
     greatest(step.inputs_known_at, total.residual_known_at) as inputs_known_at
 from position_step as step

@@ -60,10 +60,10 @@ select
         when events.only_expiry then 0
         -- where the value follows another price than the close, that is the price of the P&L
         when change.quantity <> 0 and abs(change.market_value - change.value_recalc) > cent()
-            then try_cast(round(
+            then as_quantity(
                 cast(change.market_value as double)
-                / (cast(change.quantity as double) * cast(change.multiplier as double)), 8
-            ) as decimal(24, 8))
+                / nullif(cast(change.quantity as double) * cast(change.multiplier as double), 0)
+            )
         else coalesce(change.eod_price, elsewhere.eod_price)
     end as price,
     -- the broker's daily figures count only both together; a row that is flat has nothing left to be unrealized

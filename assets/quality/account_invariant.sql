@@ -5,8 +5,8 @@ select
     account.account_id,
     account.run_id,
     'positions_sum_to_account' as check_name,
-    cast(account.total_pnl as varchar) as value,
-    cast(sum(daily.total_pnl) + account.unattributed_pnl as varchar) as expected,
+    cast(account.total_pnl as string) as value,
+    cast(sum(daily.total_pnl) + account.unattributed_pnl as string) as expected,
     'the positions do not add up to the account' as message
 from new_account_daily as account
 inner join new_position_daily as daily
@@ -19,8 +19,8 @@ select
     account_id,
     run_id,
     'equity_rolls_forward' as check_name,
-    cast(eod_equity - sod_equity - flow as varchar) as value,
-    cast(broker_net as varchar) as expected,
+    cast(eod_equity - sod_equity - flow as string) as value,
+    cast(broker_net as string) as expected,
     'equity at the end less equity at the start less flow is not the net P&L' as message
 from new_account_daily
 where sod_equity is not null and differs(eod_equity - sod_equity - flow, broker_net)
@@ -30,8 +30,8 @@ select
     exposure.account_id,
     null as run_id,
     'exposure_adds_up' as check_name,
-    cast(exposure.net as varchar) as value,
-    cast(exposure.long_market_value + exposure.short_market_value as varchar) as expected,
+    cast(exposure.net as string) as value,
+    cast(exposure.long_market_value + exposure.short_market_value as string) as expected,
     'net exposure is not long plus short' as message
 from pnl.exposure_daily as exposure
 where
@@ -46,8 +46,8 @@ select
     period.account_id,
     null as run_id,
     'period_sums_days' as check_name,
-    cast(period.itd as varchar) as value,
-    cast(period.itd_before + history.total_pnl as varchar) as expected,
+    cast(period.itd as string) as value,
+    cast(period.itd_before + history.total_pnl as string) as expected,
     'inception to date is not that of the session before plus the session' as message
 from (
     select

@@ -12,8 +12,8 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'adjustment_wrong_sign' as check_name, 'WARN' as severity,
-    cast(said_quantity as varchar) as value,
-    cast(untraded_quantity as varchar) as expected,
+    cast(said_quantity as string) as value,
+    cast(untraded_quantity as string) as expected,
     'the quantity in adjustments.csv fits with the other sign: + is what came in, - what went out' as message
 from position_change
 where said_quantity <> 0 and untraded_quantity = -said_quantity

@@ -2,19 +2,19 @@
 select
     daily.trading_date, daily.account_id, daily.instrument_id, daily.run_id,
     'unexplained_quantity' as check_name, 'WARN' as severity,
-    cast(daily.quantity as varchar) as value,
-    cast(daily.quantity_prev as varchar) as expected,
+    cast(daily.quantity as string) as value,
+    cast(daily.quantity_prev as string) as expected,
     case
-        when list_contains(daily.flags, 'SPLIT_SUSPECT')
+        when array_contains(daily.flags, 'SPLIT_SUSPECT')
             then 'the quantity changed and the cost did not, as in a split that the broker has not told of: ask it'
-        else coalesce(format(
-            '{} of {} came or went without a fill, a split, an event or a line of adjustments.csv: wait for the fills that are '
-            || 'missing, or add the line {},{},TRANSFER,{},,{},,VALUE,COST,, to adjustments.csv, with the value and the cost '
-            || 'that moved (signed as the quantity)',
-            written(change.unexplained - coalesce(events.quantity, 0)), coalesce(trim(daily.symbol), daily.instrument_id),
-            daily.trading_date, daily.account_id, daily.instrument_id,
-            written(change.unexplained - coalesce(events.quantity, 0))
-        ), 'the quantity changed without a fill, a split, an event or a line of adjustments.csv')
+        else coalesce(
+            written(change.unexplained - coalesce(events.quantity, 0)) || ' of ' || coalesce(trim(daily.symbol), daily.instrument_id)
+            || ' came or went without a fill, a split, an event or a line of adjustments.csv: wait for the fills that are missing, '
+            || 'or add the line ' || cast(daily.trading_date as string) || ',' || daily.account_id || ',TRANSFER,'
+            || daily.instrument_id || ',,' || written(change.unexplained - coalesce(events.quantity, 0))
+            || ',,VALUE,COST,, to adjustments.csv, with the value and the cost that moved (signed as the quantity)',
+            'the quantity changed without a fill, a split, an event or a line of adjustments.csv'
+        )
     end as message
 from new_position_daily as daily
 inner join position_change as change
@@ -27,13 +27,13 @@ left join event_effect as events
         daily.account_id = events.account_id
         and daily.trading_date = events.trading_date
         and daily.instrument_id = events.instrument_id
-where list_contains(daily.flags, 'UNEXPLAINED_QUANTITY') or list_contains(daily.flags, 'SPLIT_SUSPECT')
+where array_contains(daily.flags, 'UNEXPLAINED_QUANTITY') or array_contains(daily.flags, 'SPLIT_SUSPECT')
 union all
 select
     trading_date, account_id, instrument_id, run_id,
     'cost_restated' as check_name, 'INFO' as severity,
-    cast(cost_basis as varchar) as value,
-    cast(cost_basis_prev as varchar) as expected,
+    cast(cost_basis as string) as value,
+    cast(cost_basis_prev as string) as expected,
     'the cost changed and nothing was traded (a wash sale, a basis that came late): that is no P&L' as message
 from position_change
 semi join new_position_daily as restated
@@ -41,13 +41,13 @@ semi join new_position_daily as restated
         position_change.account_id = restated.account_id
         and position_change.trading_date = restated.trading_date
         and position_change.instrument_id = restated.instrument_id
-        and list_contains(restated.flags, 'COST_RESTATED')
+        and array_contains(restated.flags, 'COST_RESTATED')
 union all
 select
     trading_date, account_id, instrument_id, run_id,
     'daily_unrealized_vs_change' as check_name, 'WARN' as severity,
-    cast(daily_unrealized_pnl as varchar) as value,
-    cast(unrealized_pnl - unrealized_pnl_prev as varchar) as expected,
+    cast(daily_unrealized_pnl as string) as value,
+    cast(unrealized_pnl - unrealized_pnl_prev as string) as expected,
     'nothing was traded, and the reported daily unrealized P&L is not the change of unrealized P&L' as message
 from position_change
 where
@@ -58,8 +58,8 @@ union all
 select
     daily.trading_date, daily.account_id, daily.instrument_id, daily.run_id,
     'price_move' as check_name, 'WARN' as severity,
-    cast(daily.eod_price as varchar) as value,
-    cast(daily.sod_price as varchar) as expected,
+    cast(daily.eod_price as string) as value,
+    cast(daily.sod_price as string) as expected,
     'the price moved by more than a quarter without a corporate event' as message
 from new_position_daily as daily
 inner join position_change as change
@@ -75,8 +75,8 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'split_unmatched' as check_name, 'WARN' as severity,
-    cast(quantity as varchar) as value,
-    cast(quantity_prev as varchar) as expected,
+    cast(quantity as string) as value,
+    cast(quantity_prev as string) as expected,
     'a split is announced near this day that quantity or price do not agree with: carried and traded P&L are not told apart' as message
 from new_position_daily
-where list_contains(flags, 'SPLIT_UNMATCHED')
+where array_contains(flags, 'SPLIT_UNMATCHED')

@@ -20,7 +20,7 @@ select
     closed.run_id,
     'closed_day_unknown' as check_name,
     null as value,
-    cast(stored.total_pnl as varchar) as expected,
+    cast(stored.total_pnl as string) as expected,
     'the day was closed with a P&L that is not known any more: it keeps that figure, and nothing is adjusted until it is known again'
         as message
 from closed
@@ -36,8 +36,8 @@ select
     adjustment.account_id,
     null as run_id,
     'closed_day_changed' as check_name,
-    cast(adjustment.amount as varchar) as value,
+    cast(adjustment.amount as string) as value,
     null as expected,
-    'what became known of the closed day, adjustments.csv included, counts on ' || cast(adjustment.trading_date as varchar)
+    'what became known of the closed day, adjustments.csv included, counts on ' || cast(adjustment.trading_date as string)
     || ' (pnl.prior_period_adjustment)' as message
 from pnl.prior_period_adjustment as adjustment

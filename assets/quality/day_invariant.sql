@@ -4,7 +4,7 @@ select
     account_eod.account_id,
     account_eod.run_id,
     'day_is_a_session' as check_name,
-    cast(account_eod.trading_date as varchar) as value,
+    cast(account_eod.trading_date as string) as value,
     null as expected,
     'an end of day stands on a date without a session' as message
 from core.account_eod
@@ -16,7 +16,7 @@ select
     account_eod.account_id,
     account_eod.run_id,
     'day_was_expected' as check_name,
-    cast(account_eod.trading_date as varchar) as value,
+    cast(account_eod.trading_date as string) as value,
     null as expected,
     'an end of day stands where no account was expected: neither known nor a gap' as message
 from core.account_eod
@@ -29,8 +29,8 @@ select
     account_eod.account_id,
     account_eod.run_id,
     'rows_landed_once' as check_name,
-    cast(count(*) as varchar) as value,
-    cast(count(distinct position_eod.instrument_id) as varchar) as expected,
+    cast(count(*) as string) as value,
+    cast(count(distinct position_eod.instrument_id) as string) as expected,
     'an instrument stands twice in an account''s end of day' as message
 from core.account_eod
 inner join core.position_eod

@@ -2,7 +2,7 @@
 select
     trading_date, account_id, instrument_id, null as run_id,
     'fill_withdrawn' as check_name, 'WARN' as severity,
-    cast(sum(withdrawn_fills) as varchar) as value,
+    cast(sum(withdrawn_fills) as string) as value,
     '0' as expected,
     'fills that the broker had listed are gone from its list, so they do not count: '
     || 'ask it whether they were cancelled; one that it lists again counts again' as message

@@ -24,8 +24,8 @@ select
     null as instrument_id,
     'unusual_pnl' as check_name,
     'WARN' as severity,
-    cast(total_pnl as varchar) as value,
-    cast(round(usual, 2) as varchar) as expected,
+    cast(total_pnl as string) as value,
+    cast(round(usual, 2) as string) as expected,
     'the day''s P&L is more than twenty times what is usual for the account' as message,
     run_id
 from recent

@@ -55,7 +55,7 @@ select
     run_id,
     'history_equity_jumps' as check_name,
     'WARN' as severity,
-    cast(count(*) as varchar) || ' sessions, the first ' || cast(min(date) as varchar) as value,
+    cast(count(*) as string) || ' sessions, the first ' || cast(min(date) as string) as value,
     null as expected,
     'portfolio-history begins sessions with another equity than the one before them ended with: quality.reconciliation has each '
     || '(sod_vs_prior_eod), and returns count each session as it is told' as message
@@ -70,7 +70,7 @@ select
     run_id,
     'history_of_no_session' as check_name,
     'WARN' as severity,
-    cast(count(*) as varchar) || ' days, the first ' || cast(min(date) as varchar) as value,
+    cast(count(*) as string) || ' days, the first ' || cast(min(date) as string) as value,
     null as expected,
     'portfolio-history tells of days on which the market was closed or that had not come yet: their P&L counts nowhere' as message
 from told

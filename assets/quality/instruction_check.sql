@@ -25,8 +25,8 @@ with instructed as (
 select
     instructed.trading_date, instructed.account_id, instructed.instrument_id, instructed.run_id,
     'instruction_without_effect' as check_name, 'WARN' as severity,
-    cast(instructed.quantity as varchar) as value,
-    cast(instructed.accepted_quantity as varchar) as expected,
+    cast(instructed.quantity as string) as value,
+    cast(instructed.accepted_quantity as string) as expected,
     'an instruction was accepted the session before, and no event of the position answers to it' as message
 from instructed
 where

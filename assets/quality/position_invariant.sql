@@ -5,8 +5,8 @@ select
     instrument_id,
     run_id,
     'total_is_realized_plus_unrealized' as check_name,
-    cast(total_pnl as varchar) as value,
-    cast(realized_pnl + unrealized_change as varchar) as expected,
+    cast(total_pnl as string) as value,
+    cast(realized_pnl + unrealized_change as string) as expected,
     'total P&L is not realized + change of unrealized' as message
 from new_position_daily
 where differs(total_pnl, realized_pnl + unrealized_change)
@@ -17,8 +17,8 @@ select
     instrument_id,
     run_id,
     'total_is_position_plus_day' as check_name,
-    cast(total_pnl as varchar) as value,
-    cast(position_pnl + day_pnl as varchar) as expected,
+    cast(total_pnl as string) as value,
+    cast(position_pnl + day_pnl as string) as expected,
     'total P&L is not carried position + day''s trading' as message
 from exact_position
 -- cash in lieu is neither carried nor traded
@@ -30,8 +30,8 @@ select
     instrument_id,
     run_id,
     'total_telescopes' as check_name,
-    cast(total_pnl as varchar) as value,
-    cast(value_and_cash as varchar) as expected,
+    cast(total_pnl as string) as value,
+    cast(value_and_cash as string) as expected,
     'total P&L is not the change of value plus the cash received less the value moved' as message
 from exact_position
 where differs(total_pnl, value_and_cash)
@@ -42,7 +42,7 @@ select
     event.instrument_id,
     null as run_id,
     'event_moves_what_is_held' as check_name,
-    cast(event.contracts as varchar) as value,
+    cast(event.contracts as string) as value,
     null as expected,
     'an event moves more contracts than were held' as message
 from core.lifecycle_event as event
@@ -61,8 +61,8 @@ select
     instrument_id,
     run_id,
     'restated_mark_makes_no_pnl' as check_name,
-    cast(here as varchar) as value,
-    cast(-there as varchar) as expected,
+    cast(here as string) as value,
+    cast(-there as string) as expected,
     'a corrected mark changed the sum of two days' as message
 from restated_mark
 where differs(here, -there)

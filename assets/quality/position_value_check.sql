@@ -2,8 +2,8 @@
 select
     trading_date, account_id, instrument_id, run_id,
     'value_minus_cost_vs_unrealized' as check_name, 'WARN' as severity,
-    cast(market_value - cost_basis as varchar) as value,
-    cast(unrealized_pnl as varchar) as expected,
+    cast(market_value - cost_basis as string) as value,
+    cast(unrealized_pnl as string) as expected,
     'market value less cost is not the reported unrealized P&L' as message
 from position_checked
 where abs(market_value - cost_basis - unrealized_pnl) > cent()
@@ -11,8 +11,8 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'cost_vs_quantity_times_average' as check_name, 'WARN' as severity,
-    cast(cost_basis as varchar) as value,
-    cast(value_of(quantity, avg_price, multiplier) as varchar) as expected,
+    cast(cost_basis as string) as value,
+    cast(value_of(quantity, avg_price, multiplier) as string) as expected,
     'cost basis is not quantity x average price x multiplier' as message
 from position_checked
 -- the average is rounded by the broker: half a unit of its last digit, times what is held
@@ -24,8 +24,8 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'value_vs_quantity_times_price' as check_name, 'WARN' as severity,
-    cast(market_value as varchar) as value,
-    cast(value_recalc as varchar) as expected,
+    cast(market_value as string) as value,
+    cast(value_recalc as string) as expected,
     'market value is quantity x price x multiplier neither at the close nor at the current price' as message
 from position_checked
 where value_basis = 'NEITHER'
@@ -33,8 +33,8 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'sign_of_value' as check_name, 'WARN' as severity,
-    cast(market_value as varchar) as value,
-    cast(quantity as varchar) as expected,
+    cast(market_value as string) as value,
+    cast(quantity as string) as expected,
     'quantity and market value have different signs' as message
 from position_checked
 where market_value <> 0 and sign(market_value) <> sign(quantity)
@@ -42,8 +42,8 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'sign_of_cost' as check_name, 'WARN' as severity,
-    cast(cost_basis as varchar) as value,
-    cast(quantity as varchar) as expected,
+    cast(cost_basis as string) as value,
+    cast(quantity as string) as expected,
     'quantity and cost basis have different signs' as message
 from position_checked
 where cost_basis <> 0 and sign(cost_basis) <> sign(quantity)
@@ -60,8 +60,8 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'unit_unknown' as check_name, 'WARN' as severity,
-    cast(market_value as varchar) as value,
-    cast(cost_basis as varchar) as expected,
+    cast(market_value as string) as value,
+    cast(cost_basis as string) as expected,
     'value and cost say different units of the price, and neither is the contract''s: what fills of it paid is not known' as message
 from position_checked
 where multiplier_source = 'UNKNOWN'
@@ -82,10 +82,10 @@ union all
 select
     trading_date, account_id, instrument_id, run_id,
     'unrealized_pct' as check_name, 'WARN' as severity,
-    cast(unrealized_pnl_pct as varchar) as value,
-    cast(round(100 * cast(unrealized_pnl as double) / abs(cast(cost_basis as double)), 4) as varchar) as expected,
+    cast(unrealized_pnl_pct as string) as value,
+    written_per_cent(100 * cast(unrealized_pnl as double) / nullif(abs(cast(cost_basis as double)), 0)) as expected,
     'the reported per cent is not unrealized P&L on cost' as message
 from position_checked
 where
     cost_basis <> 0
-    and abs(unrealized_pnl_pct - 100 * cast(unrealized_pnl as double) / abs(cast(cost_basis as double))) > 0.0051
+    and abs(unrealized_pnl_pct - 100 * cast(unrealized_pnl as double) / nullif(abs(cast(cost_basis as double)), 0)) > 0.0051

@@ -20,12 +20,10 @@ select
         when position.option_expiry = position.trading_date
             then ' expired on this day, whose end nobody read: what was there at the close can''t be told from the morning after it'
         else
-            format(
-                ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at '
-                || 'its close is not known. If it was transferred, add the line {},{},TRANSFER,{},,QUANTITY,,VALUE,COST,, to '
-                || 'adjustments.csv, with the day on which it came (a positive quantity) or went (a negative one)',
-                position.trading_date, position.account_id, position.instrument_id
-            )
+            ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at '
+            || 'its close is not known. If it was transferred, add the line ' || cast(position.trading_date as string) || ','
+            || position.account_id || ',TRANSFER,' || position.instrument_id || ',,QUANTITY,,VALUE,COST,, to '
+            || 'adjustments.csv, with the day on which it came (a positive quantity) or went (a negative one)'
     end as message
 from core.position_eod as position
 inner join core.account_eod
@@ -52,7 +50,8 @@ union all
 select
     expected_day.trading_date, expected_day.account_id, null as instrument_id, max(run.run_id) as run_id,
     'not_recovered' as check_name, 'WARN' as severity,
-    max_by(coalesce(positions.error, executions.error), run.run_id) as value,
+    max_by(coalesce(positions.error, executions.error), run.run_id)
+        filter (where coalesce(positions.error, executions.error) is not null) as value,
     null as expected,
     'the end of this day was not read, and the next session''s snapshot can''t stand in for it: ' || max_by(case
         when not positions.complete then 'its positions are not whole'

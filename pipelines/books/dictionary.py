@@ -1,7 +1,7 @@
 """The data dictionary: every published table and column with its type and meaning.
 
 It is read from books without a row, as a first evening would make them. From here it goes into docs/data-dictionary.md
-(assets/dictionary_page.py), and into Dagster as column metadata.
+and into the file that Dagster's column metadata comes from (assets/dictionary_page.py).
 """
 
 from __future__ import annotations
@@ -51,11 +51,6 @@ def entries(catalog: Catalog) -> dict[str, TableEntry]:
             found.setdefault(name, []).append(described)
         kinds = {name: kind for name, kind, _ in relations(con, catalog)}
     return {name: TableEntry(name, kinds[name], describe_table(catalog, name), tuple(found[name])) for name in found}
-
-
-def columns(catalog: Catalog, table: str) -> tuple[ColumnEntry, ...]:
-    """The columns of a table, in order."""
-    return entries(catalog)[table].columns
 
 
 def make_empty_books(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:

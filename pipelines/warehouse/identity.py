@@ -1,5 +1,5 @@
-"""Notices that the warehouse is no longer this process's own: its file was replaced, so that what a run writes goes into
-a file that nobody will open again, or the lock on the lake was lost."""
+"""Notices that the warehouse is no longer this process's own: its file was replaced, so that what a run writes goes
+into a file that nobody will open again, or the lock on the lake was lost."""
 
 from __future__ import annotations
 

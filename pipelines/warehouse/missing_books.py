@@ -96,9 +96,9 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
     """The sentence about books that are missing, with what to do."""
     if settings.has_lake:
         return (
-            f"{settings.books} has no run in it, and in {settings.home} {' and '.join(found)}: daybook does not start new "
-            f"books here. `daybook replay` lands that archive in the lake; to start new books, set DAYBOOK_HOME to a new "
-            "folder."
+            f"{settings.books} has no run in it, and in {settings.home} {' and '.join(found)}: daybook does not start "
+            "new books here. `daybook replay` lands that archive in the lake; to start new books, set DAYBOOK_HOME to "
+            "a new folder."
         )
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"

@@ -36,9 +36,9 @@ def warehouse_session(
 
     A second run waits up to `wait` seconds and tells `on_progress` whom it waits for. Raises LockedOut after that,
     naming the holder's pid; ConfigurationError where the home can't be written; DiskFull, also where it fills up
-    meanwhile; NotPublished where there is no lake yet; BooksMissing where the home had books and the warehouse has none, unless the caller is `rebuilding` them;
-    and, when the block has ended, WarehouseReplaced where somebody swapped the warehouse meanwhile, DaybookError where
-    the lock on a lake was lost.
+    meanwhile; NotPublished where there is no lake yet; BooksMissing where the home had books and the warehouse has
+    none, unless the caller is `rebuilding` them; and, when the block has ended, WarehouseReplaced where somebody
+    swapped the warehouse meanwhile, DaybookError where the lock on a lake was lost.
     """
     settings.prepare_home()
     with _disk_space(settings.home), run_lock(settings.run_lock, wait=wait, on_progress=on_progress):

@@ -284,7 +284,7 @@ def exists(con: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 
 def is_lake(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the current database is a lake: there is no file to checkpoint or copy, and not everything has a comment."""
+    """Whether the current database is a lake: it has no file to checkpoint or copy, and not everything a comment."""
     query = "select 1 from duckdb_databases() where database_name = current_database() and type = 'ducklake'"
     return con.execute(query).fetchone() is not None
 

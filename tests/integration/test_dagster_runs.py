@@ -15,7 +15,7 @@ from assets.catalog import CATALOG
 from assets.orchestration.open_books import OpenBooks
 from dagster_project.definitions import defs
 from dagster_project.end_of_day import run_end_of_day
-from pipelines.books.dictionary import columns, entries
+from pipelines.books.dictionary import entries
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, LockedOut, Unauthorized, with_full_stop
 from pipelines.progress import ProgressEvent
 from pipelines.settings import Settings
@@ -106,7 +106,7 @@ def test_the_dictionary_knows_every_column_of_a_real_warehouse_and_its_type(sett
     }
     types = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
     assert real == {
-        (name, c.name, types.get(c.type, c.type)) for name in entries(CATALOG) for c in columns(CATALOG, name)
+        (name, c.name, types.get(c.type, c.type)) for name in entries(CATALOG) for c in entries(CATALOG)[name].columns
     }
 
 

@@ -7,10 +7,11 @@ import tomllib
 import duckdb
 import pytest
 
+from assets import dictionary
 from assets.catalog import CATALOG
 from assets.dictionary_page import PAGE, page
 from pipelines.books.comments import comment, describe_column, describe_table
-from pipelines.books.dictionary import columns, entries, make_empty_books
+from pipelines.books.dictionary import entries, make_empty_books
 
 
 def test_no_table_and_no_column_lacks_a_description() -> None:
@@ -40,6 +41,13 @@ def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m assets.dictionary_page` and commit the page"
 
 
+def test_what_is_shipped_is_up_to_date() -> None:
+    assert dictionary.FILE.read_text(encoding="utf-8") == dictionary.as_file(entries(CATALOG)), (
+        "run `python -m assets.dictionary_page` and commit the file"
+    )
+    assert dictionary.entries() == entries(CATALOG)
+
+
 def test_the_page_has_a_section_for_every_table_and_a_line_for_every_column() -> None:
     lines = page().splitlines()
     for name, entry in entries(CATALOG).items():
@@ -50,7 +58,7 @@ def test_the_page_has_a_section_for_every_table_and_a_line_for_every_column() ->
 
 
 def test_a_column_has_its_type_and_its_table_wins_over_its_name() -> None:
-    found = {column.name: column for column in columns(CATALOG, "pnl.position_daily")}
+    found = {column.name: column for column in entries(CATALOG)["pnl.position_daily"].columns}
     assert found["total_pnl"].type == "DECIMAL(28,10)"
     assert found["known_from"].type == "TIMESTAMPTZ"
     assert describe_column(CATALOG, "pnl.firm_daily", "total_pnl") != describe_column(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
@@ -66,3 +67,15 @@ def test_few_files_stay_open(dagster_home: Path) -> None:
     for number in range(event_log.MOST + 2):
         assert note(dagster_home / "history" / f"{number}.db", "begun") == NORMAL
     assert list(event_log._open) == [str(dagster_home / "history" / f"{n}.db") for n in range(2, event_log.MOST + 2)]
+
+
+def test_the_engine_of_a_file_is_kept(dagster_home: Path, tmp_path: Path) -> None:
+    engine_of = vars(sqlite_event_log)["create_engine"]
+    urls = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(event_log.MOST + 1)]
+    first = engine_of(urls[0], poolclass=NullPool)
+    assert engine_of(urls[0], poolclass=NullPool) is first
+    for url in urls[1:]:
+        engine_of(url, poolclass=NullPool)
+    assert engine_of(urls[0], poolclass=NullPool) is not first  # few are kept
+    for url in urls:
+        event_log._engines.pop(url, None)

@@ -14,9 +14,9 @@ from assets.catalog import HERE, TABLES
 from pipelines.books.catalog import Table
 
 PIPELINES = HERE.parent / "pipelines"
-SELECTS = sorted(path for each in (HERE, PIPELINES) for path in each.rglob("*.sql") if path.name != "functions.sql")
+SELECTS = sorted(path for each in (HERE, PIPELINES) for path in each.rglob("*.sql") if "functions" not in path.stem)
 DERIVED = sorted(table.path for table in TABLES)
-FUNCTIONS = HERE / "functions.sql"
+FUNCTIONS, FUNCTIONS_OF_SPARK = HERE / "functions.sql", HERE / "functions_of_spark.sql"
 
 #: What only functions.sql may say, each by what it looks like and whom to call instead.
 RULES = {
@@ -54,7 +54,7 @@ def _with(select: exp.Query) -> list[exp.Expression]:
     return found.expressions
 
 
-@pytest.mark.parametrize("path", [*SELECTS, FUNCTIONS], ids=name)
+@pytest.mark.parametrize("path", [*SELECTS, FUNCTIONS, FUNCTIONS_OF_SPARK], ids=name)
 def test_a_file_is_short_enough_to_be_read_in_one_go(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 150
 
@@ -82,6 +82,14 @@ def test_a_rule_stands_in_functions_alone(path: Path) -> None:
 def test_functions_have_each_rule_once(rule: str) -> None:
     text = code(FUNCTIONS)
     assert all(f"macro {call}(" in text for call in RULES[rule][1].split(", "))
+
+
+def test_spark_has_every_function_that_the_selects_call() -> None:
+    ours = set(re.findall(r"macro (\w+)\(", code(FUNCTIONS)))
+    of_spark = set(re.findall(r"function (\w+)\(", code(FUNCTIONS_OF_SPARK)))
+    called = {each for path in DERIVED for each in re.findall(r"\b(\w+)\(", code(path))} & ours
+    assert called <= of_spark
+    assert of_spark - ours <= {"nearest"}  # how it rounds as DuckDB does
 
 
 def test_no_python_module_repeats_a_rule_of_the_selects() -> None:

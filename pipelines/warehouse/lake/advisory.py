@@ -78,7 +78,12 @@ def connect_catalog(lake: Lake, what: str = "daybook") -> psycopg.Connection:
     name = f"{socket.gethostname()} {os.getpid()} {what}".encode("ascii", "replace")[:_LONGEST_NAME].decode()
     try:
         return psycopg.connect(
-            lake.catalog, autocommit=True, connect_timeout=10, application_name=name, options=_MISSED, keepalives_idle=30
+            lake.catalog,
+            autocommit=True,
+            connect_timeout=10,
+            application_name=name,
+            options=_MISSED,
+            keepalives_idle=30,
         )
     except psycopg.Error as error:
         raise lake_problem(lake, error) from error
@@ -96,8 +101,8 @@ def check_held(lake: Lake) -> None:
         con.execute("select 1")
     except psycopg.Error as error:
         raise DaybookError(
-            f"The lock on {lake} was lost ({lake_reason(error)}), so another run may have begun: what was committed is in "
-            "the books; run it again."
+            f"The lock on {lake} was lost ({lake_reason(error)}), so another run may have begun: what was committed is "
+            "in the books; run it again."
         ) from error
 
 

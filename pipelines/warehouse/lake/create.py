@@ -27,8 +27,8 @@ def create_lake(
     """
     if not isinstance(settings.books, Lake):
         raise ConfigurationError(
-            "DAYBOOK_LAKE is not set: set it to the address of a PostgreSQL database, and DAYBOOK_LAKE_DATA to a bucket "
-            "or a folder."
+            "DAYBOOK_LAKE is not set: set it to the address of a PostgreSQL database, and DAYBOOK_LAKE_DATA to a "
+            "bucket or a folder."
         )
     lake = settings.books
     with lake_lock(lake, wait=wait, on_progress=on_progress):

@@ -42,8 +42,8 @@ def check_store(lake: Lake) -> None:
         found = files.get_file_info(FileSelector(f"{place}/tables", allow_not_found=True))
     except OSError as error:
         raise ConfigurationError(
-            f"DAYBOOK_LAKE_DATA ({lake.data}) can't be written ({_reason(error)}): name a bucket or a folder that daybook "
-            "may write, and its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            f"DAYBOOK_LAKE_DATA ({lake.data}) can't be written ({_reason(error)}): name a bucket or a folder that "
+            "daybook may write, and its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from error
     if found:
         raise ConfigurationError(

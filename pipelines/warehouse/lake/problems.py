@@ -7,7 +7,9 @@ import re
 from pipelines.errors import ConfigurationError, DaybookError, NotPublished, WrongWarehouse, first_line
 from pipelines.settings import Lake
 
-_CONNECTED = re.compile(r"(?:connection to server|could not translate|connection is bad|failed to resolve).*", re.IGNORECASE)
+_CONNECTED = re.compile(
+    r"(?:connection to server|could not translate|connection is bad|failed to resolve).*", re.IGNORECASE
+)
 _FATAL = re.compile(r"(?:FATAL|ERROR): +(.*)")
 _REFUSED = ("password", "authentication", "no pg_hba.conf entry", "role ")
 _STORE = ("HTTP", "s3://", "SSL", "curl", "Could not connect to server", "Could not establish connection")
@@ -16,8 +18,10 @@ _STORE = ("HTTP", "s3://", "SSL", "curl", "Could not connect to server", "Could 
 def lake_problem(lake: Lake, error: BaseException) -> DaybookError:
     """The error of ours for one of DuckDB's or psycopg's, while a lake was opened or locked."""
     text = str(error)
-    return _of_lake(lake, text) or _of_catalog(lake, text) or DaybookError(
-        f"{_begin(lake)} can't be opened ({_reason(text)})."
+    return (
+        _of_lake(lake, text)
+        or _of_catalog(lake, text)
+        or DaybookError(f"{_begin(lake)} can't be opened ({_reason(text)}).")
     )
 
 
@@ -39,9 +43,13 @@ def _of_catalog(lake: Lake, text: str) -> DaybookError | None:
         return None
     reason = _reason(text)
     if "certificate" in text or "SSL" in text:
-        return DaybookError(f"{_begin(lake)} can't be trusted ({reason}): renew its certificate, or correct PGSSLROOTCERT.")
+        return DaybookError(
+            f"{_begin(lake)} can't be trusted ({reason}): renew its certificate, or correct PGSSLROOTCERT."
+        )
     if "database" in reason and "does not exist" in reason:
-        return ConfigurationError(f"PostgreSQL has no such database ({reason}): make it with createdb, or correct DAYBOOK_LAKE.")
+        return ConfigurationError(
+            f"PostgreSQL has no such database ({reason}): make it with createdb, or correct DAYBOOK_LAKE."
+        )
     if "permission denied" in reason:
         return ConfigurationError(
             f"The role of {_address(lake)} may not do this ({reason}): use the one that made the lake, or a reader's."

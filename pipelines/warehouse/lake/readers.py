@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _ROLE = "select rolsuper or pg_has_role(rolname, current_user, 'member') from pg_roles where rolname = %s"
-#: Tables that DuckLake makes later are readable too. Nobody but the one who made the lake may put tables beside its own.
+#: Tables that DuckLake makes later are readable too. Only the one who made the lake may put tables beside its own.
 _GRANTS = (
     "revoke create on schema public from public",
     "grant usage on schema public to {role}",

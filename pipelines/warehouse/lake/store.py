@@ -42,7 +42,13 @@ def _options(environ: Mapping[str, str]) -> dict[str, str | bool]:
     if address:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ConfigurationError("AWS_ENDPOINT_URL is not the address of an S3 server, such as https://s3.example.com.")
+            raise ConfigurationError(
+                "AWS_ENDPOINT_URL is not the address of an S3 server, such as https://s3.example.com."
+            )
         # buckets of a server of one's own are in its paths, for its names are not the buckets'
-        found |= {"endpoint": parts.netloc + parts.path.rstrip("/"), "use_ssl": parts.scheme == "https", "url_style": "path"}
+        found |= {
+            "endpoint": parts.netloc + parts.path.rstrip("/"),
+            "use_ssl": parts.scheme == "https",
+            "url_style": "path",
+        }
     return found
