@@ -5,9 +5,7 @@ from typing import Any, Self
 
 import dagster as dg
 from celery.exceptions import DuplicateTaskNameWarning
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-from dagster._serdes import ConfigurableClassData
-from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.launcher import CeleryRunLauncher, CheckRunHealthResult, WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 # dagster-celery registers its task anew with each run
@@ -20,11 +18,6 @@ _ANSWER_WITHIN = 3.0
 class WorkersLauncher(CeleryRunLauncher):  # type: ignore[misc]  # Celery is an extra, and has no types
     """Celery's launcher, which also notices a worker that is gone: to Celery's own a run of one that was killed is at
     work for ever, because nobody has said otherwise."""
-
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """As Celery's own."""
-        return cls(inst_data=inst_data, **config_value)
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether a run that should be at work is, on any of the workers that answer."""
