@@ -138,8 +138,9 @@ def test_a_part_whose_worker_is_killed_while_it_lands_is_landed_by_the_next_one_
 ) -> None:
     server, settings = planned
     dlt = settings.home / "parts" / f"{PART:02}" / "dlt"
-    killed_when(lambda: packages_waiting(dlt) > 0, settings)
+    killed_when(lambda: any((dlt / "daybook" / "load" / "normalized").glob("*/package_state.json")), settings)
     server.requests.clear()
+    assert packages_waiting(dlt) > 0
     assert read_part(settings, PART) is None
     assert [request.path for request in server.requests if "/accounts" in request.path] == []
     assert landed(settings) == (1, 50)
