@@ -3,6 +3,7 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import dagster as dg
 
@@ -127,12 +128,23 @@ def require_celery() -> None:
         )
 
 
+def queue_address(settings: Settings) -> str:
+    """The queue of workers with its password, which goes into the environment of our own processes alone."""
+    parts = urlsplit(settings.celery or "")
+    if settings.celery_password is None:
+        return parts.geturl()
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(
+        netloc=f"{user}:{quote(settings.celery_password.get_secret_value(), safe='')}@{host}"
+    ).geturl()
+
+
 def _set_workers(config: Path, settings: Settings) -> None:
     """Have runs go to workers, or to this machine again. Only a file that daybook wrote is written again; raises
     ConfigurationError for another one that doesn't say what the settings want."""
     if settings.celery:
         require_celery()
-        os.environ["DAGSTER_CELERY_BROKER"] = settings.queue_address()
+        os.environ["DAGSTER_CELERY_BROKER"] = queue_address(settings)
     text = read_file(config, 2**20).decode()
     kept, mark, rest = text.partition(_STORAGE.splitlines()[0])
     wanted = _WORKERS if settings.celery else _INSTANCE

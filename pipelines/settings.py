@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal, Self, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
@@ -385,16 +385,6 @@ class Settings(BaseModel):
             self.trading_api_key or self.api_key,
             "Neither CLEAR_STREET_TRADING_API_KEY nor CLEAR_STREET_API_KEY is set: trading needs one of them.",
         )
-
-    def queue_address(self) -> str:
-        """The queue of workers with its password, which goes into the environment of our own processes alone."""
-        parts = urlsplit(self.celery or "")
-        if self.celery_password is None:
-            return parts.geturl()
-        user, _, host = parts.netloc.rpartition("@")
-        return parts._replace(
-            netloc=f"{user}:{quote(self.celery_password.get_secret_value(), safe='')}@{host}"
-        ).geturl()
 
     def has_trading_jobs(self) -> bool:
         """Whether Dagster has the jobs that trade. The reading key never stands in for theirs.

@@ -25,7 +25,7 @@ from pipelines.ingest.parts import PARTS, part_of
 from pipelines.ingest.snapshot import take_part, take_plan, take_snapshot
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
-from pipelines.warehouse.pending_packages import packages_waiting
+from pipelines.warehouse.pending_packages import count_entries, packages_waiting
 from pipelines.warehouse.session import warehouse_session
 from tests.lake.conftest import NewLake
 from tests.support.broker_server import BrokerServer, Fault, position
@@ -138,7 +138,7 @@ def test_a_part_whose_worker_is_killed_while_it_lands_is_landed_by_the_next_one_
 ) -> None:
     server, settings = planned
     dlt = settings.home / "parts" / f"{PART:02}" / "dlt"
-    killed_when(lambda: any((dlt / "daybook" / "load" / "normalized").glob("*/package_state.json")), settings)
+    killed_when(lambda: count_entries(dlt / "daybook" / "load" / "normalized") > 0, settings)
     server.requests.clear()
     assert packages_waiting(dlt) > 0
     assert read_part(settings, PART) is None

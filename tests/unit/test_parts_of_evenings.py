@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from dagster_project.definitions import defs
-from dagster_project.instance import prepare_instance
+from dagster_project.instance import prepare_instance, queue_address
 from dagster_project.parts import requests_of
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
@@ -135,7 +135,7 @@ def test_settings_of_workers_that_can_not_be_used_are_one_sentence(environ: dict
 
 def test_the_queues_password_is_in_its_address_only_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.from_env(CELERY | {"DAYBOOK_CELERY_PASSWORD": "p/ss"})
-    assert settings.queue_address() == "redis://:p%2Fss@127.0.0.1:6379/0"
+    assert queue_address(settings) == "redis://:p%2Fss@127.0.0.1:6379/0"
     assert "p/ss" not in repr(settings)
 
 
