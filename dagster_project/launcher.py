@@ -1,7 +1,6 @@
 """Runs as tasks of Celery. Imported by Dagster alone, where dagster.yaml names it: Celery is an extra."""
 
 import warnings
-from typing import Any, Self
 
 import dagster as dg
 from celery.exceptions import DuplicateTaskNameWarning
