@@ -89,9 +89,9 @@ class Model:
         return max(size.requests / size.rate * 1.2 if size.rate else 0.0, self.cpu(size) / cores, own)
 
 
-FITTED = (Size(16, 10), Size(160, 10), Size(16, 2_000), Size(64, 1_000))
-WORKERS = (Size(160, 500, 1), Size(160, 500, 2), Size(160, 500, 4))
-OUTSIDE = Size(400, 250, 4, rate=100.0)
+FITTED = (Size(16, 10), Size(96, 10), Size(16, 1_000))
+WORKERS = (Size(96, 200, 1), Size(96, 200, 2), Size(96, 200, 4))
+OUTSIDE = Size(160, 400, 4, rate=50.0)
 
 
 def read_part(settings: Settings, part: int) -> tuple[int, int, float]:
