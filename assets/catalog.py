@@ -17,17 +17,18 @@ def _table(
     as_known: AsKnown = "day",
     known_by: str | None = None,
     alone: bool = False,
+    in_duckdb: bool = False,
 ) -> Table:
     """An entry, with the files that its name says."""
     schema, _, bare = name.partition(".")
     days = HERE / "changed" / "alone" / f"{bare}.sql" if alone else None
-    return Table(name, kind, HERE / schema / f"{bare}.sql", key, as_known, known_by, days)
+    return Table(name, kind, HERE / schema / f"{bare}.sql", key, as_known, known_by, days, in_duckdb or alone)
 
 
 CATALOG = catalog_of(
     _table("core.period_lock", "kept", known_by="locked_at"),
     _table("core.calendar", "whole"),
-    _table("core.run", "days", as_known="copied", known_by="finished_at"),
+    _table("core.run", "days", as_known="copied", known_by="finished_at", in_duckdb=True),
     _table("core.snapshot_grade", "days", as_known="copied", known_by="finished_at"),
     _table("core.stand_in", "ephemeral"),
     _table("core.snapshot_chosen", "ephemeral"),
@@ -35,7 +36,7 @@ CATALOG = catalog_of(
     _table("core.account_day", "ephemeral"),
     _table("core.option_contract", "ephemeral"),
     _table("core.contract_term", "ephemeral"),
-    _table("core.market_price", "working", as_known="day_and_before"),
+    _table("core.market_price", "working", as_known="day_and_before", in_duckdb=True),
     _table("core.fill_observed", "working", as_known="day_and_before"),
     _table("core.trade_flow", "days", as_known="day_and_before"),
     _table("core.position_adjustment", "whole", as_known="copied"),
@@ -48,7 +49,7 @@ CATALOG = catalog_of(
     _table("core.recovered_split", "ephemeral"),
     _table("core.recovered_flow", "ephemeral"),
     _table("core.recovered_transfer", "ephemeral"),
-    _table("core.recovered_quantity", "ephemeral"),
+    _table("core.recovered_quantity", "working", as_known="day_and_before"),
     _table("core.recovered_position", "ephemeral"),
     _table("core.position_priced", "ephemeral"),
     _table("core.position_eod", "days", as_known="day_and_before"),
@@ -140,8 +141,8 @@ CATALOG = catalog_of(
     _table("quality.position_invariant", "ephemeral"),
     _table("quality.account_invariant", "ephemeral"),
     _table("quality.day_invariant", "ephemeral"),
-    _table("quality.invariant", "working"),
-    _table("quality.day_finding", "days"),
+    _table("quality.invariant", "working", in_duckdb=True),
+    _table("quality.day_finding", "days", in_duckdb=True),
     _table("quality.closed_day_check", "ephemeral"),
     _table("quality.finding", "view"),
     _table("quality.account_figure", "ephemeral"),
@@ -154,6 +155,7 @@ CATALOG = catalog_of(
     _table("pnl.firm_daily", "view"),
     _table("pnl.group_daily", "view"),
     functions=HERE / "functions.sql",
+    functions_of_spark=HERE / "functions_of_spark.sql",
     changed=HERE / "changed",
     columns=HERE / "columns.toml",
 )

@@ -7,6 +7,8 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+#: How the address of a place in a bucket begins.
+S3 = "s3://"
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?", re.ASCII)
 _ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 

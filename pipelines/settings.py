@@ -9,6 +9,7 @@ variable counts as not set. All that can't be used is reported in one error.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -56,6 +57,7 @@ VARIABLES = {
     "DAYBOOK_SCHEDULES": "schedules",
     "DAYBOOK_LAKE": "lake",
     "DAYBOOK_LAKE_DATA": "lake_data",
+    "DAYBOOK_SPARK": "spark",
     "DAYBOOK_REQUESTS_PER_SECOND": "requests_per_second",
     "DAYBOOK_KEYS": "keys_file",
     "DAYBOOK_CELERY": "celery",
@@ -67,6 +69,8 @@ VARIABLES = {
 #: The places that the warehouse keeps of a rate.
 RATE_PLACES = 10
 
+#: Threads of this machine, or the masters of a standalone cluster.
+_SPARK_MASTER = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*")
 #: What a process that only reads the books has no need of.
 SECRETS = (
     "CLEAR_STREET_API_KEY",
@@ -124,6 +128,7 @@ class Settings(BaseModel):
     schedules: Literal["on", "off"] = "on"
     lake: str | None = None
     lake_data: str | None = None  # after lake, which it belongs to
+    spark: str = "local[2]"
     requests_per_second: float | None = Field(None, gt=0, le=10_000)
     keys_file: Path | None = None
     desk_keys: tuple[DeskKey, ...] = ()  # what that file names, with the keys of the environment
@@ -241,6 +246,13 @@ class Settings(BaseModel):
         if url and (problem := database_problem(url)):
             raise ValueError(problem)
         return url
+
+    @field_validator("spark")
+    @classmethod
+    def _spark_master(cls, master: str) -> str:
+        if not _SPARK_MASTER.fullmatch(master):
+            raise ValueError("is not a Spark master; write it like local[2] or spark://host:7077")
+        return master
 
     @field_validator("lake")
     @classmethod

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from assets.catalog import CATALOG
 from daybook.cli import console
@@ -15,11 +18,26 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipelines.books.build import Built
+    from pipelines.books.engine import Engine
+    from pipelines.settings import Settings
 
 _NOTHING_LANDED = "Nothing has been landed yet, so there is nothing to build: run `daybook sync` first."
 
 
-def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: AsJson = False) -> int:
+Engines = Annotated[
+    Literal["duckdb", "spark"],
+    typer.Option("--engine", help="Who computes: DuckDB, or Apache Spark where DAYBOOK_SPARK says."),
+]
+
+
+def build(
+    *,
+    start: FromDay = None,
+    end: ToDay = None,
+    engine: Engines = "duckdb",
+    wait: Wait = 60.0,
+    json: AsJson = False,
+) -> int:
     """Build the P&L of what has changed, and publish it.
 
     Looks at the days whose inputs changed since the last build, and at those from --from to --to where given. Needs no
@@ -30,6 +48,7 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
       daybook build
       daybook build --from 2025-11-03
       daybook build --from 2025-11-03 --to 2025-11-07
+      daybook build --from 2020-01-02 --engine spark
     """
     from pipelines.books.build import build as build_books
     from pipelines.books.days import built_days, exit_code, statuses
@@ -45,10 +64,11 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
         require_warehouse(settings, _NOTHING_LANDED)
     with (
         console.progress("building") as on_progress,
+        _engine(engine, settings) as chosen,
         warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
         first, last = _landed(con, start, end)
-        built = build_books(con, settings, CATALOG, from_date=first, to_date=last)
+        built = build_books(con, settings, CATALOG, from_date=first, to_date=last, engine=chosen)
         on_progress(Activity("publishing"))
         published = publish_if_behind(con, settings)
         resolve_ended(con, settings)
@@ -56,6 +76,15 @@ def build(*, start: FromDay = None, end: ToDay = None, wait: Wait = 60.0, json: 
     states = {day: known[day] for day in built_days(built, known)}
     _report(built, states, published=published, as_json=json)
     return exit_code(states.values() or list(known.values())[-1:])
+
+
+def _engine(name: str, settings: Settings) -> AbstractContextManager[Engine | None]:
+    """Who computes. Raises ConfigurationError and DaybookError where it can't, before anything is begun."""
+    if name == "duckdb":
+        return nullcontext()
+    from pipelines.spark.engine import spark_engine
+
+    return spark_engine(settings)
 
 
 def _check(start: date | None, end: date | None) -> None:

@@ -16,6 +16,7 @@ import duckdb
 from pipelines.books.catalog import MADE_BY, Catalog, Table
 from pipelines.books.changes import all_days, changed_days, days_alone, pieces, spans
 from pipelines.books.comments import comment
+from pipelines.books.engine import Engine
 from pipelines.books.inputs import account_in_turn, load_earlier, load_inputs, no_earlier
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
@@ -31,13 +32,11 @@ from pipelines.warehouse.tables import (
     make_version_table,
     make_view,
     make_working,
+    make_working_view,
     replace_days,
     replace_whole,
 )
 
-#: How many positions a build takes at once: days are built together as far as that goes, so that a rebuild of years
-#: needs no more memory than one of a week.
-ROWS_AT_ONCE = 250_000
 RUNS = "core.run"
 
 
@@ -62,14 +61,16 @@ def build(
     from_date: date | None = None,
     to_date: date | None = None,
     built_at: datetime | None = None,
+    engine: Engine | None = None,
 ) -> Built:
-    """Build the days whose inputs changed, and those from `from_date` to `to_date` where given.
+    """Build the days whose inputs changed, and those from `from_date` to `to_date` where given. `engine` computes the
+    rows; DuckDB, where none is given.
 
     All or nothing: raises BuildFailed, with the warehouse as it was, when a select fails; ConfigurationError for an
     adjustments.csv that can't be read or dates in the wrong order.
     """
     with _folder(settings.working):
-        return _build(con, settings, catalog, from_date, to_date, built_at)
+        return _build(con, settings, catalog, from_date, to_date, built_at, engine or Engine())
 
 
 @contextmanager
@@ -99,6 +100,7 @@ def _build(
     from_date: date | None,
     to_date: date | None,
     built_at: datetime | None,
+    engine: Engine,
 ) -> Built:
     calendar = load_inputs(con, settings)
     values = {
@@ -117,9 +119,9 @@ def _build(
             replace_whole(con, table.name, table.select, values)
         built = Built()
         ranges = spans(con, sorted({*changed, *asked}), calendar)
-        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
+        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built, engine)
         ranges = spans(con, dates_of(con, catalog.unsettled), calendar)
-        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built)
+        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built, engine)
         _build_alone(con, catalog, settings.working, values, calendar, built)
         con.execute("commit")
     except duckdb.Error as error:
@@ -205,33 +207,48 @@ def _build_ranges(
     ranges: list[tuple[date, date]],
     calendar: TradingCalendar,
     built: Built,
+    engine: Engine,
 ) -> None:
     for start, end in ranges:  # all of them first: a run tells of earlier days too
         replace_days(con, RUNS, catalog[RUNS].select, {"from_date": start, "to_date": end})
     for start, end in ranges:
-        for first, last in pieces(con, start, end, calendar, ROWS_AT_ONCE):
-            _build_days(con, catalog, working, {**values, "from_date": first, "to_date": last}, built)
+        for first, last in pieces(con, start, end, calendar, engine.rows_at_once):
+            _build_days(con, catalog, working, {**values, "from_date": first, "to_date": last}, built, engine)
     built.spans += ranges
 
 
 def _build_days(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, working: Path, values: Mapping[str, Any], built: Built
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    working: Path,
+    values: Mapping[str, Any],
+    built: Built,
+    engine: Engine,
 ) -> None:
     load_earlier(con, values["from_date"])
     values = {**values, "account_in_turn": account_in_turn(con, values["to_date"])}
-    for table in catalog.tables:
+    engine.begin(con, catalog, values)
+    for table in catalog.of_kind("days", "working", "versions"):
         if table.name != RUNS:
-            _derive(con, table, working, values, built)
+            _derive(con, table, working, values, built, engine)
 
 
 def _derive(
-    con: duckdb.DuckDBPyConnection, table: Table, working: Path, values: Mapping[str, Any], built: Built
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    working: Path,
+    values: Mapping[str, Any],
+    built: Built,
+    engine: Engine,
 ) -> None:
     """The rows of a table for the days from `from_date` to `to_date`."""
+    rows = engine.rows(table)
     if table.kind == "days":
-        replace_days(con, table.name, table.select, values)
-    elif table.kind in ("working", "versions"):
-        make_working(con, table.working, working, table.select, values)
+        replace_days(con, table.name, rows.select, values)
+    elif rows.are_stored:
+        make_working_view(con, table.working, rows.select)
+    else:
+        make_working(con, table.working, working, rows.select, values)
     if table.kind == "versions":
         added = add_versions(con, table.versions, table.working, table.key, table.reason, values)
         built.versions[table.name] = built.versions.get(table.name, 0) + added
@@ -249,4 +266,4 @@ def _build_alone(
     for table in catalog.tables:
         for first, last in days_alone(con, table, built.spans, calendar):
             for each in [*catalog.working_for(table), table]:
-                _derive(con, each, working, {**values, "from_date": first, "to_date": last}, built)
+                _derive(con, each, working, {**values, "from_date": first, "to_date": last}, built, Engine())

@@ -36,6 +36,9 @@ class Table:
     that were known by then; `window`, `day`, `day_and_before`: derived again by its own select, for all days that the
     report compares, for the day alone, or for the day and the one before it.
 
+    `in_duckdb`: its select says what only DuckDB can (it reads JSON), or proves what is in the warehouse itself, so
+    DuckDB computes it, whoever computes the others.
+
     `alone` is the file of a select that finds further days on which this table, and no other, is made again: what runs
     (`telling_run`) tell of them changes nothing else.
     """
@@ -47,6 +50,7 @@ class Table:
     as_known: AsKnown = "day"
     known_by: str | None = None
     alone: Path | None = None
+    in_duckdb: bool = False
     #: The ephemeral tables that its select needs, each after those that it reads itself (`catalog_of` finds them).
     parts: tuple[Table, ...] = ()
 
@@ -121,13 +125,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every derived table, in the order of its making; the functions that selects call, as statements; the selects that
+    """Every derived table, in the order of its making; the functions that selects call, as statements, and the file of
+    Spark's form of them; the selects that
     find days of which something new was said, the one that finds new runs, and the one that finds days that rest on
     others as they were before a build changed them (`unsettled`); and where the columns are described
     (TOML: a section a table, and `columns` for names that mean the same everywhere)."""
 
     tables: tuple[Table, ...]
     functions: str
+    functions_of_spark: Path
     new_run: str
     changed: tuple[str, ...]
     unsettled: str
@@ -155,14 +161,17 @@ class Catalog:
         return found
 
 
-def catalog_of(*tables: Table, functions: Path, changed: Path, columns: Path) -> Catalog:
+def catalog_of(
+    *tables: Table, functions: Path, functions_of_spark: Path, changed: Path, columns: Path
+) -> Catalog:
     """A catalogue of entries and files. `changed` is the folder of the selects that find days to look at again, with
     new_run.sql and unsettled.sql among them."""
     ephemeral = [table for table in tables if table.kind == "ephemeral"]
     whole = tuple(replace(table, parts=tuple(_parts(table, ephemeral).values())) for table in tables)
     selects = {path.stem: select_of(path) for path in sorted(changed.glob("*.sql"))}
     new_run, unsettled = selects.pop("new_run"), selects.pop("unsettled")
-    return Catalog(whole, select_of(functions), new_run, tuple(selects.values()), unsettled, columns)
+    told = tuple(selects.values())
+    return Catalog(whole, select_of(functions), functions_of_spark, new_run, told, unsettled, columns)
 
 
 def _parts(table: Table, ephemeral: Sequence[Table]) -> dict[str, Table]:

@@ -63,6 +63,8 @@ class Replies(ABC):
     """
 
     is_local = False
+    #: What a 401 says of the key.
+    key_trouble = "the API key is wrong, expired or revoked"
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
@@ -108,7 +110,7 @@ class Replies(ABC):
         request_id = (error.request_id if error else None) or reply.request_id
         said = f"the broker answered {reply.status}" + (f" ({self.clean_error(error)})" if error else "")
         if reply.status == 401:
-            raise Unauthorized(f"{said}: the API key is wrong, expired or revoked", request_id=request_id)
+            raise Unauthorized(f"{said}: {self.key_trouble}", request_id=request_id)
         if reply.status in PASSING:
             raise Again(said, reply, _retry_after(reply))
         if 300 <= reply.status < 400:
@@ -137,6 +139,8 @@ class Http(Replies):
         self._transport = Transport(base_url, api_key, secrets=secrets)
         super().__init__(self._transport.redaction)
         self.is_local = self._transport.is_local
+        if api_key is None:
+            self.key_trouble = "CLEAR_STREET_API_KEY is not set"
         rate = requests_per_second or (None if self.is_local else SHIPPED_RATE)
         self._turns = None if rate is None else turns_of(self._transport.host, rate, lake)
         self._budget = budget

@@ -32,6 +32,8 @@ MARKET = "us_equities"
 #: Corporate events are asked for again this far back, because some are published late, and this far ahead.
 LATE_EVENTS = timedelta(days=14)
 AHEAD = timedelta(days=7)
+#: Fills are read again on demand, so far back: a broker that keeps them no longer would seem to have withdrawn them.
+MOST_FILL_DAYS = 31
 #: Prices are asked for of options that expire within so many sessions, today's included, and of what they are on.
 EXPIRY_SESSIONS = 5
 _LISTED = ["account_id", "status", "open_date", "close_date"]
@@ -91,6 +93,7 @@ def read_trading_day(
     """Read everything that belongs to the trading day in which a run began, then what is left of the broker's history:
     of every account, of those of a part, or, for a plan, who they are and nothing of them.
     Raises NoAccountList, Unauthorized, ConfigurationError."""
+    _refuse_old_fills(run.started.now, run.fills_from)
     roster = _roster_of(run.part, run, known) if run.part else _asked_roster(client, run, known)
     reads = list(roster.reads)
     on_progress(AccountsExpected(len(roster.expected)))
@@ -100,7 +103,7 @@ def read_trading_day(
     calendar, opened = roster.calendar, roster.opened
     with _pool() as pool:
         for of_account in pool.map(
-            lambda account: _account(client, account, run.started.now, known, calendar), roster.expected
+            lambda account: _account(client, account, run.started.now, known, calendar, run.fills_from), roster.expected
         ):
             reads += of_account
             positions = of_account[0].read
@@ -147,6 +150,13 @@ def _roster_of(part: Planned, run: RunContext, known: WarehouseState) -> _Roster
     """The roster of a part, as its plan has it: the plan asked for the day's hours, too."""
     calendar = TradingCalendar.load(known.overrides)
     return _Roster(calendar.assign(run.started.now), calendar, sorted(part.opened), part.opened, part.unlisted)
+
+
+def _refuse_old_fills(now: datetime, fills_from: date | None) -> None:
+    if fills_from is not None and now - begin_of(fills_from) > timedelta(days=MOST_FILL_DAYS):
+        raise ConfigurationError(
+            f"Fills are read again for the last {MOST_FILL_DAYS} days, and {fills_from} is before them."
+        )
 
 
 @contextmanager
@@ -216,10 +226,17 @@ def _note_unlisted(positions: Read[pa.Table]) -> None:
 
 
 def _account(
-    client: BrokerClient[pa.Table], account: str, now: datetime, known: WarehouseState, calendar: TradingCalendar
+    client: BrokerClient[pa.Table],
+    account: str,
+    now: datetime,
+    known: WarehouseState,
+    calendar: TradingCalendar,
+    fills_from: date | None,
 ) -> list[EndpointRead]:
     today, last_complete = calendar.assign(now).trading_date, known.last_complete.get(account)
     since = _fills_since(calendar, last_complete or today)
+    if fills_from is not None:
+        since = min(since, begin_of(fills_from))
     start = _history_since(calendar, today, last_complete)
     return [
         EndpointRead(client.positions(account)),

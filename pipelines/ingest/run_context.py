@@ -27,9 +27,10 @@ MICROSECOND = timedelta(microseconds=1)
 class RunContext:
     """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
     which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then;
-    `history_from` the day from which the broker's history was asked for again, where it was. A plan only lands which
-    accounts are expected (`is_plan`); a `part` of one reads some of them. `desk_accounts` are those that have a key of
-    their desk's, `lists` how many keys were asked which accounts they see."""
+    `history_from` and `fills_from` the days from which the broker's history and its fills were asked for again, where
+    they were. A plan only lands which accounts are expected (`is_plan`); a `part` of one reads some of them.
+    `desk_accounts` are those that have a key of their desk's, `lists` how many keys were asked which accounts they
+    see."""
 
     run_id: str
     trigger: str
@@ -41,6 +42,7 @@ class RunContext:
     known: WarehouseState
     warehouse_bytes: int
     history_from: date | None = None
+    fills_from: date | None = None
     is_plan: bool = False
     part: Planned | None = None
     desk_accounts: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class RunContext:
         return asdict(self) | {
             "started": _clock_said(self.started),
             "history_from": _iso_text(self.history_from),
+            "fills_from": _iso_text(self.fills_from),
             "part": _part_said(self.part),
             "known": {
                 "last_complete": _iso_dates(known.last_complete),
@@ -90,6 +93,7 @@ def run_context(
     started: ClockReading,
     known: WarehouseState,
     history_from: date | None = None,
+    fills_from: date | None = None,
     *,
     is_plan: bool = False,
     part: Planned | None = None,
@@ -106,6 +110,7 @@ def run_context(
         known=replace(known, contracts={}),
         warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
         history_from=history_from,
+        fills_from=fills_from,
         is_plan=is_plan,
         part=part,
         desk_accounts=tuple(account for desk in settings.desk_keys for account in desk.accounts),
@@ -137,7 +142,8 @@ def run_context_from(said: Json) -> RunContext:
                 history={account: tuple(days_from(left)) for account, left in known.get("history", {}).items()},
                 history_failed=frozenset(known.get("history_failed", ())),
             ),
-            "history_from": date.fromisoformat(again) if (again := said.get("history_from")) else None,
+            "history_from": _day(said.get("history_from")),
+            "fills_from": _day(said.get("fills_from")),
             "part": _part(part) if (part := said.get("part")) else None,
         }
     )
@@ -185,6 +191,10 @@ def _iso_dates(days: Mapping[str, date]) -> dict[str, str]:
 
 def _days(said: Mapping[str, str]) -> dict[str, date]:
     return {account: date.fromisoformat(day) for account, day in said.items()}
+
+
+def _day(said: str | None) -> date | None:
+    return date.fromisoformat(said) if said else None
 
 
 def _moment(said: str | None) -> datetime | None:

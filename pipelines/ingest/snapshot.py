@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from models.shapes import CLOCK, LANDED
+from pipelines.archive.places import send_waiting
 from pipelines.archive.write import Archive
 from pipelines.broker.budget import SHIPPED, Budgets
 from pipelines.broker.client import BrokerClient
@@ -63,17 +64,21 @@ def take_snapshot(
     partition: date | None = None,
     clock: ClockReading | None = None,
     history_from: date | None = None,
+    fills_from: date | None = None,
     budgets: Budgets = SHIPPED,
     on_progress: OnProgress = ignore_progress,
 ) -> Snapshot:
     """Read the current trading day from the broker and land it. The caller holds the run lock.
 
     The broker's clock is asked once before the first page; a caller that had to ask already hands its reading over.
-    `budgets` are what reading may take; `history_from` has the broker's history read again from that day on.
+    `budgets` are what reading may take; `history_from` has the broker's history read again from that day on, and
+    `fills_from` its fills and orders.
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
-    return _take(con, settings, trigger, partition, clock, history_from, budgets=budgets, on_progress=on_progress)
+    return _take(
+        con, settings, trigger, partition, clock, history_from, fills_from, budgets=budgets, on_progress=on_progress
+    )
 
 
 def take_plan(
@@ -125,6 +130,7 @@ def _take(
     partition: date | None,
     clock: ClockReading | None,
     history_from: date | None = None,
+    fills_from: date | None = None,
     *,
     is_plan: bool = False,
     part: Planned | None = None,
@@ -132,30 +138,36 @@ def _take(
     on_progress: OnProgress,
 ) -> Snapshot:
     settings.reading_key()  # before anything is begun
-    refuse_other_broker(con, settings.broker_host)
-    alert = finish_pending(con, settings)
-    import_dlt_meanwhile()
-    known = read_warehouse_state(con)
+    alerts, known = _begin(con, settings)
     if part is not None:
         known = known_of(known, part)
     with (
         Archive() as archive,
         BrokerClient.of(settings, keep=to_batch, keep_columns=as_they_are, archive=archive, budgets=budgets) as client,
     ):
-        started = client.assume(clock) if clock else client.clock()
-        began = run_context(settings, trigger, started, known, history_from, is_plan=is_plan, part=part)
+        now = client.assume(clock) if clock else client.clock()
+        began = run_context(settings, trigger, now, known, history_from, fills_from, is_plan=is_plan, part=part)
         archive.begin(settings.archive / f"{began.started.now:%Y-%m}" / began.run_id, began.as_json())
         _refuse_other_days(began.started, known, partition)
         evening = read_trading_day(client, began, known, on_progress)
         ended = Ending(client.clock(), evening.day.trading_date)
         archive.close(ended.as_json())
     run = Run(began, ended, archive.files)
-    snapshot = snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
+    snapshot = snapshot_of(run, evening, alerts + run.doubts)
     remember_broker(con, settings.broker_host)  # it has answered with accounts, which are landed now
     extract(pipeline := open_pipeline(con, settings.dlt), tables_of(run, evening))
     del evening  # its rows lie in files now: the memory is for those who load them
+    snapshot.alerts.extend(send_waiting(settings))
     load(pipeline)
     return snapshot
+
+
+def _begin(con: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[list[str], WarehouseState]:
+    """What the warehouse knows, once what an earlier run left is landed; and sentences about what was not."""
+    refuse_other_broker(con, settings.broker_host)
+    alert = finish_pending(con, settings)
+    import_dlt_meanwhile()
+    return [alert] if alert else [], read_warehouse_state(con)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
 from pipelines.warehouse.restoring import finish_if_killed
+from pipelines.warehouse.tables import is_lake
 from pipelines.warehouse.temporary_name import private_folder, temporary_name
 
 SCHEMA_VERSION = 3  # the last step of migrations.py
@@ -147,8 +148,9 @@ def refuse_other_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
         raise WrongWarehouse("The warehouse was written by a newer daybook: update this one before you use it.")
     if (former := known.get("broker_host", host)) != host:
         raise WrongWarehouse(
-            f"The warehouse holds the books of {former}, not of {host}: set DAYBOOK_HOME to another folder for {host}, "
-            "or CLEAR_STREET_BASE_URL back."
+            f"The warehouse holds the books of {former}, not of {host}: set "
+            f"{'DAYBOOK_LAKE to another lake' if is_lake(con) else 'DAYBOOK_HOME to another folder'} for {host}, or "
+            "CLEAR_STREET_BASE_URL back."
         )
     if "schema_version" not in known:
         remember(con, "schema_version", str(SCHEMA_VERSION))

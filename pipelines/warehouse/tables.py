@@ -71,9 +71,14 @@ def make_working(
     file = literal(str(folder / f"{name}.{next(_numbers)}.parquet"))
     plain = "format parquet, compression uncompressed, dictionary_size_limit 1"
     run_statement(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_READ_TOGETHER})", values)
-    con.execute(f"create or replace temporary view {name} as select * from read_parquet({file})")
+    make_working_view(con, name, f"select * from read_parquet({file})")
     for path in former:
         path.unlink()
+
+
+def make_working_view(con: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
+    """A temporary view of the rows of a select of files."""
+    con.execute(f"create or replace temporary view {_checked(name)} as {select}")
 
 
 def make_shape(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:

@@ -95,7 +95,7 @@ def test_day_by_day_and_in_one_go_the_books_are_the_same(
     _in_one_go(other, book, tmp_path)
     assert _pnl_rows(con) == _pnl_rows(other)
     with pytest.MonkeyPatch.context() as patch:  # what is too much for one go is built in pieces: here, a day each
-        patch.setattr("pipelines.books.build.ROWS_AT_ONCE", 1)
+        patch.setattr("pipelines.books.engine.Engine.rows_at_once", 1)
         _in_one_go(con, book, tmp_path)
     assert _pnl_rows(con) == _pnl_rows(other)
 

@@ -101,6 +101,18 @@ def test_the_key_is_in_no_error_even_where_the_broker_repeats_it(caplog: pytest.
     assert KEY not in caplog.text
 
 
+def test_a_broker_that_wants_a_key_is_told_of_as_what_it_is_where_none_is_set() -> None:
+    fault = Fault(
+        "accounts", status=401, body={"error": {"code": 401, "message": "a bearer token, please"}}, times=None
+    )
+    with (
+        BrokerServer(accounts=[7], faults=[fault]) as server,
+        BrokerClient(server.url, None, budget=0.2) as client,
+        pytest.raises(Unauthorized, match="CLEAR_STREET_API_KEY is not set"),
+    ):
+        client.accounts()
+
+
 def test_no_address_of_the_broker_is_logged_by_the_libraries_below(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with reading(BrokerServer(accounts=[123456789], positions={})) as client:

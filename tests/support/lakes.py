@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.session import warehouse_session
 from tests.support.example_books import FORBIDDEN, RESTATED, replay_evenings, say
 from tests.support.postgres import Postgres
+from tests.support.processes import Process
 
 WEEK = 5  # sessions from FORBIDDEN on
 STORE_SECRET = "store-secret-that-must-never-be-seen-4711"
@@ -126,14 +128,39 @@ def week_again(settings: Settings, archive: Path) -> None:
         say(con, settings)
 
 
-def clone_database(postgres: Postgres, catalog: str) -> str:
-    """A copy of a database that nobody is connected to; its address."""
+def copy_of(postgres: Postgres, settings: Settings, home: Path, url: str) -> Settings:
+    """A lake of its own with the books of another one, which nobody has open: its catalog copied, its files shared,
+    for no file of a lake is written twice. Seen from a home that is not made yet, with the broker at `url`."""
     import psycopg
 
     name = f"lake{os.getpid()}x{next(_numbers)}"
     with psycopg.connect(postgres.url, autocommit=True) as con:
-        con.execute(f"create database {name} template {catalog.rpartition('/')[2]}")
-    return f"{postgres.url.rpartition('/')[0]}/{name}"
+        con.execute(f"create database {name} template {str(settings.lake).rpartition('/')[2]}")
+    catalog = f"{postgres.url.rpartition('/')[0]}/{name}"
+    return settings.model_copy(update={"home": home, "lake": catalog, "base_url": url})
+
+
+def snapshots(settings: Settings) -> int:
+    """The number of the last commit to a lake."""
+    import psycopg
+
+    with psycopg.connect(str(settings.lake)) as con:
+        return int(con.execute("select max(snapshot_id) from ducklake_snapshot").fetchone()[0])  # type: ignore[index]
+
+
+def killed_after(process: Process, settings: Settings, commits: int) -> bool:
+    """Kill a process with SIGKILL as soon as it has committed so often; whether it had not ended by itself before."""
+    import psycopg
+
+    with psycopg.connect(str(settings.lake), autocommit=True) as con:
+        query = "select max(snapshot_id) from ducklake_snapshot"
+        last = con.execute(query).fetchone()[0] + commits  # type: ignore[index]
+        while process.poll() is None:
+            if con.execute(query).fetchone()[0] >= last:  # type: ignore[index]
+                process.kill()
+                return process.wait() == -signal.SIGKILL
+            time.sleep(0.002)
+    return False
 
 
 def table_names(con: duckdb.DuckDBPyConnection, database: str) -> list[str]:

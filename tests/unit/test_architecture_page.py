@@ -27,7 +27,7 @@ def test_files_that_are_named_without_their_folder_are_in_that_of_the_one_before
 def test_every_room_is_in_the_picture() -> None:
     picture = PAGE.split("```")[1]
     rooms = [path.parent.name for path in (ROOT / "pipelines").glob("*/__init__.py")]
-    assert len(rooms) == 9
+    assert len(rooms) == 10
     assert [room for room in rooms if f"{room}/" not in picture] == []
 
 
