@@ -77,6 +77,22 @@ def database_problem(url: str, name: str = "dagster") -> str | None:
     return None
 
 
+def queue_problem(url: str) -> str | None:
+    """What is wrong with the address of a Redis server, in words that quote nothing of it; None where nothing is."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.fragment or parts.query or not url.isprintable() or " " in url:
+        return "is not the address of a Redis server; it looks like redis://127.0.0.1:6379/0"
+    if parts.password is not None:
+        return "has a password in it; put it into DAYBOOK_CELERY_PASSWORD"
+    if parts.scheme == "redis" and not is_loopback_host(str(parts.hostname)):
+        return "would be spoken to unencrypted; use rediss:// (redis:// is for loopback alone)"
+    return None
+
+
 def lake_data_problem(data: str) -> str | None:
     """What is wrong with the place of a lake's files, in words that quote nothing of it; None where nothing is."""
     if data.startswith("/") and data.rstrip("/") and data.isprintable():
