@@ -74,7 +74,13 @@ def open_published(books: Books, version: int | None = None) -> Iterator[duckdb.
     if isinstance(books, Path):
         _find_published(books)
     with private_folder() as own:
-        con = _lake(books, own, version) if isinstance(books, Lake) else _attached(books, own)
+        if isinstance(books, Lake):
+            from pipelines.warehouse.lake.opening import open_to_read
+
+            with open_to_read(books, _reading(own), version) as con:
+                yield con
+            return
+        con = _attached(books, own)
         try:
             yield con
         finally:
@@ -87,12 +93,6 @@ def _find_published(path: Path) -> None:
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
     _refuse_special(path)
-
-
-def _lake(lake: Lake, own: Path, version: int | None) -> duckdb.DuckDBPyConnection:
-    from pipelines.warehouse.lake.opening import open_to_read
-
-    return open_to_read(lake, _reading(own), version)
 
 
 def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:
