@@ -8,6 +8,8 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?", re.ASCII)
+#: Threads of this machine, or the masters of a standalone cluster.
+_SPARK = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*", re.ASCII)
 _ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 
 
@@ -82,6 +84,11 @@ def lake_data_problem(data: str) -> str | None:
     if not _S3.fullmatch(data):
         return "is not a place for files; it looks like s3://bucket/prefix, or is a folder that begins with /"
     return None
+
+
+def spark_problem(master: str) -> str | None:
+    """What is wrong with the address of a Spark master; None where it can be used."""
+    return None if _SPARK.fullmatch(master) else "is not a Spark master; write it like local[2] or spark://host:7077"
 
 
 def is_mail_address(text: str) -> bool:

@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,8 +22,6 @@ import pytest
 from assets.catalog import CATALOG
 from daybook.cli import main
 from pipelines.books.build import Built, build
-from pipelines.books.catalog import Catalog, Table
-from pipelines.books.engine import Rows
 from pipelines.settings import Settings
 from pipelines.warehouse.contents import contents
 from pipelines.warehouse.session import warehouse_session
@@ -79,7 +77,9 @@ def test_an_executor_is_killed_in_the_middle_and_the_books_are_the_same_to_the_l
         in_file = exported(con, "warehouse", tmp_path / "file")
     with spark_cluster(tmp_path) as master, warehouse_session(two.lake) as con:
         settings = two.lake.model_copy(update={"spark": master})
-        killed = _when(settings.working, "core.trade_flow", lambda: kill(executors(tmp_path)), lambda: executors(tmp_path))
+        killed = _when(
+            settings.working, "core.trade_flow", lambda: kill(executors(tmp_path)), lambda: executors(tmp_path)
+        )
         theirs = _by_spark(con, settings, **_everything(con))
         assert killed.wait(0), "no executor was killed while it computed"
         on_lake = exported(con, "lake", tmp_path / "lake")
@@ -99,7 +99,10 @@ def _by_spark(con: duckdb.DuckDBPyConnection, settings: Settings, **days: date) 
 
 
 def _everything(con: duckdb.DuckDBPyConnection) -> dict[str, date]:
-    first, last = con.execute("select min(trading_date), max(trading_date) from raw.extract_run").fetchone() or (None, None)
+    first, last = con.execute("select min(trading_date), max(trading_date) from raw.extract_run").fetchone() or (
+        None,
+        None,
+    )
     return {"from_date": first, "to_date": last}
 
 
@@ -167,10 +170,18 @@ def _command(home: Path, *arguments: str) -> Process:
 @pytest.mark.parametrize(
     ("said", "code", "sentence"),
     [
-        ({"PATH": "/nowhere", "JAVA_HOME": ""}, 2, "`--engine spark` needs Java 17 or newer, and there is none on the PATH"),
+        (
+            {"PATH": "/nowhere", "JAVA_HOME": ""},
+            2,
+            "needs Java 17 or newer, and there is none on the PATH",
+        ),
         ({"JAVA_HOME": "/nowhere"}, 2, "there is none in JAVA_HOME (/nowhere): install a JRE."),
         ({"DAYBOOK_SPARK": "spark://127.0.0.1:PORT"}, 1, "No Spark master answers at spark://127.0.0.1:"),
-        ({"DAYBOOK_SPARK": "yarn"}, 2, "DAYBOOK_SPARK is not a Spark master; write it like local[2] or spark://host:7077"),
+        (
+            {"DAYBOOK_SPARK": "yarn"},
+            2,
+            "DAYBOOK_SPARK is not a Spark master; write it like local[2] or spark://host:7077",
+        ),
     ],
 )
 def test_spark_that_cannot_begin_is_one_sentence_before_anything_is_touched(
@@ -197,7 +208,6 @@ def test_without_pyspark_the_extra_is_named(
 ) -> None:
     monkeypatch.setenv("DAYBOOK_HOME", str(home_of_week))
     monkeypatch.setenv("CLEAR_STREET_BASE_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("pipelines.spark.session.find_spec", lambda name: None)
+    monkeypatch.setattr("pipelines.spark.session.find_spec", {}.get)
     assert main(["build", "--engine", "spark"]) == 2
     assert "install daybook with the extra `spark`" in " ".join(capsys.readouterr().err.split())
