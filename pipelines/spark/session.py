@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
 
@@ -96,7 +98,7 @@ def told_by_spark() -> Iterator[None]:
     """What Spark, or the way to it, raises in the block becomes BuildFailed: nothing has changed."""
     try:
         yield
-    except DaybookError:
+    except (DaybookError, duckdb.Error):
         raise
     except Exception as error:  # of pyspark, of Java, and of the socket between them
         if isinstance(error, OSError) or type(error).__name__ == "Py4JNetworkError":
