@@ -1,7 +1,8 @@
--- sqlfluff:dialect:sparksql
--- noqa: disable=LT01
 -- Spark's form of the functions that the selects call: what functions.sql says of each, with types. A decimal keeps its digits as long as it is
 -- compared with one, so what is told in floating point has functions of its own there, too.
+
+-- sqlfluff:dialect:sparksql
+-- noqa: disable=LT01
 
 create temporary function value_of(quantity decimal(38, 10), price decimal(38, 10), multiplier decimal(12, 4)) returns decimal(28, 10)
 return try_cast(round(try_multiply(try_multiply(multiplier, price), quantity), 10) as decimal(28, 10));

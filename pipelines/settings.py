@@ -9,7 +9,6 @@ variable counts as not set. All that can't be used is reported in one error.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -29,6 +28,7 @@ from pipelines.addresses import (
     lake_data_problem,
     mail_server_problem,
     queue_problem,
+    spark_problem,
     split_url,
 )
 from pipelines.desk_keys import DeskKey, read_desk_keys, variables_named
@@ -69,8 +69,6 @@ VARIABLES = {
 #: The places that the warehouse keeps of a rate.
 RATE_PLACES = 10
 
-#: Threads of this machine, or the masters of a standalone cluster.
-_SPARK_MASTER = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*")
 #: What a process that only reads the books has no need of.
 SECRETS = (
     "CLEAR_STREET_API_KEY",
@@ -250,8 +248,8 @@ class Settings(BaseModel):
     @field_validator("spark")
     @classmethod
     def _spark_master(cls, master: str) -> str:
-        if not _SPARK_MASTER.fullmatch(master):
-            raise ValueError("is not a Spark master; write it like local[2] or spark://host:7077")
+        if problem := spark_problem(master):
+            raise ValueError(problem)
         return master
 
     @field_validator("lake")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,9 @@ class SparkEngine(Engine):
         self._counted: dict[str, int] = {}
 
     def stop(self) -> None:
-        """End the session, where it began here."""
+        """End the session, where it began here. What it does about that is no matter of the books any more."""
         if self._is_own and self._session is not None:
-            with told_by_spark():
+            with suppress(Exception):
                 self._session.stop()
             self._session = None
 
