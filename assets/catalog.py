@@ -49,7 +49,7 @@ CATALOG = catalog_of(
     _table("core.recovered_split", "ephemeral"),
     _table("core.recovered_flow", "ephemeral"),
     _table("core.recovered_transfer", "ephemeral"),
-    _table("core.recovered_quantity", "ephemeral"),
+    _table("core.recovered_quantity", "working", as_known="day_and_before"),
     _table("core.recovered_position", "ephemeral"),
     _table("core.position_priced", "ephemeral"),
     _table("core.position_eod", "days", as_known="day_and_before"),

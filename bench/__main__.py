@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import compare
+from bench import beside, compare
 from bench.case import Result
 from bench.cases import CASES, case, measure
 from bench.report import DOCUMENT, PICTURE, amount, document, machine
@@ -74,13 +74,17 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=list(CASES), help="this case alone; may be given again")
     parser.add_argument("--rounds", type=int, help="how often a case runs what it compares; by itself it knows")
     parser.add_argument("--folder", help="where warehouses may lie: a year of 200,000 positions a day needs 40 GB")
-    parser.add_argument("--against", metavar="EARLIER", help="then say what got slower than an earlier result")
+    parser.add_argument(
+        "--against",
+        metavar="EARLIER",
+        help="say what got slower than an earlier result; with --quick, than a revision, which is run beside this one",
+    )
     parser.add_argument("--text", action="store_true", help="measure nothing, write the page from the results again")
     said = parser.parse_args()
-    if said.quick and said.against:
-        parser.error("a quick run has no result to compare: leave out --quick or --against")
     if said.rounds is not None:
         os.environ[ROUNDS] = str(said.rounds)
+    if said.quick and said.against:
+        return beside.main(said.against)
     failed = [] if said.text else run(said.only or list(CASES), quick=said.quick, where=said.folder)
     if not said.quick:
         write_document()

@@ -1,4 +1,5 @@
-"""Keeps programs running: one that ends is started again, after a pause that doubles while it keeps ending.
+"""Keeps programs running: one that ends is started again, after a pause that doubles while it keeps ending. So is one
+that hangs: where it has not answered for long, it is killed.
 
 It never gives up: a service that is tried again every minute is up when its cause is gone, and `daybook status` says
 meanwhile what it does.
@@ -14,8 +15,10 @@ from dagster_project.processes import Processes, Program
 
 #: Seconds: the first pause, the longest one, and after how long a program has proved itself.
 FIRST_PAUSE, LONGEST_PAUSE, PROVEN = 1.0, 60.0, 120.0
-#: Whether a program answers; asked of one that runs.
-Answers = Callable[[], bool]
+#: Seconds without an answer after which a program hangs. A busy machine and a slow start take a minute, not five.
+HANGS = 300.0
+#: Whether a program answers, asked of one that runs; None where that can't be told.
+Answers = Callable[[], bool | None]
 
 
 class Kept:
@@ -23,8 +26,8 @@ class Kept:
 
     def __init__(self, program: Program, answers: Answers, ready: Answers, now: Callable[[], float]) -> None:
         self._program, self._answers, self._ready, self._now = program, answers, ready, now
-        self._failures, self._begun, self._due = 0, 0.0, 0.0
-        self._is_up = False
+        self._failures, self._begun, self._due, self._heard = 0, 0.0, 0.0, 0.0
+        self._is_up = self._was_killed = False
         self.health = ProgramHealth(program.name)
 
     def look(self, processes: Processes) -> str | None:
@@ -32,12 +35,16 @@ class Kept:
         if not self._is_up:
             return self._start(processes)
         code = processes.ended(self._program.name)
-        return None if code is None else self._ended(f"it ended by itself, code {code}")
+        if code is None:
+            return None
+        how = f"it did not answer for {HANGS:g} s and was killed" if self._was_killed else "it ended by itself"
+        return self._ended(f"{how}, code {code}")
 
     def _start(self, processes: Processes) -> str | None:
         if self._now() < self._due or not self._ready():
             return None
-        self._begun = self._now()
+        self._begun = self._heard = self._now()
+        self._was_killed = False
         try:
             self.health.pid, self._is_up = processes.start(self._program), True
         except OSError as error:  # no memory, no process left: as if it had ended at once
@@ -54,14 +61,20 @@ class Kept:
         self.health.about = f"{how}; it is started again within {pause:g} s"
         return f"Dagster's {self._program.name}: {how}; it is started again in {pause:g} s."
 
-    def ask(self) -> None:
-        """Ask it whether it answers."""
+    def ask(self, processes: Processes) -> None:
+        """Ask it whether it answers; one that has not for long is killed."""
         if not self._is_up:
             return
-        if self._answers():
+        answer = self._answers()
+        if answer is not False:
+            self._heard = self._now()
+        if answer:
             self.health.state, self.health.about = RUNNING, ""
         elif self.health.state == RUNNING:
             self.health.state, self.health.about = DEAF, "it runs, and does not answer"
+        if self._now() - self._heard >= HANGS and not self._was_killed:
+            processes.kill(self._program.name)
+            self._was_killed = True
 
 
 class Keeper:
@@ -90,6 +103,6 @@ class Keeper:
         return [said for each in self._kept if (said := each.look(self._processes))]
 
     def ask(self) -> None:
-        """Ask each of them whether it answers."""
+        """Ask each of them whether it answers; what hangs is killed, and started again at the next looks."""
         for each in self._kept:
-            each.ask()
+            each.ask(self._processes)

@@ -63,6 +63,10 @@ class Processes:
         runs."""
         return self._running[name].poll()
 
+    def kill(self, name: str) -> None:
+        """Kill one that was started, stopped or not; not its children, which may be runs: without it they end."""
+        self._running[name].kill()
+
     def refuse_ended(self) -> None:
         """Raises DaybookError with the name of one that has ended by itself."""
         for name in self._running:

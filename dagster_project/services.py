@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import dagster as dg
+import grpc  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
 
 from assets.orchestration.known_books import known_books
@@ -30,11 +31,14 @@ from dagster_project.processes import Processes, Program, stop_signals
 from dagster_project.recorded_days import record_days
 from dagster_project.web.token import token_of
 from pipelines.archive.files import write_whole
+from pipelines.desk_keys import variables_named
 from pipelines.errors import ConfigurationError, first_line
 from pipelines.settings import VARIABLES, Settings
 
 _LOOK = 0.2  # seconds between two looks at the processes
 _ASK = 5.0  # seconds between two questions whether they answer
+_ANSWER = 5.0  # seconds in which the code server answers
+_UNHEARD = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
 _HEARTBEAT = 120  # seconds in which each of the daemon's parts says that it is alive: they do every 30
 _LONGEST_FOLDER = 85  # bytes: the path of a socket has 103 at most, and Dagster puts others beside ours
 _MODULE = ("-m", "dagster_project.definitions", "--location-name", "daybook")
@@ -106,10 +110,10 @@ def dev(settings: Settings, port: int, show_line: ShowLine, *, schedules: bool =
 def serve(settings: Settings, port: int, show_line: ShowLine) -> int:
     """Keep Dagster's code server, daemon and web pages running on loopback until we are stopped (SIGTERM or Ctrl-C).
 
-    Each is started again when it ends; how they are is written down for `daybook status`. Runs that were killed with a
-    former service are ended first, so that Dagster tries them again. Gives 0. Raises ConfigurationError, with nothing
-    started, where a key is missing, the home can't be written, the port is taken, the books are served already, or the
-    settings of the jobs that trade can't be used.
+    Each is started again when it ends or hangs; how they are is written down for `daybook status`. Runs that were
+    killed with a former service are ended first, so that Dagster tries them again. Gives 0. Raises ConfigurationError,
+    with nothing started, where a key is missing, the home can't be written, the port is taken, the books are served
+    already, or the settings of the jobs that trade can't be used.
     """
     known = known_books(settings)
     if not known.replayed:
@@ -234,7 +238,8 @@ def _with_keys(settings: Settings) -> dict[str, str]:
 def _without_secrets() -> dict[str, str]:
     """The environment of the daemon and the web pages, which load no code of ours: no key, no address of an alert."""
     kept = ("DAYBOOK_HOME", "DAYBOOK_DAGSTER_URL")
-    return {name: value for name, value in os.environ.items() if name not in VARIABLES or name in kept}
+    ours = {*VARIABLES, *variables_named(os.environ.get("DAYBOOK_KEYS"))}
+    return {name: value for name, value in os.environ.items() if name not in ours or name in kept}
 
 
 def _listening(port: int) -> socket.socket:
@@ -256,23 +261,30 @@ def _private_folder() -> TemporaryDirectory[str]:
 
 
 def _code_answers(code: Path) -> bool:
-    """Whether the code server listens, which is when it has loaded our code; from then on for this user alone."""
+    """Whether the code server answers, which is when it has loaded our code; its socket is for this user alone then.
+
+    An error of its own is an answer, too: its code can't be loaded, and the web pages say why.
+    """
     try:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(2)
             probe.connect(str(code))
         code.chmod(0o600)
+        with grpc.insecure_channel(f"unix:{code}") as channel:
+            channel.unary_unary("/api.DagsterApi/Ping")(b"", timeout=_ANSWER)
     except OSError:
         return False
+    except grpc.RpcError as error:
+        return isinstance(error, grpc.Call) and error.code() not in _UNHEARD
     return True
 
 
-def _daemon_lives(instance: dg.DagsterInstance) -> bool:
-    """Whether each part of the daemon has said lately that it is alive."""
+def _daemon_lives(instance: dg.DagsterInstance) -> bool | None:
+    """Whether each part of the daemon has said lately that it is alive; None where nobody can tell."""
     try:
         heard = instance.get_daemon_heartbeats()
     except Exception:  # the storage can't be asked: of several kinds, some of which are not public
-        return False
+        return None
     parts = instance.get_required_daemon_types()
     return all(part in heard and time.time() - heard[part].timestamp < _HEARTBEAT for part in parts)
 

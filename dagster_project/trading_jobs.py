@@ -183,7 +183,7 @@ class RunLog:
 
     def agrees(self, shown: Proposal) -> bool:
         """Whether there is anything to do."""
-        for line in (*shown.preview.as_json(), *shown.preview.warnings):
+        for line in (*shown.preview.as_json(), *shown.preview.warnings, *shown.preview.ages):
             self._context.log.info(str(line))
         return bool(shown.preview.lines)
 

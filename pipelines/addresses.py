@@ -7,6 +7,8 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+#: How the address of a place in a bucket begins.
+S3 = "s3://"
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?", re.ASCII)
 #: Threads of this machine, or the masters of a standalone cluster.
 _SPARK = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*", re.ASCII)
@@ -74,6 +76,22 @@ def database_problem(url: str, name: str = "dagster") -> str | None:
         return "has a password in it; put it into the file that PGPASSFILE names"
     if not is_loopback_host(str(parts.hostname)) and not set(said.get("sslmode", [])) & _ENCRYPTED:
         return "would be spoken to unencrypted; end it with ?sslmode=verify-full (or verify-ca, require)"
+    return None
+
+
+def queue_problem(url: str) -> str | None:
+    """What is wrong with the address of a Redis server, in words that quote nothing of it; None where nothing is."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.fragment or parts.query or not url.isprintable() or " " in url:
+        return "is not the address of a Redis server; it looks like redis://127.0.0.1:6379/0"
+    if parts.password is not None:
+        return "has a password in it; put it into DAYBOOK_CELERY_PASSWORD"
+    if parts.scheme == "redis" and not is_loopback_host(str(parts.hostname)):
+        return "would be spoken to unencrypted; use rediss:// (redis:// is for loopback alone)"
     return None
 
 

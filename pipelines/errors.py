@@ -52,6 +52,10 @@ class DiskFull(DaybookError):
     """The disk of DAYBOOK_HOME has no room left. What was in the books is still there; the published copy stands."""
 
 
+class StoreAway(DaybookError):
+    """The lake's storage can't be reached, or refuses. What was read stays on this machine, and is sent first."""
+
+
 class NotPublished(DaybookError):
     """Nothing has been published yet, so there is nothing to show."""
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryFile
 from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from pipelines.addresses import (
     checked_base_url,
@@ -27,9 +27,11 @@ from pipelines.addresses import (
     is_mail_address,
     lake_data_problem,
     mail_server_problem,
+    queue_problem,
     spark_problem,
     split_url,
 )
+from pipelines.desk_keys import DeskKey, read_desk_keys, variables_named
 from pipelines.errors import ConfigurationError
 
 Realized = Literal["auto", "since_cost", "since_prior_close"]
@@ -56,6 +58,11 @@ VARIABLES = {
     "DAYBOOK_LAKE": "lake",
     "DAYBOOK_LAKE_DATA": "lake_data",
     "DAYBOOK_SPARK": "spark",
+    "DAYBOOK_REQUESTS_PER_SECOND": "requests_per_second",
+    "DAYBOOK_KEYS": "keys_file",
+    "DAYBOOK_CELERY": "celery",
+    "DAYBOOK_CELERY_PASSWORD": "celery_password",
+    "DAYBOOK_PARTS_DEADLINE": "parts_deadline",
 }
 
 
@@ -69,6 +76,7 @@ SECRETS = (
     "DAYBOOK_ALERT_WEBHOOK",
     "DAYBOOK_ALERT_SMTP",
     "DAYBOOK_PING_URL",
+    "DAYBOOK_CELERY_PASSWORD",
 )
 
 
@@ -119,15 +127,24 @@ class Settings(BaseModel):
     lake: str | None = None
     lake_data: str | None = None  # after lake, which it belongs to
     spark: str = "local[2]"
+    requests_per_second: float | None = Field(None, gt=0, le=10_000)
+    keys_file: Path | None = None
+    desk_keys: tuple[DeskKey, ...] = ()  # what that file names, with the keys of the environment
+    celery: str | None = None
+    celery_password: SecretStr | None = None
+    parts_deadline: float = Field(60, gt=0, le=24 * 60)  # minutes
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """The settings of an environment. Raises ConfigurationError, which names every problem and never a key."""
         said = {field: environ.get(variable, "").strip() for variable, field in VARIABLES.items()}
         try:
-            return cls.model_validate({field: value for field, value in said.items() if value})
+            settings = cls.model_validate({field: value for field, value in said.items() if value})
         except ValidationError as error:
             raise ConfigurationError(_sentences(error)) from None
+        if settings.keys_file is None:
+            return settings
+        return settings.model_copy(update={"desk_keys": read_desk_keys(settings.keys_file, environ)})
 
     @field_validator("api_key", "trading_api_key")
     @classmethod
@@ -256,6 +273,18 @@ class Settings(BaseModel):
             raise ValueError(problem)
         return data.rstrip("/") if data else None
 
+    @field_validator("celery")
+    @classmethod
+    def _queue(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url and (problem := queue_problem(url)):
+            raise ValueError(problem)
+        needed = {"lake": "DAYBOOK_LAKE", "dagster_storage": "DAYBOOK_DAGSTER_STORAGE"}
+        if url and (missing := [name for field, name in needed.items() if info.data.get(field, url) is None]):
+            raise ValueError(
+                f"is set without {' and '.join(missing)}: workers on several hosts need what all can reach"
+            )
+        return url
+
     @field_validator("dagster_url")
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
@@ -349,11 +378,16 @@ class Settings(BaseModel):
     @property
     def keys(self) -> tuple[str, ...]:
         """Every key that is set: none of them may come back from the broker, whichever was sent."""
-        return tuple(key.get_secret_value() for key in (self.api_key, self.trading_api_key) if key is not None)
+        known = (self.api_key, self.trading_api_key, *(desk.key for desk in self.desk_keys))
+        return tuple(key.get_secret_value() for key in known if key is not None)
 
     def reading_key(self) -> str | None:
-        """The bearer token for reading; None only on loopback. Raises ConfigurationError where one is needed."""
-        return self._key(self.api_key, "CLEAR_STREET_API_KEY is not set: it needs the API key of the broker to read.")
+        """The bearer token for reading: of what has no desk's own, where there are desks, else the first desk's. None
+        only on loopback. Raises ConfigurationError where one is needed."""
+        first = self.desk_keys[0].key if self.desk_keys else None
+        return self._key(
+            self.api_key or first, "CLEAR_STREET_API_KEY is not set: it needs the API key of the broker to read."
+        )
 
     def trading_key(self) -> str | None:
         """The bearer token for the operations that trade: its own, else the reading one. Raises as `reading_key`."""
@@ -430,7 +464,8 @@ def refuse_file_as_home(home: Path) -> None:
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """An environment without keys, passwords and addresses that are as good as one."""
-    return {name: value for name, value in environ.items() if name not in SECRETS}
+    secrets = {*SECRETS, *variables_named(environ.get("DAYBOOK_KEYS"))}
+    return {name: value for name, value in environ.items() if name not in secrets}
 
 
 def code_version() -> str:

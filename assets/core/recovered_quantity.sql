@@ -1,6 +1,7 @@
 -- Quantities at the end of a recovered day. What was held before plus fills, splits and transfers up to the end of the day is what has to have been
 -- there; it counts (`quantity`) where the fills of the morning, and its split and transfers if the snapshot shows them, lead from it to what the
--- snapshot has. Otherwise nobody knows it (null). An option that expired before the day is not held at its end.
+-- snapshot has. Otherwise nobody knows it (null), and `missing` is what a transfer would have to have moved. An option that expired before the day
+-- is not held at its end.
 with before as (
     select
         recovered_day.account_id,
@@ -97,7 +98,12 @@ weighed as (
         case
             when not differs_in_floating_point(ratio * (counted.start + counted.by_time), rolled) then counted.start + counted.by_time
             when not differs_in_floating_point(ratio * (counted.start + counted.by_date), rolled) then counted.start + counted.by_date
-        end as proven
+        end as proven,
+        -- what a transfer would have to have moved, where only one number fits
+        case
+            when not differs_in_floating_point(counted.by_time, counted.by_date) and counted.split_later = 1
+                then rolled - counted.start - counted.by_time
+        end as missing
     from counted
     cross join ways
 )
@@ -110,6 +116,7 @@ select
     ratio,
     is_near_split,
     is_touched,
-    price_before
+    price_before,
+    case when proven is null and not is_expired then as_quantity(missing) end as missing
 from weighed
 qualify row_number() over (partition by account_id, trading_date, instrument_id order by proven is null, choice) = 1

@@ -20,13 +20,18 @@ from pipelines.progress import Activity
 from pipelines.report.markdown_chart import pnl_chart
 
 _PNL = """
-    select account_id, total_pnl, realized_pnl, unrealized_change, broker_net, quality
-    from pnl.account_daily where trading_date = $1 order by account_id
+    select daily.account_id, balances.currency, daily.total_pnl, daily.realized_pnl, daily.unrealized_change,
+        daily.broker_net, daily.quality
+    from pnl.account_daily as daily
+    left join core.balance_daily as balances
+        on daily.account_id = balances.account_id and daily.trading_date = balances.trading_date
+    where daily.trading_date = $1
+    order by daily.account_id
 """
 
 
 @dg.multi_asset(
-    name="books",
+    name="tables_of_books",
     specs=book_specs(),
     check_specs=SPECS,
     partitions_def=trading_days,
@@ -85,8 +90,11 @@ def _picture(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, Any]:
 
 def _preview(con: duckdb.DuckDBPyConnection, day: date) -> str:
     """The day's P&L by account as a table; what isn't known is left blank."""
-    lines = ["| account | total | realized | unrealized | broker's net | quality |", "|---|---:|---:|---:|---:|---|"]
-    for account, *money, quality in con.execute(_PNL, [day]).fetchall():
+    lines = [
+        "| account | in | P&L before fees | realized | unrealized | P&L after fees | quality |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
+    for account, currency, *money, quality in con.execute(_PNL, [day]).fetchall():
         shown = ["" if amount is None else f"{amount:,.2f}" for amount in money]
-        lines.append(f"| {account} | {' | '.join(shown)} | {quality} |")
+        lines.append(f"| {account} | {currency or ''} | {' | '.join(shown)} | {quality} |")
     return "\n".join(lines)

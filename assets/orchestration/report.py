@@ -137,6 +137,8 @@ def _preview(written: Written) -> str:
         "",
         f"To look at: {' · '.join(item['text'] for item in shown['attention'])}",
         "",
+        f"{shown['money']}.",
+        "",
         "| " + " | ".join(accounts["columns"][at]["label"] for at in kept) + " |",
         "|" + "|".join("---:" if accounts["columns"][at]["right"] else "---" for at in kept) + "|",
     ]

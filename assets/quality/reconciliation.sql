@@ -21,7 +21,10 @@ select
     case
         when comparison.status not in ('BREAK', 'WARN') then null
         when comparison.check_name in ('total_vs_balances', 'total_vs_history', 'net_after_fees_vs_history')
-            then 'compare the day''s trades with the broker''s; where they agree, ask it about its P&L of the day'
+            then
+                'compare the day''s trades with the broker''s: fills that it corrected later than two sessions after come with '
+                || '`daybook backfill --fills --from ' || cast(comparison.trading_date as string) || '`; where the trades agree, ask it '
+                || 'about its P&L of the day'
         when comparison.check_name in ('realized_vs_history', 'unrealized_change_vs_history')
             then 'ask the broker which lots it relieves: the total is not touched by it'
         when comparison.check_name = 'income_estimate_vs_fees_and_other'

@@ -22,12 +22,17 @@ select
         else
             ': the fills since the end of day before do not lead to what the morning after this day shows, so what was there at '
             || 'its close is not known. If it was transferred, add the line ' || cast(position.trading_date as string) || ','
-            || position.account_id || ',TRANSFER,' || position.instrument_id || ',,QUANTITY,,VALUE,COST,, to '
-            || 'adjustments.csv, with the day on which it came (a positive quantity) or went (a negative one)'
+            || position.account_id || ',TRANSFER,' || position.instrument_id || ',,'
+            || coalesce(written(recovered.missing), 'QUANTITY') || ',,VALUE,COST,, to adjustments.csv, with the day on which it came (a '
+            || 'positive quantity) or went (a negative one), and the value and the cost that moved (signed as the quantity)'
     end as message
 from core.position_eod as position
 inner join core.account_eod
     on position.account_id = account_eod.account_id and position.trading_date = account_eod.trading_date
+left join recovered_quantity as recovered
+    on
+        position.account_id = recovered.account_id and position.trading_date = recovered.trading_date
+        and position.instrument_id = recovered.instrument_id
 where
     position.trading_date between $from_date and $to_date and account_eod.grade = 'RECOVERED'
     and position.quantity is null
@@ -51,7 +56,7 @@ select
     expected_day.trading_date, expected_day.account_id, null as instrument_id, max(run.run_id) as run_id,
     'not_recovered' as check_name, 'WARN' as severity,
     max_by(coalesce(positions.error, executions.error), run.run_id)
-        filter (where coalesce(positions.error, executions.error) is not null) as value,
+    filter (where coalesce(positions.error, executions.error) is not null) as value,
     null as expected,
     'the end of this day was not read, and the next session''s snapshot can''t stand in for it: ' || max_by(case
         when not positions.complete then 'its positions are not whole'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,6 +50,9 @@ def backfill(
     start: Annotated[
         date, typer.Option("--from", parser=parse_day, metavar="DATE", help="The first day to read again.")
     ],
+    fills: Annotated[
+        bool, typer.Option("--fills", help="Read the fills again, too, of the last 31 days at most.")
+    ] = False,
     wait: Wait = 60.0,
     json: AsJson = False,
 ) -> int:
@@ -59,10 +62,15 @@ def backfill(
     what is still missing; this is for a correction of the broker's that lies further back. It is a sync besides: the
     current trading day is read too. Past positions can't be read: the broker has none.
 
+    Fills are read each evening back to two sessions before the last complete day. With --fills they are read from the
+    day on, and days whose fills the broker has corrected since are restated. A fill that the broker lists no longer
+    counts as withdrawn, so ask for no more days than it keeps.
+
     \b
     Examples:
       daybook backfill --from 2024-01-02
       daybook backfill --from 2024-01-02 --json
+      daybook backfill --fills --from 2024-01-02
     """
     from pipelines.calendar import TradingCalendar
     from pipelines.settings import Settings
@@ -70,7 +78,7 @@ def backfill(
     settings = Settings.from_env()
     settings.reading_key()  # before anything is made or waited for
     TradingCalendar.load().is_session(start)  # raises where no calendar reaches
-    snapshot, read = _read_again(settings, start, wait)
+    snapshot, read = _read_again(settings, start, wait, fills=fills)
     if json:
         console.show_json({"run_id": snapshot.run_id, "alerts": snapshot.alerts, "accounts": [*map(asdict, read)]})
     else:
@@ -78,7 +86,7 @@ def backfill(
     return INCOMPLETE if any(each.problem for each in read) else 0
 
 
-def _read_again(settings: Settings, start: date, wait: float) -> tuple[Snapshot, list[HistoryRead]]:
+def _read_again(settings: Settings, start: date, wait: float, *, fills: bool) -> tuple[Snapshot, list[HistoryRead]]:
     """Sync with the history from a day on, build and publish: the snapshot, and what came of the history."""
     from pipelines.books.build import build
     from pipelines.books.resolved import resolve_ended
@@ -91,7 +99,8 @@ def _read_again(settings: Settings, start: date, wait: float) -> tuple[Snapshot,
         console.progress("reading") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
-        snapshot = take_snapshot(con, settings, trigger="backfill", history_from=start, on_progress=on_progress)
+        asked: dict[str, Any] = {"history_from": start, "fills_from": start if fills else None}
+        snapshot = take_snapshot(con, settings, trigger="backfill", **asked, on_progress=on_progress)
         settle(con, settings)
         on_progress(Activity("building"))
         build(con, settings, CATALOG)

@@ -145,7 +145,7 @@ def _verify_books(settings: Settings, wait: float) -> Verified:
         console.progress("verifying") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event) as con,
     ):
-        return verify_home(con, settings.archive, on_progress)
+        return verify_home(con, settings, on_progress)
 
 
 def _report(found: Verified) -> None:

@@ -137,8 +137,10 @@ def finish(read: Read) -> int:
 def _show(rows: list[dict[str, Any]]) -> None:
     from decimal import Decimal
 
+    from pipelines.trading.held import age_of_values
+
     numbers = ("quantity", "free", "market value", "unrealized")
-    table = console.table("", "symbol", "type", *numbers, "instrument", numbers=numbers)
+    table = console.table("", "symbol", "type", *numbers, "last close", "instrument", numbers=numbers)
     for row in rows:
         unrealized = row.get("unrealized_pnl")
         table.add_row(
@@ -148,8 +150,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
             console.quantity(Decimal(row["available_quantity"])),
             console.money(Decimal(row["market_value"])),
             console.money(None if unrealized is None else Decimal(unrealized)),
+            Text(console.printable(row.get("closing_price_date") or "")),
             Text(console.printable(row["instrument_id"])),
         )
     if rows:
         console.show(table)
     console.say(counted(len(rows), "position"))
+    for sentence in age_of_values(rows):
+        console.say(sentence)

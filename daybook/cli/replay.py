@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 Archive = Annotated[
-    Path | None, typer.Option("--archive", metavar="FOLDER", help="Another archive than DAYBOOK_HOME's own.")
+    str | None,
+    typer.Option("--archive", metavar="PLACE", help="Another archive than the home's own: a folder, or s3://..."),
 ]
 
 
@@ -38,6 +39,7 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
       daybook replay
       daybook replay --from 2025-11-03
       DAYBOOK_HOME=/tmp/proof daybook replay --archive ~/.daybook/archive
+      DAYBOOK_HOME=/tmp/proof daybook replay --archive s3://books/archive
     """
     from pipelines.books.days import exit_code, statuses
     from pipelines.books.resolved import resolve_ended
@@ -46,12 +48,15 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     from pipelines.warehouse.session import warehouse_session
 
     settings = Settings.from_env()
-    folder = _archive(settings, archive)
+    place = _archive(settings, archive)
     with (
         console.progress("replaying") as on_progress,
         warehouse_session(settings, wait=wait, on_progress=console.show_event, rebuilding=True) as con,
     ):
-        done = _replay(con, settings, folder, start, on_progress)
+        done = _replay(con, settings, archive, start, on_progress)
+        if not done.landed and not done.damaged:
+            since = f" from {start} on" if start else ""
+            raise NotPublished(f"{place} has no run{since} that could be landed.")
         if done.landed:
             on_progress(Activity("publishing"))
             publish_books(con, settings)
@@ -62,25 +67,25 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
     return INCOMPLETE if done.damaged else exit_code(state for day, state in known.items() if day in days)
 
 
-def _archive(settings: Settings, given: Path | None) -> Path:
-    """The archive to land, before a home is made for it. Raises ConfigurationError, and NotPublished where it has no
-    run."""
-    from pipelines.archive.read import archived_runs
+def _archive(settings: Settings, given: str | None) -> str:
+    """The archive to land, for people, looked at before a home is made for it. Raises ConfigurationError, and
+    NotPublished where it has no run."""
+    from pipelines.addresses import S3
+    from pipelines.archive.places import place_of, runs_at, runs_of
     from pipelines.settings import refuse_file_as_home
     from pipelines.warehouse.restoring import finish_if_killed
 
-    if given is not None and not given.is_dir():
+    if given is not None and not given.startswith(S3) and not Path(given).is_dir():
         raise ConfigurationError(f"--archive {given} is not a folder.")
     refuse_file_as_home(settings.home)
     finish_if_killed(settings.home)
-    folder = given or settings.archive
-    if not archived_runs(folder):
-        raise NotPublished(f"{folder} has no run that could be landed.")
-    return folder
+    if not (runs_at(given, settings) if given else runs_of(settings)):
+        raise NotPublished(f"{given or place_of(settings)} has no run that could be landed.")
+    return given or place_of(settings)
 
 
 def _replay(
-    con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, start: FromDay, on_progress: OnProgress
+    con: duckdb.DuckDBPyConnection, settings: Settings, archive: str | None, start: FromDay, on_progress: OnProgress
 ) -> Replayed:
     from pipelines.books.build import build
     from pipelines.ingest.replay import replay as replay_runs
@@ -88,10 +93,7 @@ def _replay(
     def after(_: object) -> None:
         build(con, settings, CATALOG)
 
-    done = replay_runs(con, settings, archive=folder, from_date=start, after=after, on_progress=on_progress)
-    if not done.landed and not done.damaged:
-        since = f" from {start} on" if start else ""
-        raise NotPublished(f"{folder} has no run{since} that could be landed.")
+    done = replay_runs(con, settings, archive=archive, from_date=start, after=after, on_progress=on_progress)
     days = sorted(snapshot.trading_date for snapshot in done.landed if snapshot.run_id in done.replaced)
     if days:
         on_progress(Activity("building"))

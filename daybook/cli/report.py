@@ -142,6 +142,7 @@ def _say(written: Written, *, json: bool) -> None:
                 "accounts_expected": report.expected,
                 "accounts_complete": report.complete,
                 "accounts_recovered": report.recovered,
+                "currency": report.currency,
                 "total_pnl": report.totals.get("day"),
                 "files": written.files,
             }
@@ -151,8 +152,8 @@ def _say(written: Written, *, json: bool) -> None:
     if report.recovered:
         counted += f", {report.recovered} recovered in the morning after it"
     console.say(f"{report.day} is {report.status} {report.finality or ''}: {counted}", "bold")
-    total = report.totals.get("day")
-    console.say(f"P&L of the day: {console.money(total)}")
+    currency = report.currency or "currency not known"
+    console.say(f"P&L of the day: {console.money(report.totals.get('day'))} ({currency}, before fees)")
     _say_files(written.files)
 
 

@@ -33,7 +33,9 @@ def sandbox(
     from pipelines.sandbox.server import serve
 
     def say_so() -> None:
-        console.notice("The stand-in broker serves until Ctrl-C. Point CLEAR_STREET_BASE_URL at:")
+        console.notice(
+            "The stand-in broker serves until Ctrl-C. With any CLEAR_STREET_API_KEY, point CLEAR_STREET_BASE_URL at:"
+        )
 
     serve(port, days, seed, on_listening=say_so)
     return 0

@@ -49,13 +49,14 @@ def status(*, json: AsJson = False) -> int:
 
 
 def _print(health: Health) -> None:
-    console.say(f"Books of {health.broker} in {health.home}", "bold")
+    console.say(f"Books of {health.broker} in {health.lake or health.home}", "bold")
     for problem in health.problems:
         console.say(problem, "yellow")
     if health.running:
         running = health.running
         what = shortened(console.printable(running.get("command")))
-        console.say(f"A run is going on since {running.get('since')}: process {running['pid']} ({what}).")
+        where = f" of host {console.printable(running['host'])}" if "host" in running else ""
+        console.say(f"A run is going on since {running.get('since')}: process {running['pid']}{where} ({what}).")
     _print_failure(health)
     _print_days(health)
     _print_freshness(health)

@@ -12,7 +12,8 @@ app = marimo.App(width="full", app_title="daybook")
 def _():
     import marimo as mo
 
-    from daybook.explore.questions import NOW, PublishedBooks, Scope, format_rows, numbers, parse_typed_instant
+    from daybook.explore.questions import NOW, PublishedBooks, Scope, parse_typed_instant
+    from daybook.explore.words import format_rows, numbers
     from pipelines.errors import DaybookError
     from pipelines.settings import Settings
 
@@ -23,8 +24,8 @@ def _():
 
     def table(rows, **how):
         for row in rows:
-            if "account_id" in row:
-                row["account_id"] = called.get(row["account_id"], row["account_id"])
+            for name in row.keys() & {"account_id", "account"}:
+                row[name] = called.get(row[name], row[name])
         right = dict.fromkeys(numbers(rows), "right")
         return mo.ui.table(format_rows(rows), text_justify_columns=right, **{"selection": None, "page_size": 15, **how})  # type: ignore[arg-type]
 
@@ -84,7 +85,7 @@ def _(books, daily, mo, names, scope, table):
     from datetime import date
 
     mo.stop(not daily.value)
-    _name, day = daily.value[0]["account_id"], date.fromisoformat(daily.value[0]["trading_date"])
+    _name, day = daily.value[0]["account"], date.fromisoformat(daily.value[0]["day"])
     account = names[_name]
     mo.vstack(
         [

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.calendar import NEW_YORK
 from pipelines.errors import ConfigurationError
-from pipelines.report.charts import calendar, pnl
+from pipelines.report.charts import calendar, cumulative_label, pnl
 from pipelines.report.days import DayTotals
 from pipelines.report.markdown_chart import day_of_pnl
 from pipelines.settings import Books
@@ -29,10 +29,17 @@ _DAILY = """
     order by trading_date desc, account_id
 """
 _POSITIONS = """
-    select symbol, status, quantity, market_value, total_pnl, realized_pnl, unrealized_change, position_pnl, day_pnl,
-        eod_price, price_grade, total_source, quality, array_to_string(flags, ' ') as flags, version, known_from
-    from pnl.position_daily_version
-    where known_from <= $at and $at < known_to and account_id = $account and trading_date = $day
+    select daily.symbol, daily.status, daily.quantity, daily.market_value, daily.total_pnl, daily.realized_pnl,
+        daily.unrealized_change, daily.position_pnl, daily.day_pnl, daily.eod_price,
+        -- the reading that was chosen since may have another price
+        case when held.eod_price = daily.eod_price then held.closing_price_date end as price_date,
+        daily.price_grade, daily.total_source, daily.quality, array_to_string(daily.flags, ' ') as flags, daily.version,
+        daily.known_from
+    from pnl.position_daily_version as daily
+    left join core.position_eod as held
+        on daily.account_id = held.account_id and daily.instrument_id = held.instrument_id
+        and daily.trading_date = held.trading_date
+    where known_from <= $at and $at < known_to and daily.account_id = $account and daily.trading_date = $day
     order by abs(total_pnl) desc nulls last, symbol
 """
 _SNAPSHOTS = """
@@ -75,7 +82,7 @@ _PERFORMANCE = """
     from pnl.performance
     where as_of = $as_of
         and (account_id is null or list_contains($accounts, account_id))
-    order by account_id nulls last, from_date desc, "window"
+    order by account_id nulls last, list_position(['MTD', 'QTD', 'YTD', '1Y', 'ITD'], "window")
 """
 #: It is asked first: pnl.performance is quick where the session is a value.
 _LAST_TOLD = "select max(trading_date) as as_of from pnl.account_history where trading_date <= $last"
@@ -85,8 +92,6 @@ _HISTORY = """
     from pnl.account_history where list_contains($accounts, account_id) and trading_date <= $last
     order by trading_date desc, account_id
 """
-#: Shares and returns, which a page shows in per cent.
-_FRACTIONS = ("daily_return", "official_price_share", "twr", "volatility", "max_drawdown", "win_rate")
 _DAYS = """
     select day.trading_date, day.status, day.finality, day.accounts_complete, day.accounts_expected
     from quality.day where trading_date between $first and $last order by trading_date desc
@@ -187,7 +192,10 @@ class PublishedBooks:
     def chart(self, scope: Scope) -> str:
         """The P&L of the scope as SVG; empty where there is none. A day that an account is missing from is marked."""
         days = self._made(scope)
-        return str(pnl(days, tips=True)) if days else ""
+        # a missed day counts in the one that covers it; a figure that is there and not known never does
+        made = [row["total_pnl"] for row in self.daily(scope) if not _is_opening(row)]
+        total = None if None in made else sum(made, Decimal(0))
+        return str(pnl(days, label=cumulative_label(days, total), tips=True)) if days else ""
 
     def calendar(self, scope: Scope) -> str:
         """The P&L of the last year of the scope as a calendar, SVG; empty where there is none."""
@@ -212,8 +220,12 @@ class PublishedBooks:
 def _day(day: date, rows: Sequence[Row], expected: int) -> DayTotals:
     """A day over the accounts that were expected on it. Of an account's first day there may be no P&L to know."""
     known = [row["total_pnl"] for row in rows if row["total_pnl"] is not None]
-    opening = sum(row["total_pnl"] is None and row["days_covered"] is None for row in rows)
+    opening = sum(map(_is_opening, rows))
     return day_of_pnl(day, sum(known, Decimal(0)) if known else None, expected - len(known) - opening)
+
+
+def _is_opening(row: Row) -> bool:
+    return row["total_pnl"] is None and row["days_covered"] is None
 
 
 def parse_typed_instant(text: str) -> datetime | None:
@@ -228,25 +240,3 @@ def parse_typed_instant(text: str) -> datetime | None:
     except ValueError:
         raise ConfigurationError(f"{text.strip()!r} is not an instant: write it like 2005-03-04 22:00.") from None
     return at if at.tzinfo else at.replace(tzinfo=NEW_YORK)
-
-
-def format_rows(rows: Sequence[Row]) -> list[Row]:
-    """Rows as a page shows them: money to the cent, thousands apart; instants to the minute; null as nothing."""
-    return [{name: _shown(name, value) for name, value in row.items()} for row in rows]
-
-
-def numbers(rows: Sequence[Row]) -> list[str]:
-    """The columns that hold figures."""
-    return sorted({name for row in rows for name, value in row.items() if isinstance(value, Decimal | int)})
-
-
-def _shown(name: str, value: Any) -> Any:
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        if name in _FRACTIONS:
-            return f"{100 * value:.2f} %"
-        return f"{value.normalize():,f}" if name == "quantity" else f"{value:,.2f}"
-    return "" if value is None else value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -15,7 +17,7 @@ from typing import Any, BinaryIO
 import orjson
 import zstandard
 
-from pipelines.archive.files import read_file
+from pipelines.archive.files import fsync, read_file
 from pipelines.archive.write import FORMAT, HEAD, PAGES, RUN, SKIPPED, Entry, listing_of, seal_of
 from pipelines.errors import DaybookError
 
@@ -38,9 +40,74 @@ class ArchivedReply:
         return f"page {self.entry['page']} of {self.entry['endpoint']}{of}"
 
 
+class StoredRun(ABC):
+    """A run of the archive, wherever it lies. Raises Damaged where what it says of itself is not what was written."""
+
+    @property
+    @abstractmethod
+    def run_id(self) -> str:
+        """The run's id."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where it is, for people."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The bytes of its files."""
+
+    @property
+    @abstractmethod
+    def is_sealed(self) -> bool:
+        """Whether the run's reading came to its end: one that was killed, or failed, was never landed."""
+
+    @property
+    @abstractmethod
+    def seal(self) -> bytes:
+        """Its run.json, byte by byte."""
+
+    @abstractmethod
+    def at_hand(self) -> AbstractContextManager[ArchivedRun]:
+        """Its files in a folder of this machine, until the block ends."""
+
+    @abstractmethod
+    def delete(self) -> None:
+        """Deletes it; one that is half deleted does not look damaged."""
+
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        """What its run.json says."""
+        try:
+            said = orjson.loads(self.seal)
+            if said["sha256"] != seal_of(said):
+                raise Damaged(f"{self.place}/{RUN} is damaged: it is not what was written.")
+            if said["format"] > FORMAT:
+                raise Damaged(f"{self.place}/{RUN} was written by a newer daybook: update this one to read it.")
+        except (ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"{self.place}/{RUN} is damaged: it is not what was written.") from error
+        return dict(said)
+
+    @property
+    def began(self) -> Entry:
+        """How it began, as it was written (pipelines/ingest/run_context.py)."""
+        return dict(self.said["began"])
+
+    @property
+    def ended(self) -> Entry:
+        """How it ended, as it was written; only of a sealed run."""
+        return dict(self.said["ended"])
+
+    @property
+    def trading_date(self) -> date:
+        """The trading day that it read; only of a sealed run."""
+        return date.fromisoformat(self.said["ended"]["trading_date"])
+
+
 @dataclass(frozen=True)
-class ArchivedRun:
-    """One run's folder. Everything here raises Damaged where the files are not what was written."""
+class ArchivedRun(StoredRun):
+    """One run's folder on this machine. Everything here raises Damaged where the files are not what was written."""
 
     folder: Path
 
@@ -49,25 +116,28 @@ class ArchivedRun:
         """The run's id, by the name of the folder."""
         return self.folder.name
 
-    @cached_property
-    def _run_file(self) -> dict[str, Any]:
-        path = self.folder / RUN
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    @property
+    def seal(self) -> bytes:
+        """Its run.json, byte by byte."""
         try:
-            said = orjson.loads(read_file(path))
-            if said["sha256"] != seal_of(said):
-                raise Damaged(f"{path} is damaged: it is not what was written.")
-            if said["format"] > FORMAT:
-                raise Damaged(f"{path} was written by a newer daybook: update this one to read it.")
+            return read_file(self.folder / RUN)
         except OSError as error:
-            raise Damaged(f"{path} can't be read ({error.strerror}).") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise Damaged(f"{path} is damaged: it is not what was written.") from error
-        return dict(said)
+            raise Damaged(f"{self.folder / RUN} can't be read ({error.strerror}).") from error
 
     @property
     def is_sealed(self) -> bool:
         """Whether the run's reading came to its end: one that was killed, or failed, was never landed."""
-        return not self._is_barely_begun and "ended" in self._run_file
+        return not self._is_barely_begun and "ended" in self.said
 
     @property
     def _is_barely_begun(self) -> bool:
@@ -75,20 +145,19 @@ class ArchivedRun:
         pages = self.folder / PAGES
         return not (self.folder / RUN).exists() and not (pages.exists() and pages.stat().st_size)
 
-    @property
-    def began(self) -> Entry:
-        """How it began, as it was written (pipelines/ingest/run_context.py)."""
-        return dict(self._run_file["began"])
+    @contextmanager
+    def at_hand(self) -> Iterator[ArchivedRun]:
+        """It is on this machine."""
+        yield self
 
-    @property
-    def ended(self) -> Entry:
-        """How it ended, as it was written; only of a sealed run."""
-        return dict(self._run_file["ended"])
-
-    @property
-    def trading_date(self) -> date:
-        """The trading day that it read; only of a sealed run."""
-        return date.fromisoformat(self._run_file["ended"]["trading_date"])
+    def delete(self) -> None:
+        """Renamed first, then deleted: a run that is half deleted would look damaged."""
+        going = self.folder.with_name(f".{self.folder.name}.pruned")
+        self.folder.rename(going)
+        shutil.rmtree(going)
+        fsync(self.folder.parent)
+        if not any(self.folder.parent.iterdir()):
+            self.folder.parent.rmdir()
 
     @property
     def records(self) -> list[ArchivedReply]:
@@ -114,7 +183,10 @@ class ArchivedRun:
     @contextmanager
     def bodies(self) -> Iterator[Bodies]:
         """The open file of the bodies."""
-        handle = os.open(self.folder / PAGES, os.O_RDONLY)
+        try:
+            handle = os.open(self.folder / PAGES, os.O_RDONLY)
+        except OSError as error:
+            raise Damaged(f"{self.folder / PAGES} can't be read ({error.strerror}).") from error
         try:
             yield Bodies(handle, self.folder / PAGES)
         finally:
@@ -125,7 +197,7 @@ class ArchivedRun:
         with self.bodies() as bodies:
             for record in self.records:
                 bodies.read(record)
-        sealed = self._run_file["pages"]
+        sealed = self.said["pages"]
         with (self.folder / PAGES).open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sealed["sha256"]:

@@ -17,7 +17,7 @@ from pipelines.ingest.retention import growth
 if TYPE_CHECKING:
     import duckdb
 
-    from pipelines.settings import Settings
+    from pipelines.settings import Lake, Settings
 from pipelines.warehouse.pending_packages import count_entries, packages_waiting
 
 _LAST_RUN = """
@@ -106,6 +106,7 @@ class Health:
     disk_free: int = 0
     growth: dict[str, int | None] | None = None
     problems: list[str] = field(default_factory=list)
+    lake: str | None = None
 
 
 def read_health(settings: Settings, now: datetime) -> Health:
@@ -114,6 +115,7 @@ def read_health(settings: Settings, now: datetime) -> Health:
     from pipelines.warehouse.missing_books import refuse_fresh_start
 
     health = Health(str(settings.home), settings.broker_host)
+    health.lake = str(settings.books) if settings.has_lake else None
     _look_at_files(health, settings)
     calendar = TradingCalendar.load()
     try:
@@ -170,9 +172,12 @@ def _look_at_files(health: Health, settings: Settings) -> None:
         if path.exists():
             health.files[path.name] = path.stat().st_size
     there = next(path for path in (settings.home, *settings.home.parents) if path.is_dir())
-    health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
+    try:
+        health.growth = asdict(growth(settings)) if settings.archive.is_dir() else None
+    except DaybookError as error:
+        health.problems.append(str(error))
     health.disk_free = shutil.disk_usage(there).free
-    health.running = _running(settings.run_lock)
+    health.running = _running(settings.run_lock) or _running_elsewhere(settings)
     failure = last_failure(settings)
     health.last_failure = asdict(failure) if failure else None
 
@@ -190,6 +195,18 @@ def _running(lock: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return note
+
+
+def _running_elsewhere(settings: Settings) -> dict[str, Any] | None:
+    """Who holds the books of a lake, on whatever host."""
+    if not isinstance(settings.books, Lake):
+        return None
+    from pipelines.warehouse.lake.advisory import read_holder
+
+    try:
+        return read_holder(settings.books)
+    except DaybookError:
+        return None  # whoever reads the books next says why
 
 
 def _set_freshness(health: Health, calendar: TradingCalendar, now: datetime) -> None:

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from models.reading import NotUnderstood
 from models.shapes import OPTION_CONTRACTS
-from pipelines.archive.read import ArchivedReply, ArchivedRun, Bodies, archived_runs
+from pipelines.archive.places import runs_at, runs_of, send
+from pipelines.archive.read import ArchivedReply, ArchivedRun, Bodies, StoredRun
 from pipelines.broker.budget import UNBOUNDED
 from pipelines.broker.client import BrokerClient
 from pipelines.broker.columns import as_they_are, to_batch
@@ -28,7 +29,7 @@ from pipelines.broker.http import Again, GaveUp, Replies, Reply
 from pipelines.broker.ids import can_be_asked
 from pipelines.broker.read import Read
 from pipelines.broker.redaction import Redaction
-from pipelines.errors import DaybookError, WrongWarehouse
+from pipelines.errors import DaybookError, StoreAway, Unauthorized, WrongWarehouse
 from pipelines.ingest.landing import TABLES, extract, load
 from pipelines.ingest.reading import EndpointRead, read_trading_day
 from pipelines.ingest.run_context import ending_from, run_context_from
@@ -62,23 +63,24 @@ def replay(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     *,
-    archive: Path | None = None,
+    archive: str | Path | None = None,
     from_date: date | None = None,
     after: Callable[[Snapshot], None] = lambda _: None,
     on_progress: OnProgress = ignore_progress,
 ) -> Replayed:
     """Land every archived run of the trading days from `from_date` on. The caller holds the run lock.
 
-    A run that is in the warehouse already is replaced by what it is now; `after` is told of each that was not, once it
-    is there, so that it can be built as if its evening had just passed. Raises WrongWarehouse where the archive is
-    another broker's, DaybookError where nothing can be landed.
+    `archive` is another than the home's own: a folder, or `s3://bucket/prefix`. A run that is in the warehouse already
+    is replaced by what it is now; `after` is told of each that was not, once it is there, so that it can be built as if
+    its evening had just passed. Raises WrongWarehouse where the archive is another broker's, StoreAway where it can't
+    be read any more, DaybookError where nothing can be landed.
     """
     alert = finish_pending(con, settings)
     pipeline = open_pipeline(con, settings.dlt)
     replayed = Replayed(alerts=[alert] if alert else [])
     there = landed_runs(con)
     with _to_its_end(con, replayed, from_date, had_books=bool(there)):
-        for run in archived_runs(archive or settings.archive):
+        for run in runs_at(str(archive), settings) if archive else runs_of(settings):
             if snapshot := _replay(con, settings, pipeline, run, from_date, replayed, on_progress):
                 replayed.landed.append(snapshot)
                 if run.run_id in there:
@@ -114,7 +116,7 @@ def _replay(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     pipeline: Pipeline,
-    run: ArchivedRun,
+    run: StoredRun,
     from_date: date | None,
     replayed: Replayed,
     on_progress: OnProgress,
@@ -127,8 +129,9 @@ def _replay(
         if from_date and run.trading_date < from_date:
             return None
         on_progress(Activity(f"{run.trading_date}: run {run.run_id}"))
-        return _land(con, settings, pipeline, run)
-    except WrongWarehouse:
+        with run.at_hand() as archived:
+            return _land(con, settings, pipeline, archived)
+    except (WrongWarehouse, StoreAway):
         raise
     except DaybookError as error:
         if pipeline.has_pending_data:  # what dlt could not load would stand in the way of every later run
@@ -139,11 +142,12 @@ def _replay(
 
 def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline, archived: ArchivedRun) -> Snapshot:
     archived.prove()
+    send(settings, archived)
     run = Run(run_context_from(archived.began), ending_from(archived.ended), archived.files())
     began = run.began
     remember_broker(con, began.broker_host)
     with archived.bodies() as bodies:
-        recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
+        recorded = Recorded(archived.records, bodies, Redaction(settings.keys), began.lists)
         with ReplayClient(recorded) as client:
             evening = read_trading_day(client, began, began.known)
     evening = replace(evening, reads=[recorded.with_window(asked) for asked in evening.reads])
@@ -179,8 +183,9 @@ class ReplayClient(BrokerClient[pa.Table]):
 class Recorded(Replies):
     """A run's replies in the order in which they came: a queue of requests for each path."""
 
-    def __init__(self, records: Iterable[ArchivedReply], bodies: Bodies, redaction: Redaction) -> None:
+    def __init__(self, records: Iterable[ArchivedReply], bodies: Bodies, redaction: Redaction, lists: int = 1) -> None:
         super().__init__(redaction)
+        self._lists = lists
         self._bodies = bodies
         self._records = list(records)
         self._queues: dict[str, deque[list[ArchivedReply]]] = defaultdict(deque)
@@ -197,6 +202,10 @@ class Recorded(Replies):
     def answers(self, path: str) -> bool:
         """Whether the run asked for it: an older daybook did not know every endpoint."""
         return path in self._paths
+
+    def lists(self) -> list[Replies]:
+        """One for each list of accounts that was asked for."""
+        return [self] * self._lists
 
     def clock(self, path: str) -> Callable[[], datetime]:
         """Tells when the pass began then whose first page is the next one."""
@@ -225,7 +234,8 @@ class Recorded(Replies):
     ) -> T:
         """See `Replies.fetch`. Raises GaveUp also where the archive has no (more) answer."""
         reply, why = None, "the archive has no answer to this"
-        for record in self._next(path, params.get("page_token")):
+        records = self._next(path, params.get("page_token"))
+        for record in records:
             if record.entry["error"] is not None:
                 raise self._given_up(record, reply)
             reply = self._reply(record)
@@ -235,6 +245,9 @@ class Recorded(Replies):
                 return understand(reply)
             except (Again, NotUnderstood) as passing:
                 why = f"{passing}; the archive has no later answer"
+            except Unauthorized:  # of several keys it failed the reads of one, and what was made of it comes next
+                if record is records[-1]:
+                    raise
         raise GaveUp(why, reply=reply)
 
     def _next(self, path: str, token: str | None) -> list[ArchivedReply]:

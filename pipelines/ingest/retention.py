@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 
 import duckdb
 
-from pipelines.archive.files import fsync
-from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
+from pipelines.archive.places import runs_of
+from pipelines.archive.read import Damaged, StoredRun
 from pipelines.ingest.warehouse_state import landed_runs
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import PRUNED, remember, remembered
@@ -40,7 +38,7 @@ class Pruned:
 
 def growth(settings: Settings) -> Growth:
     """The archive's size, and by how much it and the warehouse have grown per evening lately. Reads no page."""
-    runs = archived_runs(settings.archive)
+    runs = runs_of(settings)
     recent = runs[-EVENINGS:]
     evenings: dict[date, int] = {}
     sizes: list[tuple[date, int]] = []
@@ -48,14 +46,14 @@ def growth(settings: Settings) -> Growth:
         try:
             if run.is_sealed:
                 day = run.trading_date
-                evenings[day] = evenings.get(day, 0) + size_of(run.folder)
+                evenings[day] = evenings.get(day, 0) + run.size
                 sizes.append((day, run.began["warehouse_bytes"]))
         except (Damaged, KeyError, ValueError, TypeError):
             continue  # status tells sizes; `daybook verify` tells damage
     days = len({day for day, _ in sizes}) - 1
-    grown = (sizes[-1][1] - sizes[0][1]) // days if days > 0 else None
+    grown = (sizes[-1][1] - sizes[0][1]) // days if days > 0 and not settings.has_lake else None
     return Growth(
-        archive=sum(size_of(run.folder) for run in runs),
+        archive=sum(run.size for run in runs),
         runs=len(runs),
         archive_per_evening=sum(evenings.values()) // len(evenings) if evenings else None,
         warehouse_per_evening=grown,
@@ -70,25 +68,20 @@ def prune(settings: Settings, con: duckdb.DuckDBPyConnection, before: date, *, d
     """
     landed = landed_runs(con)
     pruned = Pruned()
-    for run in archived_runs(settings.archive):
+    for run in runs_of(settings):
         why = _why_kept(run, before, landed)
         if why == "":
             pruned.runs.append(run.run_id)
-            pruned.bytes += size_of(run.folder)
+            pruned.bytes += run.size
             if not dry_run:
                 _remember_pruned(con, run.trading_date)  # first: whoever misses the run is told why
-                _delete(run.folder)
+                run.delete()
         elif why is not None:
             pruned.kept.append(f"Run {run.run_id} is kept: {why}.")
     return pruned
 
 
-def size_of(folder: Path) -> int:
-    """The bytes of the files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _why_kept(run: ArchivedRun, before: date, landed: set[str]) -> str | None:
+def _why_kept(run: StoredRun, before: date, landed: set[str]) -> str | None:
     """Why a run is not deleted; empty where it is, None where it is too young."""
     try:
         if not run.is_sealed:
@@ -104,13 +97,3 @@ def _why_kept(run: ArchivedRun, before: date, landed: set[str]) -> str | None:
 def _remember_pruned(con: duckdb.DuckDBPyConnection, day: date) -> None:
     if (before := (day + timedelta(days=1)).isoformat()) > (remembered(con, PRUNED) or ""):
         remember(con, PRUNED, before)
-
-
-def _delete(folder: Path) -> None:
-    """Renamed first, then deleted: a run that is half deleted would look damaged."""
-    going = folder.with_name(f".{folder.name}.pruned")
-    folder.rename(going)
-    shutil.rmtree(going)
-    fsync(folder.parent)
-    if not any(folder.parent.iterdir()):
-        folder.parent.rmdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from models.shapes import CLOCK, LANDED
+from pipelines.archive.places import send_waiting
 from pipelines.archive.write import Archive
 from pipelines.broker.budget import SHIPPED, Budgets
 from pipelines.broker.client import BrokerClient
@@ -20,6 +21,7 @@ from pipelines.calendar import END_OF_DAY, TRADING_DATE_RULE, Grade, TradingCale
 from pipelines.errors import ConfigurationError
 from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE, Tables, extract, load
 from pipelines.ingest.manifest import as_json, quarantined
+from pipelines.ingest.parts import Planned, known_of, landed_whole, planned_part
 from pipelines.ingest.reading import DayRead, EndpointRead, read_trading_day
 from pipelines.ingest.run_context import Ending, RunContext, run_context
 from pipelines.ingest.warehouse_state import WarehouseState, read_warehouse_state
@@ -62,38 +64,110 @@ def take_snapshot(
     partition: date | None = None,
     clock: ClockReading | None = None,
     history_from: date | None = None,
+    fills_from: date | None = None,
     budgets: Budgets = SHIPPED,
     on_progress: OnProgress = ignore_progress,
 ) -> Snapshot:
     """Read the current trading day from the broker and land it. The caller holds the run lock.
 
     The broker's clock is asked once before the first page; a caller that had to ask already hands its reading over.
-    `budgets` are what reading may take; `history_from` has the broker's history read again from that day on.
+    `budgets` are what reading may take; `history_from` has the broker's history read again from that day on, and
+    `fills_from` its fills and orders.
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
-    settings.reading_key()  # before anything is begun
+    return _take(
+        con, settings, trigger, partition, clock, history_from, fills_from, budgets=budgets, on_progress=on_progress
+    )
+
+
+def take_plan(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    trigger: str = "manual",
+    partition: date | None = None,
+    clock: ClockReading | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> Snapshot:
+    """Ask for the list of accounts and land it, with a row NOT_ASKED for each account that is expected: what its parts
+    don't bring is a gap. Raises as take_snapshot."""
+    return _take(con, settings, trigger, partition, clock, is_plan=True, on_progress=on_progress)
+
+
+def take_part(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    part: int,
+    *,
+    trigger: str = "manual",
+    partition: date | None = None,
+    clock: ClockReading | None = None,
+    budgets: Budgets = SHIPPED,
+    on_progress: OnProgress = ignore_progress,
+) -> Snapshot | None:
+    """Read one of the sixteen parts of the day's last plan and land it; None where there was nothing to read: the plan
+    has no account in it, or a run before has landed it whole. Raises as take_snapshot, and NotPlanned."""
+    settings.reading_key()
     refuse_other_broker(con, settings.broker_host)
-    alert = finish_pending(con, settings)
-    import_dlt_meanwhile()
+    alert = finish_pending(con, settings)  # it may be this part, read before and not landed
+    if clock is None:
+        with BrokerClient.of(settings) as client:
+            clock = client.clock()
     known = read_warehouse_state(con)
+    _refuse_other_days(clock, known, partition)
+    planned = planned_part(con, part, TradingCalendar.load(known.overrides).assign(clock.now).trading_date)
+    if not planned.opened or landed_whole(con, planned):
+        return None
+    snapshot = _take(con, settings, trigger, partition, clock, part=planned, budgets=budgets, on_progress=on_progress)
+    return replace(snapshot, alerts=[*([alert] if alert else []), *snapshot.alerts])
+
+
+def _take(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    trigger: str,
+    partition: date | None,
+    clock: ClockReading | None,
+    history_from: date | None = None,
+    fills_from: date | None = None,
+    *,
+    is_plan: bool = False,
+    part: Planned | None = None,
+    budgets: Budgets = SHIPPED,
+    on_progress: OnProgress,
+) -> Snapshot:
+    settings.reading_key()  # before anything is begun
+    alerts, known = _begin(con, settings)
+    if part is not None:
+        known = known_of(known, part)
     with (
         Archive() as archive,
         BrokerClient.of(settings, keep=to_batch, keep_columns=as_they_are, archive=archive, budgets=budgets) as client,
     ):
-        began = run_context(settings, trigger, client.assume(clock) if clock else client.clock(), known, history_from)
+        now = client.assume(clock) if clock else client.clock()
+        began = run_context(settings, trigger, now, known, history_from, fills_from, is_plan=is_plan, part=part)
         archive.begin(settings.archive / f"{began.started.now:%Y-%m}" / began.run_id, began.as_json())
         _refuse_other_days(began.started, known, partition)
         evening = read_trading_day(client, began, known, on_progress)
         ended = Ending(client.clock(), evening.day.trading_date)
         archive.close(ended.as_json())
     run = Run(began, ended, archive.files)
-    snapshot = snapshot_of(run, evening, ([alert] if alert else []) + run.doubts)
+    snapshot = snapshot_of(run, evening, alerts + run.doubts)
     remember_broker(con, settings.broker_host)  # it has answered with accounts, which are landed now
     extract(pipeline := open_pipeline(con, settings.dlt), tables_of(run, evening))
     del evening  # its rows lie in files now: the memory is for those who load them
+    snapshot.alerts.extend(send_waiting(settings))
     load(pipeline)
     return snapshot
+
+
+def _begin(con: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[list[str], WarehouseState]:
+    """What the warehouse knows, once what an earlier run left is landed; and sentences about what was not."""
+    refuse_other_broker(con, settings.broker_host)
+    alert = finish_pending(con, settings)
+    import_dlt_meanwhile()
+    return [alert] if alert else [], read_warehouse_state(con)
 
 
 @dataclass(frozen=True)
@@ -186,12 +260,11 @@ def _doubted_clock(run: Run) -> list[EndpointRead]:
 
 def _manifest_row(run: Run, asked: EndpointRead) -> dict[str, object]:
     read = asked.read
-    asked_at_all = read.pages > 0 or read.http_status is not None or read.error is not None
     return {
         "run_id": run.began.run_id,
         "account_id": read.account_id,
         "endpoint": read.endpoint,
-        "status": ("COMPLETE" if read.complete else "FAILED") if asked_at_all else "NOT_ASKED",
+        "status": ("COMPLETE" if read.complete else "FAILED") if asked.was_asked else "NOT_ASKED",
         "complete": read.complete,
         "captured_at": read.captured_at,
         "window_from": asked.window_from,

@@ -39,7 +39,7 @@ BRIDGE = (
 def charts(report: Report) -> dict[str, str]:
     """Every chart of a report by name; empty where there is nothing to draw."""
     drawn = {
-        "pnl": pnl(report.days, label=report.cumulative_label),
+        "pnl": pnl(report.days, label=cumulative_label(report.days, report.totals.get("itd"))),
         "drawdown": drawdown(report.days),
         "exposure": exposure(report.days),
         "bridge": bridge(report.sections["bridge"].total, BRIDGE, "From equity at the start of the day to its end"),
@@ -57,6 +57,13 @@ def cumulative(days: Sequence[DayTotals]) -> list[Decimal | None]:
         total += day.pnl or 0
         sums.append(None if day.holes else total)
     return sums
+
+
+def cumulative_label(days: Sequence[DayTotals], total: Decimal | None) -> str:
+    """What a curve of P&L from the beginning is: of what is known, where its total is not and never will be. A last day
+    that some account is missing from may still be covered by the next."""
+    is_lost = total is None and bool(days) and not days[-1].holes
+    return "cumulative, of what is known" if is_lost else "cumulative"
 
 
 def runs(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:

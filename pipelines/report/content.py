@@ -60,12 +60,6 @@ class Report:
         return f"{self.known} of {self.expected} accounts"
 
     @property
-    def cumulative_label(self) -> str:
-        """What a curve of P&L from the beginning is: of what is known, where a session never will be."""
-        is_lost = not self.days[-1].holes and self.totals.get("itd") is None
-        return "cumulative, of what is known" if is_lost else "cumulative"
-
-    @property
     def known_pnl(self) -> Decimal:
         """The day's P&L as far as it is known: no total where the day is not whole."""
         return sum((row["day"] for row in self.sections["accounts"].rows if row["day"] is not None), Decimal(0))
@@ -81,7 +75,7 @@ def collect_report(books: BooksAsKnown) -> Report:
     answers["trades"] = answers["trades"].with_column(
         "realized_pnl", realized_of(answers["trades"]), "realized_of_position"
     )
-    sections = _sections(header, answers, days)
+    sections = [_with_ages(section, books.day) for section in _sections(header, answers, days)]
     return Report(
         day=books.day,
         known_at=books.known_at,
@@ -144,6 +138,21 @@ def _with_columns(section: Section, name: str) -> Section:
     """The section with a column on the page that is else in the extracts alone."""
     shown = tuple(replace(each, on_page=True) if each.name == name else each for each in section.columns)
     return replace(section, columns=shown)
+
+
+def _with_ages(section: Section, day: date) -> Section:
+    """Positions with the day of each one's last official close, and how many are older, where any is."""
+    if section.name != "positions" or not section.rows:
+        return section
+    table = ArrowRows.of(section.rows).table
+    held = table.filter(pc.not_equal(table["quantity"], 0))
+    old = held.filter(pc.less(held["price_date"], day))
+    if not old.num_rows:
+        return section
+    oldest = pc.min(old["price_date"])
+    some = f"{old.num_rows:,} of {held.num_rows:,} held"
+    note = f"The last official close of {some} is of an earlier day, the oldest of {oldest}."
+    return replace(_with_columns(section, "price_date"), note=f"{section.note} {note}".strip())
 
 
 Answers = dict[str, ArrowRows]

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.report.charts import calendar, charts, cumulative, drawdowns
+from pipelines.report.charts import calendar, charts, cumulative, cumulative_label, drawdowns
 from pipelines.report.content import Report
 from pipelines.report.days import DayTotals
 from pipelines.report.formatting import format_value
@@ -44,7 +44,8 @@ def interactive_page(report: Report) -> bytes:
     drawn = charts(report) | {"calendar": str(calendar(report.days, tips=True))}
     section = report.sections["positions"]
     largest = ArrowRows.of(section.rows).largest("total_pnl")
-    data = {"days": _days(report.days), "cumulative": report.cumulative_label, **explored(section, largest)}
+    label = cumulative_label(report.days, report.totals.get("itd"))
+    data = {"days": _days(report.days), "cumulative": label, **explored(section, largest)}
     return live("interactive.html.j2", view(report), drawn, data, rows_left_out=left_out(largest))
 
 

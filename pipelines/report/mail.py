@@ -73,6 +73,7 @@ def _text(written: Written, left_out: list[Path]) -> str:
     lines = [
         f"{shown['title']}: {shown['status']} {shown['finality']}, {shown['accounts_complete']}.",
         f"To look at: {', '.join(item['text'] for item in shown['attention'])}",
+        *(f"{kpi['label']}: {kpi['text']} ({kpi['note']})" for kpi in shown["kpis"][:1]),
         "",
         *(f"Too large for a mail: {path}" for path in left_out),
         f"The whole report: {written.files[0].parent}",

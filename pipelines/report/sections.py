@@ -61,13 +61,13 @@ SECTIONS = (
             equity            money    equity
             gross             money    gross
             net               money    net
-            gross_pct         share    gross % eq.
-            net_pct           ~share   net % eq.
+            gross_pct         share    gross %
+            net_pct           ~share   net %
             quality           ~text    quality
             positions_unknown ~integer positions unknown
         """),
         empty="No account was expected.",
-        note="A table of its own says since when the sums count, and by whom.",
+        note="A table of its own says since when the sums count, and by whom. Gross in per cent is of equity.",
         shown=25,
     ),
     Section(
@@ -318,18 +318,19 @@ SECTIONS = (
         columns("""
             account_id      text    account
             mtd_since       day     MTD since
-            mtd_from_books  integer days of the books
-            mtd_from_broker integer by the broker
+            mtd_from_books  integer in the books
+            mtd_from_broker integer by broker
             ytd_since       day     YTD since
-            ytd_from_books  integer days of the books
-            ytd_from_broker integer by the broker
+            ytd_from_books  integer in the books
+            ytd_from_broker integer by broker
             since           day     ITD since
-            from_books      integer days of the books
-            from_broker     integer by the broker
+            from_books      integer in the books
+            from_broker     integer by broker
             gap_days        integer not known
         """),
         empty="No account is known.",
-        note="By the broker: missed sessions and those before the books, which are only in its portfolio history.",
+        note="Sessions in the books, and by the broker: missed ones and those before the books, which are only in its "
+        "portfolio history.",
         shown=8,
     ),
     Section(

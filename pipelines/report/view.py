@@ -45,7 +45,7 @@ _KPIS: tuple[tuple[str, str, Kind], ...] = (
 #: they are, so that they can be filtered by what the books call them.
 _NAMED = frozenset({
     "instrument_type", "status", "quality", "flags", "side", "option_right", "instruction_type", "operation", "outcome",
-    "event_kind", "check_name", "reason",
+    "event", "event_kind", "check_name", "reason",
 })  # fmt: skip
 #: One name, or several with spaces between.
 _NAMES = re.compile(r"[A-Z][A-Z0-9_]*( [A-Z][A-Z0-9_]*)*|[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -57,7 +57,9 @@ _IN_WORDS = {
 }
 #: The largest of so many positions are on a page that has no script to look through all.
 _LARGEST = 10
-_OF_LARGEST = ("symbol", "account_id", "instrument_type", "quantity", "eod_price", "market_value", "total_pnl")
+_OF_LARGEST = frozenset(
+    {"symbol", "account_id", "instrument_type", "quantity", "eod_price", "price_date", "market_value", "total_pnl"}
+)
 
 
 def view(report: Report) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def _on_page(section: Section) -> Section:
     if section.name != "positions":
         return section
     largest = ArrowRows.of(section.rows).largest("market_value") if section.rows else ()
-    few = tuple(column for column in section.columns if column.name in _OF_LARGEST)
+    few = tuple(replace(column, on_page=True) for column in section.columns if column.name in _OF_LARGEST)
     return replace(section, title="Largest positions", columns=few, shown=_LARGEST, rows=largest)
 
 

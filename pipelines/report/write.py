@@ -73,15 +73,16 @@ def write_files(
 
 
 def file_name(name: str, known_at: datetime | None, accounts: Sequence[str]) -> str:
-    """A name such as report_2005-03-11, with the instant and the accounts where they were asked for.
+    """A name such as report_2005-03-11, with the instant (_at-) and the accounts (_of-) where they were asked for: the
+    same for the same question, in whatever order the accounts are named.
 
     Accounts are told apart by a fingerprint: an id is a text from elsewhere, and a name on the disk is made of dates.
     """
     if known_at:
         instant = known_at.astimezone(UTC)
-        name += f"_as-known-at_{instant:%Y%m%dT%H%M%S}{f'.{instant.microsecond:06}' if instant.microsecond else ''}Z"
+        name += f"_at-{instant:%Y%m%dT%H%M%S}{f'.{instant.microsecond:06}' if instant.microsecond else ''}Z"
     if accounts:
-        name += f"_accounts-{hashlib.sha256(chr(0).join(accounts).encode('utf-8', 'replace')).hexdigest()[:8]}"
+        name += f"_of-{hashlib.sha256(chr(0).join(accounts).encode('utf-8', 'replace')).hexdigest()[:8]}"
     return name
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from itertools import islice
+from textwrap import wrap
 from typing import Any
 
 import xlsxwriter
@@ -52,8 +53,8 @@ _WIDTHS: Mapping[str, float] = {
     "day": 12,
     "instant": 20,
 }
-#: Two lines: as many as a label takes in such a column.
-_HEAD_HEIGHT = 32
+#: Points of a line of the header.
+_LINE = 16
 _DAYS = Section(
     "days",
     "Day by day",
@@ -122,7 +123,7 @@ def workbook(report: Report) -> bytes:
         *tiles(said),
     ]
     sheets = [*report.sections.values(), days_section(report.days)]
-    return sheets_of(f"daybook {report.day}", report.known_at, cover, sheets)
+    return sheets_of(f"daybook {report.day}", report.known_at, cover, sheets, report.currency, said["money"])
 
 
 def tiles(said: Mapping[str, Any]) -> list[Line]:
@@ -130,8 +131,16 @@ def tiles(said: Mapping[str, Any]) -> list[Line]:
     return [Line(kpi["label"], kpi["value"], kpi["kind"], kpi["note"]) for kpi in said["kpis"]]
 
 
-def sheets_of(title: str, known_at: datetime, cover: Sequence[Line], sections: Sequence[Section]) -> bytes:
-    """A workbook: a cover, and a sheet a section.
+def sheets_of(
+    title: str,
+    known_at: datetime,
+    cover: Sequence[Line],
+    sections: Sequence[Section],
+    currency: str | None = None,
+    money: str = "",
+) -> bytes:
+    """A workbook: a cover, and a sheet a section. Amounts have their currency above them where they are all in one, and
+    on paper every page has what `money` says of them.
 
     Numbers are shown by their formats; Excel keeps fifteen digits of each, the extracts keep all. The same question
     makes the same bytes: the workbook was created when its books became known.
@@ -143,12 +152,12 @@ def sheets_of(title: str, known_at: datetime, cover: Sequence[Line], sections: S
     looks = _Looks(book)
     front = book.add_worksheet("report")
     _cover(front, cover, looks)
-    _print_set_up(front, title, "report")
+    _print_set_up(front, title, "report", money)
     rows: dict[str, Section] = {}
     for section in sections:
         sheet = book.add_worksheet(section.name)
-        _sheet(sheet, section, looks)
-        _print_set_up(sheet, title, section.name)
+        _sheet(sheet, section, looks, currency)
+        _print_set_up(sheet, title, section.name, money)
         if section.rows and isinstance(section.rows, ArrowRows):
             rows[f"xl/worksheets/sheet{sheet.index + 1}.xml"] = section
     book.close()
@@ -197,23 +206,28 @@ def _cover(sheet: Worksheet, lines: Sequence[Line], looks: _Looks) -> None:
             sheet.write_string(number, 2, line.note, looks.soft)
 
 
-def _print_set_up(sheet: Worksheet, title: str, name: str) -> None:
+def _print_set_up(sheet: Worksheet, title: str, name: str, money: str) -> None:
     """On paper: as wide as a page, however many there are, each with the header and with what it is of."""
     sheet.set_landscape()
     sheet.set_paper(A4)
     sheet.fit_to_pages(1, 0)
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
-    sheet.set_footer(f"&L{title} · {name}&Rpage &P of &N")
+    said = money.replace("&", "&&")  # it would begin a code
+    sheet.set_footer(f"&L{title} · {name}&C{said}&Rpage &P of &N")
     if name != "report":
         sheet.repeat_rows(0)
 
 
-def _sheet(sheet: Worksheet, section: Section, looks: _Looks) -> None:
+def _sheet(sheet: Worksheet, section: Section, looks: _Looks, currency: str | None) -> None:
     """A section without its rows where those are columns, which are put in at the end."""
+    lines = 1
     for number, column in enumerate(section.columns):
-        sheet.write_string(0, number, column.label, looks.number_head if column.is_number else looks.head)
-        sheet.set_column(number, number, _width(section, column))
-    sheet.set_row(0, _HEAD_HEIGHT)
+        label = f"{column.label} ({currency})" if currency and column.kind == "money" else column.label
+        sheet.write_string(0, number, label, looks.number_head if column.is_number else looks.head)
+        width = _width(section, column)
+        sheet.set_column(number, number, width)
+        lines = max(lines, len(wrap(label, int(width) - 2)))
+    sheet.set_row(0, _LINE * lines)
     sheet.freeze_panes(1, 1)
     count = min(len(section.rows), MOST_ROWS)
     if not count:

@@ -59,6 +59,14 @@ def instrument_id_of(positions: Sequence[Row], name: str) -> str:
     return str(row["instrument_id"])
 
 
+def age_of_values(positions: Sequence[Row]) -> list[str]:
+    """Of when the closes are that positions are valued beside, in a sentence; nothing where the broker names none."""
+    closes = sorted({str(row["closing_price_date"]) for row in positions if row.get("closing_price_date")})
+    return (
+        [f"Market values are the broker's; the oldest official close among them is of {closes[0]}."] if closes else []
+    )
+
+
 def rows_of(read: Read) -> list[Row]:
     """The rows that were read, whole or not."""
     return [row for batch in read.batches for row in batch]

@@ -10,7 +10,7 @@ from models.trading import InstructionRow
 from pipelines.broker.client import BrokerClient
 from pipelines.errors import ConfigurationError
 from pipelines.trading.effects import Effect, age_of, doubts_of, effect_of
-from pipelines.trading.held import Row, rows_of
+from pipelines.trading.held import Row, age_of_values, rows_of
 from pipelines.trading.prices import Quoted
 from pipelines.trading.requests import TradeRequest
 
@@ -74,9 +74,7 @@ def preview_closing(positions: Sequence[Row], request: TradeRequest) -> Preview:
     )
     if not lines:
         warnings.append("There is nothing to close.")
-    closes = sorted({str(row["closing_price_date"]) for row in wanted if row.get("closing_price_date")})
-    told = f"Market values are the broker's; the oldest official close among them is of {closes[0]}." if closes else ""
-    return Preview(lines, warnings, [told] if lines and told else [])
+    return Preview(lines, warnings, age_of_values(wanted) if lines else [])
 
 
 def preview_instructions(

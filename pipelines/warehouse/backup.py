@@ -151,6 +151,11 @@ def restore(
     deleted; the published copy stays until the restored one takes its place. Killed anywhere, it is finished or undone
     by the next command. Raises DaybookError for a backup that is damaged, LockedOut while a run or a trade goes on.
     """
+    if settings.has_lake:
+        raise ConfigurationError(
+            "A backup is of files, and DAYBOOK_LAKE is set: restore it with DAYBOOK_LAKE unset, then bring that home "
+            f"into {settings.books} with `daybook lake import`."
+        )
     backup = verify_backup(folder, on_progress)
     settings.prepare_home()
     with run_lock(settings.run_lock, wait=wait, on_progress=on_progress), _nobody_trades(settings, wait):

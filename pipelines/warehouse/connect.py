@@ -24,6 +24,7 @@ from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
 from pipelines.warehouse.restoring import finish_if_killed
+from pipelines.warehouse.tables import is_lake
 from pipelines.warehouse.temporary_name import private_folder, temporary_name
 
 SCHEMA_VERSION = 3  # the last step of migrations.py
@@ -73,7 +74,13 @@ def open_published(books: Books, version: int | None = None) -> Iterator[duckdb.
     if isinstance(books, Path):
         _find_published(books)
     with private_folder() as own:
-        con = _lake(books, own, version) if isinstance(books, Lake) else _attached(books, own)
+        if isinstance(books, Lake):
+            from pipelines.warehouse.lake.opening import open_to_read
+
+            with open_to_read(books, _reading(own), version) as con:
+                yield con
+            return
+        con = _attached(books, own)
         try:
             yield con
         finally:
@@ -86,12 +93,6 @@ def _find_published(path: Path) -> None:
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
     _refuse_special(path)
-
-
-def _lake(lake: Lake, own: Path, version: int | None) -> duckdb.DuckDBPyConnection:
-    from pipelines.warehouse.lake.opening import open_to_read
-
-    return open_to_read(lake, _reading(own), version)
 
 
 def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:
@@ -147,8 +148,9 @@ def refuse_other_broker(con: duckdb.DuckDBPyConnection, host: str) -> None:
         raise WrongWarehouse("The warehouse was written by a newer daybook: update this one before you use it.")
     if (former := known.get("broker_host", host)) != host:
         raise WrongWarehouse(
-            f"The warehouse holds the books of {former}, not of {host}: set DAYBOOK_HOME to another folder for {host}, "
-            "or CLEAR_STREET_BASE_URL back."
+            f"The warehouse holds the books of {former}, not of {host}: set "
+            f"{'DAYBOOK_LAKE to another lake' if is_lake(con) else 'DAYBOOK_HOME to another folder'} for {host}, or "
+            "CLEAR_STREET_BASE_URL back."
         )
     if "schema_version" not in known:
         remember(con, "schema_version", str(SCHEMA_VERSION))

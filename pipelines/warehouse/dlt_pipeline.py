@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from pipelines.archive.places import send_waiting
 from pipelines.settings import Settings
 from pipelines.warehouse.pending_packages import packages_waiting
 from pipelines.warehouse.tables import exists
@@ -47,15 +48,17 @@ def import_dlt_meanwhile() -> None:
 
 
 def finish_pending(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
-    """Load what an earlier run extracted. What can't be loaded is moved to DAYBOOK_HOME/quarantine, and a sentence
-    says so.
+    """Load what an earlier run extracted, once its archive is where it belongs. What can't be loaded is moved to
+    DAYBOOK_HOME/quarantine, and a sentence says so.
 
-    Without this dlt would load the old package in today's stead and extract nothing, with a warning.
+    Without this dlt would load the old package in today's stead and extract nothing, with a warning. Raises StoreAway
+    where a lake's archive can't be written.
     """
+    alerts = send_waiting(settings)
     alert = _finish(open_pipeline(con, settings.dlt), settings) if packages_waiting(settings.dlt) else None
     if exists(con, "raw._dlt_loads"):
         con.execute(_NOTED_TWICE)
-    return alert
+    return " ".join(filter(None, [*alerts, alert])) or None
 
 
 def _finish(pipeline: Pipeline, settings: Settings) -> str | None:

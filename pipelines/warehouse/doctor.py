@@ -23,7 +23,8 @@ from typing import Any, Literal
 import duckdb
 
 from pipelines.archive.files import fsync, refuse_special
-from pipelines.archive.read import Damaged, archived_runs
+from pipelines.archive.places import place_of, runs_of
+from pipelines.archive.read import Damaged
 from pipelines.errors import DaybookError, LockedOut, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup
@@ -145,8 +146,11 @@ def _lock_note(lock: Path) -> Iterator[Diagnosis]:
 
 
 def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
+    if settings.has_lake:
+        yield from _lake(settings)
+        return
     path, wal = settings.warehouse, _wal(settings.warehouse)
-    sealed = list(_sealed_runs(settings.archive))
+    sealed = list(_sealed_runs(settings))
     yield from (each for each in sealed if isinstance(each, Diagnosis))
     runs = [each for each in sealed if isinstance(each, str)]
     if not path.exists():
@@ -172,10 +176,40 @@ def _warehouse(settings: Settings, *, dry_run: bool) -> Iterator[Diagnosis]:
     yield from _published(settings, said["runs"])
 
 
+def _lake(settings: Settings) -> Iterator[Diagnosis]:
+    """Whether a lake can be read, and has what was archived. `daybook verify` reads all of its rows."""
+    try:
+        sealed = list(_sealed_runs(settings))
+        with open_published(settings.books) as con:
+            said = {
+                "runs": [run for (run,) in _rows(con, "select run_id from raw.extract_run")],
+                "paged": _rows(con, _PAGED),
+                "meta": dict(_rows(con, "select key, value from main.daybook_meta")),
+            }
+    except (DaybookError, duckdb.Error) as error:
+        sentence = str(error) if isinstance(error, DaybookError) else f"{settings.books}: {first_line(error)}."
+        yield Diagnosis("FAIL", sentence, "Nothing is lost by it: its catalog and its files are where they were.")
+        return
+    yield from (each for each in sealed if isinstance(each, Diagnosis))
+    yield Diagnosis("OK", f"{settings.books} opens, and has {len(said['runs']):,} runs.")
+    yield from _state(settings, said, [each for each in sealed if isinstance(each, str)])
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    try:
+        return con.execute(query).fetchall()
+    except duckdb.CatalogException:  # nothing has been landed yet
+        return []
+
+
 def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iterator[Diagnosis]:
+    yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
+    yield from _state(settings, said, runs)
+
+
+def _state(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iterator[Diagnosis]:
     if int(said["meta"].get("schema_version", 1)) > SCHEMA_VERSION:
         yield Diagnosis("FAIL", "The warehouse was written by a newer daybook.", "Update this one before you use it.")
-    yield Diagnosis("OK", f"The warehouse opens, and all of its {said['rows']:,} rows can be read.")
     if REPLAYING in said["meta"]:
         yield Diagnosis("FAIL", "A replay was interrupted, so days may be missing.", "Run `daybook replay` again.")
     elif not said["runs"] and (
@@ -197,19 +231,19 @@ def _contents(settings: Settings, said: dict[str, Any], runs: list[str]) -> Iter
 def _pages(settings: Settings, said: dict[str, Any]) -> Iterator[Diagnosis]:
     """Runs of the books whose pages the archive should have: not those that were pruned."""
     pruned = said["meta"].get(PRUNED, "")
-    there = {run.run_id for run in archived_runs(settings.archive)}
+    there = {run.run_id for run in runs_of(settings)}
     gone = [run for run, day in said["paged"] if run not in there and day >= pruned]
     if gone:
         yield Diagnosis(
             "WARN",
-            f"{len(gone)} runs of the books are not in {settings.archive} (first {gone[0]}): they can't be replayed.",
+            f"{len(gone)} runs of the books are not in {place_of(settings)} (first {gone[0]}): they can't be replayed.",
             "Copy their folders back from a backup made --with-archive, or from where the archive was before.",
         )
 
 
-def _sealed_runs(archive: Path) -> Iterator[str | Diagnosis]:
+def _sealed_runs(settings: Settings) -> Iterator[str | Diagnosis]:
     """The ids of the runs whose reading ended, and a diagnosis of each that can't be told."""
-    for run in archived_runs(archive):
+    for run in runs_of(settings):
         try:
             if run.is_sealed:
                 yield run.run_id

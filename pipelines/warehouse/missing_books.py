@@ -12,7 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
+from pipelines.archive.places import place_of, runs_of
+from pipelines.archive.read import Damaged, StoredRun
 from pipelines.errors import BooksMissing, DaybookError, NotPublished
 from pipelines.settings import Settings, refuse_file_as_home
 from pipelines.warehouse.backup import latest_backup, read_backup
@@ -80,7 +81,7 @@ def make_room(settings: Settings) -> None:
 def traces_of_books(settings: Settings, *, first_run_too: bool = True) -> Iterator[str]:
     """What tells that a home had books, in words. Without `first_run_too` a run in the archive that began with no day
     known is none: it may have been the first one, and have ended before it was landed."""
-    sealed = [run for run in archived_runs(settings.archive) if _shows_books(run, first_run_too=first_run_too)]
+    sealed = [run for run in runs_of(settings) if _shows_books(run, first_run_too=first_run_too)]
     if sealed:
         yield f"the archive has {len(sealed)} {'run' if len(sealed) == 1 else 'runs'}"
     if _was_published(settings.published):
@@ -96,9 +97,10 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
     """The sentence about books that are missing, with what to do."""
     if settings.has_lake:
         return (
-            f"{settings.books} has no run in it, and in {settings.home} {' and '.join(found)}: daybook does not start "
-            "new books here. `daybook replay` lands that archive in the lake; to start new books, set DAYBOOK_HOME to "
-            "a new folder."
+            f"{settings.books} has no run in it, and {' and '.join(found)} in {place_of(settings)} or {settings.home}: "
+            "daybook does not start new books here. `daybook replay` lands that archive in the lake, "
+            "`daybook lake import` moves the books of a home there; to start new books, set DAYBOOK_LAKE_DATA to a new "
+            "place, and DAYBOOK_HOME to a new folder."
         )
     path = settings.warehouse
     state = "has no run in it" if _is_there(path) else "is empty" if path.exists() else "is gone"
@@ -110,12 +112,14 @@ def missing_sentence(settings: Settings, found: list[str]) -> str:
 
 def how_to_get_back(settings: Settings, *, moved: bool = False) -> str:
     """How to have the books again, from what there is."""
+    if settings.has_lake:
+        return "Run `daybook replay`, which lands the archive again."
     backup = latest_backup(settings.backups)
     parts = [f"Restore the newest backup: `daybook restore {backup} --force`, then `daybook replay`."] if backup else []
     aside = "" if moved else f"move {settings.warehouse} aside and "
     replay = "run `daybook replay`, which lands the archive again"
-    if not archived_runs(settings.archive):
-        replay = f"copy the archive back to {settings.archive} and {replay}"
+    if not runs_of(settings):
+        replay = f"copy the archive back to {place_of(settings)} and {replay}"
     parts.append(f"{'Or' if backup else 'There is no backup:'} {aside}{replay}.")
     return " ".join(parts)
 
@@ -132,7 +136,7 @@ def _has_runs(con: duckdb.DuckDBPyConnection) -> bool:
     return exists(con, "raw.extract_run") and con.execute(_RUNS).fetchone() is not None
 
 
-def _shows_books(run: ArchivedRun, *, first_run_too: bool) -> bool:
+def _shows_books(run: StoredRun, *, first_run_too: bool) -> bool:
     try:
         return run.is_sealed and (first_run_too or bool(run.began["known"]["last_complete"]))
     except Damaged:

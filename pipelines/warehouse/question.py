@@ -8,11 +8,25 @@ from collections.abc import Sequence
 import duckdb
 
 from pipelines.errors import ConfigurationError
+from pipelines.warehouse.tables import is_lake
 
 _WORD = re.compile(rb"[\w$\x80-\xff]+|(?s:.)")
 #: What DuckDB's parser takes for spaces beyond ASCII's, and its tokenizer for letters.
 _SPACES = re.compile("[\u00a0\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff]+")
 _SELECT, _EXPLAIN = duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN
+
+#: What a query of a lake may not name, whatever it is to it: functions that its extensions bring, which heed no setting
+#: of DuckDB's. They reach other servers, or what the lake is kept in, or write files; or they run a text as a query.
+_NAME = re.compile(rb'"((?:[^"]|"")*)"|[\w$\x80-\xff]+')
+_UPKEEP = {
+    "add_data_files", "cleanup_old_files", "commit", "delete_orphaned_files", "expire_snapshots", "flush_inlined_data",
+    "merge_adjacent_files", "rewrite_data_files", "scan", "set_commit_message", "set_option",
+}  # fmt: skip
+_KEPT_FROM_A_LAKE = (
+    {"query", "json_execute_serialized_sql", "pg_clear_cache", "checkpoint", "force_checkpoint"}
+    | {f"ducklake_{name}" for name in _UPKEEP}
+    | _UPKEEP - {"commit", "scan"}
+)
 
 
 def ask(con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
@@ -30,10 +44,24 @@ def ask(con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
         raise ConfigurationError("That is more than one statement: give one SELECT at a time.")
     if not _only_reads(con, text, statements):
         raise ConfigurationError(f"The published books are read-only, and {_kind(written)} is not a SELECT.")
+    if is_lake(con) and (name := _name_kept_from_a_lake(text)):
+        raise ConfigurationError(f"The published books are read-only, and a query of a lake may not use {name}.")
     answer = con.sql(text)
     if answer is None:
         raise ConfigurationError("A PIVOT is explained only with its values: name them with IN (...).")
     return answer
+
+
+def _name_kept_from_a_lake(text: str) -> str | None:
+    """The first name in a query that none may use; texts are no names."""
+    raw = text.encode()
+    for offset, kind in duckdb.tokenize(text):  # offsets are of bytes
+        found = None if kind == duckdb.token_type.string_const else _NAME.match(raw, offset)
+        if found is not None:
+            name = (found[0] if found[1] is None else found[1].replace(b'""', b'"')).decode().lower()
+            if name in _KEPT_FROM_A_LAKE or name.startswith("postgres_"):
+                return name
+    return None
 
 
 def _kind(written: Sequence[duckdb.Statement]) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 import orjson
 
-from pipelines.archive.read import ArchivedRun, Damaged, archived_runs
+from pipelines.archive.places import runs_of
+from pipelines.archive.read import Damaged, StoredRun
 from pipelines.errors import DaybookError, first_line
 from pipelines.progress import Activity, OnProgress, ignore_progress
+from pipelines.settings import Settings
 from pipelines.warehouse.connect import PRUNED, remembered
 from pipelines.warehouse.contents import contents, row_counts
 
@@ -27,8 +28,11 @@ class Verified:
     notes: list[str] = field(default_factory=list)
 
 
-def verify_home(con: duckdb.DuckDBPyConnection, archive: Path, on_progress: OnProgress = ignore_progress) -> Verified:
-    """Verify the open warehouse and its archive. Raises DaybookError where a table can't be read at all."""
+def verify_home(
+    con: duckdb.DuckDBPyConnection, settings: Settings, on_progress: OnProgress = ignore_progress
+) -> Verified:
+    """Verify the open warehouse of a home, and its archive. Raises DaybookError where a table can't be read at all,
+    StoreAway where a lake's archive can't."""
     found = Verified()
     on_progress(Activity("reading every table"))
     try:
@@ -41,7 +45,7 @@ def verify_home(con: duckdb.DuckDBPyConnection, archive: Path, on_progress: OnPr
     listed = _listed(con) if "raw.extract_manifest" in counts else {}
     if listed:
         _check_manifest(con, found, counts)
-    _check_archive(archive, listed, _kept(con, listed), found, on_progress)
+    _check_archive(settings, listed, _kept(con, listed), found, on_progress)
     return found
 
 
@@ -94,9 +98,9 @@ def _kept(con: duckdb.DuckDBPyConnection, listed: dict[str, set[str]]) -> set[st
 
 
 def _check_archive(
-    archive: Path, listed: dict[str, set[str]], kept: set[str], found: Verified, on_progress: OnProgress
+    settings: Settings, listed: dict[str, set[str]], kept: set[str], found: Verified, on_progress: OnProgress
 ) -> None:
-    runs = archived_runs(archive)
+    runs = runs_of(settings)
     for run in runs:
         on_progress(Activity(f"reading the archive of run {run.run_id}"))
         try:
@@ -114,12 +118,13 @@ def _check_archive(
         )
 
 
-def _check_run(run: ArchivedRun, listed: dict[str, set[str]], found: Verified) -> None:
+def _check_run(run: StoredRun, listed: dict[str, set[str]], found: Verified) -> None:
     if not run.is_sealed:
         found.notes.append(f"Run {run.run_id} was begun and never finished reading: nothing of it is in the books.")
         return
-    run.prove()
-    records = run.records
+    with run.at_hand() as archived:
+        archived.prove()
+        records = archived.records
     found.runs += 1
     found.pages += len(records)
     if run.run_id not in listed:

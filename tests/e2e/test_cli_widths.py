@@ -57,7 +57,9 @@ def test_what_is_held_what_would_be_sent_and_what_was_instructed_are_whole(
     held = listed("positions", home, url)
     ids, symbols = [row["instrument_id"] for row in held], [row["symbol"] for row in held]
     drawn = on_terminal(width, ["positions", "list", "--account", OPTIONS], env)
-    assert_whole(drawn, width, ("market value", "unrealized"), [*ids, *symbols])
+    closes = sorted({row["closing_price_date"] for row in held})
+    assert_whole(drawn, width, ("market value", "unrealized", "last close"), [*ids, *symbols, *closes])
+    assert f"the oldest official close among them is of {closes[0]}." in " ".join(drawn.split())
     assert ("─" in drawn) == (width > 121)
     drawn = on_terminal(width, ["positions", "close-all", "--account", OPTIONS], env)
     assert_whole(drawn, width, ("Would be closed", "market value", "order"), [*ids, *symbols, "Nothing was sent."])

@@ -10,14 +10,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from daybook.explore.questions import NOW, Scope, format_rows, parse_typed_instant
+from daybook.explore.questions import NOW, Scope, parse_typed_instant
 from daybook.explore.questions import PublishedBooks as Questions
+from daybook.explore.words import format_rows, numbers
 from pipelines.errors import ConfigurationError
+from pipelines.report.charts import cumulative_label
+from pipelines.report.days import DayTotals
 from tests.support.browser import Tab, needs_chromium, page
 from tests.support.command_line import DAYBOOK, daybook, environment
 from tests.support.example_books import AAPL, ACCOUNTS, LAST, LATE_MARK, LONG_SHORT, MISSED, Books
@@ -90,11 +94,12 @@ def test_a_day_is_found_opened_and_compared(books: Books, tmp_path: Path) -> Non
         (name,) = [name for name, account in Questions(books.published).names().items() if account == LONG_SHORT]
         assert name != LONG_SHORT  # the broker has a name for it
         wait_for(tab, f"{name} on {LAST}")
-        text = wait_for(tab, "price_grade")
+        text = wait_for(tab, "kind of price")
+        assert not re.search(r"[a-z]_[a-z]", text), "a name of the books"
         assert f"{books.truth.day(LONG_SHORT, LAST).positions[AAPL].value:,.2f}" in text
         type_into(tab, "2005-03-04 22:00", "2005-03-04 16:30")
         type_into(tab, "2005-03-05 09:00", "2005-03-05 09:00")
-        text = wait_for(tab, "PRICE_CORRECTION")
+        text = wait_for(tab, "price correction")
         assert "P&L by account and day, as known now" in text
         type_into(tab, "2005-03-04 22:00", "2005-03-04 16:30", number=0)
         wait_for(tab, "P&L by account and day, as known at 2005-03-04 21:30 UTC")
@@ -190,9 +195,40 @@ def test_instants_are_read_as_new_york_time_unless_they_say_otherwise() -> None:
 
 
 def test_what_is_shown_of_null_is_nothing_and_of_a_short_its_sign() -> None:
-    from decimal import Decimal
+    rows = [
+        {
+            "total_pnl": None, "quantity": Decimal("-300.00000000"), "day_pnl": Decimal("-1234.5600000000"),
+            "status": "INTRADAY_ROUND_TRIP", "flags": "PRICE_STALE SPLIT", "complete": False,
+        }
+    ]  # fmt: skip
+    assert format_rows(rows) == [
+        {
+            "P&L before fees": "", "quantity": "-300", "traded": "-1,234.56", "status": "opened and closed",
+            "flags": "price stale, split", "whole": "no",
+        }
+    ]  # fmt: skip
+    assert numbers(rows) == ["quantity", "traded"]
 
-    (row,) = format_rows(
-        [{"total_pnl": None, "quantity": Decimal("-300.00000000"), "day_pnl": Decimal("-1234.5600000000")}]
-    )
-    assert row == {"total_pnl": "", "quantity": "-300", "day_pnl": "-1,234.56"}
+
+def test_every_column_of_the_page_has_words_and_no_two_of_a_table_the_same(books: Books) -> None:
+    ask = Questions(books.published)
+    ids, first, last = ask.extent()
+    scope = Scope(ids, first, last)
+    evening = datetime(2005, 3, 4, 22, tzinfo=UTC)
+    for rows in (
+        *(ask.daily(scope), ask.positions(LONG_SHORT, LAST), ask.snapshots(LONG_SHORT, LATE_MARK)),
+        *(ask.versions(LONG_SHORT, LATE_MARK), ask.compared(scope, evening), ask.performance(scope)),
+        *(ask.history(scope), ask.days(scope)),
+    ):
+        (shown,) = format_rows(rows[:1])
+        assert len(shown) == len(rows[0])
+        assert not [name for name in shown if "_" in name]
+    assert {row["price_date"] for row in ask.positions(LONG_SHORT, LAST)} == {LAST}
+
+
+def test_the_curve_says_where_it_is_of_what_is_known_alone() -> None:
+    whole, lost = (DayTotals(LAST, made, holes) for made, holes in ((Decimal(5), 0), (None, 1)))
+    assert cumulative_label([whole], Decimal(5)) == "cumulative"
+    assert cumulative_label([lost, whole], None) == "cumulative, of what is known"
+    assert cumulative_label([whole, lost], None) == "cumulative"  # the next day may cover it
+    assert cumulative_label([], None) == "cumulative"

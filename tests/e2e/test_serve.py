@@ -38,6 +38,7 @@ def test_what_ends_is_started_again_and_a_reboot_closes_the_evening(tmp_path: Pa
             _one_service_for_one_home(service, home, server.url)
             for name in ("daemon", "web pages", "code server"):
                 _killed_and_started_again(service, home, name)
+            _hangs_and_says_so(home, ("web pages", "code server"))
             assert outside(listening(family_of(service.process.pid))) == set()
             server.faults = [Fault("positions", then=lambda _: _wait(held))]
             run = service.launch("end_of_day", FRIDAYS)
@@ -87,6 +88,24 @@ def _killed_and_started_again(service: Dev, home: Path, name: str) -> None:
     others = [each for each in PROGRAMS if each != name]
     assert [after[each].pid for each in others] == [before[each].pid for each in others]
     wait_for(lambda: _has_the_job(service) or None, 90)
+
+
+def _hangs_and_says_so(home: Path, names: tuple[str, ...]) -> None:
+    """A program that is there and does nothing is no program that is well; the keeper's own test has what follows."""
+    stopped = [each.pid or 0 for each in _until_well(home).programs if each.name in names]
+    try:
+        for each in stopped:
+            os.kill(each, signal.SIGSTOP)
+        wait_for(lambda: _not_answering(home) == set(names) or None, 60)
+    finally:
+        for each in stopped:
+            os.kill(each, signal.SIGCONT)
+    assert [each.pid for each in _until_well(home).programs if each.name in names] == stopped
+
+
+def _not_answering(home: Path) -> set[str]:
+    found = read_service(Settings(home=home))
+    return {each.name for each in (found.programs if found else []) if each.state == "NOT ANSWERING"}
 
 
 def _has_the_job(service: Dev) -> bool:
@@ -183,3 +202,35 @@ def test_the_pause_before_a_program_is_started_again_doubles_up_to_a_minute_and_
     answers["second"] = False
     keeper.ask()
     assert [each.state for each in keeper.health] == ["RUNNING", "NOT ANSWERING"]
+
+
+def test_a_program_that_hangs_is_killed_and_started_again_and_one_of_which_nobody_can_tell_is_not(
+    tmp_path: Path,
+) -> None:
+    """A real process, stopped so that a signal to end would never reach it; the minutes are the test's."""
+    from dagster_project.keeper import HANGS, Keeper
+    from dagster_project.processes import Processes, Program
+
+    clock = Clock()
+    answer: dict[str, bool | None] = {"one": True}
+    program = Program("one", ("http.server", "--bind", "127.0.0.1", "0"), dict(os.environ))
+    with Processes(tmp_path, tmp_path) as processes:
+        keeper = Keeper(processes, [(program, lambda: answer["one"])], clock)
+        keeper.look()
+        keeper.ask()
+        first = keeper.health[0].pid or 0
+        os.kill(first, signal.SIGSTOP)
+        for nothing in (None, False):
+            answer["one"] = nothing
+            clock.now += HANGS - 1
+            keeper.ask()
+            assert (keeper.health[0].state, keeper.look()) == ("NOT ANSWERING", [])
+        clock.now += 2
+        keeper.ask()
+        said = wait_for(lambda: keeper.look() or None, 10)
+        assert said == [
+            "Dagster's one: it did not answer for 300 s and was killed, code -9; it is started again in 1 s."
+        ]
+        clock.now += 2
+        assert keeper.look() == ["Dagster's one was started again."]
+        assert keeper.health[0].pid not in (None, first)

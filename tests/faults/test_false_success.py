@@ -167,7 +167,7 @@ def test_nothing_is_published_from_a_file_that_is_not_the_one_that_was_opened(se
 
 
 @pytest.mark.parametrize(("module", "name", "hurt"), [("assets.orchestration.derived", "build", swap_warehouse),
-    ("assets.orchestration.published", "publish", swap_copy),
+    ("pipelines.warehouse.published", "publish", swap_copy),
     ("assets.orchestration.report", "write_report", swap_copy),
     ("assets.orchestration.report", "write_report", swap_warehouse)])  # fmt: skip
 def test_an_end_of_day_whose_files_were_swapped_fails_with_a_sentence(

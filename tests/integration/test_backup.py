@@ -92,7 +92,7 @@ def test_a_backup_restored_to_a_new_home_is_the_same_books_and_they_go_on(settin
     assert days_in(new.published) == days_in(settings.published)
     assert new.adjustments.read_text() == ADJUSTMENTS
     with warehouse_session(new) as con:
-        assert verify_home(con, new.archive).problems == []
+        assert verify_home(con, new).problems == []
 
 
 def test_a_home_with_books_is_not_overwritten_and_by_force_is_moved_aside(settings: Settings) -> None:
@@ -190,15 +190,15 @@ with warehouse_session(settings) as con:
 
 def test_verify_finds_rows_that_went_missing_and_pages_that_changed(settings: Settings) -> None:
     with warehouse_session(settings) as con:
-        found = verify_home(con, settings.archive)
+        found = verify_home(con, settings)
         assert (found.problems, found.notes, found.runs) == ([], [], 2)
         con.execute("delete from raw.positions where run_id = (select max(run_id) from raw.extract_run)")
-        (missing,) = verify_home(con, settings.archive).problems
+        (missing,) = verify_home(con, settings).problems
     assert "landed 1 positions of account 100 and 0 are there" in missing
     path = archived_runs(settings.archive)[0].folder / "pages.json.zst"
     os.truncate(path, path.stat().st_size - 1)
     with warehouse_session(settings) as con:
-        problems = verify_home(con, settings.archive).problems
+        problems = verify_home(con, settings).problems
     assert any(f"{path} is damaged" in problem for problem in problems)
 
 

@@ -65,7 +65,7 @@ def test_a_table_that_another_one_reads_is_two_files_and_two_lines(
         assert rows == [("2025-10-30", 1, 0), ("2025-10-31", 1, 0)]
         assert not build(d.con, d.settings, catalog).changed
         publish(d.con, d.settings.published, PUBLISHED_SCHEMAS)
-        assert verify_home(d.con, d.settings.archive).problems == []
+        assert verify_home(d.con, d.settings).problems == []
     with open_known(catalog, d.settings.published, None, None, ()) as books:
         assert books.con.execute("select long_count, short_count from pnl.firm_side_daily").fetchall() == [(1, 0)]
         assert collect_report(books).day == date(2025, 10, 31)

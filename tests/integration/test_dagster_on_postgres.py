@@ -11,6 +11,8 @@ from dagster_project.end_of_day import run_end_of_day
 from dagster_project.instance import open_instance, prepare_instance
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.settings import Settings
+from tests.support.command_line import daybook, environment
+from tests.support.dagster_ui import daybook_dev, wait_for
 from tests.support.desk import FRIDAY
 from tests.support.fault_books import broker
 from tests.support.postgres import PASSWORD, needs_postgres, postgres
@@ -44,6 +46,12 @@ def test_an_evening_is_remembered_in_postgresql_and_the_password_is_in_its_own_f
             (run,) = instance.get_runs()
             assert (run.job_name, run.status.value) == ("end_of_day", "SUCCESS")
             assert instance.get_materialized_partitions(dg.AssetKey("published")) == {"2025-10-31"}
+        stored = {"DAYBOOK_DAGSTER_STORAGE": server.url, "PGPASSFILE": str(server.passfile)}
+        with daybook_dev(environment(home, at.url) | stored, tmp_path / "log", "serve") as service:
+            # its parts tell of themselves in the database, too
+            wait_for(lambda: daybook("serve", "--check", home=home).code == 0 or None, 120)
+            assert (service.last_run(), service.end_of(run.run_id)) == (run.run_id, "SUCCESS")
+            assert service.stop() == 0
     assert not (home / "dagster" / "history").exists()
     files = [path for path in home.rglob("*") if path.is_file()]
     assert [path.name for path in files if PASSWORD.encode() in path.read_bytes()] == []

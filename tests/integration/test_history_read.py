@@ -13,6 +13,7 @@ import pytest
 from assets.catalog import CATALOG
 from pipelines.books.as_known import open_known
 from pipelines.broker.budget import Budgets, Limits
+from pipelines.errors import ConfigurationError
 from pipelines.ingest import reading
 from pipelines.ingest.history import Days, days_to_read
 from pipelines.ingest.replay import replay
@@ -231,7 +232,13 @@ def test_history_is_read_again_from_a_day_on_and_restates_what_the_broker_has_co
     assert d.ask(day)[0][0] == 1
     asked(d)
     hold(d, "100", "151.00", "14500.00", "2025-10-31")
-    d.sync("2025-10-31T22:00:00+00:00", history_from=date(2024, 5, 1))
+    with pytest.raises(ConfigurationError, match="for the last 31 days, and 2025-09-30 is before them"):
+        d.sync("2025-10-31T22:00:00+00:00", fills_from=date(2025, 9, 30))
+    d.broker.requests.clear()
+    d.sync("2025-10-31T22:00:00+00:00", history_from=date(2024, 5, 1), fills_from=date(2025, 10, 2))
+    # a fill that was corrected later than the evenings look back comes, too
+    (fills,) = d.broker.asked("executions")
+    assert fills.query["from"] == "2025-10-02T04:00:00Z"
     d.build()
     assert [first for first, _ in asked(d)] == ["2025-10-20", "2025-01-01", "2024-05-01"]
     assert d.ask(day) == [(Decimal(5), datetime.fromisoformat("2025-10-31T22:00:00+00:00"))]

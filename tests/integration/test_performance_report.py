@@ -337,7 +337,7 @@ class TestFiles:
 
     def test_the_same_question_is_the_same_bytes_in_every_format(self, home: Settings) -> None:
         first = write(home, "year", formats=self.FORMATS)
-        name = "performance_year_2025-10-31_accounts-"
+        name = "performance_year_2025-10-31_of-"
         assert {path.name.partition(name)[0] for path in first.files[:4]} == {""}
         bodies = [path.read_bytes() for path in first.files]
         assert {path.stat().st_mode & 0o777 for path in first.files} == {0o600}

@@ -107,6 +107,10 @@ def test_a_break_ages_with_every_trading_day(tmp_path: Path) -> None:
             where check_name = 'total_vs_balances' and status = 'BREAK' order by trading_date
             """
         )
+        told = d.ask(
+            "select message from quality.reconciliation where status = 'BREAK' and trading_date = '2025-10-31'"
+        )
+        assert "`daybook backfill --fills --from 2025-10-31`" in told[0][0]
         assert [age for _, age in ages] == [1, 0]
 
 

@@ -158,9 +158,12 @@ def same(one: Path, other: Path) -> None:
         assert second[name] == first[name], name
 
 
-def change(folder: Path, where: float) -> None:
-    """One bit of a run's pages becomes another."""
+def change(folder: Path, where: float | None) -> None:
+    """One bit of a run's pages becomes another; or, nowhere, they are gone."""
     path = folder / "pages.json.zst"
+    if where is None:
+        path.unlink()
+        return
     content = bytearray(path.read_bytes())
     content[int(len(content) * where)] ^= 0x10
     path.write_bytes(content)
@@ -212,8 +215,8 @@ def test_days_before_the_one_asked_for_are_left_alone(home: Path, tmp_path: Path
     assert contents(tmp_path)["raw.positions"] == of_run
 
 
-@pytest.mark.parametrize("where", [0.0, 0.01, 0.3, 0.7, 0.999])
-def test_a_run_whose_pages_are_damaged_is_named_and_not_landed(home: Path, tmp_path: Path, where: float) -> None:
+@pytest.mark.parametrize("where", [0.0, 0.01, 0.3, 0.7, 0.999, None])
+def test_a_run_whose_pages_are_damaged_is_named_and_not_landed(home: Path, tmp_path: Path, where: float | None) -> None:
     shutil.copytree(home / "archive", tmp_path / "archive")
     damaged, last = archived_runs(tmp_path / "archive")[-2:]
     change(damaged.folder, where)
@@ -221,7 +224,8 @@ def test_a_run_whose_pages_are_damaged_is_named_and_not_landed(home: Path, tmp_p
     assert last.run_id in [snapshot.run_id for snapshot in done.landed]
     assert damaged.run_id not in [snapshot.run_id for snapshot in done.landed]
     (said,) = done.damaged
-    assert said.startswith(f"Run {damaged.run_id} was not landed: {damaged.folder}/pages.json.zst is damaged")
+    how = "can't be read" if where is None else "is damaged"
+    assert said.startswith(f"Run {damaged.run_id} was not landed: {damaged.folder}/pages.json.zst {how}")
 
 
 @pytest.mark.parametrize(

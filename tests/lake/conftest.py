@@ -14,7 +14,10 @@ from typing import Protocol
 import pytest
 
 from pipelines.settings import Settings
-from tests.support.lakes import STORE, Bucket, create, missing, new_database, s3_server, week, week_again
+from tests.support.broker_server import BrokerServer
+from tests.support.desk import FRIDAY, THURSDAY
+from tests.support.fault_books import Books, broker, close_day, published
+from tests.support.lakes import STORE, Bucket, copy_of, create, missing, new_database, s3_server, week, week_again
 from tests.support.once import made_once
 from tests.support.postgres import Postgres, has_postgres
 from tests.support.postgres import postgres as postgres_server
@@ -94,3 +97,32 @@ def lake_of_week(lake: NewLake, home_of_week: Path, tmp_path_factory: pytest.Tem
     settings = lake(tmp_path_factory.mktemp("week") / "home")
     week_again(settings, home_of_week / "archive")
     return settings
+
+
+@pytest.fixture(scope="session")
+def lake_of_thursday(lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A lake in which a Thursday has been closed (tests/support/fault_books.py). Not to be opened: others copy it."""
+    with broker(THURSDAY) as server:
+        settings = lake(tmp_path_factory.mktemp("thursday") / "home", url=server.url)
+        close_day(settings)
+    return settings
+
+
+@pytest.fixture
+def on_friday(
+    postgres: Postgres, lake_of_thursday: Settings, tmp_path: Path
+) -> Iterator[tuple[BrokerServer, Settings]]:
+    """A copy of that lake, for a host that never had it, and the broker on Friday."""
+    with broker(FRIDAY) as server:
+        yield server, copy_of(postgres, lake_of_thursday, tmp_path / "home", server.url)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    postgres: Postgres, lake_of_thursday: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Books, list[Books]]:
+    """The books after a Friday evening that nothing disturbed: derived, and run by run."""
+    with broker(FRIDAY) as server:
+        settings = copy_of(postgres, lake_of_thursday, tmp_path_factory.mktemp("undisturbed") / "home", server.url)
+        close_day(settings)
+    return published(settings)

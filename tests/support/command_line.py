@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.settings import Settings
 from tests.support.processes import run
 
 DAYBOOK = Path(sys.executable).with_name("daybook")
@@ -42,6 +43,26 @@ def environment(home: Path, url: str | None = None, **more: str) -> dict[str, st
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("CLEAR_STREET", "DAYBOOK"))}
     broker = {"CLEAR_STREET_BASE_URL": url, "CLEAR_STREET_API_KEY": KEY} if url else {}
     return {**mine, "DAYBOOK_HOME": str(home), **broker, **more}
+
+
+def on_lake(settings: Settings, *arguments: str, home: Path | None = None, timeout: float = 60, **more: str) -> Ended:
+    """Run a command to its end on the lake of the settings, in their home or another."""
+    return daybook(
+        *arguments,
+        home=home or settings.home,
+        url=settings.base_url,
+        timeout=timeout,
+        DAYBOOK_LAKE=more.pop("lake", settings.lake or ""),
+        DAYBOOK_LAKE_DATA=settings.lake_data or "",
+        **more,
+    )
+
+
+def lake_variables(settings: Settings) -> dict[str, str]:
+    """The variables of the lake that the settings name; none where they name none."""
+    if settings.lake is None or settings.lake_data is None:
+        return {}
+    return {"DAYBOOK_LAKE": settings.lake, "DAYBOOK_LAKE_DATA": settings.lake_data}
 
 
 def daybook(

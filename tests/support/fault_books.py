@@ -162,7 +162,7 @@ def raw_runs(con: duckdb.DuckDBPyConnection) -> list[Books]:
 
 def published(settings: Settings) -> tuple[Books, list[Books]]:
     """What the published copy says, opened as anyone would: derived, and run by run."""
-    with open_published(settings.published) as con:
+    with open_published(settings.books) as con:
         return derived(con), raw_runs(con)
 
 
@@ -173,9 +173,10 @@ _SAID = f"columns(lambda name: name not in {tuple(sorted(NOT_THE_BOOKS))})"
 def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
     query = """
         select schema_name || '.' || table_name from duckdb_tables()
-        where schema_name in ('raw', 'core', 'pnl', 'quality')
+        where database_name = current_database() and schema_name in ('raw', 'core', 'pnl', 'quality')
         union all
-        select schema_name || '.' || view_name from duckdb_views() where schema_name in ('core', 'pnl', 'quality')
+        select schema_name || '.' || view_name from duckdb_views()
+        where database_name = current_database() and schema_name in ('core', 'pnl', 'quality')
         order by all
     """
     return [name for (name,) in con.execute(query).fetchall()]

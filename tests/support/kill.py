@@ -6,7 +6,7 @@ import signal
 import sys
 
 from pipelines.settings import Settings
-from tests.support.command_line import environment
+from tests.support.command_line import environment, lake_variables
 from tests.support.processes import run
 
 
@@ -14,6 +14,6 @@ def kill(point: str, settings: Settings, *commands: str) -> None:
     """Run commands (by default those that close the day and report it) in a process that is killed at the point."""
     process = run(
         [sys.executable, "-m", "tests.support.killer", point, *(commands or ("sync", "build", "report"))],
-        env=environment(settings.home, settings.base_url),
+        env=environment(settings.home, settings.base_url, **lake_variables(settings)),
     )
     assert process.returncode == -signal.SIGKILL, f"{point} was never reached: {process.stdout!r}{process.stderr!r}"

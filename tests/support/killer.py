@@ -98,6 +98,18 @@ LANDED = (
     "portfolio_history", "market_hours",
 )  # fmt: skip
 POINTS = _points()
+#: Where only a lake passes.
+LAKE_POINTS = {
+    "after the pages are sent": Point("pipelines.archive.bucket", "Bucket._put", "after"),
+    "after the archive is sent": Point("pipelines.ingest.snapshot", "send_waiting", "after"),
+    "after the books are copied": Point("pipelines.ingest.moving", "copy_books", "after"),
+}
+#: Some more of a build, for where each of them is a test of its own.
+IN_A_BUILD = {
+    "after days replaced 9": Point("pipelines.books.build", "replace_days", "after", nth=9, kept=True),
+    "after the second versions": Point("pipelines.books.build", "add_versions", "after", nth=2, kept=True),
+    "before the commit": Point("pipelines.books.build", "_build_alone", "after", kept=True),
+}
 
 
 def arm(point: Point) -> None:
@@ -136,9 +148,9 @@ def main(name: str, *commands: str) -> int:
     """Run commands of daybook one after the other, and die at the point."""
     from daybook.cli.app import main as daybook
 
-    arm(POINTS[name])
+    arm((POINTS | IN_A_BUILD | LAKE_POINTS)[name])
     for command in commands:
-        daybook([command])
+        daybook(command.split())
     return DIED
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from pipelines.settings import Settings
 from pipelines.warehouse.session import warehouse_session
 from tests.support.example_books import FORBIDDEN, RESTATED, replay_evenings, say
 from tests.support.postgres import Postgres
+from tests.support.processes import Process
 
 WEEK = 5  # sessions from FORBIDDEN on
 STORE_SECRET = "store-secret-that-must-never-be-seen-4711"
@@ -134,6 +136,36 @@ def clone_database(postgres: Postgres, catalog: str) -> str:
     with psycopg.connect(postgres.url, autocommit=True) as con:
         con.execute(f"create database {name} template {catalog.rpartition('/')[2]}")
     return f"{postgres.url.rpartition('/')[0]}/{name}"
+
+
+def copy_of(postgres: Postgres, settings: Settings, home: Path, url: str) -> Settings:
+    """A lake of its own with the books of another one, which nobody has open: its catalog copied, its files shared,
+    for no file of a lake is written twice. Seen from a home that is not made yet, with the broker at `url`."""
+    catalog = clone_database(postgres, str(settings.lake))
+    return settings.model_copy(update={"home": home, "lake": catalog, "base_url": url})
+
+
+def snapshots(settings: Settings) -> int:
+    """The number of the last commit to a lake."""
+    import psycopg
+
+    with psycopg.connect(str(settings.lake)) as con:
+        return int(con.execute("select max(snapshot_id) from ducklake_snapshot").fetchone()[0])
+
+
+def killed_after(process: Process, settings: Settings, commits: int) -> bool:
+    """Kill a process with SIGKILL as soon as it has committed so often; whether it had not ended by itself before."""
+    import psycopg
+
+    with psycopg.connect(str(settings.lake), autocommit=True) as con:
+        query = "select max(snapshot_id) from ducklake_snapshot"
+        last = con.execute(query).fetchone()[0] + commits
+        while process.poll() is None:
+            if con.execute(query).fetchone()[0] >= last:
+                process.kill()
+                return process.wait() == -signal.SIGKILL
+            time.sleep(0.002)
+    return False
 
 
 def table_names(con: duckdb.DuckDBPyConnection, database: str) -> list[str]:

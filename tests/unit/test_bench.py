@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import compare
+from bench import beside, compare
 from bench.case import Case, Figure, Result
 from bench.cases import CASES, case
 from bench.endofday import bars, draw
@@ -225,3 +225,31 @@ def test_a_trace_counts_what_is_called_within_a_part_once() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_every_case_goes_by_its_name(name: str) -> None:
     assert case(name).name == name
+
+
+def test_a_command_is_slower_where_its_fastest_round_takes_longer_than_the_slowest_took() -> None:
+    slower = beside.Compared("daybook sync", before=[1.0, 1.1], now=[1.2, 1.4])
+    assert (slower.verdict, round(slower.ratio, 2), round(slower.noise, 2)) == ("slower", 1.24, 1.17)
+    assert beside.Compared("daybook sync", before=[1.2, 1.4], now=[1.0, 1.1]).verdict == "faster"
+    assert beside.Compared("daybook sync", before=[1.0, 1.3], now=[1.2, 1.4]).verdict == "same"
+    assert beside.Compared("daybook sync", before=[1.0, 1.0], now=[1.01, 1.01]).verdict == "same"
+
+
+def test_a_revision_is_checked_out_beside_this_one_and_gone_afterwards(tmp_path: Path) -> None:
+    for words in (
+        ("init", "--quiet"),
+        ("-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "-m", "one"),
+    ):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    with beside.checked_out("HEAD", tmp_path) as tree:
+        assert (tree / ".git").is_file()
+    assert not tree.exists()
+    listed = subprocess.run(
+        ["git", "-C", str(tmp_path), "worktree", "list"], capture_output=True, text=True, check=True
+    )
+    assert len(listed.stdout.splitlines()) == 1
+
+
+def test_a_revision_that_is_not_there_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert beside.main("no-such-revision") == 2
+    assert capsys.readouterr().err.startswith("no-such-revision can't be checked out here (")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,9 +16,10 @@ import pytest
 
 from models.reading import read_page
 from models.shapes import POSITIONS
+from pipelines.archive.write import Archive
 from pipelines.broker.columns import to_batch
 from pipelines.broker.proof import NAMED, Pass
-from pipelines.broker.read import ClockReading, Read
+from pipelines.broker.read import ClockReading, Read, ReceivedReply
 from pipelines.errors import BuildFailed, ConfigurationError, LockedOut
 from pipelines.ingest.landing import TABLES
 from pipelines.ingest.reading import EndpointRead
@@ -28,6 +32,7 @@ from pipelines.trading.journal import Journal, new_record
 from pipelines.trading.requests import close_position
 from pipelines.trading.send import refuse_other_accounts
 from pipelines.warehouse.dlt_pipeline import root_cause
+from pipelines.warehouse.publish import publish
 from pipelines.warehouse.restoring import JOURNAL as RESTORING
 from pipelines.warehouse.tables import _all_there, add_versions
 
@@ -172,3 +177,50 @@ def test_a_row_that_is_new_and_one_that_is_gone_are_two_changes() -> None:
                 add_versions(con, "pnl.day_version", "fresh_rows", ("account_id", "trading_date"), "'CODE'", values)
             )
     assert changed == [1, 2, 0]
+
+
+# ---- disks
+
+
+def test_a_disk_that_was_full_once_ends_the_archive_of_the_run_also_where_there_is_room_again(tmp_path: Path) -> None:
+    with Archive() as archive:
+        archive.begin(tmp_path / "run", {})
+        pages = os.dup(archive._pages)
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, archive._pages)
+        with pytest.raises(OSError, match="No space left on device"):
+            archive(a_reply())
+        os.dup2(pages, archive._pages)
+        with pytest.raises(OSError, match="No space left on device"):
+            archive(a_reply())
+        with pytest.raises(OSError, match="No space left on device"):
+            archive.close({})
+        os.close(pages)
+        os.close(full)
+    assert not archive.files
+
+
+def a_reply() -> ReceivedReply:
+    return ReceivedReply("positions", "A", 1, 1, 200, b"{}", None, NOW)
+
+
+def test_a_copy_that_fails_says_the_last_of_the_copying_process_or_how_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "daybook.duckdb"
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as con:
+        con.execute("create schema pnl; create table pnl.t as select range as n from range(1000)")
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        con.execute("checkpoint")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+        try:
+            with pytest.raises(BuildFailed) as failed:
+                publish(con, target, ("pnl",))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert str(failed.value).startswith(f"{target} was not published: OSError: [Errno 27] File too large")
+        assert "Traceback" not in str(failed.value)
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(BuildFailed, match="was not published: copying ended with 1"):
+            publish(con, target, ("pnl",))
+    assert not target.exists()

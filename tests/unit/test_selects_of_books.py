@@ -260,6 +260,7 @@ def test_why_a_day_was_not_recovered_names_what_was_not_whole() -> None:
         "core.position_eod(account_id, trading_date, instrument_id, symbol, option_expiry, quantity, market_value)": """
         ('B', '2026-11-02'::date, 'x', 'X', null::date, 1, 1)
         """,
+        "recovered_quantity(account_id, trading_date, instrument_id, missing)": "('B', '2026-11-02'::date, 'x', 1)",
     }
     ((name, value, message),) = answer("quality/recovery_check", "check_name, value, message", told)
     assert (name, value) == ("not_recovered", "torn")

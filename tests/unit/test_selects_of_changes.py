@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
 from tests.support.selects import CALENDAR, NEW_RUN, RUNS, answer, days
@@ -372,6 +375,40 @@ def test_a_difference_is_as_old_as_the_sessions_since() -> None:
         ("2026-11-02", 1),
         ("2026-11-03", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("net", "eod_equity", "sod_equity", "found"),
+    [
+        # net P&L of 100 and no flow; fees of 1 and of 1.01 on an equity of 1,000; the equity moved by more
+        (100, 1000, 900, {"eod": ("OK", 100), "net": ("OK", 100), "sod": ("OK", 900)}),
+        (99, 1000, 901, {"eod": ("OK", 99), "net": ("OK", 99), "sod": ("WARN", 901)}),
+        (101, 1000, 899, {"eod": ("OK", 101), "net": ("OK", 101), "sod": ("WARN", 899)}),
+        ("98.99", 1000, 900, {"eod": ("NOT_CHECKED", None), "net": ("WARN", 100), "sod": ("OK", 900)}),
+        ("101.01", 1000, 900, {"eod": ("NOT_CHECKED", None), "net": ("WARN", 100), "sod": ("OK", 900)}),
+        ("100.05", 1, "-99.05", {"eod": ("OK", "100.05"), "net": ("OK", "100.05"), "sod": ("WARN", "-99.05")}),
+    ],
+)
+def test_figures_of_a_session_that_the_history_alone_tells_of_are_compared_after_what_explains_them(
+    net: str, eod_equity: int, sod_equity: str, found: dict[str, tuple[str, Any]]
+) -> None:
+    told = {
+        """pnl.missed_day(account_id, trading_date, total_pnl, net_pnl, day_pnl, position_pnl, sod_equity, eod_equity,
+        flow)""": f"""
+        ('A', '2026-10-30'::date, 0, 0, 0, 0, 900, 900, 0.00),
+        ('A', '2026-11-02', 100, {net}, 60, 40, {sod_equity}, {eod_equity}, {eod_equity} - {sod_equity} - {net})
+        """,
+        "pnl.account_daily(account_id, trading_date, sod_equity, eod_equity)": f"('A', '2026-11-03'::date, {eod_equity}, 1)",
+        **CALENDAR,
+    }
+    names = {"eod": "eod_minus_sod_vs_net", "net": "realized_plus_unrealized_vs_net", "sod": "sod_vs_prior_eod"}
+    said = answer("quality/history_comparison", "trading_date::text, check_name, status, ours", told)
+    of_day = {check: (status, ours) for day, check, status, ours in said if day == "2026-11-02"}
+    assert {short: of_day[name] for short, name in names.items()} == {
+        short: (status, None if ours is None else Decimal(ours)) for short, (status, ours) in found.items()
+    }
+    assert of_day["day_plus_position_vs_net"] == ("OK", Decimal(net))
+    assert [each[1:] for each in said if each[0] == "2026-11-03"] == [("sod_vs_prior_history", "OK", eod_equity)]
 
 
 def test_a_small_income_may_be_off_by_what_is_tolerated_of_anything() -> None:

@@ -97,22 +97,24 @@ def test_a_recovered_quantity_is_what_the_fills_by_time_lead_to_and_else_those_b
         "recovered_day(account_id, trading_date, anchor_date, anchor_run_id)": "('A', '2026-11-02'::date, '2026-10-30'::date, 'r0')",
         "raw.positions(run_id, account_id, instrument_id, quantity, closing_price, closing_price_date, instrument_price)": """
         ('r0', 'A', 'x', 10, 1, '2026-10-30'::date, 1), ('r0', 'A', 'y', 10, 1, '2026-10-30', 1),
-        ('r0', 'A', 'z', 10, 1, '2026-10-30', 1)
+        ('r0', 'A', 'z', 10, 1, '2026-10-30', 1), ('r0', 'A', 'moved', 10, 1, '2026-10-30', 1)
         """,
         "recovered_split(account_id, trading_date, instrument_id, ratio, is_morning)": "('B', '2026-11-02'::date, 'x', 2::double, true)",
         "position_held(account_id, trading_date, instrument_id, quantity, is_before, is_recovered)": """
         ('A', '2026-11-02'::date, 'x', 12, false, true), ('A', '2026-11-02', 'y', 13, false, true),
-        ('A', '2026-11-02', 'z', 99, false, true)
+        ('A', '2026-11-02', 'z', 99, false, true), ('A', '2026-11-02', 'moved', 4, false, true)
         """,
         "position_unit(account_id, trading_date, instrument_id, option_expiry)": """
-        ('A', '2026-11-02'::date, 'x', null::date), ('A', '2026-11-02', 'y', null), ('A', '2026-11-02', 'z', null)
+        ('A', '2026-11-02'::date, 'x', null::date), ('A', '2026-11-02', 'y', null), ('A', '2026-11-02', 'z', null),
+        ('A', '2026-11-02', 'moved', null)
         """,
         f"recovered_flow(account_id, trading_date, instrument_id, {flows})": """
         ('A', '2026-11-02'::date, 'x', 2, 3, 0, 0), ('A', '2026-11-02', 'y', 2, 3, 0, 0), ('A', '2026-11-02', 'z', 2, 3, 0, 0)
         """,
         "recovered_transfer(account_id, trading_date, instrument_id, before, later)": "('B', '2026-11-02'::date, 'x', 0, 0)",
     }
-    assert answer("core/recovered_quantity", "instrument_id, quantity", told) == [("x", 12), ("y", 13), ("z", None)]
+    found = answer("core/recovered_quantity", "instrument_id, quantity, missing", told)
+    assert found == [("moved", None, -6), ("x", 12, None), ("y", 13, None), ("z", None, None)]
 
 
 # ---- splits and fills
@@ -540,6 +542,29 @@ def test_cash_in_lieu_explains_a_part_of_a_share_and_no_more(quantity: str, fits
         ),
     }
     assert answer("core/roll", "fits", told) == [(fits,)]
+
+
+def test_where_no_fills_were_read_the_way_that_fits_is_the_one_that_the_price_is_nearest_to() -> None:
+    """10 held at 100 become 10 at 50: without the split and without a trade, or with a 2:1 split and 10 sold."""
+    told = {
+        "roll_way(account_id, day, instrument_id, splits, ratio, choice, start_by_time, end_by_time, traded)": """
+        ('A', '2026-11-02'::date, 'x', '2026-11-03', 2::double, 1, true, true, -10::double),
+        ('A', '2026-11-02'::date, 'x', 'NONE', 1, 2, true, true, 0)
+        """,
+        "core.position_eod(account_id, trading_date, instrument_id, quantity, eod_price)": (
+            "('A', '2026-11-02'::date, 'x', 10, 50)"
+        ),
+        "position_before(account_id, day, instrument_id, quantity, eod_price)": "('A', '2026-11-02'::date, 'x', 10, 100)",
+        "account_day(account_id, trading_date, executions_loaded)": "('A', '2026-11-02'::date, false)",
+        "adjustment_effect(account_id, trading_date, instrument_id, quantity, pays_a_fraction)": (
+            "('B', '2026-11-02'::date, 'x', 0, true)"
+        ),
+    }
+    assert answer("core/roll", "splits, price_agrees, fits", told) == [("2026-11-03", True, True)]
+    told["core.position_eod(account_id, trading_date, instrument_id, quantity, eod_price)"] = (
+        "('A', '2026-11-02'::date, 'x', 10, 100)"
+    )
+    assert answer("core/roll", "splits, price_agrees, fits", told) == [("NONE", True, True)]
 
 
 def test_a_fill_of_an_order_counts_once_as_it_was_told_last() -> None:

@@ -46,7 +46,7 @@ def charts(report: PerformanceReport) -> dict[str, str]:
     rolled = rolling_curves(report)
     drawn: dict[str, Drawing | None] = {
         "growth": growth(days, growth_lines(report)),
-        "pnl": of_day.pnl(days, most) if len(report.currencies) == 1 else None,
+        "pnl": of_day.pnl(days, most, label_of_pnl(report)) if len(report.currencies) == 1 else None,
         "drawdown": of_day.drawdown(days, most),
         "exposure": of_day.exposure(days, most),
         "volatility": over_time(days, rolled["volatility"], "Rolling volatility, per cent a year", "%"),
@@ -57,6 +57,11 @@ def charts(report: PerformanceReport) -> dict[str, str]:
         "calendar": of_day.calendar(days) if len(report.currencies) == 1 else None,
     }
     return {name: str(drawing) if drawing else "" for name, drawing in drawn.items()}
+
+
+def label_of_pnl(report: PerformanceReport) -> str:
+    """What the curve of the period's P&L is."""
+    return of_day.cumulative_label(report.days, (report.statistics or {}).get("total_pnl"))
 
 
 def growth_lines(report: PerformanceReport) -> list[Line]:

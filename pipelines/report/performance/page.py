@@ -7,7 +7,7 @@ from typing import Any
 from pipelines.report.charts import calendar, cumulative, drawdowns
 from pipelines.report.formatting import format_value
 from pipelines.report.html import explored, left_out, live, number, still
-from pipelines.report.performance.charts import charts, growth_lines, rolling_curves
+from pipelines.report.performance.charts import charts, growth_lines, label_of_pnl, rolling_curves
 from pipelines.report.performance.content import PerformanceReport
 from pipelines.report.performance.view import view
 
@@ -26,6 +26,7 @@ def interactive_page(report: PerformanceReport) -> bytes:
     lines = growth_lines(report)
     data = {
         "days": _days(report),
+        "cumulative": label_of_pnl(report),
         "lines": [{"key": line.key, "label": line.label, "colour": line.colour} for line in lines],
         **explored(section, section.rows),
     }

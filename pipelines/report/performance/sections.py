@@ -39,7 +39,7 @@ def _years(kind: str) -> tuple[ReportColumn, ...]:
 SECTIONS = (
     Section(
         "accounts",
-        "Performance by account",
+        "Performance by account: P&L before fees, returns after fees",
         columns("""
             account_id        text     account
             name              prose    name
@@ -50,8 +50,8 @@ SECTIONS = (
             by_broker         integer  by broker
             returns           ~integer returns known
             holes             integer  holes
-            total_pnl         money    P&L before fees
-            twr               percent  return after fees
+            total_pnl         money    P&L
+            twr               percent  return
             annualized_return percent  a year
             volatility        share    volatility
             sharpe            ratio    Sharpe
@@ -68,7 +68,7 @@ SECTIONS = (
             average_loss      ~percent average loss
         """),
         empty="No account has a session in the period.",
-        note="P&L is before fees, returns are after fees. By broker: sessions that its portfolio history alone tells "
+        note="By broker: sessions that its portfolio history alone tells "
         "of. Holes are sessions without a return. A return a year is only given where the period is as long as one.",
         shown=25,
     ),

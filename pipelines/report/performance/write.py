@@ -129,7 +129,9 @@ def _xlsx(report: PerformanceReport, name: str) -> dict[str, bytes]:
         *tiles(said),
     ]
     sheets = [*report.sections.values(), days_section(report.days)]
-    return {f"{name}.xlsx": sheets_of(f"daybook {said['name']}", report.known_at, cover, sheets)}
+    currency = report.currencies[0] if report.currencies != ("UNKNOWN",) and len(report.currencies) == 1 else None
+    made = sheets_of(f"daybook {said['name']}", report.known_at, cover, sheets, currency, said["money"])
+    return {f"{name}.xlsx": made}
 
 
 def _csv(report: PerformanceReport, name: str) -> dict[str, bytes]:

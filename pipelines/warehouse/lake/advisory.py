@@ -12,9 +12,10 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import DaybookError, LockedOut
 from pipelines.progress import OnProgress, Waiting, ignore_progress
@@ -106,8 +107,9 @@ def check_held(lake: Lake) -> None:
         ) from error
 
 
-def holder_of(lake: Lake, number: int = BOOKS) -> str | None:
-    """Who holds a lock, by host, pid and command; None where nobody does. Raises as `connect_catalog`."""
+def read_holder(lake: Lake, number: int = BOOKS) -> dict[str, Any] | None:
+    """Who holds a lock: `host`, `pid`, `command` and `since`, as they are written beside a home's lock; None where
+    nobody does. Raises as `connect_catalog`."""
     with connect_catalog(lake) as con:
         return _holder(con, number)
 
@@ -125,7 +127,7 @@ def _acquire(con: psycopg.Connection, lake: Lake, number: int, wait: float, on_p
     while True:
         try:
             row = con.execute("select pg_try_advisory_lock(%s, %s)", [_OURS, number]).fetchone()
-            holder = None if row and row[0] else _holder(con, number) or "another process"
+            holder = None if row and row[0] else _sentence(_holder(con, number))
         except psycopg.Error as error:
             raise lake_problem(lake, error) from error
         if holder is None:
@@ -139,14 +141,15 @@ def _acquire(con: psycopg.Connection, lake: Lake, number: int, wait: float, on_p
         time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
 
 
-def _holder(con: psycopg.Connection, number: int) -> str | None:
-    """In words: "process 4711 of host db1 (daybook eod, since ...)"."""
+def _holder(con: psycopg.Connection, number: int) -> dict[str, Any] | None:
     row = con.execute(_HOLDER, [_OURS, number]).fetchone()
     if row is None:
         return None
-    name, since = row
-    host, _, rest = str(name).partition(" ")
-    pid, _, command = rest.partition(" ")
-    with suppress(ValueError):
-        return f"process {int(pid)} of host {host} ({command}, since {since.isoformat(timespec='seconds')})"
-    return f"{name} (since {since.isoformat(timespec='seconds')})"
+    host, pid, command = (*str(row[0]).split(" ", 2), "", "")[:3]
+    return {"host": host, "pid": pid, "command": command, "since": row[1].astimezone(UTC).isoformat(timespec="seconds")}
+
+
+def _sentence(holder: dict[str, Any] | None) -> str:
+    if holder is None:  # it has given the lock back meanwhile
+        return "another process"
+    return f"process {holder['pid']} of host {holder['host']} ({holder['command']}, since {holder['since']})"

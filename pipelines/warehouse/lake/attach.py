@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import duckdb
 
-from pipelines.errors import DaybookError
-from pipelines.settings import Lake
+from pipelines.errors import ConfigurationError, DaybookError
+from pipelines.settings import Lake, Settings
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.lake.extensions import load_extensions
 from pipelines.warehouse.lake.problems import lake_problem
@@ -25,6 +25,16 @@ _OURS_ALONE = {
     "autoload_known_extensions": "false",
     "secret_directory": "/dev/null/secrets",
 }
+
+
+def lake_of(settings: Settings) -> Lake:
+    """The lake of the settings. Raises ConfigurationError where they name none."""
+    if not isinstance(settings.books, Lake):
+        raise ConfigurationError(
+            "DAYBOOK_LAKE is not set: set it to the address of a PostgreSQL database, and DAYBOOK_LAKE_DATA to a "
+            "bucket or a folder."
+        )
+    return settings.books
 
 
 def attach_lake(
@@ -41,6 +51,7 @@ def attach_lake(
         load_extensions(con)
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")
+        con.execute("SET GLOBAL parquet_metadata_cache = true")  # no file of a lake is written twice
         open_store(con, lake)
         wanted = ("CREATE_IF_NOT_EXISTS false", f"DATA_PATH {literal(lake.tables)}", *options)
         con.execute(f"ATTACH {literal('ducklake:postgres:' + lake.catalog)} AS {name} ({', '.join(wanted)})")

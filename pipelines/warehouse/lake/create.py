@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.errors import ConfigurationError, NotPublished
+from pipelines.errors import NotPublished
 from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Lake, Settings
 from pipelines.warehouse.lake.advisory import connect_catalog, lake_lock
-from pipelines.warehouse.lake.attach import WRITTEN, attach_lake
+from pipelines.warehouse.lake.attach import WRITTEN, attach_lake, lake_of
 from pipelines.warehouse.lake.files import check_store
 from pipelines.warehouse.lake.readers import grant_reading
 
@@ -25,12 +25,7 @@ def create_lake(
     Raises ConfigurationError where the settings name no lake, its files' place can't be written or is another lake's,
     or the role can't be one that only reads; LockedOut where somebody else is making it; and as `attach_lake` does.
     """
-    if not isinstance(settings.books, Lake):
-        raise ConfigurationError(
-            "DAYBOOK_LAKE is not set: set it to the address of a PostgreSQL database, and DAYBOOK_LAKE_DATA to a "
-            "bucket or a folder."
-        )
-    lake = settings.books
+    lake = lake_of(settings)
     with lake_lock(lake, wait=wait, on_progress=on_progress):
         made = _make(lake)
         yield f"{lake} {'is made' if made else 'was there already'}; its files are in {lake.tables}."

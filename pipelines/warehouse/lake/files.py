@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import ConfigurationError, first_line
+from pipelines.archive import stores
+from pipelines.archive.stores import reason_of
+from pipelines.errors import ConfigurationError
 from pipelines.settings import Lake
 
 if TYPE_CHECKING:
@@ -17,14 +19,7 @@ _PROBE = ".daybook-was-here"
 
 def file_system(lake: Lake) -> tuple[FileSystem, str]:
     """A file system, and the place in it. A bucket is opened with the AWS_* variables, AWS_ENDPOINT_URL among them."""
-    from pyarrow.fs import LocalFileSystem, S3FileSystem
-
-    if not lake.data.startswith("s3://"):
-        return LocalFileSystem(), lake.data
-    # the one variable that Arrow does not read by itself
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    files = S3FileSystem(endpoint_override=endpoint, connect_timeout=5, request_timeout=20)
-    return files, lake.data.removeprefix("s3://")
+    return stores.file_system(lake.data)
 
 
 def check_store(lake: Lake) -> None:
@@ -42,14 +37,10 @@ def check_store(lake: Lake) -> None:
         found = files.get_file_info(FileSelector(f"{place}/tables", allow_not_found=True))
     except OSError as error:
         raise ConfigurationError(
-            f"DAYBOOK_LAKE_DATA ({lake.data}) can't be written ({_reason(error)}): name a bucket or a folder that "
+            f"DAYBOOK_LAKE_DATA ({lake.data}) can't be written ({reason_of(error)}): name a bucket or a folder that "
             "daybook may write, and its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from error
     if found:
         raise ConfigurationError(
             f"DAYBOOK_LAKE_DATA ({lake.data}) has the files of another lake already: name another place for this one."
         )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or first_line(error)).rstrip(".")
