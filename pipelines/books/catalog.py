@@ -161,9 +161,7 @@ class Catalog:
         return found
 
 
-def catalog_of(
-    *tables: Table, functions: Path, functions_of_spark: Path, changed: Path, columns: Path
-) -> Catalog:
+def catalog_of(*tables: Table, functions: Path, functions_of_spark: Path, changed: Path, columns: Path) -> Catalog:
     """A catalogue of entries and files. `changed` is the folder of the selects that find days to look at again, with
     new_run.sql and unsettled.sql among them."""
     ephemeral = [table for table in tables if table.kind == "ephemeral"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,9 @@ class SparkEngine(Engine):
         self._counted: dict[str, int] = {}
 
     def stop(self) -> None:
-        """End the session, where it began here."""
+        """End the session, where it began here. What it does about that is no matter of the books any more."""
         if self._is_own and self._session is not None:
-            with told_by_spark():
+            with suppress(Exception):
                 self._session.stop()
             self._session = None
 
@@ -100,10 +100,7 @@ class SparkEngine(Engine):
         for schema in _SCHEMAS:
             self._sql(f"drop schema if exists {schema} cascade")
             self._sql(f"create schema {schema}")
-        text = _COMMENT.sub("", self._catalog.functions_of_spark.read_text(encoding="utf-8"))
-        for statement in _STATEMENT.split(text):
-            if statement.strip():
-                self._sql(statement.strip().replace("create temporary", "create or replace temporary", 1))
+        make_functions(self._session, self._catalog)
 
     def rows(self, table: Table) -> Rows:
         """The files that Spark has written of a table. Raises BuildFailed where it can't."""
@@ -175,3 +172,11 @@ class SparkEngine(Engine):
 
     def _sql(self, statement: str) -> None:
         self._session.sql(statement)
+
+
+def make_functions(session: Any, catalog: Catalog) -> None:
+    """Spark's form of the functions that selects call, for a session."""
+    text = _COMMENT.sub("", catalog.functions_of_spark.read_text(encoding="utf-8"))
+    for statement in _STATEMENT.split(text):
+        if statement.strip():
+            session.sql(statement.strip().replace("create temporary", "create or replace temporary", 1))

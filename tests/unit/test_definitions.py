@@ -158,7 +158,7 @@ def test_every_job_runs_in_one_process(definitions: dg.Definitions) -> None:
 
 
 def test_the_rebuild_never_asks_the_broker(definitions: dg.Definitions) -> None:
-    assert set(definitions.resolve_job_def("rebuild").graph.node_dict) == {"books", "published"}
+    assert set(definitions.resolve_job_def("rebuild").graph.node_dict) == {"tables_of_books", "published"}
 
 
 TRADE = {"close_position", "close_positions", "submit_instructions", "cancel_instruction"}
