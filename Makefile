@@ -15,7 +15,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup postgres demo test test-lake quick soak mutate canary audit check docs format dev explore bench lock clean
+.PHONY: help setup postgres demo lake-demo test test-lake quick soak mutate canary audit check docs format dev explore bench lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -91,6 +91,10 @@ setup: .venv/ready  ## the runtime environment in .venv
 
 demo: .venv/ready  ## replay early 2005 through the whole pipeline, on the embedded sandbox broker
 	$(RUN)/daybook demo
+
+DAYS ?= 3
+lake-demo: .venv-lake/ready  ## days of the demo by four workers into a lake, compared with one file; DAYS=28 for all, ARGS=--keep to look at Dagster
+	.venv-lake/bin/python -m tests.tools.lake_demo --days $(DAYS) $(ARGS)
 
 # one more than there are cores: some tests wait
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)

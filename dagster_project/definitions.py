@@ -1,6 +1,7 @@
 """The definitions that Dagster loads: assets, checks, jobs, schedules and sensors. Nothing is decided here."""
 
 import os
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -36,8 +37,18 @@ def defs() -> dg.Definitions:
     schedules = [after_close, final, late_marks, recover]
     if known.replayed or (settings is not None and settings.schedules == "off"):
         schedules = [switched_off(schedule) for schedule in schedules]
+    if settings is not None and settings.celery:
+        return _by_workers(days, schedules)
+    return _definitions(days, _ASSETS, schedules)
+
+
+def _definitions(
+    days: dg.DailyPartitionsDefinition,
+    assets: Sequence[dg.AssetsDefinition],
+    schedules: Sequence[dg.ScheduleDefinition],
+) -> dg.Definitions:
     return dg.Definitions(
-        assets=[each.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=days)) for each in _ASSETS],
+        assets=[each.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=days)) for each in assets],
         asset_checks=[fresh],
         jobs=[end_of_day, rebuild, *_trading_jobs()],
         schedules=schedules,
@@ -45,6 +56,20 @@ def defs() -> dg.Definitions:
         resources={"books": BooksResource()},
         executor=dg.in_process_executor,
         loggers={"console": console},
+    )
+
+
+def _by_workers(days: dg.DailyPartitionsDefinition, schedules: Sequence[dg.ScheduleDefinition]) -> dg.Definitions:
+    """With what reads an evening in parts: the schedules begin it, and the books wait for what is settled by it."""
+    from assets.orchestration.parts import part, parts_of, planned, settled
+    from dagster_project.parts import books_job, evening, plan_job, read_job
+
+    waiting = books.map_asset_specs(lambda spec: spec.merge_attributes(deps=[settled.key]))
+    own = [waiting if each is books else each for each in _ASSETS]
+    of_parts = part.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=parts_of(days)))
+    return dg.Definitions.merge(
+        _definitions(days, [planned, settled, *own], [each.with_attributes(job=plan_job) for each in schedules]),
+        dg.Definitions(assets=[of_parts], jobs=[plan_job, read_job, books_job], sensors=[evening]),
     )
 
 

@@ -3,6 +3,7 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import dagster as dg
 
@@ -50,6 +51,43 @@ retention:
     purge_after_days: {skipped: 7, failure: 30, success: -1}
 """
 
+#: With workers: their queue, many runs at once, and of each part one. A run waits there as long as the others take.
+_WORKERS = (
+    _INSTANCE.replace("start_timeout_seconds: 180", "start_timeout_seconds: 7200")
+    .replace("poll_interval_seconds: 30", "poll_interval_seconds: 10")
+    .partition("# One run at a time")[0]
+    .replace(
+        "telemetry:",
+        """\
+run_launcher:
+  module: dagster_project.launcher
+  class: WorkersLauncher
+  config:
+    broker:
+      env: DAGSTER_CELERY_BROKER
+    backend:
+      env: DAGSTER_CELERY_BROKER
+
+telemetry:""",
+        1,
+    )
+    + """\
+# Workers take as many runs as there are of them; of each part one at a time, and of those that write books one too.
+concurrency:
+  runs:
+    max_concurrent_runs: 64
+    tag_concurrency_limits:
+      - key: dagster/partition/part
+        value:
+          applyLimitPerUniqueValue: true
+        limit: 1
+  pools:
+    granularity: run
+    default_limit: 1
+"""
+    + _INSTANCE[_INSTANCE.index("\nretention:") :]
+)
+
 _STORAGE = """\
 # From here on daybook writes what DAYBOOK_DAGSTER_STORAGE says: leave it as it is.
 storage:
@@ -71,6 +109,7 @@ def prepare_instance(settings: Settings) -> Path:
     if not os.path.lexists(config):
         write_whole(config, _INSTANCE.encode(), durable=False)
     _check(config)
+    _set_workers(config, settings)
     _set_storage(config, settings.dagster_storage)
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
     if settings.dagster_storage:
@@ -79,6 +118,44 @@ def prepare_instance(settings: Settings) -> Path:
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     isolate_children(os.environ)  # Dagster starts Pythons of its own
     return settings.dagster
+
+
+def require_celery() -> None:
+    """Raises ConfigurationError where what workers need is not installed."""
+    if find_spec("dagster_celery") is None:
+        raise ConfigurationError(
+            "DAYBOOK_CELERY is set, and what workers need is not installed: install daybook with its extra `workers`."
+        )
+
+
+def queue_address(settings: Settings) -> str:
+    """The queue of workers with its password, which goes into the environment of our own processes alone."""
+    parts = urlsplit(settings.celery or "")
+    if settings.celery_password is None:
+        return parts.geturl()
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(
+        netloc=f"{user}:{quote(settings.celery_password.get_secret_value(), safe='')}@{host}"
+    ).geturl()
+
+
+def _set_workers(config: Path, settings: Settings) -> None:
+    """Have runs go to workers, or to this machine again. Only a file that daybook wrote is written again; raises
+    ConfigurationError for another one that doesn't say what the settings want."""
+    if settings.celery:
+        require_celery()
+        os.environ["DAGSTER_CELERY_BROKER"] = queue_address(settings)
+    text = read_file(config, 2**20).decode()
+    kept, mark, rest = text.partition(_STORAGE.splitlines()[0])
+    wanted = _WORKERS if settings.celery else _INSTANCE
+    if kept in (_INSTANCE, _WORKERS):
+        if kept != wanted:
+            write_whole(config, (wanted + mark + rest).encode(), durable=False)
+    elif settings.celery and "dagster_project.launcher" not in kept:
+        raise ConfigurationError(
+            f"{config} was changed, and says nothing of workers: take it away, and daybook writes a new one for "
+            "DAYBOOK_CELERY."
+        )
 
 
 def _set_storage(config: Path, url: str | None) -> None:

@@ -31,6 +31,7 @@ from dagster_project.processes import Processes, Program, stop_signals
 from dagster_project.recorded_days import record_days
 from dagster_project.web.token import token_of
 from pipelines.archive.files import write_whole
+from pipelines.desk_keys import variables_named
 from pipelines.errors import ConfigurationError, first_line
 from pipelines.settings import VARIABLES, Settings
 
@@ -237,7 +238,8 @@ def _with_keys(settings: Settings) -> dict[str, str]:
 def _without_secrets() -> dict[str, str]:
     """The environment of the daemon and the web pages, which load no code of ours: no key, no address of an alert."""
     kept = ("DAYBOOK_HOME", "DAYBOOK_DAGSTER_URL")
-    return {name: value for name, value in os.environ.items() if name not in VARIABLES or name in kept}
+    ours = {*VARIABLES, *variables_named(os.environ.get("DAYBOOK_KEYS"))}
+    return {name: value for name, value in os.environ.items() if name not in ours or name in kept}
 
 
 def _listening(port: int) -> socket.socket:

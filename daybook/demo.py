@@ -80,6 +80,7 @@ def run_demo(
 
 def _settings(settings: Settings, sandbox: Sandbox) -> Settings:
     changes = {"base_url": sandbox.url, "api_key": SecretStr("sandbox"), "trading_api_key": None, "accounts": ()}
+    changes |= {"desk_keys": (), "requests_per_second": None}
     return settings.demo().model_copy(update=changes)
 
 

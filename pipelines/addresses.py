@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 #: How the address of a place in a bucket begins.
 S3 = "s3://"
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?", re.ASCII)
+#: Threads of this machine, or the masters of a standalone cluster.
+_SPARK = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*", re.ASCII)
 _ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 
 
@@ -77,6 +79,22 @@ def database_problem(url: str, name: str = "dagster") -> str | None:
     return None
 
 
+def queue_problem(url: str) -> str | None:
+    """What is wrong with the address of a Redis server, in words that quote nothing of it; None where nothing is."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.fragment or parts.query or not url.isprintable() or " " in url:
+        return "is not the address of a Redis server; it looks like redis://127.0.0.1:6379/0"
+    if parts.password is not None:
+        return "has a password in it; put it into DAYBOOK_CELERY_PASSWORD"
+    if parts.scheme == "redis" and not is_loopback_host(str(parts.hostname)):
+        return "would be spoken to unencrypted; use rediss:// (redis:// is for loopback alone)"
+    return None
+
+
 def lake_data_problem(data: str) -> str | None:
     """What is wrong with the place of a lake's files, in words that quote nothing of it; None where nothing is."""
     if data.startswith("/") and data.rstrip("/") and data.isprintable():
@@ -84,6 +102,11 @@ def lake_data_problem(data: str) -> str | None:
     if not _S3.fullmatch(data):
         return "is not a place for files; it looks like s3://bucket/prefix, or is a folder that begins with /"
     return None
+
+
+def spark_problem(master: str) -> str | None:
+    """What is wrong with the address of a Spark master; None where it can be used."""
+    return None if _SPARK.fullmatch(master) else "is not a Spark master; write it like local[2] or spark://host:7077"
 
 
 def is_mail_address(text: str) -> bool:

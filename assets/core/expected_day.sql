@@ -98,7 +98,8 @@ select
     case
         when account_eod.account_id is not null then null
         when asked.account_id is null and closing.account_id is not null then 'ACCOUNT_CLOSED'
-        when asked.account_id is null then 'NO_SNAPSHOT'
+        -- a plan expected it, and nobody asked
+        when asked.account_id is null or asked.captured_at is null then 'NO_SNAPSHOT'
         when asked.http_status = 200 then 'INCOMPLETE_SNAPSHOT'
         else 'FETCH_FAILED'
     end as reason

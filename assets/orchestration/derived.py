@@ -31,7 +31,7 @@ _PNL = """
 
 
 @dg.multi_asset(
-    name="books",
+    name="tables_of_books",
     specs=book_specs(),
     check_specs=SPECS,
     partitions_def=trading_days,

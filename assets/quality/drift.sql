@@ -1,8 +1,10 @@
--- What the broker's answers had that no model knows, and which documented fields came or went between two runs: counted, never fatal.
+-- What the broker's answers had that no model knows, and which documented fields came or went between two readings: counted, never fatal.
+-- The parts of one reading, whose runs have its token in their ids, are of different accounts and say together which fields there were.
 with reads as (
     select
         run.trading_date,
         run.run_id,
+        coalesce(nullif(regexp_extract(run.run_id, '-([0-9a-f]{8})-[0-9]{2}-[0-9a-f]{4}$', 1), ''), run.run_id) as reading,
         run.finished_at,
         manifest.endpoint,
         manifest.fields_seen
@@ -35,7 +37,7 @@ unknown as (
 
 field_seen as (
     select distinct
-        run_id,
+        reading,
         endpoint,
         unnest(cast(json_extract(fields_seen, '$.fields') as varchar[])) as name
     from reads
@@ -44,26 +46,29 @@ field_seen as (
 compared as (
     select
         trading_date,
-        run_id,
+        reading,
+        max(run_id) as run_id,
         endpoint,
-        lag(run_id) over (partition by endpoint order by finished_at, run_id) as run_before
+        lag(reading) over (partition by endpoint order by max(finished_at), max(run_id)) as reading_before
     from reads
-    group by trading_date, run_id, finished_at, endpoint
+    group by trading_date, reading, endpoint
 ),
 
 changed as (
     select compared.trading_date, compared.run_id, compared.endpoint, 'FIELD_APPEARED' as kind, now_seen.name
     from compared
-    inner join field_seen as now_seen on compared.run_id = now_seen.run_id and compared.endpoint = now_seen.endpoint
+    inner join field_seen as now_seen on compared.reading = now_seen.reading and compared.endpoint = now_seen.endpoint
     left join field_seen as before
-        on compared.run_before = before.run_id and compared.endpoint = before.endpoint and now_seen.name = before.name
-    where compared.run_before is not null and before.name is null
+        on
+            compared.reading_before = before.reading and compared.endpoint = before.endpoint
+            and now_seen.name = before.name
+    where compared.reading_before is not null and before.name is null
     union all
     select compared.trading_date, compared.run_id, compared.endpoint, 'FIELD_VANISHED' as kind, before.name
     from compared
-    inner join field_seen as before on compared.run_before = before.run_id and compared.endpoint = before.endpoint
+    inner join field_seen as before on compared.reading_before = before.reading and compared.endpoint = before.endpoint
     left join field_seen as now_seen
-        on compared.run_id = now_seen.run_id and compared.endpoint = now_seen.endpoint and before.name = now_seen.name
+        on compared.reading = now_seen.reading and compared.endpoint = now_seen.endpoint and before.name = now_seen.name
     where now_seen.name is null
 )
 

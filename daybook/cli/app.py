@@ -34,6 +34,7 @@ from daybook.cli.sandbox import sandbox
 from daybook.cli.sql import SqlCommand, sql
 from daybook.cli.status import status
 from daybook.cli.sync import sync
+from daybook.cli.worker import worker
 from pipelines.errors import FAILED, USAGE, DaybookError
 
 INTERRUPTED = 130
@@ -52,7 +53,7 @@ def _first_line(command: Callable[..., int]) -> str:
     return (command.__doc__ or "").partition("\n")[0]
 
 
-for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev, serve):
+for command in (demo, eod, sync, build, report, sql, explore, status, lock, sandbox, dev, serve, worker):
     app.command(cls=SqlCommand if command is sql else None, short_help=_first_line(command))(command)
 for care in (replay, backfill, backup, restore, verify, doctor, compact, prune):
     app.command(short_help=_first_line(care))(care)

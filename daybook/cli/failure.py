@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.broker.redaction import Redaction
+from pipelines.desk_keys import variables_named
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Settings
 
@@ -18,7 +19,8 @@ def unexpected(error: Exception) -> str:
     """The sentence about an error that is a defect of ours. Its traceback goes to DAYBOOK_HOME/logs."""
     settings = _settings()
     # from the environment: where another setting can't be used, there are no settings
-    keys = [os.environ.get(name) for name in ("CLEAR_STREET_API_KEY", "CLEAR_STREET_TRADING_API_KEY")]
+    names = {"CLEAR_STREET_API_KEY", "CLEAR_STREET_TRADING_API_KEY", *variables_named(os.environ.get("DAYBOOK_KEYS"))}
+    keys = [os.environ.get(name) for name in sorted(names)]
     details = Redaction(keys).text("".join(traceback.format_exception(error)))
     what = f"this should not have happened ({type(error).__name__})"
     home = [settings.home / "logs"] if settings.home.is_dir() else []  # no home is made to hold an error

@@ -29,6 +29,7 @@ from models.shapes import (
 )
 from pipelines.broker.budget import SHIPPED, Budget, Budgets
 from pipelines.broker.clock import choose_clock
+from pipelines.broker.desks import Desks
 from pipelines.broker.http import GaveUp, Http, Refused, Replies, Reply
 from pipelines.broker.ids import can_be_asked, in_batches
 from pipelines.broker.listing import Listing, ListingRequest
@@ -91,7 +92,7 @@ class BrokerClient(Generic[Batch]):
         keep: Keep[Batch] = _rows_themselves,  # type: ignore[assignment]  # what Batch is where nothing else is said
         keep_columns: KeepColumns[Batch] | None = None,
         archive: OnReply | None = None,
-        requests_per_second: float | None = 20.0,
+        requests_per_second: float | None = None,
         budget: float = 60.0,
         secrets: Sequence[str] = (),
         budgets: Budgets = SHIPPED,
@@ -117,15 +118,9 @@ class BrokerClient(Generic[Batch]):
         budgets: Budgets = SHIPPED,
     ) -> BrokerClient[Batch]:
         """The client that settings describe. Raises ConfigurationError also where the key is missing."""
-        key, secrets = settings.reading_key(), settings.keys
+        settings.reading_key()
         return cls(
-            settings.base_url,
-            key,
-            keep=keep,
-            keep_columns=keep_columns,
-            archive=archive,
-            secrets=secrets,
-            budgets=budgets,
+            "", None, keep=keep, keep_columns=keep_columns, archive=archive, budgets=budgets, replies=_replies(settings)
         )
 
     def __enter__(self) -> BrokerClient[Batch]:
@@ -162,8 +157,12 @@ class BrokerClient(Generic[Batch]):
         return reading
 
     def accounts(self) -> Read[Batch]:
-        """Every account that the key sees."""
-        return self._read(ListingRequest(ACCOUNTS, "/v1/accounts", "the list of accounts", {"page_size": PAGE_SIZE}))
+        """Every account that the key sees; of several keys, what all of them see."""
+        request = ListingRequest(ACCOUNTS, "/v1/accounts", "the list of accounts", {"page_size": PAGE_SIZE})
+        reads: list[Read[Batch]] = []
+        for http in self._http.lists():
+            reads.append(self._read(request, http=http, passes=reads[-1].reads if reads else 0))
+        return reads[0] if len(reads) == 1 else merge(ACCOUNTS.name, reads)
 
     def positions(self, account_id: str) -> Read[Batch]:
         """Every position of an account, proven whole, and where it has pages, unmoved between two reads."""
@@ -279,13 +278,20 @@ class BrokerClient(Generic[Batch]):
         return ListingRequest(shape, path, what, params, account_id, stable)
 
     def _read(
-        self, request: ListingRequest, keep: Keep[Batch] | None = None, budget: Budget | None = None
+        self,
+        request: ListingRequest,
+        keep: Keep[Batch] | None = None,
+        budget: Budget | None = None,
+        http: Replies | None = None,
+        passes: int = 0,
     ) -> Read[Batch]:
-        if not self._http.answers(request.path):
+        http = http or self._http
+        if not http.answers(request.path):
             return Read(request.shape.name, request.account_id)
-        now = self._http.clock(request.path) or self._broker_now
+        now = http.clock(request.path) or self._broker_now
         budget = budget or self._budget.of(request.account_id)
-        return Listing(self._http, request, keep or self._keep, self._archive, now, self._keep_columns, budget).read()
+        keep = keep or self._keep
+        return Listing(http, request, keep, self._archive, now, self._keep_columns, budget, passes).read()
 
     def _broker_now(self) -> datetime:
         return datetime.now(UTC) + self._skew
@@ -308,6 +314,24 @@ class BrokerClient(Generic[Batch]):
                     repeated_key=reply.repeated_key,
                 )
             )
+
+
+def _replies(settings: Settings) -> Replies:
+    """A connection with the key of the settings, or one for each desk's."""
+
+    def http(key: str | None) -> Http:
+        return Http(
+            settings.base_url,
+            key,
+            secrets=settings.keys,
+            requests_per_second=settings.requests_per_second,
+            lake=settings.lake,
+        )
+
+    if not settings.desk_keys:
+        return http(settings.reading_key())
+    own = http(settings.api_key.get_secret_value()) if settings.api_key else None
+    return Desks(own, [(desk, http(desk.key.get_secret_value())) for desk in settings.desk_keys])
 
 
 def _told_time(reply: Reply) -> datetime | None:

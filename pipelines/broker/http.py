@@ -7,23 +7,20 @@ transport, would miss bodies that are cut short and pages that are half JSON.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from models.envelope import ApiError
 from models.reading import NotUnderstood, read_error
+from pipelines.broker.rate import SHIPPED_RATE, Turns, turns_of
 from pipelines.broker.redaction import Redaction, one_line
 from pipelines.broker.transport import NoReply, Reply, Transport, http_date
-from pipelines.errors import BrokerError, Unauthorized
-
-if TYPE_CHECKING:
-    from pyrate_limiter import Limiter
+from pipelines.errors import BrokerError, Unauthorized, first_line
 
 __all__ = ["Again", "GaveUp", "Http", "Refused", "Replies", "Reply"]
 
@@ -94,6 +91,10 @@ class Replies(ABC):
         """Tells when the pass begins whose first page is the next one; None where that is now."""
         return None
 
+    def lists(self) -> list[Replies]:
+        """Whom to ask for lists of accounts: one for each key."""
+        return [self]
+
     def clean_error(self, error: ApiError) -> str:
         """The broker's own words, fit to be shown: one line, not endless, and never with the key in them."""
         return self.clean(error.message) or "no message"
@@ -121,8 +122,8 @@ class Http(Replies):
     """GET requests to one broker. Safe to share between threads; close it, or use it as a context manager.
 
     `secrets` are further keys that must never come back. `budget` is how many seconds one page may take, waits and
-    retries included. `requests_per_second` holds for the
-    host, however many clients this process has; None is unlimited, as is any rate on loopback.
+    retries included. `requests_per_second` holds for the host, however many clients this process has, or, where there
+    is a `lake`, all its workers; None is 20, and no limit for a stand-in on loopback.
     """
 
     def __init__(
@@ -131,7 +132,8 @@ class Http(Replies):
         api_key: str | None,
         *,
         secrets: Iterable[str] = (),
-        requests_per_second: float | None = 20.0,
+        requests_per_second: float | None = None,
+        lake: str | None = None,
         budget: float = 60.0,
     ) -> None:
         self._transport = Transport(base_url, api_key, secrets=secrets)
@@ -139,8 +141,8 @@ class Http(Replies):
         self.is_local = self._transport.is_local
         if api_key is None:
             self.key_trouble = "CLEAR_STREET_API_KEY is not set"
-        unlimited = self._transport.is_local or requests_per_second is None
-        self._limiter = None if unlimited else _limiter(self._transport.host, requests_per_second or 0.0)
+        rate = requests_per_second or (None if self.is_local else SHIPPED_RATE)
+        self._turns = None if rate is None else turns_of(self._transport.host, rate, lake)
         self._budget = budget
 
     def __enter__(self) -> Http:
@@ -191,8 +193,8 @@ class Http(Replies):
 
         What it raises is for `fetch`, which decides whether to try again.
         """
-        if self._limiter is not None:
-            self._limiter.try_acquire("get")
+        if self._turns is not None:
+            _wait(self._turns)
         try:
             return self._transport.get(path, params, deadline)
         except NoReply as why:
@@ -220,6 +222,13 @@ class Http(Replies):
         return GaveUp(message, reply=last.reply, request_id=request_id)
 
 
+def _wait(turns: Turns) -> None:
+    try:
+        turns.wait()
+    except Exception as error:  # the database that all workers share, of whose errors nothing is imported without one
+        raise GaveUp(f"the rate that all workers share can't be kept ({first_line(error)})", reply=None) from error
+
+
 def _headless(status: int | None) -> Reply | None:
     return None if status is None else Reply(status, b"", None, None, None, 0.0)
 
@@ -233,21 +242,3 @@ def _retry_after(reply: Reply) -> float | None:
     if moment is None:
         return None
     return max((moment - (reply.date or datetime.now(UTC))).total_seconds(), 0.0)
-
-
-_limiters: dict[tuple[str, float], Limiter] = {}
-_limiters_lock = threading.Lock()
-
-
-def _limiter(host: str, requests_per_second: float) -> Limiter:
-    """The one token bucket of a host. A burst of one keeps any second at or below the rate."""
-    from pyrate_limiter import Limiter, Rate, SingleBucketFactory, StateBucket, TokenBucket
-
-    with _limiters_lock:
-        key = (host, requests_per_second)
-        if key not in _limiters:
-            rate = Rate(1, max(round(1000 / requests_per_second), 1), burst=1)
-            # nothing to leak in a bucket of one number, so no thread for it
-            factory = SingleBucketFactory(StateBucket([rate], TokenBucket()), schedule_leak=False)
-            _limiters[key] = Limiter(factory, buffer_ms=1)
-        return _limiters[key]

@@ -82,7 +82,8 @@ class _Look:
 
 
 class Listing(Generic[Batch]):
-    """One endpoint being read. `now` is the broker's time, as well as it is known."""
+    """One endpoint being read. `now` is the broker's time, as well as it is known; `passes` are those of other listings
+    of the same path, whose pages an archive tells apart by their number."""
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Listing(Generic[Batch]):
         now: Callable[[], datetime],
         keep_columns: KeepColumns[Batch] | None = None,
         budget: Budget | None = None,
+        passes: int = 0,
     ) -> None:
         self._http = http
         self._budget = budget or Budget()
@@ -101,7 +103,7 @@ class Listing(Generic[Batch]):
         self._keep_columns = keep_columns if request.shape is POSITIONS else None
         self._archive = archive
         self._now = now
-        self._passes = 0
+        self._passes = passes
         self._fresh_starts = 0
         self._notes: list[Finding] = []
         self._status: int | None = None

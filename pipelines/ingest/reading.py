@@ -21,6 +21,7 @@ from pipelines.calendar import NEW_YORK, Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList
 from pipelines.ingest.contradictions import contradicted
 from pipelines.ingest.history import asked_last, begin_of, days_to_read, read_years, with_past
+from pipelines.ingest.parts import Planned
 from pipelines.ingest.run_context import RunContext
 from pipelines.ingest.warehouse_state import WarehouseState, override_of
 from pipelines.progress import AccountRead, AccountsExpected, OnProgress, ignore_progress
@@ -49,6 +50,11 @@ class EndpointRead:
     window_from: datetime | None = None
     window_to: datetime | None = None
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether the broker was asked at all: a plan asks for nothing of an account."""
+        return self.read.pages > 0 or self.read.http_status is not None or self.read.error is not None
+
 
 @dataclass(frozen=True)
 class DayRead:
@@ -72,7 +78,9 @@ class DayRead:
         return [
             asked.read.error or f"{asked.read.endpoint} of {asked.read.account_id} is not whole"
             for asked in self.reads
-            if not asked.read.complete and asked.read.endpoint in ("positions", "position_instructions")
+            if asked.was_asked
+            and not asked.read.complete
+            and asked.read.endpoint in ("positions", "position_instructions")
         ]
 
 
@@ -82,30 +90,28 @@ def read_trading_day(
     known: WarehouseState,
     on_progress: OnProgress = ignore_progress,
 ) -> DayRead:
-    """Read everything that belongs to the trading day in which a run began, then what is left of the broker's history.
+    """Read everything that belongs to the trading day in which a run began, then what is left of the broker's history:
+    of every account, of those of a part, or, for a plan, who they are and nothing of them.
     Raises NoAccountList, Unauthorized, ConfigurationError."""
-    now = run.started.now
-    _refuse_old_fills(now, run.fills_from)
-    hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
-    calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
-    day = calendar.assign(now)
-    listed = client.accounts()
-    expected = _expected(listed, known, run.accounts, day.trading_date)
-    unlisted = set(expected) - {row["account_id"] for row in _listed_rows(listed)}
-    reads = [EndpointRead(hours), EndpointRead(listed)]
-    on_progress(AccountsExpected(len(expected)))
+    _refuse_old_fills(run.started.now, run.fills_from)
+    roster = _roster_of(run.part, run, known) if run.part else _asked_roster(client, run, known)
+    reads = list(roster.reads)
+    on_progress(AccountsExpected(len(roster.expected)))
+    if run.is_plan:
+        reads += [EndpointRead(Read(POSITIONS.name, account)) for account in roster.expected]
+        return DayRead(roster.day, roster.expected, reads)
+    calendar, opened = roster.calendar, roster.opened
     with _pool() as pool:
         for of_account in pool.map(
-            lambda account: _account(client, account, now, known, calendar, run.fills_from), expected
+            lambda account: _account(client, account, run.started.now, known, calendar, run.fills_from), roster.expected
         ):
             reads += of_account
             positions = of_account[0].read
-            if positions.account_id in unlisted:
+            if positions.account_id in roster.unlisted:
                 _note_unlisted(positions)
             error = None if positions.complete else str(positions.error)
             on_progress(AccountRead(positions.account_id, positions.rows, positions.pages, error))
-    reads += _instruments(client, reads, known, calendar, day.trading_date)
-    opened = {row["account_id"]: row["open_date"] for row in _listed_rows(listed)}
+    reads += _instruments(client, reads, known, calendar, roster.day.trading_date)
     order = asked_last([each.read.account_id for each in reads], known.history_failed)
     with _pool() as pool:
         whole = pool.map(
@@ -113,7 +119,37 @@ def read_trading_day(
         )
         for place, read in zip(order, list(whole), strict=True):
             reads[place] = read
-    return DayRead(day, expected, reads)
+    return DayRead(roster.day, roster.expected, reads)
+
+
+@dataclass(frozen=True)
+class _Roster:
+    """Whom a run reads, on which day; when each was opened, and whom the broker lists no longer. `reads` told it."""
+
+    day: Assignment
+    calendar: TradingCalendar
+    expected: list[str]
+    opened: Mapping[str, date | None]
+    unlisted: frozenset[str]
+    reads: tuple[EndpointRead, ...] = ()
+
+
+def _asked_roster(client: BrokerClient[pa.Table], run: RunContext, known: WarehouseState) -> _Roster:
+    now = run.started.now
+    hours = client.market_hours(now.astimezone(NEW_YORK).date(), MARKET)
+    calendar = TradingCalendar.load([*known.overrides, *_broker_hours(hours)])
+    day = calendar.assign(now)
+    listed = client.accounts()
+    expected = _expected(listed, known, run, day.trading_date)
+    opened = {row["account_id"]: row["open_date"] for row in _listed_rows(listed)}
+    unlisted = frozenset(expected) - opened.keys() if listed.complete else frozenset()
+    return _Roster(day, calendar, expected, opened, unlisted, (EndpointRead(hours), EndpointRead(listed)))
+
+
+def _roster_of(part: Planned, run: RunContext, known: WarehouseState) -> _Roster:
+    """The roster of a part, as its plan has it: the plan asked for the day's hours, too."""
+    calendar = TradingCalendar.load(known.overrides)
+    return _Roster(calendar.assign(run.started.now), calendar, sorted(part.opened), part.opened, part.unlisted)
 
 
 def _refuse_old_fills(now: datetime, fills_from: date | None) -> None:
@@ -148,13 +184,17 @@ def _broker_hours(hours: Read[pa.Table]) -> list[Override]:
     return [override for override in said if override is not None]
 
 
-def _expected(listed: Read[pa.Table], known: WarehouseState, only: tuple[str, ...], today: date) -> list[str]:
-    """Accounts listed today or expected on the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS."""
-    if not listed.complete:
+def _expected(listed: Read[pa.Table], known: WarehouseState, run: RunContext, today: date) -> list[str]:
+    """Accounts listed today or expected on the last complete day, minus closed ones, within DAYBOOK_ACCOUNTS. Where one
+    of several desks could not be asked for its list, the accounts that have a desk's key are expected, too."""
+    only, named = run.accounts, frozenset[str]()
+    if not listed.complete and listed.rows and run.lists > 1:
+        named = frozenset(run.desk_accounts)
+    elif not listed.complete:
         why = str(listed.error).removeprefix("the list of accounts: ")
         raise NoAccountList(f"The list of accounts could not be read whole, so nothing was landed: {why}")
     rows = _listed_rows(listed)
-    seen = {row["account_id"] for row in rows}
+    seen = {row["account_id"] for row in rows} | named
     closed = {
         row["account_id"]
         for row in rows

@@ -29,7 +29,7 @@ from pipelines.broker.http import Again, GaveUp, Replies, Reply
 from pipelines.broker.ids import can_be_asked
 from pipelines.broker.read import Read
 from pipelines.broker.redaction import Redaction
-from pipelines.errors import DaybookError, StoreAway, WrongWarehouse
+from pipelines.errors import DaybookError, StoreAway, Unauthorized, WrongWarehouse
 from pipelines.ingest.landing import TABLES, extract, load
 from pipelines.ingest.reading import EndpointRead, read_trading_day
 from pipelines.ingest.run_context import ending_from, run_context_from
@@ -147,7 +147,7 @@ def _land(con: duckdb.DuckDBPyConnection, settings: Settings, pipeline: Pipeline
     began = run.began
     remember_broker(con, began.broker_host)
     with archived.bodies() as bodies:
-        recorded = Recorded(archived.records, bodies, Redaction(settings.keys))
+        recorded = Recorded(archived.records, bodies, Redaction(settings.keys), began.lists)
         with ReplayClient(recorded) as client:
             evening = read_trading_day(client, began, began.known)
     evening = replace(evening, reads=[recorded.with_window(asked) for asked in evening.reads])
@@ -183,8 +183,9 @@ class ReplayClient(BrokerClient[pa.Table]):
 class Recorded(Replies):
     """A run's replies in the order in which they came: a queue of requests for each path."""
 
-    def __init__(self, records: Iterable[ArchivedReply], bodies: Bodies, redaction: Redaction) -> None:
+    def __init__(self, records: Iterable[ArchivedReply], bodies: Bodies, redaction: Redaction, lists: int = 1) -> None:
         super().__init__(redaction)
+        self._lists = lists
         self._bodies = bodies
         self._records = list(records)
         self._queues: dict[str, deque[list[ArchivedReply]]] = defaultdict(deque)
@@ -201,6 +202,10 @@ class Recorded(Replies):
     def answers(self, path: str) -> bool:
         """Whether the run asked for it: an older daybook did not know every endpoint."""
         return path in self._paths
+
+    def lists(self) -> list[Replies]:
+        """One for each list of accounts that was asked for."""
+        return [self] * self._lists
 
     def clock(self, path: str) -> Callable[[], datetime]:
         """Tells when the pass began then whose first page is the next one."""
@@ -229,7 +234,8 @@ class Recorded(Replies):
     ) -> T:
         """See `Replies.fetch`. Raises GaveUp also where the archive has no (more) answer."""
         reply, why = None, "the archive has no answer to this"
-        for record in self._next(path, params.get("page_token")):
+        records = self._next(path, params.get("page_token"))
+        for record in records:
             if record.entry["error"] is not None:
                 raise self._given_up(record, reply)
             reply = self._reply(record)
@@ -239,6 +245,9 @@ class Recorded(Replies):
                 return understand(reply)
             except (Again, NotUnderstood) as passing:
                 why = f"{passing}; the archive has no later answer"
+            except Unauthorized:  # of several keys it failed the reads of one, and what was made of it comes next
+                if record is records[-1]:
+                    raise
         raise GaveUp(why, reply=reply)
 
     def _next(self, path: str, token: str | None) -> list[ArchivedReply]:

@@ -15,6 +15,7 @@ from typing import Any
 from pipelines.broker.read import ClockReading
 from pipelines.calendar import Override
 from pipelines.ingest.history import days_from
+from pipelines.ingest.parts import Planned
 from pipelines.ingest.warehouse_state import WarehouseState
 from pipelines.settings import Settings, code_version
 
@@ -27,7 +28,9 @@ class RunContext:
     """How a run began. `accounts` is DAYBOOK_ACCOUNTS; `known` what the warehouse knew, without the option contracts,
     which grow without end: what was asked for shows which were not known. `warehouse_bytes` is its size then;
     `history_from` and `fills_from` the days from which the broker's history and its fills were asked for again, where
-    they were."""
+    they were. A plan only lands which accounts are expected (`is_plan`); a `part` of one reads some of them.
+    `desk_accounts` are those that have a key of their desk's, `lists` how many keys were asked which accounts they
+    see."""
 
     run_id: str
     trigger: str
@@ -40,6 +43,10 @@ class RunContext:
     warehouse_bytes: int
     history_from: date | None = None
     fills_from: date | None = None
+    is_plan: bool = False
+    part: Planned | None = None
+    desk_accounts: tuple[str, ...] = ()
+    lists: int = 1
 
     def as_json(self) -> Json:
         """As it is written into the archive."""
@@ -48,6 +55,7 @@ class RunContext:
             "started": _clock_said(self.started),
             "history_from": _iso_text(self.history_from),
             "fills_from": _iso_text(self.fills_from),
+            "part": _part_said(self.part),
             "known": {
                 "last_complete": _iso_dates(known.last_complete),
                 "expected": sorted(known.expected),
@@ -73,9 +81,10 @@ class Ending:
         return {"finished": _clock_said(self.finished), "trading_date": self.trading_date.isoformat()}
 
 
-def new_run_id(now: datetime) -> str:
-    """An id that sorts by the broker's time."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
+def new_run_id(now: datetime, part: Planned | None = None) -> str:
+    """An id that sorts by the broker's time; of a part, with what its plan's id has after that."""
+    token = f"{part.token}-{secrets.token_hex(2)}" if part else secrets.token_hex(4)
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}Z-{token}"
 
 
 def run_context(
@@ -85,10 +94,13 @@ def run_context(
     known: WarehouseState,
     history_from: date | None = None,
     fills_from: date | None = None,
+    *,
+    is_plan: bool = False,
+    part: Planned | None = None,
 ) -> RunContext:
     """The context of a run that begins now."""
     return RunContext(
-        run_id=new_run_id(started.now),
+        run_id=new_run_id(started.now, part),
         trigger=trigger,
         code_version=code_version(),
         broker_host=settings.broker_host,
@@ -99,6 +111,10 @@ def run_context(
         warehouse_bytes=_size_of(settings.warehouse) + _size_of(settings.warehouse.with_name("warehouse.duckdb.wal")),
         history_from=history_from,
         fills_from=fills_from,
+        is_plan=is_plan,
+        part=part,
+        desk_accounts=tuple(account for desk in settings.desk_keys for account in desk.accounts),
+        lists=max(len(settings.desk_keys) + (settings.api_key is not None), 1) if settings.desk_keys else 1,
     )
 
 
@@ -116,6 +132,7 @@ def run_context_from(said: Json) -> RunContext:
         **said
         | {
             "accounts": tuple(said["accounts"]),
+            "desk_accounts": tuple(said.get("desk_accounts", ())),
             "started": _clock(said["started"]),
             "known": WarehouseState(
                 last_complete=last,
@@ -127,6 +144,7 @@ def run_context_from(said: Json) -> RunContext:
             ),
             "history_from": _day(said.get("history_from")),
             "fills_from": _day(said.get("fills_from")),
+            "part": _part(part) if (part := said.get("part")) else None,
         }
     )
 
@@ -134,6 +152,23 @@ def run_context_from(said: Json) -> RunContext:
 def ending_from(said: Json) -> Ending:
     """The ending that an archive tells of. Raises as `run_context_from`."""
     return Ending(_clock(said["finished"]), date.fromisoformat(said["trading_date"]))
+
+
+def _part_said(part: Planned | None) -> Json | None:
+    if part is None:
+        return None
+    opened = {account: _iso_text(day) for account, day in part.opened.items()}
+    return asdict(part) | {
+        "trading_date": part.trading_date.isoformat(),
+        "opened": opened,
+        "unlisted": sorted(part.unlisted),
+    }
+
+
+def _part(said: Json) -> Planned:
+    opened = {account: date.fromisoformat(day) if day else None for account, day in said["opened"].items()}
+    day, unlisted = date.fromisoformat(said["trading_date"]), frozenset(said["unlisted"])
+    return Planned(said["plan_id"], said["part"], day, opened, unlisted)
 
 
 def _clock_said(clock: ClockReading) -> Json:

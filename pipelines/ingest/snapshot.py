@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipelines.calendar import END_OF_DAY, TRADING_DATE_RULE, Grade, TradingCale
 from pipelines.errors import ConfigurationError
 from pipelines.ingest.landing import EXTRACT_MANIFEST, EXTRACT_RUN, QUARANTINE, Tables, extract, load
 from pipelines.ingest.manifest import as_json, quarantined
+from pipelines.ingest.parts import Planned, known_of, landed_whole, planned_part
 from pipelines.ingest.reading import DayRead, EndpointRead, read_trading_day
 from pipelines.ingest.run_context import Ending, RunContext, run_context
 from pipelines.ingest.warehouse_state import WarehouseState, read_warehouse_state
@@ -75,14 +76,77 @@ def take_snapshot(
     `partition` is the trading date that the caller means to fill: any other than the broker clock's is refused, for
     positions have no as-of. Raises ConfigurationError, Unauthorized, NoAccountList, WrongWarehouse, DaybookError.
     """
+    return _take(
+        con, settings, trigger, partition, clock, history_from, fills_from, budgets=budgets, on_progress=on_progress
+    )
+
+
+def take_plan(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    trigger: str = "manual",
+    partition: date | None = None,
+    clock: ClockReading | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> Snapshot:
+    """Ask for the list of accounts and land it, with a row NOT_ASKED for each account that is expected: what its parts
+    don't bring is a gap. Raises as take_snapshot."""
+    return _take(con, settings, trigger, partition, clock, is_plan=True, on_progress=on_progress)
+
+
+def take_part(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    part: int,
+    *,
+    trigger: str = "manual",
+    partition: date | None = None,
+    clock: ClockReading | None = None,
+    budgets: Budgets = SHIPPED,
+    on_progress: OnProgress = ignore_progress,
+) -> Snapshot | None:
+    """Read one of the sixteen parts of the day's last plan and land it; None where there was nothing to read: the plan
+    has no account in it, or a run before has landed it whole. Raises as take_snapshot, and NotPlanned."""
+    settings.reading_key()
+    refuse_other_broker(con, settings.broker_host)
+    alert = finish_pending(con, settings)  # it may be this part, read before and not landed
+    if clock is None:
+        with BrokerClient.of(settings) as client:
+            clock = client.clock()
+    known = read_warehouse_state(con)
+    _refuse_other_days(clock, known, partition)
+    planned = planned_part(con, part, TradingCalendar.load(known.overrides).assign(clock.now).trading_date)
+    if not planned.opened or landed_whole(con, planned):
+        return None
+    snapshot = _take(con, settings, trigger, partition, clock, part=planned, budgets=budgets, on_progress=on_progress)
+    return replace(snapshot, alerts=[*([alert] if alert else []), *snapshot.alerts])
+
+
+def _take(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    trigger: str,
+    partition: date | None,
+    clock: ClockReading | None,
+    history_from: date | None = None,
+    fills_from: date | None = None,
+    *,
+    is_plan: bool = False,
+    part: Planned | None = None,
+    budgets: Budgets = SHIPPED,
+    on_progress: OnProgress,
+) -> Snapshot:
     settings.reading_key()  # before anything is begun
     alerts, known = _begin(con, settings)
+    if part is not None:
+        known = known_of(known, part)
     with (
         Archive() as archive,
         BrokerClient.of(settings, keep=to_batch, keep_columns=as_they_are, archive=archive, budgets=budgets) as client,
     ):
         now = client.assume(clock) if clock else client.clock()
-        began = run_context(settings, trigger, now, known, history_from, fills_from)
+        began = run_context(settings, trigger, now, known, history_from, fills_from, is_plan=is_plan, part=part)
         archive.begin(settings.archive / f"{began.started.now:%Y-%m}" / began.run_id, began.as_json())
         _refuse_other_days(began.started, known, partition)
         evening = read_trading_day(client, began, known, on_progress)
@@ -196,12 +260,11 @@ def _doubted_clock(run: Run) -> list[EndpointRead]:
 
 def _manifest_row(run: Run, asked: EndpointRead) -> dict[str, object]:
     read = asked.read
-    asked_at_all = read.pages > 0 or read.http_status is not None or read.error is not None
     return {
         "run_id": run.began.run_id,
         "account_id": read.account_id,
         "endpoint": read.endpoint,
-        "status": ("COMPLETE" if read.complete else "FAILED") if asked_at_all else "NOT_ASKED",
+        "status": ("COMPLETE" if read.complete else "FAILED") if asked.was_asked else "NOT_ASKED",
         "complete": read.complete,
         "captured_at": read.captured_at,
         "window_from": asked.window_from,

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from models.shapes import Shape
-from pipelines.broker import http
 from pipelines.broker.client import BrokerClient
+from pipelines.broker.http import Http
+from pipelines.broker.rate import turns_of
 from pipelines.broker.read import ReceivedReply
 from pipelines.errors import ConfigurationError, Unauthorized
 from tests.support.broker_server import BrokerServer, Fault
@@ -147,7 +148,7 @@ def test_what_is_not_an_account_id_never_becomes_a_path() -> None:
 
 def test_the_reading_client_has_no_way_to_send_anything_but_a_get() -> None:
     verbs = {"post", "put", "patch", "delete", "request", "send"}
-    for thing in (BrokerClient, http.Http):
+    for thing in (BrokerClient, Http):
         assert not verbs & {name.strip("_") for name in vars(thing)}
 
 
@@ -287,13 +288,13 @@ def test_market_snapshots_are_asked_for_a_hundred_at_a_time_and_a_refusal_ends_i
 
 
 def test_one_rate_holds_for_a_host_however_many_threads_ask() -> None:
-    limiter = http._limiter("rate.test", 50.0)
-    assert limiter is http._limiter("rate.test", 50.0)
+    turns = turns_of("rate.test", 50.0)
+    assert turns is turns_of("rate.test", 50.0)
     moments: list[float] = []
 
     def ask() -> None:
         for _ in range(5):
-            limiter.try_acquire("get")
+            turns.wait()
             moments.append(time.monotonic())
 
     threads = [threading.Thread(target=ask) for _ in range(4)]

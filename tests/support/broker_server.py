@@ -118,7 +118,8 @@ class BrokerServer:
     hours: dicts with date and market. snapshots: dicts with instrument_id. Account ids may be text or numbers. None
     as a book answers 403, an account without rows in a book that is there is flat. `now`: the broker's clock, or a
     function that tells it. `most_rows`: rows on a page, whatever was asked for. `forbidden`: (account id, endpoint)
-    pairs that answer 403. With a `key`, any other bearer token answers 401. Books may be changed at any time,
+    pairs that answer 403. With a `key`, any other bearer token answers 401; of `keys` each sees its own accounts. Books
+    may be changed at any time,
     `expire_tokens` voids every page token so far.
     """
 
@@ -139,6 +140,7 @@ class BrokerServer:
         now: datetime | Callable[[], datetime] | None = None,
         forbidden: Iterable[tuple[Any, str]] = (),
         key: str | None = None,
+        keys: Mapping[str, Sequence[Any]] | None = None,
         most_rows: int = 1000,
     ) -> None:
         self.accounts = [entry if isinstance(entry, dict) else account(entry) for entry in accounts]
@@ -158,6 +160,7 @@ class BrokerServer:
         self.now = now or (lambda: datetime.now(UTC))
         self.forbidden = {(str(account_id), endpoint) for account_id, endpoint in forbidden}
         self.key = key
+        self.keys = None if keys is None else {name: [str(one) for one in sees] for name, sees in keys.items()}
         self.most_rows = most_rows
         self.requests: list[Request] = []
         self._generation = 0
@@ -215,6 +218,14 @@ class BrokerServer:
             return self._error(405, "Method not allowed")
         if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
             return self._error(401, "Unauthenticated")
+        if self.keys is not None:
+            sees = self.keys.get(request.headers.get("authorization", "").removeprefix("Bearer "))
+            if sees is None:
+                return self._error(401, "Unauthenticated")
+            if account_id is not None and account_id not in sees:
+                return self._error(403, FORBIDDEN)
+            if endpoint == "accounts":
+                return self._page([each for each in self.accounts if str(each["id"]) in sees], request.query)
         if (account_id, endpoint) in self.forbidden:
             return self._error(403, FORBIDDEN)
         found = self._find(endpoint, account_id, request)
