@@ -107,7 +107,7 @@ def _until_it_answers(binaries: Path, server: subprocess.Popen[bytes], port: int
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert server.poll() is None, "PostgreSQL ended"
-        asked = [binaries / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(port)]
+        asked: list[str | Path] = [binaries / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(port)]
         if subprocess.run(asked, check=False).returncode == 0:  # one that is starting up listens already
             return
         time.sleep(0.1)
