@@ -109,8 +109,8 @@ class SparkEngine(Engine):
         with told_by_spark():
             for name in sorted(table.all_reads):
                 self._provide(name)
-            select = _PARAMETER.sub(r":\1", _COMMENT.sub("", table.select))
             used = set(_PARAMETER.findall(table.select))
+            select = _PARAMETER.sub(r":\1", table.select)
             frame = self._session.sql(select, args={name: self._values[name] for name in used})
             path = self._folder / "made" / table.name
             frame.write.parquet(str(path))  # from the executors to the files: no row passes this process
@@ -141,7 +141,7 @@ class SparkEngine(Engine):
         if table is not None and kind == "view":
             for each in sorted(table.all_reads):
                 self._provide(each)
-            self._sql(f"create view {name} as {_COMMENT.sub('', table.select)}")
+            self._sql(f"create view {name} as {table.select}")
         elif table is not None and kind == "days" and not table.in_duckdb:  # it reads its own, of days before
             other, _ = self._other_days(table)
             columns = ", ".join(f"`{column}`" for column in self._exchange.columns(name))

@@ -39,7 +39,8 @@ def name(path: Path) -> str:
 @cache
 def code(path: Path) -> str:
     """A file without its comments."""
-    return re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
+    # what looks like one in a text is none
+    return re.sub(r"('[^']*')|--[^\n]*", lambda found: found[1] or "", path.read_text(encoding="utf-8"))
 
 
 def parsed(text: str) -> exp.Query:
