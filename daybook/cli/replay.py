@@ -72,7 +72,7 @@ def _archive(settings: Settings, given: str | None) -> str:
     NotPublished where it has no run."""
     from pipelines.addresses import S3
     from pipelines.archive.places import place_of, runs_at, runs_of
-    from pipelines.settings import refuse_file_as_home
+    from pipelines.home import refuse_file_as_home
     from pipelines.warehouse.restoring import finish_if_killed
 
     if given is not None and not given.startswith(S3) and not Path(given).is_dir():

@@ -18,8 +18,9 @@ import duckdb
 
 from pipelines.archive.files import refuse_special
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
+from pipelines.home import refuse_file_as_home
 from pipelines.progress import OnProgress, Waiting, ignore_progress
-from pipelines.settings import Books, Lake, refuse_file_as_home
+from pipelines.settings import Books, Lake
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit

@@ -13,7 +13,7 @@ import duckdb
 
 from pipelines.archive.places import send_waiting
 from pipelines.settings import Settings
-from pipelines.warehouse.pending_packages import packages_waiting
+from pipelines.warehouse.pending_packages import forget_normalized_twice, packages_waiting
 from pipelines.warehouse.tables import exists
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def finish_pending(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | 
 
 
 def _finish(pipeline: Pipeline, settings: Settings) -> str | None:
+    forget_normalized_twice(settings.dlt)
     last: Exception | None = None
     for _ in range(PENDING_ATTEMPTS):
         if not pipeline.has_pending_data:

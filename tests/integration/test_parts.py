@@ -55,9 +55,10 @@ class Desk:
         self.server.books["positions"] = {account: book(day, account) for account in ACCOUNTS}
         self.server.requests.clear()
 
-    def asked(self, con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    def built(self, con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        """How the last day stands, once what was landed is built: status, accounts expected and complete."""
         build(con, self.settings, CATALOG)
-        return con.execute(query).fetchall()
+        return con.execute(_LAST_DAY).fetchall()
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield desk
 
 
-DAYS = "select status, accounts_expected, accounts_complete from quality.day order by trading_date desc limit 1"
+_LAST_DAY = "select status, accounts_expected, accounts_complete from quality.day order by trading_date desc limit 1"
 FIRM = "select total_pnl from pnl.firm_daily order by trading_date desc limit 1"
 GAPS = "select account_id, reason from quality.gap order by all"
 VERSIONS = "select account_id, count(*) from pnl.position_daily_version group by all order by all"
@@ -84,10 +85,10 @@ def test_a_part_that_never_comes_leaves_gaps_and_one_that_comes_later_fills_them
     with warehouse_session(desk.settings) as con:
         desk.evening(FRIDAY)
         plan = take_plan(con, desk.settings)
-        assert desk.asked(con, DAYS) == [("INCOMPLETE", 4, 0)]
+        assert desk.built(con) == [("INCOMPLETE", 4, 0)]
         for part in PARTS:
             take_part(con, desk.settings, part)
-        assert desk.asked(con, DAYS) == [("COMPLETE", 4, 4)]
+        assert desk.built(con) == [("COMPLETE", 4, 4)]
 
         desk.evening(MONDAY)
         plan = take_plan(con, desk.settings)
@@ -97,21 +98,21 @@ def test_a_part_that_never_comes_leaves_gaps_and_one_that_comes_later_fills_them
                 read = take_part(con, desk.settings, part)
                 assert read is not None
                 assert read.is_complete
-        assert desk.asked(con, DAYS) == [("INCOMPLETE", 4, 3)]
-        assert desk.asked(con, GAPS) == [("100004", "NO_SNAPSHOT")]
-        assert desk.asked(con, FIRM) == [(None,)]
-        before = desk.asked(con, VERSIONS)
+        assert desk.built(con) == [("INCOMPLETE", 4, 3)]
+        assert con.execute(GAPS).fetchall() == [("100004", "NO_SNAPSHOT")]
+        assert con.execute(FIRM).fetchall() == [(None,)]
+        before = con.execute(VERSIONS).fetchall()
 
         take_part(con, desk.settings, late)
-        assert desk.asked(con, DAYS) == [("COMPLETE", 4, 4)]
-        assert desk.asked(con, GAPS) == []
-        assert desk.asked(con, FIRM) == [(Decimal(400),)]
-        assert dict(desk.asked(con, VERSIONS)) == {**dict(before), "100004": 2}
-        assert desk.asked(con, "select kind, name from quality.drift") == []
+        assert desk.built(con) == [("COMPLETE", 4, 4)]
+        assert con.execute(GAPS).fetchall() == []
+        assert con.execute(FIRM).fetchall() == [(Decimal(400),)]
+        assert dict(con.execute(VERSIONS).fetchall()) == {**dict(before), "100004": 2}
+        assert con.execute("select kind, name from quality.drift").fetchall() == []
 
         # a plan of later that evening whose parts never come takes nothing away
         take_plan(con, desk.settings)
-        assert desk.asked(con, DAYS) == [("COMPLETE", 4, 4)]
+        assert desk.built(con) == [("COMPLETE", 4, 4)]
 
 
 def test_a_part_is_read_once_and_asks_for_nothing_that_is_not_its_own(desk: Desk) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
+import trustme
 
 from pipelines.errors import ConfigurationError, WrongWarehouse
 from pipelines.settings import Settings
@@ -16,6 +22,8 @@ from tests.lake.conftest import NewLake
 from tests.support.command_line import daybook, on_lake
 from tests.support.lakes import Bucket, copy_of, snapshots
 from tests.support.postgres import Postgres
+
+psycopg = pytest.importorskip("psycopg", reason="the extra lake is not installed")
 
 COMMANDS = (("sync",), ("build",), ("sql", "select 1"), ("report",), ("lake", "create"))
 
@@ -144,3 +152,41 @@ def test_the_doctor_and_verify_read_a_lake(lake_of_thursday: Settings, tmp_path:
 def test_half_a_lake_is_none(variables: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         Settings.from_env(variables)
+
+
+def test_a_catalog_whose_certificate_has_expired_is_not_trusted(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    issued = authority.issue_cert("127.0.0.1", not_before=yesterday - timedelta(days=1), not_after=yesterday)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with tls_catalog(issued) as port:
+        address = f"postgresql://daybook@127.0.0.1:{port}/books?sslmode=verify-full&sslrootcert={tmp_path / 'ca.pem'}"
+        settings = Settings.model_validate(
+            {"home": tmp_path / "home", "base_url": "http://127.0.0.1:1", "lake": address, "lake_data": str(tmp_path)}
+        )
+        for command in (("build",), ("sql", "select 1")):  # psycopg's word, and DuckDB's
+            refused = on_lake(settings, *command)
+            assert (refused.code, "can't be trusted (" in refused.sentence) == (1, True), refused
+
+
+@contextmanager
+def tls_catalog(certificate: trustme.LeafCert) -> Iterator[int]:
+    """What of PostgreSQL comes before a certificate is shown: it agrees to speak TLS, and does. Its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            while True:
+                try:
+                    near, _ = listener.accept()
+                except OSError:
+                    return
+                with near, suppress(OSError):
+                    near.recv(8)  # SSLRequest
+                    near.sendall(b"S")
+                    context.wrap_socket(near, server_side=True).close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)

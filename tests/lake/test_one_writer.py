@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from assets.catalog import CATALOG
@@ -25,6 +24,8 @@ from tests.support.broker_server import BrokerServer
 from tests.support.command_line import on_lake
 from tests.support.fault_books import Books, close_day, published
 from tests.support.lakes import snapshots
+
+psycopg = pytest.importorskip("psycopg", reason="the extra lake is not installed")
 
 OnFriday = tuple[BrokerServer, Settings]
 _HOLD = """

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import duckdb
-import psycopg
 import pytest
 
 from pipelines.settings import Lake, Settings
@@ -21,6 +20,8 @@ from tests.support.desk import FRIDAY, THURSDAY
 from tests.support.fault_books import broker, close_day, turn
 from tests.support.lakes import STORE_SECRET, copy_of
 from tests.support.postgres import PASSWORD, Postgres
+
+psycopg = pytest.importorskip("psycopg", reason="the extra lake is not installed")
 
 MONDAY = "2025-11-03T16:20:00-05:00"
 READER_PASSWORD = "readers-password-that-must-never-be-seen-4711"

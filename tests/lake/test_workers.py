@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import threading
 from datetime import UTC, date, datetime
@@ -35,13 +34,13 @@ _RUNS = """
 
 def kill_whoever_reads(settings: Settings, part: int) -> None:
     """Kill the worker that holds a part, with all of its processes."""
-    from pipelines.warehouse.lake.advisory import holder_of
+    from pipelines.warehouse.lake.advisory import read_holder
 
     lake = settings.books
     assert isinstance(lake, Lake)
-    found = re.match(r"process (\d+) of host", holder_of(lake, 100 + part) or "")
-    assert found, "nobody reads the part"
-    os.killpg(os.getpgid(int(found[1])), signal.SIGKILL)
+    holder = read_holder(lake, 100 + part)
+    assert holder, "nobody reads the part"
+    os.killpg(os.getpgid(int(holder["pid"])), signal.SIGKILL)
 
 
 @needs_redis

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.archive.files import read_file, whole_file, write_whole
+from pipelines.warehouse.pending_packages import forget_normalized_twice, packages_waiting
 
 CONTENT = b"what is to stay"
 
@@ -77,3 +78,13 @@ def test_a_file_of_as_much_as_it_may_have_is_read_and_one_of_more_is_refused(tmp
         read_file(tmp_path / "kept", len(CONTENT) - 1)
     with pytest.raises(OSError, match="it is a folder, not a file"):
         read_file(tmp_path)
+
+
+def test_a_package_that_dlt_has_normalized_is_not_normalized_again(tmp_path: Path) -> None:
+    for place in ("normalize/extracted/1.1", "load/normalized/1.1", "normalize/extracted/2.2"):
+        (tmp_path / "daybook" / place).mkdir(parents=True)
+    assert packages_waiting(tmp_path) == 3  # a run was killed between the two
+    forget_normalized_twice(tmp_path)
+    assert packages_waiting(tmp_path) == 2
+    assert (tmp_path / "daybook" / "normalize" / "extracted" / "2.2").is_dir()
+    forget_normalized_twice(tmp_path / "none")
