@@ -86,6 +86,7 @@ def test_a_killed_worker_costs_its_part_a_second_start_and_the_part_lands_once(
 
 
 @needs_redis
+@pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")  # Celery's, of its own client of Redis
 def test_a_worker_is_called_gone_only_when_nobody_has_said_four_times_that_he_has_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
