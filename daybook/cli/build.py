@@ -40,7 +40,6 @@ def build(
     \b
     Examples:
       daybook build
-      daybook build --from 2025-11-03
       daybook build --from 2025-11-03 --to 2025-11-07
       daybook build --from 2020-01-02 --engine spark
     """

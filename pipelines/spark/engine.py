@@ -17,8 +17,8 @@ from pipelines.settings import Settings
 from pipelines.spark.exchange import Exchange, is_dated
 from pipelines.spark.session import check_spark, start_session, told_by_spark
 from pipelines.warehouse.contents import literal
+from pipelines.warehouse.sql_text import without_comments
 
-_COMMENT = re.compile(r"--[^\n]*")
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _STATEMENT = re.compile(r";\s*$", re.MULTILINE)
 _SCHEMAS = ("raw", "core", "pnl", "quality", "made", "other_days")
@@ -109,7 +109,7 @@ class SparkEngine(Engine):
         with told_by_spark():
             for name in sorted(table.all_reads):
                 self._provide(name)
-            select = _PARAMETER.sub(r":\1", _COMMENT.sub("", table.select))
+            select = _PARAMETER.sub(r":\1", without_comments(table.select))
             used = set(_PARAMETER.findall(table.select))
             frame = self._session.sql(select, args={name: self._values[name] for name in used})
             path = self._folder / "made" / table.name
@@ -141,7 +141,7 @@ class SparkEngine(Engine):
         if table is not None and kind == "view":
             for each in sorted(table.all_reads):
                 self._provide(each)
-            self._sql(f"create view {name} as {_COMMENT.sub('', table.select)}")
+            self._sql(f"create view {name} as {without_comments(table.select)}")
         elif table is not None and kind == "days" and not table.in_duckdb:  # it reads its own, of days before
             other, _ = self._other_days(table)
             columns = ", ".join(f"`{column}`" for column in self._exchange.columns(name))
@@ -176,7 +176,7 @@ class SparkEngine(Engine):
 
 def make_functions(session: Any, catalog: Catalog) -> None:
     """Spark's form of the functions that selects call, for a session."""
-    text = _COMMENT.sub("", catalog.functions_of_spark.read_text(encoding="utf-8"))
+    text = without_comments(catalog.functions_of_spark.read_text(encoding="utf-8"))
     for statement in _STATEMENT.split(text):
         if statement.strip():
             session.sql(statement.strip().replace("create temporary", "create or replace temporary", 1))
