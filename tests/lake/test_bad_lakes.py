@@ -135,7 +135,7 @@ def test_what_a_lake_has_no_need_of_says_what_to_use_instead(
 def test_the_doctor_and_verify_read_a_lake(lake_of_thursday: Settings, tmp_path: Path) -> None:
     well = on_lake(lake_of_thursday, "doctor")
     assert (well.code, "opens, and has 1 runs" in well.out) == (0, True), well
-    verified = on_lake(lake_of_thursday, "verify")
+    verified = on_lake(lake_of_thursday, "verify", timeout=300)
     assert (verified.code, "All is as it was written." in verified.out) == (0, True), verified
     nowhere = lake_of_thursday.model_copy(update={"lake": "postgresql://daybook@127.0.0.1:1/no"})
     ill = on_lake(nowhere, "doctor")

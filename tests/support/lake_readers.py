@@ -35,13 +35,12 @@ def main(catalog: str, data: str) -> None:
     asked, errors, torn, seen = [0] * READERS, list[str](), list[str](), set[int]()
 
     def read(number: int) -> None:
-        while not over.wait(0.2):
+        while not over.wait(1.0):
             try:
                 with open_published(lake) as con:
-                    for _ in range(3):
-                        torn.extend(str(day) for (day,) in con.execute(_TORN).fetchall())
-                        seen.update(count for (count,) in con.execute(_DAYS).fetchall())
-                        asked[number] += 1
+                    torn.extend(str(day) for (day,) in con.execute(_TORN).fetchall())
+                    seen.update(count for (count,) in con.execute(_DAYS).fetchall())
+                    asked[number] += 1
             except (DaybookError, duckdb.Error) as error:
                 errors.append(str(error))
 
