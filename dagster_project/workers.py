@@ -10,8 +10,14 @@ from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 from dagster_project.instance import prepare_instance
 from pipelines.settings import Settings
 
-#: What runs print is in Dagster's log of each.
-_QUIET = {"worker_redirect_stdouts_level": "INFO", "broker_connection_retry_on_startup": True}
+#: What runs print is in Dagster's log of each. A worker takes no run that it can't begin at once: it would be lost with
+#: the worker, or rather, come back to the queue after a while.
+_CONFIG = {
+    "worker_redirect_stdouts_level": "INFO",
+    "broker_connection_retry_on_startup": True,
+    "worker_disable_prefetch": True,
+    "broker_transport_options": {**DEFAULT_CONFIG["broker_transport_options"], "visibility_timeout": 60},
+}
 
 
 def work(settings: Settings, name: str, processes: int) -> int:
@@ -27,7 +33,7 @@ def work(settings: Settings, name: str, processes: int) -> int:
 
 def app_of(queue: str) -> Celery:
     """The application that takes Dagster's runs from a queue. Its address may hold a password."""
-    app = make_app({"broker": queue, "backend": queue, "config_source": {**DEFAULT_CONFIG, **_QUIET}})
+    app = make_app({"broker": queue, "backend": queue, "config_source": {**DEFAULT_CONFIG, **_CONFIG}})
     create_execute_job_task(app)
     create_resume_job_task(app)
     return app

@@ -109,9 +109,9 @@ class SparkEngine(Engine):
         with told_by_spark():
             for name in sorted(table.all_reads):
                 self._provide(name)
-            select = _PARAMETER.sub(r":\1", without_comments(table.select))
-            used = set(_PARAMETER.findall(table.select))
-            frame = self._session.sql(select, args={name: self._values[name] for name in used})
+            select = without_comments(table.select)
+            used = set(_PARAMETER.findall(select))
+            frame = self._session.sql(_PARAMETER.sub(r":\1", select), args={name: self._values[name] for name in used})
             path = self._folder / "made" / table.name
             frame.write.parquet(str(path))  # from the executors to the files: no row passes this process
             self._register(table, frame.schema, path)

@@ -189,7 +189,7 @@ def test_spark_that_is_killed_changes_nothing_and_is_one_sentence(home_of_week: 
     _, said = process.communicate(timeout=200)
     assert killed.wait(0)
     assert process.returncode == 1
-    assert said.decode().strip().splitlines()[-1].startswith("The build failed and changed nothing: Spark ")
+    assert said.decode().strip().splitlines()[-1].startswith("daybook: The build failed and changed nothing: Spark ")
     assert b"Traceback" not in said
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as con:
         assert contents(con) == before

@@ -8,6 +8,7 @@ import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from pipelines.ingest.parts import part_of
@@ -82,6 +83,26 @@ def test_a_killed_worker_costs_its_part_a_second_start_and_the_part_lands_once(
     with open_published(settings.books) as con:
         found = con.execute(_RUNS, {"part": f"{part_of(KILLED):02}", "account": KILLED}).fetchone()
     assert found == (1, 3, 20)  # a plan, and a part of each account
+
+
+@needs_redis
+@pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")  # Celery's, of its own client of Redis
+def test_a_worker_is_called_gone_only_when_nobody_has_said_four_times_that_he_has_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster_celery.launcher import WorkerStatus
+    from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+    from dagster_project.launcher import WorkersLauncher
+
+    monkeypatch.setattr("dagster_project.launcher._ANSWER_WITHIN", 0.1)
+    with redis_server(tmp_path) as queue:
+        launcher = WorkersLauncher("dagster", broker=queue, backend=queue)
+        run = dg.DagsterRun(job_name="read", tags={DAGSTER_CELERY_TASK_ID_TAG: "of-a-worker-that-was-killed"})
+        launcher.celery.backend.store_result("of-a-worker-that-was-killed", None, "STARTED")
+        said = [launcher.check_run_worker_health(run).status for _ in range(4)]
+        launcher.celery.close()
+    assert said == [*[WorkerStatus.RUNNING] * 3, WorkerStatus.FAILED]
 
 
 _OF_PART = '{ runsOrError(filter: {pipelineName: "read", statuses: [FAILURE]}) { ... on Runs { results { runId } } } }'
