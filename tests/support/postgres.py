@@ -54,7 +54,7 @@ class Postgres:
         """pg_ctl with this server's data. What it starts ends with the block of the fixture."""
         binaries = _binaries()
         assert binaries is not None
-        log = str(self.data.parent / "log")
+        log = str(self.data.parent / "log-of-its-own")  # that of before belongs to who started it
         command = [str(binaries / "pg_ctl"), "-D", str(self.data), "-w", "-l", log, *arguments]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", **_USER)
 
