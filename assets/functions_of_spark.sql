@@ -1,11 +1,17 @@
--- sqlfluff:dialect:sparksql
--- noqa: disable=LT01
 -- Spark's form of the functions that the selects call: what functions.sql says of each, with types. A decimal keeps its digits as long as it is
 -- compared with one, so what is told in floating point has functions of its own there, too.
 
-create temporary function value_of(quantity decimal(38, 10), price decimal(38, 10), multiplier decimal(12, 4)) returns decimal(28, 10)
-return try_cast(round(try_multiply(try_multiply(multiplier, price), quantity), 10) as decimal(28, 10));
+-- sqlfluff:dialect:sparksql
+-- noqa: disable=LT01
 
+-- With the digits that DuckDB has for the product of a price of eight places; a sum of ten places is paid for one share.
+create temporary function value_of(quantity decimal(38, 8), price decimal(38, 10), multiplier decimal(12, 4)) returns decimal(28, 10)
+return try_cast(round(case
+    when price = try_cast(price as decimal(24, 8))
+        then try_multiply(try_multiply(multiplier, try_cast(price as decimal(24, 8))), try_cast(quantity as decimal(24, 8)))
+    when quantity = 1 then try_multiply(multiplier, price)
+    else try_multiply(try_multiply(multiplier, price), try_cast(quantity as decimal(24, 8)))
+end, 10) as decimal(28, 10));
 create temporary function amount_of(quantity decimal(24, 8), price decimal(24, 8)) returns decimal(38, 16)
 return try_multiply(quantity, price);
 
@@ -17,15 +23,16 @@ return case
 end;
 create temporary function rounded(figure double, places int) returns double
 return nearest(figure * pow(10, places)) / pow(10, places);
+create temporary function whole(figure double) returns decimal(38, 0)
+return cast(floor(figure / 4294967296) as decimal(20, 0)) * 4294967296
++ cast(cast(figure - floor(figure / 4294967296) * cast(4294967296 as double) as bigint) as decimal(20, 0));
 create temporary function as_quantity(figure double) returns decimal(24, 8)
 return case
-    when abs(figure) < 9e10 then cast(cast(nearest(figure * 1e8) as bigint) * 0.00000001 as decimal(24, 8))
-    else try_cast(figure as decimal(24, 8))
+    when abs(figure) < 1e16 then cast(whole(nearest(rounded(figure, 8) * 1e8)) * 0.00000001 as decimal(24, 8))
 end;
 create temporary function in_millionths(figure double) returns decimal(28, 10)
 return case
-    when abs(figure) < 9e12 then cast(cast(nearest(figure * 1e6) as bigint) * 0.000001 as decimal(28, 10))
-    else try_cast(try_cast(figure as decimal(28, 6)) as decimal(28, 10))
+    when abs(figure) < 1e18 then cast(whole(nearest(rounded(figure, 6) * 1e6)) * 0.000001 as decimal(28, 10))
 end;
 create temporary function as_share(figure double) returns decimal(9, 8)
 return cast(cast(nearest(figure * 1e8) as bigint) * 0.00000001 as decimal(9, 8));

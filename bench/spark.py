@@ -1,7 +1,7 @@
 """Spark against DuckDB: the same history built anew by both, at two lengths, and where the lines cross.
 
-Not a case of `python -m bench`, which has no Spark: `.venv-lake/bin/python -m bench.spark [--quick]`. Both compute on this
-machine, Spark in `local[2]`, one after the other, so that their ratio is of one run.
+Not a case of `python -m bench`, which has no Spark: `.venv-lake/bin/python -m bench.spark [--quick]`. Both compute on
+this machine, Spark in `local[2]`, one after the other, so that their ratio is of one run.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 #: How the address of a place in a bucket begins.
 S3 = "s3://"
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?", re.ASCII)
+#: Threads of this machine, or the masters of a standalone cluster.
+_SPARK = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*", re.ASCII)
 _ENCRYPTED = {"require", "verify-ca", "verify-full"}  # by PostgreSQL's sslmode
 
 
@@ -100,6 +102,11 @@ def lake_data_problem(data: str) -> str | None:
     if not _S3.fullmatch(data):
         return "is not a place for files; it looks like s3://bucket/prefix, or is a folder that begins with /"
     return None
+
+
+def spark_problem(master: str) -> str | None:
+    """What is wrong with the address of a Spark master; None where it can be used."""
+    return None if _SPARK.fullmatch(master) else "is not a Spark master; write it like local[2] or spark://host:7077"
 
 
 def is_mail_address(text: str) -> bool:

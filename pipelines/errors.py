@@ -93,6 +93,13 @@ def with_full_stop(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+#: What a lake's error begins with whatever the reason is.
+_WHY_IS_BELOW = "Failed to commit DuckLake transaction."
+
+
 def first_line(error: BaseException) -> str:
     """What a library's error says, without what it says below: the statement, the stack, its advice to programmers."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if lines[0].endswith(_WHY_IS_BELOW) and len(lines) > 1:
+        return f"{lines[0].strip()} {lines[1].strip()}"
+    return lines[0].strip()

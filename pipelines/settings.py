@@ -9,17 +9,15 @@ variable counts as not set. All that can't be used is reported in one error.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from pipelines.addresses import (
     checked_base_url,
@@ -29,10 +27,12 @@ from pipelines.addresses import (
     lake_data_problem,
     mail_server_problem,
     queue_problem,
+    spark_problem,
     split_url,
 )
 from pipelines.desk_keys import DeskKey, read_desk_keys, variables_named
 from pipelines.errors import ConfigurationError
+from pipelines.home import Home
 
 Realized = Literal["auto", "since_cost", "since_prior_close"]
 
@@ -69,8 +69,6 @@ VARIABLES = {
 #: The places that the warehouse keeps of a rate.
 RATE_PLACES = 10
 
-#: Threads of this machine, or the masters of a standalone cluster.
-_SPARK_MASTER = re.compile(r"local(\[([1-9]\d*|\*)\])?|spark://[^\s,/:@]+:\d{1,5}(,[^\s,/:@]+:\d{1,5})*")
 #: What a process that only reads the books has no need of.
 SECRETS = (
     "CLEAR_STREET_API_KEY",
@@ -103,15 +101,12 @@ class Lake:
 Books: TypeAlias = Path | Lake
 
 
-class Settings(BaseModel):
-    """One environment's settings. `accounts` is empty where all that the key sees are meant; `home` is absolute."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+class Settings(Home):
+    """One environment's settings. `accounts` is empty where all that the key sees are meant."""
 
     api_key: SecretStr | None = None
     trading_api_key: SecretStr | None = None
     base_url: str = "https://api.clearstreet.com"
-    home: Path = Path(".daybook")
     accounts: tuple[str, ...] = ()
     realized: Realized = "auto"
     risk_free: Decimal = Decimal(0)
@@ -122,7 +117,6 @@ class Settings(BaseModel):
     alert_to: tuple[str, ...] = ()
     ping_url: SecretStr | None = None
     dagster_url: str | None = None
-    publish_group: str | None = None
     dagster_storage: str | None = None
     trading_jobs: Literal["on", "off"] = "off"
     schedules: Literal["on", "off"] = "on"
@@ -160,14 +154,6 @@ class Settings(BaseModel):
     @classmethod
     def _normal(cls, url: str) -> str:
         return checked_base_url(url)
-
-    @field_validator("home")
-    @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        try:
-            return home.expanduser().absolute()
-        except RuntimeError:
-            raise ValueError("begins with the home folder of a user that isn't known here") from None
 
     @field_validator("accounts", mode="before")
     @classmethod
@@ -233,13 +219,6 @@ class Settings(BaseModel):
             raise ValueError("is set without DAYBOOK_ALERT_SMTP: name the mail server, such as smtp://mail.example.com")
         return addresses
 
-    @field_validator("publish_group")
-    @classmethod
-    def _known_group(cls, group: str | None) -> str | None:
-        if group is not None and _group_id(group) is None:
-            raise ValueError(f"names {group!r}, which is no group of this machine")
-        return group
-
     @field_validator("dagster_storage")
     @classmethod
     def _database(cls, url: str | None) -> str | None:
@@ -250,8 +229,8 @@ class Settings(BaseModel):
     @field_validator("spark")
     @classmethod
     def _spark_master(cls, master: str) -> str:
-        if not _SPARK_MASTER.fullmatch(master):
-            raise ValueError("is not a Spark master; write it like local[2] or spark://host:7077")
+        if problem := spark_problem(master):
+            raise ValueError(problem)
         return master
 
     @field_validator("lake")
@@ -293,16 +272,6 @@ class Settings(BaseModel):
         return split_url(url).geturl().rstrip("/") if url else None
 
     @property
-    def warehouse(self) -> Path:
-        """The DuckDB file that one process at a time writes."""
-        return self.home / "warehouse.duckdb"
-
-    @property
-    def published(self) -> Path:
-        """The copy that people, BI tools and notebooks open."""
-        return self.home / "daybook.duckdb"
-
-    @property
     def published_note(self) -> Path:
         """The file whose time says when the books were published last from here: the copy, or a note beside a lake."""
         return self.home / "lake.published" if self.has_lake else self.published
@@ -316,56 +285,6 @@ class Settings(BaseModel):
     def books(self) -> Books:
         """Where readers find the books: `open_published` opens either."""
         return self.published if self.lake is None or self.lake_data is None else Lake(self.lake, self.lake_data)
-
-    @property
-    def adjustments(self) -> Path:
-        """What no API says and people do: transfers, id changes, cash."""
-        return self.home / "adjustments.csv"
-
-    @property
-    def benchmarks(self) -> Path:
-        """Closes of benchmarks that people supply, for performance reports."""
-        return self.home / "benchmarks.csv"
-
-    @property
-    def archive(self) -> Path:
-        """Every body as the broker sent it."""
-        return self.home / "archive"
-
-    @property
-    def dlt(self) -> Path:
-        """dlt's working folder, which holds packages that are not loaded yet."""
-        return self.home / "dlt"
-
-    @property
-    def reports(self) -> Path:
-        """The end-of-day reports."""
-        return self.home / "reports"
-
-    @property
-    def backups(self) -> Path:
-        """Verified copies of the warehouse."""
-        return self.home / "backups"
-
-    @property
-    def working(self) -> Path:
-        """Where a build puts what it needs until it ends."""
-        return self.home / "working"
-
-    @property
-    def dagster(self) -> Path:
-        """Dagster's instance: runs, schedules, logs."""
-        return self.home / "dagster"
-
-    @property
-    def ui_token(self) -> Path:
-        """What opens Dagster's UI, readable by its owner alone."""
-        return self.home / "ui-token"
-
-    @property
-    def run_lock(self) -> Path:
-        """The file whose OS lock a run holds from its first page to the published copy."""
-        return self.home / "run.lock"
 
     @property
     def is_loopback(self) -> bool:
@@ -416,52 +335,12 @@ class Settings(BaseModel):
         apart = {"home": self.home / "demo", "publish_group": None, "lake": None, "lake_data": None}
         return self.model_copy(update=apart)
 
-    def prepare_home(self) -> None:
-        """Creates the home and its folders, for this user alone, and tries to write in each. A group that may read what
-        is published may pass the home and list the reports.
-
-        Sets the process's umask to 077: dlt, DuckDB and Dagster write there later and must not widen it. A folder that
-        was there before keeps its mode. Raises ConfigurationError where something can't be written.
-        """
-        os.umask(0o077)
-        try:
-            for folder in (self.home, self.archive, self.dlt, self.reports, self.backups, self.dagster):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with TemporaryFile(dir=folder):
-                    pass  # permissions alone don't tell: a disk may be full or read-only
-            self._let_group_in()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise ConfigurationError(
-                f"DAYBOOK_HOME ({self.home}) can't be written ({reason}): point it at a folder that daybook may write."
-            ) from error
-
-    def _let_group_in(self) -> None:
-        if self.publish_group is None:
-            return
-        try:
-            for folder, mode in ((self.home, 0o710), (self.reports, 0o750)):
-                if folder.group() != self.publish_group:
-                    os.chown(folder, -1, _group_id(self.publish_group) or 0)
-                folder.chmod(mode)
-        except PermissionError as error:
-            raise ConfigurationError(
-                f"DAYBOOK_PUBLISH_GROUP names {self.publish_group}, and {error.filename} can't be given to it: "
-                "have the user that runs daybook own the home and be a member of the group."
-            ) from error
-
     def _key(self, key: SecretStr | None, missing: str) -> str | None:
         if key is not None:
             return key.get_secret_value()
         if self.is_loopback:
             return None
         raise ConfigurationError(missing)
-
-
-def refuse_file_as_home(home: Path) -> None:
-    """Raises ConfigurationError where DAYBOOK_HOME names something that is there and is no folder."""
-    if home.exists() and not home.is_dir():
-        raise ConfigurationError(f"DAYBOOK_HOME ({home}) is not a folder: set it to the folder of your books.")
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
@@ -476,15 +355,6 @@ def code_version() -> str:
         return version("daybook")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _group_id(name: str) -> int | None:
-    try:
-        import grp  # not on every system
-
-        return grp.getgrnam(name).gr_gid
-    except (ImportError, KeyError, ValueError):
-        return None
 
 
 def _is_id(text: str) -> bool:

@@ -23,20 +23,14 @@ if TYPE_CHECKING:
 
 _NOTHING_LANDED = "Nothing has been landed yet, so there is nothing to build: run `daybook sync` first."
 
-
-Engines = Annotated[
+By = Annotated[
     Literal["duckdb", "spark"],
     typer.Option("--engine", help="Who computes: DuckDB, or Apache Spark where DAYBOOK_SPARK says."),
 ]
 
 
 def build(
-    *,
-    start: FromDay = None,
-    end: ToDay = None,
-    engine: Engines = "duckdb",
-    wait: Wait = 60.0,
-    json: AsJson = False,
+    *, start: FromDay = None, end: ToDay = None, engine: By = "duckdb", wait: Wait = 60.0, json: AsJson = False
 ) -> int:
     """Build the P&L of what has changed, and publish it.
 
@@ -46,7 +40,6 @@ def build(
     \b
     Examples:
       daybook build
-      daybook build --from 2025-11-03
       daybook build --from 2025-11-03 --to 2025-11-07
       daybook build --from 2020-01-02 --engine spark
     """

@@ -70,13 +70,15 @@ def replay(*, start: FromDay = None, archive: Archive = None, wait: Wait = 60.0,
 def _archive(settings: Settings, given: str | None) -> str:
     """The archive to land, for people, looked at before a home is made for it. Raises ConfigurationError, and
     NotPublished where it has no run."""
-    from pipelines.addresses import S3
+    from pipelines.addresses import S3, lake_data_problem
     from pipelines.archive.places import place_of, runs_at, runs_of
-    from pipelines.settings import refuse_file_as_home
+    from pipelines.home import refuse_file_as_home
     from pipelines.warehouse.restoring import finish_if_killed
 
     if given is not None and not given.startswith(S3) and not Path(given).is_dir():
         raise ConfigurationError(f"--archive {given} is not a folder.")
+    if given is not None and given.startswith(S3) and (problem := lake_data_problem(given)):
+        raise ConfigurationError(f"--archive {given} {problem}.")
     refuse_file_as_home(settings.home)
     finish_if_killed(settings.home)
     if not (runs_at(given, settings) if given else runs_of(settings)):

@@ -7,7 +7,7 @@ import sys
 from enum import StrEnum
 from math import isnan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,6 +15,9 @@ from typer.core import TyperCommand
 from daybook.cli import console
 from daybook.cli.output_file import output_file
 from pipelines.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 #: What a table on a terminal shows unless told otherwise; files and pipes are never cut without being asked.
 ROWS_SHOWN = 200
@@ -81,16 +84,9 @@ def sql(
     form = form or _format_of(output)
     shown = form is Format.TABLE and output is None and sys.stdout.isatty()
     most = (ROWS_SHOWN if shown else 0) if limit is None else limit
-    if form is Format.PARQUET and output is None and sys.stdout.isatty():
-        raise ConfigurationError(
-            "Parquet is not for reading on a terminal: give --output FILE, or send it to a program."
-        )
-    if isnan(timeout):
-        raise ConfigurationError("--timeout needs a number of seconds.")
     settings = Settings.from_env()
+    _refuse(form, output, timeout, at_version, settings)
     finish_if_killed(settings.home)  # here, where it can be said: the process that asks has no home of its own
-    if at_version is not None and not settings.has_lake:
-        raise ConfigurationError("--at-version is of a lake, and DAYBOOK_LAKE is not set: ask pnl.*_as_known(instant).")
     place = settings.books
     books = (place.catalog, place.data) if isinstance(place, Lake) else str(place)
     with output_file(output, settings.home) as target:
@@ -99,6 +95,18 @@ def sql(
     if cut:
         console.notice(f"These are the first {most:,} rows of more: --limit 0 shows all.")
     return 0
+
+
+def _refuse(form: Format, output: Path | None, timeout: float, at_version: int | None, settings: Settings) -> None:
+    """Raises ConfigurationError for what can't be asked so."""
+    if form is Format.PARQUET and output is None and sys.stdout.isatty():
+        raise ConfigurationError(
+            "Parquet is not for reading on a terminal: give --output FILE, or send it to a program."
+        )
+    if isnan(timeout):
+        raise ConfigurationError("--timeout needs a number of seconds.")
+    if at_version is not None and not settings.has_lake:
+        raise ConfigurationError("--at-version is of a lake, and DAYBOOK_LAKE is not set: ask pnl.*_as_known(instant).")
 
 
 def _format_of(output: Path | None) -> Format:

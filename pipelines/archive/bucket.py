@@ -184,8 +184,8 @@ class BucketRun(StoredRun):
 
     @property
     def is_sealed(self) -> bool:
-        """Nothing else is here, unless it was damaged."""
-        return "ended" in self.said
+        """Nothing else is sent. It is not read to tell: there may be thousands."""
+        return True
 
     @property
     def seal(self) -> bytes:

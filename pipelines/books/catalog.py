@@ -10,13 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from pipelines.warehouse.sql_text import without_comments
+
 Kind = Literal["kept", "whole", "days", "working", "ephemeral", "versions", "view"]
 AsKnown = Literal["copied", "window", "day", "day_and_before"]
 
 #: The macro beside the tables that says by which selects they were made: the fingerprint of a catalogue.
 MADE_BY = "core.made_by"
 
-_COMMENT = re.compile(r"--[^\n]*")
 _REASON = re.compile(r"select\n(.*) as reason\nfrom ", re.DOTALL)
 _SOURCE = re.compile(r"\b(?:from|join)\s+((?:(?:raw|core|pnl|quality)\.)?[a-z][a-z_]*)\b(?!\.)")
 
@@ -92,7 +93,7 @@ class Table:
     @cached_property
     def reads(self) -> frozenset[str]:
         """The names after `from` and `join` in its file: tables, and CTEs of its own."""
-        return frozenset(_SOURCE.findall(_COMMENT.sub("", self.text)))
+        return frozenset(_SOURCE.findall(without_comments(self.text)))
 
     @cached_property
     def all_reads(self) -> frozenset[str]:
@@ -161,9 +162,7 @@ class Catalog:
         return found
 
 
-def catalog_of(
-    *tables: Table, functions: Path, functions_of_spark: Path, changed: Path, columns: Path
-) -> Catalog:
+def catalog_of(*tables: Table, functions: Path, functions_of_spark: Path, changed: Path, columns: Path) -> Catalog:
     """A catalogue of entries and files. `changed` is the folder of the selects that find days to look at again, with
     new_run.sql and unsettled.sql among them."""
     ephemeral = [table for table in tables if table.kind == "ephemeral"]

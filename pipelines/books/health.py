@@ -13,12 +13,11 @@ from pipelines.alerts.history import last_failure
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.ingest.retention import growth
+from pipelines.settings import Lake, Settings
+from pipelines.warehouse.pending_packages import count_entries, packages_waiting
 
 if TYPE_CHECKING:
     import duckdb
-
-    from pipelines.settings import Lake, Settings
-from pipelines.warehouse.pending_packages import count_entries, packages_waiting
 
 _LAST_RUN = """
     select run_id, trading_date, grade, status, finished_at, accounts_complete, accounts_expected,

@@ -38,6 +38,7 @@ from pipelines.warehouse.session import warehouse_session
 #: What people wrote, and what was asked of the broker; a lake's home has them, too.
 WRITTEN_BY_PEOPLE = ("adjustments.csv", "benchmarks.csv")
 JOURNAL = "trading"
+_AGAIN = "Mend that, and run it again."
 #: Makes the views, macros and comments of an open warehouse, and whatever its inputs have changed.
 Finish = Callable[[duckdb.DuckDBPyConnection, Settings], None]
 
@@ -79,7 +80,7 @@ def import_home(
         _refuse_books_in(con, lake)
         files = _to_copy(old.home, settings.home)
         _bring_up_to_date(old, settings, on_progress)
-        with _or_as_it_was(f"The books of {old.home} were not moved", f"{lake} is without books, as it was"):
+        with _or_said(f"The books of {old.home} were not moved", f"{lake} is without books, as it was. {_AGAIN}"):
             runs = _send_archive(runs_of(old), Bucket(place_of(settings), settings.working), on_progress)
             _copy(files, old.home, settings.home)
             on_progress(Activity("copying the tables, and reading them again"))
@@ -87,13 +88,8 @@ def import_home(
             tables = _copied(con, "moved", WRITTEN)
             con.execute("detach moved")
         on_progress(Activity("building"))
-        try:
+        with _or_said(f"The books of {old.home} are in {lake}, but could not be built there", "run `daybook build`."):
             finish(con, settings)
-        except (duckdb.Error, DaybookError) as error:
-            raise DaybookError(
-                f"The books of {old.home} are in {lake}, all of them, but could not be built there "
-                f"({first_line(error).rstrip('.')}): run `daybook build`."
-            ) from error
     return Moved(tables, runs, len(files))
 
 
@@ -113,7 +109,10 @@ def export_home(
         finish_pending(con, settings)
         if not _has_rows(con):
             raise NotPublished(f"{settings.books} has no run in it: there is nothing to export.")
-        with _or_as_it_was(f"The books were not exported to {new}", "nothing was left there"), _drafted(draft, new):
+        with (
+            _or_said(f"The books were not exported to {new}", f"nothing was left there. {_AGAIN}"),
+            _drafted(draft, new),
+        ):
             on_progress(Activity("copying the tables, and reading them again"))
             con.execute(f"attach {literal(draft.warehouse)} as moved")
             tables = _copied(con, WRITTEN, "moved")
@@ -236,11 +235,11 @@ def _drafted(draft: Settings, new: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _or_as_it_was(what: str, state: str) -> Iterator[None]:
-    """Says that nothing was done, where something of the block fails."""
+def _or_said(what: str, then: str) -> Iterator[None]:
+    """Says what was not done and what to do then, where something of the block fails."""
     try:
         yield
     except (duckdb.Error, OSError, DaybookError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
         kind = type(error) if isinstance(error, DaybookError) else DaybookError
-        raise kind(f"{what} ({reason.rstrip('.')}): {state}. Mend that, and run it again.") from error
+        raise kind(f"{what} ({reason.rstrip('.')}): {then}") from error

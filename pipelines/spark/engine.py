@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from pipelines.settings import Settings
 from pipelines.spark.exchange import Exchange, is_dated
 from pipelines.spark.session import check_spark, start_session, told_by_spark
 from pipelines.warehouse.contents import literal
+from pipelines.warehouse.sql_text import without_comments
 
-_COMMENT = re.compile(r"--[^\n]*")
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _STATEMENT = re.compile(r";\s*$", re.MULTILINE)
 _SCHEMAS = ("raw", "core", "pnl", "quality", "made", "other_days")
@@ -73,9 +73,9 @@ class SparkEngine(Engine):
         self._counted: dict[str, int] = {}
 
     def stop(self) -> None:
-        """End the session, where it began here."""
+        """End the session, where it began here. What it does about that is no matter of the books any more."""
         if self._is_own and self._session is not None:
-            with told_by_spark():
+            with suppress(Exception):
                 self._session.stop()
             self._session = None
 
@@ -100,10 +100,7 @@ class SparkEngine(Engine):
         for schema in _SCHEMAS:
             self._sql(f"drop schema if exists {schema} cascade")
             self._sql(f"create schema {schema}")
-        text = _COMMENT.sub("", self._catalog.functions_of_spark.read_text(encoding="utf-8"))
-        for statement in _STATEMENT.split(text):
-            if statement.strip():
-                self._sql(statement.strip().replace("create temporary", "create or replace temporary", 1))
+        make_functions(self._session, self._catalog)
 
     def rows(self, table: Table) -> Rows:
         """The files that Spark has written of a table. Raises BuildFailed where it can't."""
@@ -112,9 +109,9 @@ class SparkEngine(Engine):
         with told_by_spark():
             for name in sorted(table.all_reads):
                 self._provide(name)
-            select = _PARAMETER.sub(r":\1", _COMMENT.sub("", table.select))
-            used = set(_PARAMETER.findall(table.select))
-            frame = self._session.sql(select, args={name: self._values[name] for name in used})
+            select = without_comments(table.select)
+            used = set(_PARAMETER.findall(select))
+            frame = self._session.sql(_PARAMETER.sub(r":\1", select), args={name: self._values[name] for name in used})
             path = self._folder / "made" / table.name
             frame.write.parquet(str(path))  # from the executors to the files: no row passes this process
             self._register(table, frame.schema, path)
@@ -144,7 +141,7 @@ class SparkEngine(Engine):
         if table is not None and kind == "view":
             for each in sorted(table.all_reads):
                 self._provide(each)
-            self._sql(f"create view {name} as {_COMMENT.sub('', table.select)}")
+            self._sql(f"create view {name} as {without_comments(table.select)}")
         elif table is not None and kind == "days" and not table.in_duckdb:  # it reads its own, of days before
             other, _ = self._other_days(table)
             columns = ", ".join(f"`{column}`" for column in self._exchange.columns(name))
@@ -175,3 +172,11 @@ class SparkEngine(Engine):
 
     def _sql(self, statement: str) -> None:
         self._session.sql(statement)
+
+
+def make_functions(session: Any, catalog: Catalog) -> None:
+    """Spark's form of the functions that selects call, for a session."""
+    text = without_comments(catalog.functions_of_spark.read_text(encoding="utf-8"))
+    for statement in _STATEMENT.split(text):
+        if statement.strip():
+            session.sql(statement.strip().replace("create temporary", "create or replace temporary", 1))

@@ -65,7 +65,11 @@ class Exchange:
         self._folder = folder
         (lower,) = run_statement(con, _LOWER, values).fetchone()
         upper = date.fromordinal(values["to_date"].toordinal() + 31)
-        self._values = {**values, "lower": lower or date.fromordinal(values["from_date"].toordinal() - 31), "upper": upper}
+        self._values = {
+            **values,
+            "lower": lower or date.fromordinal(values["from_date"].toordinal() - 31),
+            "upper": upper,
+        }
 
     def write(self, name: str, *, other_days: bool = False) -> tuple[Path, int]:
         """Write the rows of a relation that Spark may look at, of the days that are not built where `other_days`: their

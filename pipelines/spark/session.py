@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
@@ -66,8 +69,12 @@ def _answers(master: str) -> bool:
 def start_session(settings: Settings, folder: Path, *, is_small: bool = False) -> Any:
     """A session with DAYBOOK_SPARK's master; what Java says goes to a file of `folder`. `is_small`: it will be planning
     for most of its time. Raises BuildFailed."""
+    from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
+    # what they would print is raised, too
+    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+    PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     builder = SparkSession.builder.master(settings.spark).appName("daybook")
     for name, value in {**_AS_DUCKDB, **_QUIET, **_addresses(settings.spark)}.items():
         builder = builder.config(name, value)
@@ -88,13 +95,17 @@ def _addresses(master: str) -> dict[str, str]:
 
 @contextmanager
 def told_by_spark() -> Iterator[None]:
-    """What Spark, or the way to it, raises in the block becomes BuildFailed: the transaction ends with nothing changed."""
+    """What Spark, or the way to it, raises in the block becomes BuildFailed: nothing has changed."""
     try:
         yield
-    except DaybookError:
+    except (DaybookError, duckdb.Error):
         raise
     except Exception as error:  # of pyspark, of Java, and of the socket between them
-        raise BuildFailed(f"The build failed and changed nothing: Spark says: {_said(error)}") from error
+        if isinstance(error, OSError) or type(error).__name__ == "Py4JNetworkError":
+            said = "Spark has ended, as a process does that is killed or has no memory left"
+        else:
+            said = f"Spark says: {_said(error)}"
+        raise BuildFailed(f"The build failed and changed nothing: {said}") from error
 
 
 def _said(error: Exception) -> str:

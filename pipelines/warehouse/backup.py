@@ -49,6 +49,16 @@ WAREHOUSE = "warehouse.duckdb"
 #: What a home is, besides its archive.
 KEPT = (WAREHOUSE, "adjustments.csv", "dlt", "trading")
 
+#: What to do about books in a lake instead.
+NO_FILE = (
+    "{lake} has no file to copy: its former snapshots are kept (`daybook sql --at-version N`), pg_dump copies its "
+    "catalog, `daybook lake export` makes a home of it that can be backed up."
+)
+OF_FILES = (
+    "A backup is of files, and DAYBOOK_LAKE is set: restore it with DAYBOOK_LAKE unset, then bring that home into "
+    "{lake} with `daybook lake import`."
+)
+
 
 @dataclass(frozen=True)
 class Backup:
@@ -76,11 +86,7 @@ def make_backup(
 
     Raises DaybookError, with nothing left behind, where it can't be made or is not, read again, what was copied.
     """
-    if settings.has_lake:
-        raise ConfigurationError(
-            f"{settings.books} has no file to copy: its former snapshots are kept (`daybook sql --at-version N`), "
-            "pg_dump copies its catalog, `daybook lake export` makes a home of it that can be backed up."
-        )
+    _refuse_lake(settings, NO_FILE)
     now, backups = datetime.now(UTC), settings.backups if to is None else to.expanduser().absolute()
     folder = backups / "-".join(filter(None, [f"{now:%Y%m%dT%H%M%S}Z", label]))
     draft = backups / f".{folder.name}.making"
@@ -151,11 +157,7 @@ def restore(
     deleted; the published copy stays until the restored one takes its place. Killed anywhere, it is finished or undone
     by the next command. Raises DaybookError for a backup that is damaged, LockedOut while a run or a trade goes on.
     """
-    if settings.has_lake:
-        raise ConfigurationError(
-            "A backup is of files, and DAYBOOK_LAKE is set: restore it with DAYBOOK_LAKE unset, then bring that home "
-            f"into {settings.books} with `daybook lake import`."
-        )
+    _refuse_lake(settings, OF_FILES)
     backup = verify_backup(folder, on_progress)
     settings.prepare_home()
     with run_lock(settings.run_lock, wait=wait, on_progress=on_progress), _nobody_trades(settings, wait):
@@ -181,6 +183,11 @@ def restore(
                 with suppress(OSError):
                     remove(settings.home / DRAFT)
     return backup, kept if there else None
+
+
+def _refuse_lake(settings: Settings, sentence: str) -> None:
+    if settings.has_lake:
+        raise ConfigurationError(sentence.format(lake=settings.books))
 
 
 @contextmanager

@@ -18,8 +18,9 @@ import duckdb
 
 from pipelines.archive.files import refuse_special
 from pipelines.errors import DaybookError, LockedOut, NotPublished, WrongWarehouse, first_line
+from pipelines.home import refuse_file_as_home
 from pipelines.progress import OnProgress, Waiting, ignore_progress
-from pipelines.settings import Books, Lake, refuse_file_as_home
+from pipelines.settings import Books, Lake
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
 from pipelines.warehouse.limits import memory_limit, temporary_limit
@@ -74,7 +75,13 @@ def open_published(books: Books, version: int | None = None) -> Iterator[duckdb.
     if isinstance(books, Path):
         _find_published(books)
     with private_folder() as own:
-        con = _lake(books, own, version) if isinstance(books, Lake) else _attached(books, own)
+        if isinstance(books, Lake):
+            from pipelines.warehouse.lake.opening import open_to_read
+
+            with open_to_read(books, _reading(own), version) as con:
+                yield con
+            return
+        con = _attached(books, own)
         try:
             yield con
         finally:
@@ -87,12 +94,6 @@ def _find_published(path: Path) -> None:
     if not path.exists():
         raise NotPublished(f"Nothing has been published at {path} yet: run `daybook eod` (or `daybook demo`) first.")
     _refuse_special(path)
-
-
-def _lake(lake: Lake, own: Path, version: int | None) -> duckdb.DuckDBPyConnection:
-    from pipelines.warehouse.lake.opening import open_to_read
-
-    return open_to_read(lake, _reading(own), version)
 
 
 def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:

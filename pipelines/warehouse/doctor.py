@@ -187,9 +187,7 @@ def _lake(settings: Settings) -> Iterator[Diagnosis]:
                 "meta": dict(_rows(con, "select key, value from main.daybook_meta")),
             }
     except (DaybookError, duckdb.Error) as error:
-        sentence = (
-            str(error) if isinstance(error, DaybookError) else f"{settings.books} can't be read ({first_line(error)})."
-        )
+        sentence = str(error) if isinstance(error, DaybookError) else f"{settings.books}: {first_line(error)}."
         yield Diagnosis("FAIL", sentence, "Nothing is lost by it: its catalog and its files are where they were.")
         return
     yield from (each for each in sealed if isinstance(each, Diagnosis))

@@ -15,7 +15,8 @@ import duckdb
 from pipelines.archive.places import place_of, runs_of
 from pipelines.archive.read import Damaged, StoredRun
 from pipelines.errors import BooksMissing, DaybookError, NotPublished
-from pipelines.settings import Settings, refuse_file_as_home
+from pipelines.home import refuse_file_as_home
+from pipelines.settings import Settings
 from pipelines.warehouse.backup import latest_backup, read_backup
 from pipelines.warehouse.connect import open_published, remembered
 from pipelines.warehouse.restoring import finish_if_killed

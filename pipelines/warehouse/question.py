@@ -23,7 +23,7 @@ _UPKEEP = {
     "merge_adjacent_files", "rewrite_data_files", "scan", "set_commit_message", "set_option",
 }  # fmt: skip
 _KEPT_FROM_A_LAKE = (
-    {"query", "json_execute_serialized_sql", "pg_clear_cache"}
+    {"query", "json_execute_serialized_sql", "pg_clear_cache", "checkpoint", "force_checkpoint"}
     | {f"ducklake_{name}" for name in _UPKEEP}
     | _UPKEEP - {"commit", "scan"}
 )

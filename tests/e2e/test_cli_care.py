@@ -122,6 +122,7 @@ def test_status_tells_sizes_and_growth(home: Path) -> None:
     [
         (["replay"], 1, "has no run that could be landed"),
         (["replay", "--archive", "nowhere"], 2, "nowhere is not a folder"),
+        (["replay", "--archive", "s3://"], 2, "s3:// is not a place for files"),
         (["replay", "--from", "tomorrow"], 2, "'tomorrow' is not a date"),
         (["backup"], 2, "is not there"),
         (["verify"], 2, "is not there"),

@@ -211,7 +211,8 @@ def test_a_program_that_hangs_is_killed_and_started_again_and_one_of_which_nobod
     from dagster_project.keeper import HANGS, Keeper
     from dagster_project.processes import Processes, Program
 
-    clock, answer = Clock(), {"one": True}
+    clock = Clock()
+    answer: dict[str, bool | None] = {"one": True}
     program = Program("one", ("http.server", "--bind", "127.0.0.1", "0"), dict(os.environ))
     with Processes(tmp_path, tmp_path) as processes:
         keeper = Keeper(processes, [(program, lambda: answer["one"])], clock)
@@ -219,7 +220,8 @@ def test_a_program_that_hangs_is_killed_and_started_again_and_one_of_which_nobod
         keeper.ask()
         first = keeper.health[0].pid or 0
         os.kill(first, signal.SIGSTOP)
-        for answer["one"] in (None, False):  # type: ignore[assignment]
+        for nothing in (None, False):
+            answer["one"] = nothing
             clock.now += HANGS - 1
             keeper.ask()
             assert (keeper.health[0].state, keeper.look()) == ("NOT ANSWERING", [])

@@ -76,6 +76,7 @@ def test_a_table_that_another_one_reads_is_two_files_and_two_lines(
     ]  # fmt: skip
     monkeypatch.setattr(specs, "CATALOG", catalog)
     monkeypatch.setattr(specs, "TABLES", catalog.tables)
+    monkeypatch.setattr(specs, "entries", lambda: described)  # as the file is once `assets.dictionary_page` has run
     made_from = {spec.key: {dep.asset_key for dep in spec.deps} for spec in specs.book_specs()}
     assert made_from[dg.AssetKey(["core", "side_daily"])] == {dg.AssetKey(["core", "position_eod"])}
     assert made_from[dg.AssetKey(["pnl", "firm_side_daily"])] == {dg.AssetKey(["core", "side_daily"])}

@@ -39,8 +39,11 @@ def test_a_sync_killed_at_any_of_its_commits_is_made_good_here_and_elsewhere(
     assert published(settings)[0] == undisturbed[0]
     with warehouse_session(settings) as con:
         unfinished = con.execute(
-            "select count(*) from core.run where run_id not in (select run_id from raw.extract_run where _dlt_load_id in"
-            " (select load_id from raw._dlt_loads where status = 0))"
+            """
+            select count(*) from core.run where run_id not in (
+                select run_id from raw.extract_run inner join raw._dlt_loads on _dlt_load_id = load_id and status = 0
+            )
+            """
         )
         assert unfinished.fetchone() == (0,)
         twice = con.execute("select count(*) - count(distinct load_id) from raw._dlt_loads").fetchone()

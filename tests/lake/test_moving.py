@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -13,19 +14,21 @@ import pytest
 
 from assets.catalog import CATALOG
 from pipelines.books.build import build
-from pipelines.errors import ConfigurationError, NotPublished, WrongWarehouse
+from pipelines.errors import ConfigurationError, NotPublished, StoreAway, WrongWarehouse
 from pipelines.ingest.moving import Moved, export_home, import_home
 from pipelines.ingest.replay import replay
 from pipelines.ingest.upkeep import maintain
 from pipelines.settings import Settings
-from pipelines.warehouse.connect import open_published, remember
+from pipelines.warehouse.connect import SCHEMA_VERSION, open_published, open_warehouse, remember
 from pipelines.warehouse.contents import Contents, contents, differences
 from pipelines.warehouse.lake.attach import attach_lake, lake_of
 from pipelines.warehouse.published import publish_books
 from pipelines.warehouse.session import warehouse_session
 from pipelines.warehouse.verify import verify_home
 from tests.lake.conftest import NewLake
+from tests.support.command_line import Ended, daybook
 from tests.support.kill import kill
+from tests.support.lakes import Bucket
 
 RECORD = "trading/20250228T150000Z-00000001.json"
 NOBODY = "http://127.0.0.1:1"
@@ -38,6 +41,12 @@ def finish(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 def bring_in(settings: Settings, home: Path) -> Moved:
     return import_home(settings, home, finish, wait=0)
+
+
+def command(settings: Settings, *words: str) -> Ended:
+    """A command of `daybook lake`, in a process of its own."""
+    variables = {"DAYBOOK_LAKE": str(settings.lake), "DAYBOOK_LAKE_DATA": str(settings.lake_data)}
+    return daybook("lake", *words, home=settings.home, url=NOBODY, stdin="", timeout=300, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +117,9 @@ def test_a_home_that_was_moved_into_a_lake_and_out_again_is_the_same_home(
         found = verify_home(con, moved)
     assert (found.problems, found.runs) == ([], 5)
     again = tmp_path / "again"
-    done = export_home(moved, again, finish)
-    assert (done.runs, done.files) == (5, 3)
+    ended = command(moved, "export", str(again))
+    assert ended.code == 0, ended.err
+    assert "5 runs of the archive, 3 files of adjustments" in ended.out
     for name in ("warehouse.duckdb", "daybook.duckdb"):
         assert not differences(contents_of_file(old / name), contents_of_file(again / name))
     assert files_of(again, *KEPT) == files_of(old, *KEPT)
@@ -122,8 +132,9 @@ def test_a_home_that_was_moved_into_a_lake_and_out_again_is_the_same_home(
 
 def test_upkeep_leaves_fewer_files_and_the_same_books_beside_a_reader(moved: Settings) -> None:
     with warehouse_session(moved) as con:
-        for number in range(5):  # each a commit of one small file
+        for number in range(3):  # each a commit of one small file
             remember(con, f"noted {number}", "here")
+    land_once_more(moved)
     before = tables_of(moved)
     tables = Path(lake_of(moved).tables)
     young, lost = tables / "young.parquet", tables / "lost.parquet"
@@ -155,23 +166,37 @@ def test_upkeep_leaves_fewer_files_and_the_same_books_beside_a_reader(moved: Set
     assert not lost.exists()
     assert len(sums) > 2
     assert len({str(each) for each in sums}) == 1
+    said = command(moved, "maintain")
+    assert said.out.startswith(f"The tables had {again.files} files and have {again.files};"), said.err
     assert not differences(before, tables_of(moved))
 
 
 def test_an_import_that_is_killed_leaves_the_lake_without_books_and_goes_on_when_it_is_repeated(
     old: Path, lake: NewLake, tmp_path: Path
 ) -> None:
+    older = shutil.copytree(old, tmp_path / "older")
+    with open_warehouse(older / "warehouse.duckdb") as con:
+        remember(con, "schema_version", "2")
     settings = lake(tmp_path / "home")
-    kill("after the books are copied", settings, f"lake import {old}")
+    kill("after the books are copied", settings, f"lake import {older}")
     assert tables_of(settings).keys() <= {"main.daybook_meta"}
-    bring_in(settings, old)
-    assert not differences(tables_of_file(old / "warehouse.duckdb"), tables_of(settings))
-    land_once_more(settings)
+    assert [path.name.partition("-")[2] for path in (older / "backups").iterdir()] == ["version-2"]
+    import_home(settings, older, lambda *_: None)
+    assert differences(tables_of_file(old / "warehouse.duckdb"), tables_of(settings)) == ["main.daybook_meta"]
+    with open_published(settings.books) as con:
+        known = dict(con.execute("select key, value from main.daybook_meta").fetchall())
+    assert known["schema_version"] == str(SCHEMA_VERSION)
 
 
 def test_what_can_not_be_moved_is_a_sentence_and_nothing_is_changed(
-    old: Path, moved: Settings, lake: NewLake, tmp_path: Path
+    old: Path, moved: Settings, lake: NewLake, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    away = lake(tmp_path / "away", bucket=bucket)
+    with monkeypatch.context() as patch, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(StoreAway, match=r"were not moved \(.*Could not connect to server.*\): .* is without books"):
+            bring_in(away, old)
     with pytest.raises(ConfigurationError, match="has tables already"):
         bring_in(moved.model_copy(update={"home": tmp_path / "new"}), old)
     empty = lake(tmp_path / "home")
@@ -193,5 +218,6 @@ def test_what_can_not_be_moved_is_a_sentence_and_nothing_is_changed(
     with pytest.raises(ConfigurationError, match="DAYBOOK_LAKE is not set"):
         bring_in(Settings(base_url=NOBODY, home=tmp_path / "new"), old)
     assert not (tmp_path / "nothing").exists()
-    with attach_lake(lake_of(empty), "lake") as con:
-        assert not con.execute("select 1 from duckdb_tables() where table_name <> 'daybook_meta'").fetchall()
+    for each in (empty, away):
+        with attach_lake(lake_of(each), "lake") as con:
+            assert not con.execute("select 1 from duckdb_tables() where table_name <> 'daybook_meta'").fetchall()

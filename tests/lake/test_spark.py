@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,25 +22,26 @@ import pytest
 from assets.catalog import CATALOG
 from daybook.cli import main
 from pipelines.books.build import Built, build
-from pipelines.books.catalog import Catalog, Table
-from pipelines.books.engine import Rows
+from pipelines.books.inputs import load_earlier
 from pipelines.settings import Settings
+from pipelines.spark.exchange import Exchange
 from pipelines.warehouse.contents import contents
 from pipelines.warehouse.session import warehouse_session
 from tests.support.lakes import clone_database, exported
 from tests.support.postgres import Postgres
 from tests.support.processes import Process
-from tests.support.spark_books import drawn, land_together
+from tests.support.spark_books import LANDED, drawn, land_together
 from tests.support.spark_cluster import children, executors, free_port, kill, spark_cluster
 
 pyspark = pytest.importorskip("pyspark", reason="the extra spark is not installed")
 pytestmark = [
     pytest.mark.heavy,
+    pytest.mark.timeout(3000),  # most of it is planning, which a busy machine makes long
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # sockets of py4j's
 ]
 
-BOOKS = int(os.environ.get("DAYBOOK_SPARK_BOOKS", "25"))
+BOOKS = int(os.environ.get("DAYBOOK_SPARK_BOOKS", "15"))
 BUILT_AT = datetime(2026, 1, 2, tzinfo=UTC)
 #: The day from which the second of two builds is Spark's.
 LATER = date(2005, 3, 1)
@@ -64,22 +65,36 @@ def two(
     catalog = clone_database(postgres, str(lake_of_week.lake))
     file = Settings.model_validate({"base_url": lake_of_week.base_url, "home": folder / "file", "api_key": "any"})
     lake = lake_of_week.model_copy(update={"home": folder / "lake", "lake": catalog})
-    found = drawn(BOOKS)
-    for each in (file, lake):
-        with warehouse_session(each) as con:
-            land_together(con, each.adjustments, found)
+    with warehouse_session(file) as con:
+        land_together(con, file.adjustments, drawn(BOOKS))
+    shutil.copy(file.adjustments, lake.adjustments)
+    with warehouse_session(lake) as con:
+        _copy_landed(con, file.warehouse)
     return Two(file, lake)
 
 
+def _copy_landed(con: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """What was landed together, from a file: a lake takes a tenth of a second for each insertion."""
+    con.execute(f"attach '{file}' as landed (read_only)")
+    names = "select table_name from duckdb_tables() where database_name = 'landed' and schema_name = 'raw'"
+    for (name,) in con.execute(names).fetchall():
+        load = "load_id" if name == "_dlt_loads" else "_dlt_load_id"
+        if name != "_dlt_version":
+            con.execute(f"insert into raw.{name} by name select * from landed.raw.{name} where {load} like '%{LANDED}'")
+    con.execute("detach landed")
+
+
 def test_an_executor_is_killed_in_the_middle_and_the_books_are_the_same_to_the_last_digit(
-    two: Two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two: Two, tmp_path: Path
 ) -> None:
     with warehouse_session(two.file) as con:
         ours = build(con, two.file, CATALOG, **_everything(con), built_at=BUILT_AT)
         in_file = exported(con, "warehouse", tmp_path / "file")
     with spark_cluster(tmp_path) as master, warehouse_session(two.lake) as con:
         settings = two.lake.model_copy(update={"spark": master})
-        killed = _when(settings.working, "core.trade_flow", lambda: kill(executors(tmp_path)), lambda: executors(tmp_path))
+        killed = _when(
+            settings.working, "core.trade_flow", lambda: kill(executors(tmp_path)), lambda: executors(tmp_path)
+        )
         theirs = _by_spark(con, settings, **_everything(con))
         assert killed.wait(0), "no executor was killed while it computed"
         on_lake = exported(con, "lake", tmp_path / "lake")
@@ -91,15 +106,18 @@ def test_an_executor_is_killed_in_the_middle_and_the_books_are_the_same_to_the_l
         assert set(again.versions.values()) == {0}, "a rebuild by DuckDB added versions"
 
 
-def _by_spark(con: duckdb.DuckDBPyConnection, settings: Settings, **days: date) -> Built:
+def _by_spark(con: duckdb.DuckDBPyConnection, settings: Settings, **days: Any) -> Built:
     from pipelines.spark.engine import spark_engine
 
     with spark_engine(settings) as engine:
         return build(con, settings, CATALOG, **days, built_at=BUILT_AT, engine=engine)
 
 
-def _everything(con: duckdb.DuckDBPyConnection) -> dict[str, date]:
-    first, last = con.execute("select min(trading_date), max(trading_date) from raw.extract_run").fetchone() or (None, None)
+def _everything(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    first, last = con.execute("select min(trading_date), max(trading_date) from raw.extract_run").fetchone() or (
+        None,
+        None,
+    )
     return {"from_date": first, "to_date": last}
 
 
@@ -124,6 +142,25 @@ def _when(working: Path, table: str, act: Any, found: Any) -> threading.Event:
 
     threading.Thread(target=watch, daemon=True).start()
     return done
+
+
+def test_spark_is_given_the_dates_that_the_selects_can_look_at_and_no_others(two: Two, tmp_path: Path) -> None:
+    with warehouse_session(two.file) as con:
+        build(con, two.file, CATALOG, built_at=BUILT_AT)
+        dates = {day for (day,) in con.execute("select distinct trading_date from core.position_eod").fetchall()}
+        last = max(dates)
+        load_earlier(con, last)
+        exchange = Exchange(con, tmp_path, {"from_date": last, "to_date": last})
+        folders = {name: exchange.write(name)[0].glob("on_date=*") for name in ("raw.positions", "core.position_eod")}
+        given = {name: {date.fromisoformat(each.name[8:]) for each in found} for name, found in folders.items()}
+        # no account that was asked on the last day was known last before the end of February
+        assert min(given["raw.positions"]) > min(dates)
+        assert min(given["core.position_eod"]) > min(dates)
+        assert max(given["raw.positions"]) == last
+        assert max(given["core.position_eod"]) == max(dates - {last})
+        (everything,) = con.execute("select count(*) from raw.positions").fetchone() or (0,)
+        (rows,) = duckdb.sql(f"select count(*) from read_parquet('{tmp_path}/raw.positions/*/*')").fetchone() or (0,)
+        assert 0 < rows < everything
 
 
 @pytest.mark.skipif(BOOKS < 100, reason="DAYBOOK_SPARK_BOOKS=150 asks for it")
@@ -152,7 +189,7 @@ def test_spark_that_is_killed_changes_nothing_and_is_one_sentence(home_of_week: 
     _, said = process.communicate(timeout=200)
     assert killed.wait(0)
     assert process.returncode == 1
-    assert said.decode().strip().splitlines()[-1].startswith("The build failed and changed nothing: Spark ")
+    assert said.decode().strip().splitlines()[-1].startswith("daybook: The build failed and changed nothing: Spark ")
     assert b"Traceback" not in said
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as con:
         assert contents(con) == before
@@ -167,10 +204,18 @@ def _command(home: Path, *arguments: str) -> Process:
 @pytest.mark.parametrize(
     ("said", "code", "sentence"),
     [
-        ({"PATH": "/nowhere", "JAVA_HOME": ""}, 2, "`--engine spark` needs Java 17 or newer, and there is none on the PATH"),
+        (
+            {"PATH": "/nowhere", "JAVA_HOME": ""},
+            2,
+            "needs Java 17 or newer, and there is none on the PATH",
+        ),
         ({"JAVA_HOME": "/nowhere"}, 2, "there is none in JAVA_HOME (/nowhere): install a JRE."),
         ({"DAYBOOK_SPARK": "spark://127.0.0.1:PORT"}, 1, "No Spark master answers at spark://127.0.0.1:"),
-        ({"DAYBOOK_SPARK": "yarn"}, 2, "DAYBOOK_SPARK is not a Spark master; write it like local[2] or spark://host:7077"),
+        (
+            {"DAYBOOK_SPARK": "yarn"},
+            2,
+            "DAYBOOK_SPARK is not a Spark master; write it like local[2] or spark://host:7077",
+        ),
     ],
 )
 def test_spark_that_cannot_begin_is_one_sentence_before_anything_is_touched(
@@ -197,7 +242,6 @@ def test_without_pyspark_the_extra_is_named(
 ) -> None:
     monkeypatch.setenv("DAYBOOK_HOME", str(home_of_week))
     monkeypatch.setenv("CLEAR_STREET_BASE_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("pipelines.spark.session.find_spec", lambda name: None)
+    monkeypatch.setattr("pipelines.spark.session.find_spec", {}.get)
     assert main(["build", "--engine", "spark"]) == 2
     assert "install daybook with the extra `spark`" in " ".join(capsys.readouterr().err.split())

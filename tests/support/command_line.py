@@ -45,6 +45,19 @@ def environment(home: Path, url: str | None = None, **more: str) -> dict[str, st
     return {**mine, "DAYBOOK_HOME": str(home), **broker, **more}
 
 
+def on_lake(settings: Settings, *arguments: str, home: Path | None = None, timeout: float = 60, **more: str) -> Ended:
+    """Run a command to its end on the lake of the settings, in their home or another."""
+    return daybook(
+        *arguments,
+        home=home or settings.home,
+        url=settings.base_url,
+        timeout=timeout,
+        DAYBOOK_LAKE=more.pop("lake", settings.lake or ""),
+        DAYBOOK_LAKE_DATA=settings.lake_data or "",
+        **more,
+    )
+
+
 def lake_variables(settings: Settings) -> dict[str, str]:
     """The variables of the lake that the settings name; none where they name none."""
     if settings.lake is None or settings.lake_data is None:

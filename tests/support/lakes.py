@@ -128,15 +128,20 @@ def week_again(settings: Settings, archive: Path) -> None:
         say(con, settings)
 
 
-def copy_of(postgres: Postgres, settings: Settings, home: Path, url: str) -> Settings:
-    """A lake of its own with the books of another one, which nobody has open: its catalog copied, its files shared,
-    for no file of a lake is written twice. Seen from a home that is not made yet, with the broker at `url`."""
+def clone_database(postgres: Postgres, catalog: str) -> str:
+    """A copy of a database that nobody is connected to; its address."""
     import psycopg
 
     name = f"lake{os.getpid()}x{next(_numbers)}"
     with psycopg.connect(postgres.url, autocommit=True) as con:
-        con.execute(f"create database {name} template {str(settings.lake).rpartition('/')[2]}")
-    catalog = f"{postgres.url.rpartition('/')[0]}/{name}"
+        con.execute(f"create database {name} template {catalog.rpartition('/')[2]}")
+    return f"{postgres.url.rpartition('/')[0]}/{name}"
+
+
+def copy_of(postgres: Postgres, settings: Settings, home: Path, url: str) -> Settings:
+    """A lake of its own with the books of another one, which nobody has open: its catalog copied, its files shared,
+    for no file of a lake is written twice. Seen from a home that is not made yet, with the broker at `url`."""
+    catalog = clone_database(postgres, str(settings.lake))
     return settings.model_copy(update={"home": home, "lake": catalog, "base_url": url})
 
 
@@ -145,7 +150,7 @@ def snapshots(settings: Settings) -> int:
     import psycopg
 
     with psycopg.connect(str(settings.lake)) as con:
-        return int(con.execute("select max(snapshot_id) from ducklake_snapshot").fetchone()[0])  # type: ignore[index]
+        return int(con.execute("select max(snapshot_id) from ducklake_snapshot").fetchone()[0])
 
 
 def killed_after(process: Process, settings: Settings, commits: int) -> bool:
@@ -154,9 +159,9 @@ def killed_after(process: Process, settings: Settings, commits: int) -> bool:
 
     with psycopg.connect(str(settings.lake), autocommit=True) as con:
         query = "select max(snapshot_id) from ducklake_snapshot"
-        last = con.execute(query).fetchone()[0] + commits  # type: ignore[index]
+        last = con.execute(query).fetchone()[0] + commits
         while process.poll() is None:
-            if con.execute(query).fetchone()[0] >= last:  # type: ignore[index]
+            if con.execute(query).fetchone()[0] >= last:
                 process.kill()
                 return process.wait() == -signal.SIGKILL
             time.sleep(0.002)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -90,7 +91,7 @@ def postgres(passfile: Path) -> Iterator[Postgres]:
         with (Path(folder) / "log").open("wb") as log:
             server = subprocess.Popen([binaries / "postgres", "-D", data, *options], stderr=log, cwd=folder, **_USER)
         try:
-            _until_it_listens(server, port)
+            _until_it_answers(binaries, server, port)
             passfile.write_text(f"127.0.0.1:{port}:*:daybook:{PASSWORD}\n")
             passfile.chmod(0o600)
             server_of = Postgres(f"postgresql://daybook@127.0.0.1:{port}/postgres", passfile, data)
@@ -98,16 +99,16 @@ def postgres(passfile: Path) -> Iterator[Postgres]:
         finally:
             if server.poll() is not None and (data / "postmaster.pid").exists():  # a test has restarted it
                 server_of.control("stop", "-m", "immediate")
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # whoever is still connected is not waited for
             server.wait(30)
 
 
-def _until_it_listens(server: subprocess.Popen[bytes], port: int) -> None:
+def _until_it_answers(binaries: Path, server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert server.poll() is None, "PostgreSQL ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        asked: list[str | Path] = [binaries / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(port)]
+        if subprocess.run(asked, check=False).returncode == 0:  # one that is starting up listens already
+            return
         time.sleep(0.1)
-    raise AssertionError("PostgreSQL did not start to listen")
+    raise AssertionError("PostgreSQL did not answer")

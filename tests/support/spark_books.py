@@ -18,6 +18,8 @@ from tests.support.landing import _line, land
 
 #: Beside the example books' week: what they have too, Good Friday, the end of winter time.
 _STARTS = (date(2005, 2, 18), date(2005, 2, 28), date(2005, 3, 23))
+#: What the loads of `land` end with.
+LANDED = "-00000000"
 _INSTRUMENTS = ("instrument_id", "underlying_instrument_id", "to_instrument_id")
 
 

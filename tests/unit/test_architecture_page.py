@@ -33,4 +33,4 @@ def test_every_room_is_in_the_picture() -> None:
 
 def test_what_lies_directly_in_pipelines_is_the_ground_that_every_room_stands_on() -> None:
     names = {path.stem for path in (ROOT / "pipelines").glob("*.py")} - {"__init__"}
-    assert names == {"addresses", "calendar", "desk_keys", "errors", "progress", "settings"}
+    assert names == {"addresses", "calendar", "desk_keys", "errors", "home", "progress", "settings"}

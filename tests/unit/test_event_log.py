@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
@@ -70,7 +70,7 @@ def test_few_files_stay_open(dagster_home: Path) -> None:
 
 
 def test_the_engine_of_a_file_is_kept(dagster_home: Path, tmp_path: Path) -> None:
-    engine_of = vars(sqlite_event_log)["create_engine"]
+    engine_of = vars(sys.modules["dagster._core.storage.event_log.sqlite.sqlite_event_log"])["create_engine"]
     urls = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(event_log.MOST + 1)]
     first = engine_of(urls[0], poolclass=NullPool)
     assert engine_of(urls[0], poolclass=NullPool) is first

@@ -60,6 +60,11 @@ def test_figures_of_our_own_differ_from_the_next_digit_on(con: duckdb.DuckDBPyCo
     assert value(con, "differs(null::decimal(28, 10), 1)") is None
 
 
+@pytest.mark.parametrize("figure", ["1234567.890123", "46721954.937831", "-0.000001"])
+def test_what_is_shared_out_ends_at_the_millionth_at_any_size(con: duckdb.DuckDBPyConnection, figure: str) -> None:
+    assert value(con, "in_millionths(?::double)", float(figure)) == Decimal(figure)
+
+
 @pytest.mark.parametrize(
     ("symbol", "root", "expiry", "right", "strike"),
     [

@@ -411,6 +411,23 @@ def test_figures_of_a_session_that_the_history_alone_tells_of_are_compared_after
     assert [each[1:] for each in said if each[0] == "2026-11-03"] == [("sod_vs_prior_history", "OK", eod_equity)]
 
 
+def test_a_session_after_a_day_of_the_books_begins_with_what_that_day_ended_with() -> None:
+    told = {
+        """pnl.missed_day(account_id, trading_date, total_pnl, net_pnl, day_pnl, position_pnl, sod_equity, eod_equity,
+        flow)""": "('A', '2026-11-03'::date, 10, null::int, 6, 4, 52, 62, null::int)",
+        "pnl.account_daily(account_id, trading_date, sod_equity, eod_equity)": """
+        ('A', '2026-10-30'::date, 1, 60), ('A', '2026-11-02', 60, 50)
+        """,
+        **CALENDAR,
+    }
+    assert answer("quality/history_comparison", "check_name, ours, broker, difference, status", told) == [
+        ("day_plus_position_vs_net", None, None, None, "NOT_CHECKED"),
+        ("eod_minus_sod_vs_net", None, None, None, "NOT_CHECKED"),
+        ("realized_plus_unrealized_vs_net", 10, None, None, "NOT_CHECKED"),
+        ("sod_vs_prior_eod", 52, 50, 2, "WARN"),
+    ]
+
+
 def test_a_small_income_may_be_off_by_what_is_tolerated_of_anything() -> None:
     names = "total_pnl balance_pnl gross covered_pnl realized_pnl broker_realized unrealized_change broker_unrealized net eod_equity "
     names += "sod_equity broker_day_pnl broker_position_pnl overnight_adjustment long_value broker_long short_value broker_short "

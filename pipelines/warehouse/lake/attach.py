@@ -51,6 +51,7 @@ def attach_lake(
         load_extensions(con)
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")
+        con.execute("SET GLOBAL parquet_metadata_cache = true")  # no file of a lake is written twice
         open_store(con, lake)
         wanted = ("CREATE_IF_NOT_EXISTS false", f"DATA_PATH {literal(lake.tables)}", *options)
         con.execute(f"ATTACH {literal('ducklake:postgres:' + lake.catalog)} AS {name} ({', '.join(wanted)})")

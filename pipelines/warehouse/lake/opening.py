@@ -12,7 +12,7 @@ from pipelines.settings import Lake
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.lake.advisory import lake_lock
 from pipelines.warehouse.lake.attach import READ, WRITTEN, attach_lake
-from pipelines.warehouse.lake.problems import lake_problem
+from pipelines.warehouse.lake.problems import told
 
 
 @contextmanager
@@ -23,23 +23,25 @@ def open_to_write(
     with lake_lock(lake, wait=wait, on_progress=on_progress):
         con = attach_lake(lake, WRITTEN)
         try:
-            yield con
+            with told(lake):
+                yield con
         finally:
             con.close()
 
 
+@contextmanager
 def open_to_read(
     lake: Lake, config: Mapping[str, str | bool | int | float | list[str]], version: int | None = None
-) -> duckdb.DuckDBPyConnection:
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake as it was last committed, or was at a `version`, for reading: no statement can write, or reach any file
-    but those of its tables. Raises as `attach_lake` does."""
+    but those of its tables. Raises as `attach_lake` does, and DaybookError where it is lost on the way."""
     at = () if version is None else (f"SNAPSHOT_VERSION {version}",)
     con = attach_lake(lake, READ, "READ_ONLY", *at, config=config)
     try:
         con.execute(f"SET allowed_directories = [{literal(lake.tables)}]")
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")
-    except duckdb.Error as error:
+        with told(lake):
+            yield con
+    finally:
         con.close()
-        raise lake_problem(lake, error) from error
-    return con

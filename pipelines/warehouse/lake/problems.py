@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
 
 from pipelines.errors import ConfigurationError, DaybookError, NotPublished, WrongWarehouse, first_line
 from pipelines.settings import Lake
@@ -12,7 +16,12 @@ _CONNECTED = re.compile(
 )
 _FATAL = re.compile(r"(?:FATAL|ERROR): +(.*)")
 _REFUSED = ("password", "authentication", "no pg_hba.conf entry", "role ")
-_STORE = ("HTTP", "s3://", "SSL", "curl", "Could not connect to server", "Could not establish connection")
+_STORE = re.compile(
+    r"HTTP|s3://|[Cc]ould not connect|[Cc]ould not establish|curl|SSL|certificate|No such file|Cannot open file"
+)
+_CATALOG = re.compile(
+    r"Failed to (?:execute|prepare) query|Postgres|DuckLake transaction|connection to server|server closed"
+)
 
 
 def lake_problem(lake: Lake, error: BaseException) -> DaybookError:
@@ -23,6 +32,30 @@ def lake_problem(lake: Lake, error: BaseException) -> DaybookError:
         or _of_catalog(lake, text)
         or DaybookError(f"{_begin(lake)} can't be opened ({_reason(text)}).")
     )
+
+
+@contextmanager
+def told(lake: Lake) -> Iterator[None]:
+    """Says in one sentence that the catalog or the files were lost to whoever works with an open lake in the block."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if problem := _lost(lake, str(error)):
+            raise problem from error
+        raise
+
+
+def _lost(lake: Lake, text: str) -> DaybookError | None:
+    if _CATALOG.search(text):
+        return DaybookError(
+            f"{_begin(lake)} was lost on the way ({_reason(text)}): what was committed is in the books; run it again."
+        )
+    if _STORE.search(text):
+        return DaybookError(
+            f"The files of the lake in {lake.tables} can't be reached ({_reason(text)}): look at their server and the "
+            "AWS_* variables; what was committed is in the books."
+        )
+    return None
 
 
 def _of_lake(lake: Lake, text: str) -> DaybookError | None:
