@@ -96,7 +96,7 @@ class Model:
         return max(size.requests / size.rate * 1.2 if size.rate else 0.0, self.cpu(size) / cores, own)
 
 
-FITTED = (Size(32, 10, 2, 2), Size(480, 10, 2, 2), Size(32, 1_000, 2, 2))
+FITTED = (Size(32, 10, 2, 2), Size(1_600, 10, 2, 2), Size(32, 5_000, 2, 2))
 WORKERS = (Size(64, 200, 4, 1), Size(64, 200, 4, 2), Size(64, 200, 4, 4))
 OUTSIDE = Size(96, 300, PARTS, 4, rate=50.0)
 
