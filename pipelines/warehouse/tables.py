@@ -14,9 +14,9 @@ import duckdb
 
 from pipelines.errors import BuildFailed
 from pipelines.warehouse.contents import literal
-from pipelines.warehouse.sql_text import without_comments
 
-_PARAMETER = re.compile(r"\$([a-z_]+)")
+#: A parameter; or a comment or a text, in which there is none.
+_PARAMETER = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\$([a-z_]+)")
 #: Identifiers may be formatted into SQL only after this check; they come from our own file names.
 _NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)?$")
 
@@ -40,7 +40,7 @@ _CLOSED_AT = """(
 
 def run_statement(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any] | None = None) -> Any:
     """Execute one statement with those of `values` that it names (DuckDB refuses extra ones)."""
-    used = set(_PARAMETER.findall(without_comments(statement)))
+    used = {name for name in _PARAMETER.findall(statement) if name}
     return con.execute(statement, {name: (values or {})[name] for name in used})
 
 
