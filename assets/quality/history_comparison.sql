@@ -8,7 +8,7 @@ with told as (
         missed.total_pnl,
         missed.net_pnl,
         case
-            when abs(missed.net_pnl - missed.total_pnl) <= greatest(tolerance(0), 0.001 * abs(missed.eod_equity))
+            when abs(missed.net_pnl - missed.total_pnl) <= greatest(0.05, 0.001 * abs(missed.eod_equity))
                 then missed.net_pnl - missed.total_pnl
             else 0
         end as fees_and_income,
