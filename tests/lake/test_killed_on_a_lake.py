@@ -41,7 +41,7 @@ def test_a_sync_killed_at_any_of_its_commits_is_made_good_here_and_elsewhere(
         unfinished = con.execute(
             """
             select count(*) from core.run where run_id not in (
-                select run_id from raw.extract_run inner join raw._dlt_loads on _dlt_load_id = load_id and status = 0
+                select run_id from raw.extract_run inner join raw._dlt_loads on _dlt_load_id = load_id and _dlt_loads.status = 0
             )
             """
         )

@@ -41,7 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # sockets of py4j's
 ]
 
-BOOKS = int(os.environ.get("DAYBOOK_SPARK_BOOKS", "15"))
+BOOKS = int(os.environ.get("DAYBOOK_SPARK_BOOKS", "5"))
 BUILT_AT = datetime(2026, 1, 2, tzinfo=UTC)
 #: The day from which the second of two builds is Spark's.
 LATER = date(2005, 3, 1)

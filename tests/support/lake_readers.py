@@ -35,7 +35,7 @@ def main(catalog: str, data: str) -> None:
     asked, errors, torn, seen = [0] * READERS, list[str](), list[str](), set[int]()
 
     def read(number: int) -> None:
-        while not over.wait(1.0):
+        while not over.wait(3.0):
             try:
                 with open_published(lake) as con:
                     torn.extend(str(day) for (day,) in con.execute(_TORN).fetchall())
