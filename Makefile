@@ -55,9 +55,10 @@ ourselves = $(UV) pip install --quiet --python $(1) --no-deps --no-build-isolati
 	$(call ourselves,.venv-postgres)
 	@touch $@
 
-# the lake, its workers and Spark, with what tests them
+# the lake, its workers and Spark, with what tests them; not compiled: two gigabytes of it are never imported
 .venv-lake/ready: requirements/lake.txt pyproject.toml | $(UV_READY)
-	$(call environment,.venv-lake,requirements/lake.txt)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-lake
+	$(UV) pip sync --quiet --require-hashes --python .venv-lake requirements/lake.txt
 	$(call ourselves,.venv-lake)
 	@touch $@
 

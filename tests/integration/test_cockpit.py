@@ -130,9 +130,10 @@ def test_how_whole_a_day_is_stands_beside_what_was_read_and_beside_the_report(
             assert told["status"].split()[0] == ("COMPLETE" if whole == 2 else "INCOMPLETE")
             assert shown_at_once(told["preview"])
             assert shown_at_once(told["P&L so far"])
-            head, _, attention, _, columns, _, *rows = str(told["preview"]).splitlines()
+            head, _, attention, _, unit, _, columns, _, *rows = str(told["preview"]).splitlines()
             assert f"{whole} of 2 accounts complete" in head
             assert attention.startswith("To look at: ")
+            assert unit == "Amounts in a currency that is not known; P&L before fees, returns after fees."
             assert columns == "| account | state | day | MTD | YTD |"
             assert sorted(row.split(" | ")[0] for row in rows) == ["| 100", "| 200", "| all"]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 
 from assets.catalog import CATALOG
 from assets.orchestration.open_books import OpenBooks
@@ -258,6 +259,7 @@ def test_a_backfill_of_several_days_is_one_build(broker: BrokerServer, settings:
 
 def test_a_refused_key_ends_in_one_sentence_an_alert_and_a_free_lock(broker: BrokerServer, settings: Settings) -> None:
     broker.key = "another"
+    settings = settings.model_copy(update={"api_key": SecretStr("revoked")})
     with pytest.raises(Unauthorized, match="the API key is wrong, expired or revoked") as caught:
         run_end_of_day(settings)
     assert caught.value.exit_code == 1

@@ -41,7 +41,8 @@ def test_a_sync_killed_at_any_of_its_commits_is_made_good_here_and_elsewhere(
         unfinished = con.execute(
             """
             select count(*) from core.run where run_id not in (
-                select run_id from raw.extract_run inner join raw._dlt_loads on _dlt_load_id = load_id and _dlt_loads.status = 0
+                select run_id from raw.extract_run
+                inner join raw._dlt_loads as load on _dlt_load_id = load_id and load.status = 0
             )
             """
         )
@@ -61,6 +62,7 @@ def _killed_sync(settings: Settings, commits: int) -> bool:
         return killed_after(process, settings, commits)
 
 
+@pytest.mark.heavy
 @pytest.mark.kill
 def test_a_build_killed_anywhere_changes_nothing_and_the_next_is_whole(
     on_friday: OnFriday, undisturbed: tuple[Books, list[Books]]

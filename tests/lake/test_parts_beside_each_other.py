@@ -62,6 +62,7 @@ def at_once() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
+@pytest.mark.heavy
 def test_parts_of_four_processes_are_the_books_of_whole_evenings(lake: NewLake, tmp_path: Path) -> None:
     with Sandbox(days=2, incidents=INCIDENTS) as sandbox, at_once() as pool:
         parted = lake(tmp_path / "lake", url=sandbox.url)

@@ -46,6 +46,7 @@ def lake_of(settings: Settings) -> Lake:
     return settings.books
 
 
+@pytest.mark.heavy
 def test_eight_readers_see_whole_days_through_three_evenings(
     postgres: Postgres, lake_of_thursday: Settings, tmp_path: Path
 ) -> None:

@@ -35,7 +35,6 @@ from tests.support.spark_cluster import children, executors, free_port, kill, sp
 
 pyspark = pytest.importorskip("pyspark", reason="the extra spark is not installed")
 pytestmark = [
-    pytest.mark.heavy,
     pytest.mark.timeout(3000),  # most of it is planning, which a busy machine makes long
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # sockets of py4j's
@@ -84,6 +83,7 @@ def _copy_landed(con: duckdb.DuckDBPyConnection, file: Path) -> None:
     con.execute("detach landed")
 
 
+@pytest.mark.heavy
 def test_an_executor_is_killed_in_the_middle_and_the_books_are_the_same_to_the_last_digit(
     two: Two, tmp_path: Path
 ) -> None:
@@ -144,6 +144,7 @@ def _when(working: Path, table: str, act: Any, found: Any) -> threading.Event:
     return done
 
 
+@pytest.mark.heavy
 def test_spark_is_given_the_dates_that_the_selects_can_look_at_and_no_others(two: Two, tmp_path: Path) -> None:
     with warehouse_session(two.file) as con:
         build(con, two.file, CATALOG, built_at=BUILT_AT)
@@ -163,6 +164,7 @@ def test_spark_is_given_the_dates_that_the_selects_can_look_at_and_no_others(two
         assert 0 < rows < everything
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(BOOKS < 100, reason="DAYBOOK_SPARK_BOOKS=150 asks for it")
 def test_days_that_spark_builds_after_those_before_them_are_the_same(two: Two, tmp_path: Path) -> None:
     sides = {"file": two.file, "lake": two.lake}

@@ -45,6 +45,7 @@ def kill_whoever_reads(settings: Settings, part: int) -> None:
 
 
 @needs_redis
+@pytest.mark.heavy
 @pytest.mark.timeout(900)
 def test_a_killed_worker_costs_its_part_a_second_start_and_the_part_lands_once(
     lake: NewLake, postgres: Postgres, tmp_path: Path
