@@ -70,7 +70,7 @@ def other() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 #: The books that the tables and the oracle are told apart by.
-DRAWN: dict[str, Any] = {"max_examples": 40, **COMMON}
+DRAWN: dict[str, Any] = {"max_examples": 25, **COMMON}
 
 
 @settings(**DRAWN)

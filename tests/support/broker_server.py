@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -119,8 +120,7 @@ class BrokerServer:
     as a book answers 403, an account without rows in a book that is there is flat. `now`: the broker's clock, or a
     function that tells it. `most_rows`: rows on a page, whatever was asked for. `forbidden`: (account id, endpoint)
     pairs that answer 403. With a `key`, any other bearer token answers 401; of `keys` each sees its own accounts. Books
-    may be changed at any time,
-    `expire_tokens` voids every page token so far.
+    may be changed at any time, `expire_tokens` voids every page token so far.
     """
 
     def __init__(
@@ -207,6 +207,7 @@ class BrokerServer:
             fault = next((one for one in self.faults if one.hits(endpoint, account_id, page)), None)
             status, whole = self._plain_answer(request, endpoint, account_id)
             if fault is not None and fault.edit is not None:
+                whole = deepcopy(whole)  # the answer is edited, the book is not
                 edited = fault.edit(whole)
                 whole = whole if edited is None else edited
             if fault is not None and fault.then is not None:
