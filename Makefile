@@ -122,7 +122,7 @@ soak: .venv-test/ready  ## 100,000 hostile answers, 200 sequences of evenings, 1
 
 # -n 2: each worker has a PostgreSQL and an S3 server of its own
 test-lake: .venv-lake/ready  ## the lake's tests: PostgreSQL, an S3 server, workers, Spark; ARGS='-k words' for some
-	DAYBOOK_LAKE_TESTS=$(if $(CI),required) .venv-lake/bin/python -m pytest -n 2 --dist loadfile tests/lake $(ARGS)
+	DAYBOOK_LAKE_TESTS=$(if $(CI),required) .venv-lake/bin/python -m pytest -n $(WORKERS) --dist loadfile tests/lake $(ARGS)
 
 mutate: .venv-test/ready  ## break SQL and Python in one place at a time: some test has to notice; ARGS='sql --number 40' for fewer
 	$(TEST)/python -m tests.tools.mutate $(ARGS)

@@ -84,7 +84,7 @@ def test_the_tables_say_what_the_definitions_say(con: duckdb.DuckDBPyConnection,
     assert not again.changed, "building again changed the books"
 
 
-@settings(max_examples=10, **COMMON)
+@settings(max_examples=6, **COMMON)
 @given(book=books(4))
 def test_day_by_day_and_in_one_go_the_books_are_the_same(
     con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, tmp_path: Path, book: Book
@@ -100,7 +100,7 @@ def test_day_by_day_and_in_one_go_the_books_are_the_same(
     assert _pnl_rows(con) == _pnl_rows(other)
 
 
-@settings(max_examples=4, **COMMON)
+@settings(max_examples=3, **COMMON)
 @given(book=books(2))
 def test_landing_over_http_gives_the_same_books_as_landing_directly(
     con: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, book: Book

@@ -26,6 +26,7 @@ POINTS = (
 )  # fmt: skip
 
 
+@pytest.mark.heavy
 @pytest.mark.kill
 def test_a_sync_killed_at_any_of_its_commits_is_made_good_here_and_elsewhere(
     on_friday: OnFriday, undisturbed: tuple[Books, list[Books]], tmp_path: Path
