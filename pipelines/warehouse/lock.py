@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,17 +56,26 @@ def run_lock(
 
 
 def _acquire(lock: FileLock, path: Path, wait: float, on_progress: OnProgress) -> None:
-    deadline = time.monotonic() + wait
-    told = None
-    while True:
+    def take() -> str | None:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            holder = _holder(path)
+            return _holder(path)
         except OSError as error:
             raise DaybookError(f"The run lock {path} can't be taken ({error.strerror}).") from error
-        else:
-            return
+        return None
+
+    wait_for_books(take, wait, on_progress)
+
+
+def wait_for_books(take: Callable[[], str | None], wait: float, on_progress: OnProgress) -> None:
+    """Take a lock on books: `take` tries once, and says who has it where that failed.
+
+    Waits up to `wait` seconds, and tells `on_progress` whom for. Raises LockedOut, which names the holder, after that.
+    """
+    deadline = time.monotonic() + wait
+    told = None
+    while (holder := take()) is not None:
         if time.monotonic() >= deadline:
             waited = f"; waited {wait:g} s for it" if wait else ""
             raise LockedOut(f"These books are in use by {holder}{waited}: try again when it is done.")

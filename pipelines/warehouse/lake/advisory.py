@@ -10,18 +10,18 @@ import os
 import shlex
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import DaybookError, LockedOut
-from pipelines.progress import OnProgress, Waiting, ignore_progress
+from pipelines.errors import DaybookError
+from pipelines.progress import OnProgress, ignore_progress
 from pipelines.settings import Lake
 from pipelines.warehouse.lake.extensions import require_psycopg
 from pipelines.warehouse.lake.problems import lake_problem
+from pipelines.warehouse.lock import wait_for_books
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 #: The first number of every lock of ours. The second one says what is locked.
 _OURS = 0x0DA7B00C
 BOOKS = 0  # the derived tables, and all that only one process at a time may do
-POLL = 0.1  # seconds between two tries
 _LONGEST_NAME = 63  # bytes of a connection's name that PostgreSQL keeps
 #: A host that is gone without a word is missed by PostgreSQL after a minute.
 _MISSED = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
@@ -122,23 +121,14 @@ def lake_reason(error: BaseException) -> str:
 def _acquire(con: psycopg.Connection, lake: Lake, number: int, wait: float, on_progress: OnProgress) -> None:
     import psycopg
 
-    deadline = time.monotonic() + wait
-    told = None
-    while True:
+    def take() -> str | None:
         try:
             row = con.execute("select pg_try_advisory_lock(%s, %s)", [_OURS, number]).fetchone()
-            holder = None if row and row[0] else _sentence(_holder(con, number))
+            return None if row and row[0] else _sentence(_holder(con, number))
         except psycopg.Error as error:
             raise lake_problem(lake, error) from error
-        if holder is None:
-            return
-        if time.monotonic() >= deadline:
-            waited = f"; waited {wait:g} s for it" if wait else ""
-            raise LockedOut(f"These books are in use by {holder}{waited}: try again when it is done.")
-        if holder != told:
-            on_progress(Waiting(holder))
-            told = holder
-        time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
+
+    wait_for_books(take, wait, on_progress)
 
 
 def _holder(con: psycopg.Connection, number: int) -> dict[str, Any] | None:
