@@ -593,3 +593,23 @@ def test_closing_prices_of_different_days_are_told_with_the_first_and_the_last()
         ("mixed_closing_dates", "2026-11-02", "2026-11-03"),
         ("stale_price", "2026-11-02", "2026-11-03"),
     ]
+
+
+def test_a_fill_at_the_last_instant_of_a_session_is_of_that_session_and_the_next_instant_of_the_next_one() -> None:
+    told = {
+        **CALENDAR,
+        **RUNS,
+        "core.account_eod(trading_date, recovered_at)": "('2026-11-02'::date, null::timestamptz)",
+        """raw.executions(account_id, id, order_id, run_id, instrument_id, symbol, underlying_instrument_id, side, quantity, price,
+        transaction_time)""": """
+        ('A', 'last', 'o', 'r2', 'x', 'X', null, 'BUY', 1, 2, '2026-11-03 01:00:00'::timestamptz),
+        ('A', 'next', 'o', 'r2', 'x', 'X', null, 'BUY', 1, 2, '2026-11-03 01:00:00.000001')
+        """,
+        "raw.extract_manifest(run_id, account_id, endpoint, complete, rows_quarantined, window_from, captured_at)": """
+        ('r1', 'A', 'positions', true, 0, null::timestamptz, null::timestamptz)
+        """,
+    }
+    assert answer("core/fill_observed", "id, trading_date::text", told) == [
+        ("last", "2026-11-02"),
+        ("next", "2026-11-03"),
+    ]
