@@ -81,7 +81,7 @@ def watch_all(trace: Trace) -> None:
     trace.watch(publish, "_prune", "drop what is not published")
     trace.watch(publish, "_swap", "to disk, and swapped in")
     trace.watch(report, "open_known", "the day as known")
-    trace.watch(report, "read", "ask")
+    trace.watch(report, "collect_report", "ask")
     trace.watch(report, "_write_all", "to disk")
     report._MAKERS = {form: trace.timed(form, make) for form, make in report._MAKERS.items()}  # noqa: SLF001
 
