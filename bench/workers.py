@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,13 +22,15 @@ from decimal import Decimal
 from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from assets.catalog import CATALOG
 from bench.book import DAY, PAGE, account_ids
 from bench.designs import cpu, peak_mb
+from bench.lake import new_lakes
 from bench.landing import broker
+from bench.report import write_between
+from bench.turns import alone
 from pipelines.books.build import build
 from pipelines.ingest.part_session import part_session
 from pipelines.ingest.parts import PARTS, part_of
@@ -43,7 +44,6 @@ Step = TypeVar("Step")
 LATENCY = 0.02
 RESULT = Path(__file__).parent / "results" / "workers.json"
 PAGE_OF_DOCS = Path(__file__).parents[1] / "docs" / "scale.md"
-_MARKS = ("<!-- written by python -m bench.workers -->", "<!-- end of what it wrote -->")
 #: Positions, instructions, executions, orders, balances and history, of one account that has a page of each; and on its
 #: first evening the year before, of which this broker has nothing.
 REQUESTS_OF_ACCOUNT = 7
@@ -181,9 +181,9 @@ def measure(folder: Path, catalog: str, size: Size) -> Measured:
 def simulate(folder: Path, catalog: str, size: Size) -> Simulated:
     """A whole evening in a lake of its own: plan, parts and books, each step in processes of its own."""
     with _evening(folder, catalog, size) as (settings, value):
-        planned = _told(_alone(plan, settings, size.accounts))
+        planned = _told(alone(plan, settings, size.accounts))
         read = _told(_parts(settings, size, value))
-        return Simulated(read, planned, _told(_alone(books, settings, size.accounts)))
+        return Simulated(read, planned, _told(alone(books, settings, size.accounts)))
 
 
 @contextmanager
@@ -214,12 +214,6 @@ def _parts(settings: Settings, size: Size, value: Decimal) -> Measured:
     assert found[:2] == (size.rows, size.requests), (found, size, size.requests)
     assert size.parts < PARTS or found[2] == value, (found, value)
     return Measured(size, wall, sum(seconds), max(peaks))
-
-
-def _alone(step: Callable[[Settings, int], Spent], settings: Settings, accounts: int) -> Spent:
-    """A step in a process of its own, whose memory is its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(step, settings, accounts).result()
 
 
 def _told(spent: Step) -> Step:
@@ -290,22 +284,7 @@ def _simulation(model: Model, said: dict[str, Any]) -> list[str]:
 def write(result: dict[str, Any]) -> None:
     """The result as JSON, and as the tables of the page."""
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    begin, end = _MARKS
-    page = PAGE_OF_DOCS.read_text()
-    told = f"{begin}\n{tables(result)}\n{end}"
-    PAGE_OF_DOCS.write_text(re.sub(f"{begin}.*?{end}", lambda _: told, page, flags=re.DOTALL))
-
-
-@contextmanager
-def lakes() -> Iterator[tuple[Path, Callable[[], str]]]:
-    """A folder, and the addresses of new databases of a PostgreSQL that the tests would start."""
-    from tests.support.lakes import new_database
-    from tests.support.postgres import postgres
-
-    with TemporaryDirectory(prefix="daybook-bench-") as folder:
-        os.environ["PGPASSFILE"] = f"{folder}/pgpass"
-        with postgres(Path(folder) / "pgpass") as server:
-            yield Path(folder), lambda: new_database(server)
+    write_between(PAGE_OF_DOCS, "bench.workers", tables(result))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -316,7 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes; nothing is written")
     asked = parser.parse_args(arguments)
     kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    with lakes() as (folder, new):
+    with new_lakes() as (folder, new):
 
         def one(size: Size) -> Measured:
             return _told(measure(folder / f"{time.monotonic_ns()}", new(), size))

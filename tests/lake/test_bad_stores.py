@@ -19,8 +19,8 @@ from pipelines.warehouse.session import warehouse_session
 from tests.lake.conftest import NewLake
 from tests.support.broker_server import BrokerServer
 from tests.support.command_line import environment, lake_variables
-from tests.support.desk import FRIDAY, THURSDAY
-from tests.support.fault_books import broker, close_day
+from tests.support.desk import FRIDAY
+from tests.support.fault_books import broker
 from tests.support.lakes import Bucket, copy_of, snapshots
 from tests.support.postgres import Postgres
 from tests.support.tls_relay import behind_tls
@@ -53,15 +53,6 @@ class Commands:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
     return Commands(monkeypatch, capsys)
-
-
-@pytest.fixture(scope="module")
-def thursday_in_bucket(lake: NewLake, bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A lake in a bucket in which a Thursday has been closed. Not to be opened: others copy it."""
-    with broker(THURSDAY) as at:
-        settings = lake(tmp_path_factory.mktemp("bucket") / "home", bucket=bucket, url=at.url)
-        close_day(settings)
-    return settings
 
 
 @pytest.fixture
