@@ -16,6 +16,7 @@ from pipelines.books.engine import Engine, Rows
 from pipelines.settings import Settings
 from pipelines.spark.exchange import Exchange, is_dated
 from pipelines.spark.session import check_spark, start_session, told_by_spark
+from pipelines.spark.watch import Watch
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.sql_text import without_comments
 
@@ -68,12 +69,15 @@ class SparkEngine(Engine):
         self._settings = settings
         self._session = session
         self._is_own = session is None
+        self._watch: Watch | None = None
         self._numbers = count()
         self._provided: set[str] = set()
         self._counted: dict[str, int] = {}
 
     def stop(self) -> None:
         """End the session, where it began here. What it does about that is no matter of the books any more."""
+        if self._watch is not None:
+            self._watch.stop()
         if self._is_own and self._session is not None:
             with suppress(Exception):
                 self._session.stop()
@@ -92,6 +96,8 @@ class SparkEngine(Engine):
         with told_by_spark():
             if self._session is None:
                 self._session = start_session(self._settings, self._settings.working, is_small=is_small)
+                if not self._settings.spark.startswith("local"):
+                    self._watch = Watch(self._session, self._settings.spark)
             for name, value in (_WHEN_SMALL if is_small else _WHEN_LARGE).items():
                 self._session.conf.set(name, value)
             self._prepare()

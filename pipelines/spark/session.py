@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import socket
 import sys
@@ -35,6 +36,8 @@ _QUIET = {
 }
 #: A planner that runs for a minute is not worth the compiler that makes code fastest.
 _BRIEF = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+#: What Spark says of a job that was cancelled, before the reason that it was given (watch.py).
+_GIVEN_UP = re.compile(r"\[SPARK_JOB_CANCELLED\] Job \d+ cancelled (?P<why>[^\n]+)")
 #: How long a master may take to answer before nothing is begun.
 _SECONDS = 5.0
 
@@ -110,6 +113,8 @@ def told_by_spark() -> Iterator[None]:
 
 def _said(error: Exception) -> str:
     """The first line of what is behind an error, rather than that something was called when it happened."""
+    if given_up := _GIVEN_UP.search(str(error)):
+        return given_up["why"].strip()
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     if causes:

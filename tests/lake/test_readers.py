@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from pipelines.settings import Lake, Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.lake.create import create_lake
+from pipelines.warehouse.lake.extensions import _paths
 from tests.support.command_line import daybook, on_lake
 from tests.support.desk import FRIDAY, THURSDAY
 from tests.support.fault_books import broker, close_day, turn
@@ -99,6 +101,36 @@ def test_a_reader_can_change_nothing_reach_nothing_else_and_see_no_password(
         ]
     for secret in (PASSWORD, READER_PASSWORD, STORE_SECRET):
         assert secret not in str(told)
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # between DuckDB and pandas 3.1
+def test_what_the_page_tells_readers_to_type_reads_the_books(
+    postgres: Postgres, lake_of_thursday: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = copy_of(postgres, lake_of_thursday, tmp_path / "home", "http://127.0.0.1:1")
+    page = (Path(__file__).parents[2] / "docs" / "lake.md").read_text(encoding="utf-8")
+    statements = re.search(r"```sql\n(install .*?)```", page, re.DOTALL)
+    program = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert statements is not None
+    assert program is not None
+    typed = re.sub(
+        r"install .*;\n",  # they are here already
+        "".join(f"load '{path}';\n" for path in _paths()),
+        statements[1].replace(
+            "postgresql://analyst@db.example.com/daybook?sslmode=verify-full",
+            str(readers_lake(postgres, settings).lake),
+        ),
+        count=1,
+    )
+    ((day, *_),) = duckdb.connect().execute(typed).fetchall()
+    monkeypatch.chdir(tmp_path)
+    Path("attach.sql").write_text(typed.rpartition("from pnl.firm_daily")[0])
+    names: dict[str, Any] = {}
+    exec(program[1], names)  # noqa: S102  (our own page)
+    assert set(names["daily"]["trading_date"].dt.date) == {day}
+    with open_published(settings.books) as con:
+        (made,) = con.execute("select sum(total_pnl) from pnl.account_daily").fetchone() or ()
+    assert names["exact"]["total_pnl"].sum() == made
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,19 @@ from assets.catalog import CATALOG
 from daybook.cli import main
 from pipelines.books.build import Built, build
 from pipelines.books.inputs import load_earlier
+from pipelines.errors import BuildFailed
+from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
 from pipelines.spark.exchange import Exchange
 from pipelines.warehouse.contents import contents
 from pipelines.warehouse.session import warehouse_session
-from tests.support.lakes import clone_database, exported
+from tests.support.desk import FRIDAY
+from tests.support.fault_books import Books, broker, published
+from tests.support.lakes import clone_database, copy_of, exported, snapshots
 from tests.support.postgres import Postgres
 from tests.support.processes import Process
 from tests.support.spark_books import LANDED, drawn, land_together
-from tests.support.spark_cluster import children, executors, free_port, kill, spark_cluster
+from tests.support.spark_cluster import children, executors, free_port, kill, servers, spark_cluster
 
 pyspark = pytest.importorskip("pyspark", reason="the extra spark is not installed")
 pytestmark = [
@@ -180,6 +184,35 @@ def test_days_that_spark_builds_after_those_before_them_are_the_same(two: Two, t
             types[side] = exported(con, "lake" if side == "lake" else "warehouse", tmp_path / side)
     assert types["lake"] == types["file"]
     assert {name: found for name in types["file"] if (found := _differing(tmp_path, name))} == {}
+
+
+@pytest.mark.heavy
+def test_a_cluster_that_is_lost_in_the_middle_changes_nothing_of_a_lake_in_a_bucket_and_the_next_build_is_exact(
+    postgres: Postgres,
+    thursday_in_bucket: Settings,
+    undisturbed: tuple[Books, list[Books]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipelines.spark.watch.PATIENCE", 4.0)
+    with broker(FRIDAY) as at:
+        settings = copy_of(postgres, thursday_in_bucket, tmp_path / "home", at.url)
+        with warehouse_session(settings) as con:
+            take_snapshot(con, settings)
+    before = snapshots(settings)
+    with spark_cluster(tmp_path) as master, warehouse_session(settings) as con:
+        on_cluster = settings.model_copy(update={"spark": master})
+        lost = _when(settings.working, "core.snapshot_grade", lambda: kill(servers()), lambda: True)
+        with pytest.raises(
+            BuildFailed, match=rf"changed nothing: Spark says: no executor of {master} was there for 4 "
+        ):
+            _by_spark(con, on_cluster)
+        assert lost.wait(0)
+    assert snapshots(settings) == before
+    assert not settings.working.exists()
+    with warehouse_session(settings) as con:
+        _by_spark(con, settings)
+    assert published(settings) == undisturbed
 
 
 def test_spark_that_is_killed_changes_nothing_and_is_one_sentence(home_of_week: Path, tmp_path: Path) -> None:

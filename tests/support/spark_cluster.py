@@ -83,6 +83,13 @@ def executors(folder: Path) -> list[int]:
     return found
 
 
+def servers() -> list[int]:
+    """The masters and workers that this process has started."""
+    names = (b"deploy.master.Master", b"deploy.worker.Worker")
+    found = children(os.getpid(), "java")
+    return [each for each in found if any(name in Path(f"/proc/{each}/cmdline").read_bytes() for name in names)]
+
+
 def kill(processes: list[int]) -> None:
     """End processes as the kernel would."""
     for each in processes:
