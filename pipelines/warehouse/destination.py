@@ -81,7 +81,7 @@ class Warehouse(DuckDb):
     def capabilities(
         self, config: DuckDbClientConfiguration | None = None, naming: NamingConvention | None = None
     ) -> DestinationCapabilitiesContext:
-        """What DuckDB can, which its settings have no part in: dlt would work them out to say it, thirty times a run."""
+        """What DuckDB can. Its settings have no part in that: dlt works them out to say it, thirty times a run."""
         return super().capabilities(self.spec() if config is None else config, naming)
 
     @property

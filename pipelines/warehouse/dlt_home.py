@@ -17,8 +17,8 @@ from dlt.common.configuration.providers.provider import ConfigProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.run_context import RunContext
 
-#: By name: no two sections that a landing asks for share one. No telemetry of a broker's books; no gzip of files that live
-#: for a second; and what is loaded is not kept a second time: the archive has it as it came. Its log would put a
+#: By name: no two settings that a landing asks for share one. No telemetry of a broker's books; no gzip of files that
+#: live for a second; and what is loaded is not kept a second time: the archive has it as it came. Its log would put a
 #: traceback beside our sentence.
 SETTINGS = {
     "dlthub_telemetry": "false",

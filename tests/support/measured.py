@@ -54,8 +54,8 @@ def uncounted() -> Iterator[None]:
         return
     theirs = {name: os.environ.pop(name) for name in OF_CHILDREN if name in os.environ}
     counting.stop()
-    # beginning again, it would look through all modules for what was imported too early, and fail at dlt's logger, which
-    # answers with a function whatever it is asked for; processes that a test starts don't look either
+    # beginning again, it would look through all modules for what was imported too early, and fail at dlt's logger,
+    # which answers with a function whatever it is asked for; processes that a test starts don't look either
     counting._warn_preimported_source = False
     try:
         yield

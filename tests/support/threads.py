@@ -1,5 +1,5 @@
-"""How many threads DuckDB has in a test: one. Small books gain nothing by a second, and what two threads tell each other
-of the parts of a small select costs a quarter of the CPU of an evening.
+"""How many threads DuckDB has in a test: one. Small books gain nothing by a second, and what two threads tell each
+other of the parts of a small select costs a quarter of the CPU of a build.
 
 DuckDB reads the variable by which Slurm tells a job its share of a machine when a database is opened, in whatever
 process: nothing of ours is told how many threads there are, in a test or elsewhere.
