@@ -151,7 +151,9 @@ def broker_source(tables: Tables, there: Collection[str] = ()) -> DltSource:
             if rows or name not in there:
                 yield _resource(name, key, rows or [nothing])
 
-    source: DltSource = dlt.source(broker, name="broker", max_table_nesting=0, schema_contract=CONTRACT)()
+    source: DltSource = dlt.source(
+        broker, name="broker", max_table_nesting=0, root_key=False, schema_contract=CONTRACT
+    )()
     return source
 
 

@@ -8,12 +8,9 @@ costs the same after a day and after years.
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any
-
 import duckdb
 from dlt.common.configuration import configspec
-from dlt.common.destination.capabilities import DestinationCapabilitiesContext
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob, RunnableLoadJob
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.normalizers.naming import NamingConvention
@@ -84,17 +81,8 @@ class Warehouse(DuckDb):
     def capabilities(
         self, config: DuckDbClientConfiguration | None = None, naming: NamingConvention | None = None
     ) -> DestinationCapabilitiesContext:
-        """What DuckDB can. dlt asks some thirty times a run, and each time resolves a configuration to find out."""
-        if config is not None:
-            return super().capabilities(config, naming)
-        kind = None if naming is None else (type(naming), naming.is_case_sensitive, naming.max_length)
-        if kind not in self._known:
-            self._known[kind] = super().capabilities(None, naming)
-        return self._known[kind].copy()
-
-    @cached_property
-    def _known(self) -> dict[Any, DestinationCapabilitiesContext]:
-        return {}
+        """What DuckDB can. Its settings have no part in that: dlt works them out to say it, thirty times a run."""
+        return super().capabilities(self.spec() if config is None else config, naming)
 
     @property
     def client_class(self) -> type[WarehouseClient]:
