@@ -143,12 +143,19 @@ def _write_all(settings: Settings, files: Mapping[str, bytes], *, keep_first: bo
 def _keep(settings: Settings, name: str, content: bytes) -> None:
     """Copy what was reported first, before something else takes its place."""
     path, first = settings.reports / name, settings.reports / FIRST / name
-    if first.exists() or not path.is_file() or (said := path.read_bytes()) == content:
+    if first.exists() or not path.is_file() or _is(path, content):
         return
     for folder in (settings.reports / FIRST, first.parent):
         _make_folder(folder, settings.publish_group)
-    write_whole(first, said, durable=True)
+    write_whole(first, path.read_bytes(), durable=True)
     share(first, settings.publish_group, 0o640)
+
+
+def _is(path: Path, content: bytes) -> bool:
+    """Whether a file holds just that: looked at a piece at a time, for the largest has hundreds of megabytes."""
+    view, size = memoryview(content), 2**20
+    with path.open("rb") as file:
+        return all(file.read(size) == view[at : at + size] for at in range(0, len(view) + 1, size))
 
 
 def _make_folder(folder: Path, group: str | None) -> None:
