@@ -25,7 +25,8 @@ def rounds(usual: int) -> int:
 
 
 def run_timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[Run, str]:
-    """Run a process to its end: its wall and CPU seconds, those of its own children included, and what it said.
+    """Run a process to its end: its wall and CPU seconds, those of its own children included, the most memory that it,
+    or one of them, has held, and what it said.
 
     Raises RuntimeError where it fails, with the last words of it.
     """
@@ -43,7 +44,7 @@ def run_timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> t
             errors.seek(0)
             last = (said + errors.read())[-2_000:]
             raise RuntimeError(f"`{' '.join(command)}` ended with {process.returncode}: {last}")
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime}, said
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss / 1024}, said
 
 
 def alone(step: Callable[..., Returned], *arguments: object) -> Returned:

@@ -16,10 +16,12 @@ from tests.support.example_books import Books, example_books
 from tests.support.fault_books import thursday
 from tests.support.measured import not_counting, uncounted
 from tests.support.once import made_once
+from tests.support.threads import one_thread
 
 # a machine with other work to do is no fault of what is tested: a timing is never an assertion
 settings.register_profile("daybook", deadline=None, print_blob=True)
 settings.load_profile("daybook")
+one_thread()
 
 # Hypothesis draws constants of whatever modules of ours are loaded: with them a test that is the same every time by its
 # setting would try other examples after other tests, and in another worker.

@@ -101,8 +101,11 @@ def land(pipeline: Pipeline, tables: Tables) -> str:
 
 def extract(pipeline: Pipeline, tables: Tables) -> None:
     """Write one run's tables, by raw table, into files of dlt's. Raises DaybookError where that can't be done."""
+    given = dict(tables)
+    del tables  # dlt's source and its errors have themselves in them, and keep whatever they were made under
     with _or_kept(pipeline):
-        pipeline.extract(broker_source(tables, _there(pipeline)), loader_file_format="parquet")
+        pipeline.extract(broker_source(given, _there(pipeline)), loader_file_format="parquet")
+    given.clear()
 
 
 def load(pipeline: Pipeline) -> str:
@@ -151,7 +154,9 @@ def broker_source(tables: Tables, there: Collection[str] = ()) -> DltSource:
             if rows or name not in there:
                 yield _resource(name, key, rows or [nothing])
 
-    source: DltSource = dlt.source(broker, name="broker", max_table_nesting=0, schema_contract=CONTRACT)()
+    source: DltSource = dlt.source(
+        broker, name="broker", max_table_nesting=0, root_key=False, schema_contract=CONTRACT
+    )()
     return source
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import duckdb
 from dlt.common.configuration import configspec
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob, RunnableLoadJob
 from dlt.common.destination.typing import PreparedTableSchema
+from dlt.common.normalizers.naming import NamingConvention
 from dlt.destinations import duckdb as DuckDb  # noqa: N812  (a class with a module's name)
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration, DuckDbCredentials
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
@@ -75,6 +77,12 @@ class Warehouse(DuckDb):
     """The destination, made from an open connection."""
 
     spec = WarehouseConfiguration
+
+    def capabilities(
+        self, config: DuckDbClientConfiguration | None = None, naming: NamingConvention | None = None
+    ) -> DestinationCapabilitiesContext:
+        """What DuckDB can. Its settings have no part in that: dlt works them out to say it, thirty times a run."""
+        return super().capabilities(self.spec() if config is None else config, naming)
 
     @property
     def client_class(self) -> type[WarehouseClient]:

@@ -17,15 +17,16 @@ from dlt.common.configuration.providers.provider import ConfigProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.run_context import RunContext
 
-#: By section and name. No telemetry of a broker's books; no gzip of files that live for a second; and what is loaded is
-#: not kept a second time: the archive has it as it came. Its log would put a traceback beside our sentence.
-SETTINGS: dict[tuple[str, ...], str] = {
-    ("runtime", "dlthub_telemetry"): "false",
-    ("runtime", "log_level"): "CRITICAL",
-    ("normalize", "parquet_normalizer", "add_dlt_load_id"): "true",
-    ("data_writer", "disable_compression"): "true",
-    ("restore_from_destination",): "false",
-    ("load", "delete_completed_jobs"): "true",
+#: By name: no two settings that a landing asks for share one. No telemetry of a broker's books; no gzip of files that
+#: live for a second; and what is loaded is not kept a second time: the archive has it as it came. Its log would put a
+#: traceback beside our sentence.
+SETTINGS = {
+    "dlthub_telemetry": "false",
+    "log_level": "CRITICAL",
+    "add_dlt_load_id": "true",
+    "disable_compression": "true",
+    "restore_from_destination": "false",
+    "delete_completed_jobs": "true",
 }
 
 
@@ -36,12 +37,11 @@ class OurSettings(ConfigProvider):
         self,
         key: str,
         hint: type[Any],  # noqa: ARG002
-        pipeline_name: str | None,
-        *sections: str,
+        pipeline_name: str | None,  # noqa: ARG002
+        *sections: str,  # noqa: ARG002
     ) -> tuple[str | None, str]:
         """A setting, or None for dlt's own default; and its name."""
-        place = (pipeline_name, *sections, key) if pipeline_name else (*sections, key)
-        return SETTINGS.get(place), ".".join(place)
+        return SETTINGS.get(key), key
 
     @property
     def name(self) -> str:
@@ -50,13 +50,14 @@ class OurSettings(ConfigProvider):
 
     @property
     def supports_secrets(self) -> bool:
-        """False: dlt connects to nothing that has a password."""
-        return False
+        """True, though there are none: else dlt looks at the type of every setting, whether it is one, a fifth of a
+        small sync."""
+        return True
 
     @property
     def supports_sections(self) -> bool:
-        """True: settings lie in sections."""
-        return True
+        """False: asked for each section of a setting, one after the other, it would be asked 6,000 times an evening."""
+        return False
 
 
 class HomeContext(RunContext):

@@ -3,6 +3,8 @@ whatever a run says that it did. In a lake a commit is the publication, and ther
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import duckdb
 
 from pipelines.errors import BuildFailed, DaybookError, first_line
@@ -10,48 +12,50 @@ from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_published
 from pipelines.warehouse.identity import check_still_ours
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS, publish
+from pipelines.warehouse.tables import run_statement
 
-#: Every run, version and column that a copy holds, how its days stand, and all rows of the newest of them, in one row:
-#: two files that differ in it are not the same books.
-_EDITION = """
-    with newest as (select max(trading_date) as day from core.expected_day)
+#: Every run, version and column that a copy holds, how its days stand, and all rows of the newest of them: two files
+#: that differ in an answer are not the same books. Asked one by one: one select of them all takes three times as long.
+_EDITION = (
+    "select count(*), max(run_id) from core.run",
+    "select count(*), max(known_from) from pnl.position_daily_version",
+    "select count(*), max(known_from) from pnl.account_daily_version",
+    "select count(*) from core.expected_day",
+    "select count(*) from core.period_lock",
+    "select count(*), max(run_id) from quality.finding",
+    "select count(*), max(run_id) from raw.extract_run",
+    "select string_agg(concat_ws(' ', trading_date, status), ',' order by trading_date) from quality.day",
+    """
+    select sum(hash(kept)) from pnl.account_daily as kept
+    where kept.trading_date = (select max(trading_date) from core.expected_day)
+    """,
+    """
+    select sum(hash(kept)) from pnl.position_daily as kept
+    where kept.trading_date = (select max(trading_date) from core.expected_day)
+    """,
+    """
+    select string_agg(
+        concat_ws(' ', schema_name, table_name, column_name, data_type), ','
+        order by schema_name, table_name, column_name
+    )
+    from duckdb_columns()
+    where database_name = current_database() and list_contains($schemas, schema_name)
+    """,
+)
 
-    select
-        (select (count(*), max(run_id)) from core.run),
-        (select (count(*), max(known_from)) from pnl.position_daily_version),
-        (select (count(*), max(known_from)) from pnl.account_daily_version),
-        (select count(*) from core.expected_day),
-        (select count(*) from core.period_lock),
-        (select (count(*), max(run_id)) from quality.finding),
-        (select (count(*), max(run_id)) from raw.extract_run),
-        (select string_agg(concat_ws(' ', trading_date, status), ',' order by trading_date) from quality.day),
-        (select sum(hash(kept)) from pnl.account_daily as kept, newest where kept.trading_date = newest.day),
-        (select sum(hash(kept)) from pnl.position_daily as kept, newest where kept.trading_date = newest.day),
-        (
-            select string_agg(
-                concat_ws(' ', schema_name, table_name, column_name, data_type), ','
-                order by schema_name, table_name, column_name
-            )
-            from duckdb_columns()
-            where database_name = current_database() and list_contains($1, schema_name)
-        )
-"""
 
-
-def _says(settings: Settings, edition: object) -> bool:
+def _says(settings: Settings, edition: Sequence[object]) -> bool:
+    """Whether the published copy answers the same. The first answer that differs is enough."""
     try:
-        return _published(settings) == edition
+        with open_published(settings.books) as copy:
+            return all(each == known for each, known in zip(_edition(copy), edition, strict=True))
     except (DaybookError, duckdb.Error):
         return False  # none yet, an older daybook's, or not readable: a new copy is due
 
 
-def _published(settings: Settings) -> object:
-    with open_published(settings.books) as copy:
-        return _edition(copy)
-
-
-def _edition(con: duckdb.DuckDBPyConnection) -> object:
-    return con.execute(_EDITION, [PUBLISHED_SCHEMAS]).fetchone()
+def _edition(con: duckdb.DuckDBPyConnection) -> Iterator[object]:
+    for question in _EDITION:
+        yield run_statement(con, question, {"schemas": PUBLISHED_SCHEMAS}).fetchone()
 
 
 def publish_books(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -71,7 +75,7 @@ def check_published(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """
     check_still_ours(settings)
     if not _has_published(settings):
-        _check(settings, _edition(con))
+        _check(settings, [*_edition(con)])
 
 
 def _has_published(settings: Settings) -> bool:
@@ -81,10 +85,11 @@ def _has_published(settings: Settings) -> bool:
     return settings.has_lake
 
 
-def _check(settings: Settings, expected: object) -> None:
+def _check(settings: Settings, expected: Sequence[object]) -> None:
     check_still_ours(settings)
     try:
-        found = _published(settings)
+        with open_published(settings.books) as copy:
+            found = [*_edition(copy)]
     except (DaybookError, duckdb.Error) as error:
         raise BuildFailed(
             f"{settings.published} can't be read after it was published ({first_line(error).rstrip('.')}): "
@@ -107,7 +112,7 @@ def publish_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> boo
     check_still_ours(settings)
     if _has_published(settings):
         return False
-    edition = _edition(con)
+    edition = [*_edition(con)]
     if _says(settings, edition):
         return False
     publish(con, settings.published, PUBLISHED_SCHEMAS, settings.publish_group)

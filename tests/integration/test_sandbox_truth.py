@@ -14,6 +14,7 @@ from pipelines.ingest.snapshot import take_snapshot
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.warehouse.session import warehouse_session
+from tests.support.threads import every_core
 
 SEEDS = [1, 7]
 Books = tuple[Sandbox, dict[str, list[dict[str, Any]]]]
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.heavy
 
 @pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
 def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
-    """A sandbox and what daybook made of 28 of its evenings."""
+    """A sandbox and what daybook made of 28 of its evenings, on every core."""
     home = tmp_path_factory.mktemp("home")
-    with Sandbox(seed=request.param) as sandbox:
+    with Sandbox(seed=request.param) as sandbox, every_core():
         settings = Settings(base_url=sandbox.url, home=home, api_key="any")
         with warehouse_session(settings) as con:
             for day in sandbox.days:

@@ -21,6 +21,7 @@ from tests.support.lakes import STORE, Bucket, copy_of, create, missing, new_dat
 from tests.support.once import made_once
 from tests.support.postgres import Postgres, has_postgres
 from tests.support.postgres import postgres as postgres_server
+from tests.support.threads import every_core
 
 HERE = Path(__file__).parent
 
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lake)
             if lacking and os.environ.get("DAYBOOK_LAKE_TESTS") != "required":
                 item.add_marker(pytest.mark.skip(reason=f"not installed: {', '.join(lacking)} (make test-lake)"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cores() -> Iterator[None]:
+    """A lake is read and written by as many threads as there are cores: they share PostgreSQL's connections."""
+    with every_core():
+        yield
 
 
 class NewLake(Protocol):

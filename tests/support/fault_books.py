@@ -134,7 +134,8 @@ def friday(template: Path, home: Path, **changes: Any) -> Iterator[tuple[BrokerS
 Books = dict[str, list[tuple[Any, ...]]]
 #: They have a row for each run, and a run that was killed and kept says the same once more.
 PER_RUN = {"core.run", "core.snapshot_grade", "quality.day_finding", "quality.finding"}
-#: It has a row for every session of thirty years, whose instants take longer to fetch than all other tables.
+#: It has a row for every session of thirty years, whose instants take longer to fetch than all other tables: they are
+#: added up.
 LONG = {"core.calendar"}
 
 
@@ -144,8 +145,8 @@ def derived(con: duckdb.DuckDBPyConnection) -> Books:
     for name in _tables(con):
         if not name.startswith("raw."):
             every = "distinct " if name in PER_RUN else ""
-            said = f"cast({_SAID} as varchar)" if name in LONG else _SAID
-            rows[name] = con.execute(f"select {every}{said} from {name} order by all").fetchall()
+            said = "count(*), sum(hash(kept))" if name in LONG else _SAID
+            rows[name] = con.execute(f"select {every}{said} from {name} as kept order by all").fetchall()
     return rows
 
 

@@ -1,6 +1,7 @@
 """Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines;
 none of faults, which break a run that other tests follow to its end, none that takes long by its marker, and none that
-hypothesis draws, which runs the same lines hundreds of times.
+hypothesis draws, which runs the same lines hundreds of times. Of the tests end to end, those of the command line: what
+else starts processes starts several, which count for seconds before they do anything.
 
 Counting makes a test a quarter slower, and nearly all of the time of a run is spent on such tests. What only they run
 is missing in the figures, so they never say too much.
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 #: How many parameters of a test count.
 FIRST = 1
-#: The folder whose tests don't count.
-FAULTS = "tests/faults/"
+#: The folders whose tests don't count, and which of them do all the same.
+FAULTS, END_TO_END = "tests/faults/", "tests/e2e/"
+COMMAND_LINE = "tests/e2e/test_cli_"
 #: Markers of tests that don't count: the first two of pyproject.toml, and hypothesis' own.
 TAKE_LONG = ("heavy", "kill", "hypothesis")
 #: By these variables a process that a test starts counts, too (`patch = ["subprocess"]` in pyproject.toml).
@@ -37,7 +39,8 @@ def not_counting(items: Iterable[pytest.Item]) -> set[str]:
         test = item.nodeid.partition("[")[0]
         before[test] += 1
         takes_long = any(item.get_closest_marker(marker) for marker in TAKE_LONG)
-        if before[test] > FIRST or takes_long or test.startswith(FAULTS):
+        elsewhere = test.startswith((FAULTS, END_TO_END)) and not test.startswith(COMMAND_LINE)
+        if before[test] > FIRST or takes_long or elsewhere:
             found.add(item.nodeid)
     return found
 
@@ -51,6 +54,9 @@ def uncounted() -> Iterator[None]:
         return
     theirs = {name: os.environ.pop(name) for name in OF_CHILDREN if name in os.environ}
     counting.stop()
+    # beginning again, it would look through all modules for what was imported too early, and fail at dlt's logger,
+    # which answers with a function whatever it is asked for; processes that a test starts don't look either
+    counting._warn_preimported_source = False
     try:
         yield
     finally:
@@ -61,6 +67,12 @@ def uncounted() -> Iterator[None]:
 def counts() -> bool:
     """Whether this process counts now."""
     return Coverage.current() is not None
+
+
+def save_what_was_counted() -> None:
+    """Before a process is forked again and again: what it has counted until now is written once, and by no fork."""
+    if (counting := Coverage.current()) is not None:
+        counting.save()
 
 
 def stop_counting() -> None:

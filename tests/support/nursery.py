@@ -24,7 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.support.measured import stop_counting
+from tests.support.measured import save_what_was_counted, stop_counting
 
 #: A request: at most so many bytes of JSON, and these descriptors.
 MOST = 2**18
@@ -42,6 +42,7 @@ def load(*more: str) -> None:
     calendar = importlib.import_module("pipelines.calendar").TradingCalendar.load()
     calendar.sessions(calendar.first, calendar.last)  # read and reckoned once
     duckdb.default_connection().close()  # importing it opened one, with a thread that no fork would have
+    save_what_was_counted()
     gc.collect()
     gc.freeze()  # what is there is never looked through again, which would copy it into every fork
 
