@@ -37,7 +37,7 @@ _QUIET = {
 #: A planner that runs for a minute is not worth the compiler that makes code fastest.
 _BRIEF = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 #: What Spark says of a job that was cancelled, before the reason that it was given (watch.py).
-_GIVEN_UP = re.compile(r"\[SPARK_JOB_CANCELLED\] Job \d+ cancelled (?P<why>[^\n]+)")
+_GIVEN_UP = re.compile(r"\[SPARK_JOB_CANCELLED\] Job \d+ cancelled (?P<why>.+?)(?: SQLSTATE.*)?$", re.MULTILINE)
 #: How long a master may take to answer before nothing is begun.
 _SECONDS = 5.0
 

@@ -24,14 +24,16 @@ from daybook.cli import main
 from pipelines.books.build import Built, build
 from pipelines.books.inputs import load_earlier
 from pipelines.errors import BuildFailed
+from pipelines.ingest.moving import import_home
 from pipelines.ingest.snapshot import take_snapshot
 from pipelines.settings import Settings
 from pipelines.spark.exchange import Exchange
 from pipelines.warehouse.contents import contents
 from pipelines.warehouse.session import warehouse_session
+from tests.lake.conftest import NewLake
 from tests.support.desk import FRIDAY
 from tests.support.fault_books import Books, broker, published
-from tests.support.lakes import clone_database, copy_of, exported, snapshots
+from tests.support.lakes import Bucket, copy_of, exported, snapshots
 from tests.support.postgres import Postgres
 from tests.support.processes import Process
 from tests.support.spark_books import LANDED, drawn, land_together
@@ -52,28 +54,26 @@ LATER = date(2005, 3, 1)
 
 @dataclass
 class Two:
-    """The same raw rows twice: in a file, whose books are DuckDB's, and in a lake, whose books are Spark's."""
+    """The same raw rows twice: in a file, whose books are DuckDB's, and in a lake with its files in a bucket, whose
+    books are Spark's."""
 
     file: Settings
     lake: Settings
 
 
 @pytest.fixture(scope="module")
-def two(
-    home_of_week: Path, lake_of_week: Settings, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> Two:
+def two(home_of_week: Path, lake: NewLake, bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Two:
     folder = tmp_path_factory.mktemp("spark")
     shutil.copytree(home_of_week, folder / "file")
-    shutil.copytree(lake_of_week.home, folder / "lake")
-    catalog = clone_database(postgres, str(lake_of_week.lake))
-    file = Settings.model_validate({"base_url": lake_of_week.base_url, "home": folder / "file", "api_key": "any"})
-    lake = lake_of_week.model_copy(update={"home": folder / "lake", "lake": catalog})
+    in_bucket = lake(folder / "lake", bucket=bucket)
+    import_home(in_bucket, folder / "file", lambda con, settings: build(con, settings, CATALOG))
+    file = Settings.model_validate({"base_url": in_bucket.base_url, "home": folder / "file", "api_key": "any"})
     with warehouse_session(file) as con:
         land_together(con, file.adjustments, drawn(BOOKS))
-    shutil.copy(file.adjustments, lake.adjustments)
-    with warehouse_session(lake) as con:
+    shutil.copy(file.adjustments, in_bucket.adjustments)
+    with warehouse_session(in_bucket) as con:
         _copy_landed(con, file.warehouse)
-    return Two(file, lake)
+    return Two(file, in_bucket)
 
 
 def _copy_landed(con: duckdb.DuckDBPyConnection, file: Path) -> None:
