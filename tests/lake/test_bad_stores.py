@@ -95,7 +95,7 @@ def _look_at_keys_after(bucket: Bucket, requests: str) -> None:
 
 def is_made(settings: Settings) -> bool:
     with psycopg.connect(str(settings.lake)) as con:
-        return con.execute("select to_regclass('ducklake_snapshot')").fetchone() != (None,)
+        return bool(con.execute("select to_regclass('ducklake_snapshot') is not null").fetchone()[0])
 
 
 def landed(settings: Settings) -> tuple[int, ...]:

@@ -66,7 +66,7 @@ def two(home_of_week: Path, lake: NewLake, bucket: Bucket, tmp_path_factory: pyt
     folder = tmp_path_factory.mktemp("spark")
     shutil.copytree(home_of_week, folder / "file")
     in_bucket = lake(folder / "lake", bucket=bucket)
-    import_home(in_bucket, folder / "file", lambda con, settings: build(con, settings, CATALOG))
+    import_home(in_bucket, folder / "file", _finish)
     file = Settings.model_validate({"base_url": in_bucket.base_url, "home": folder / "file", "api_key": "any"})
     with warehouse_session(file) as con:
         land_together(con, file.adjustments, drawn(BOOKS))
@@ -74,6 +74,10 @@ def two(home_of_week: Path, lake: NewLake, bucket: Bucket, tmp_path_factory: pyt
     with warehouse_session(in_bucket) as con:
         _copy_landed(con, file.warehouse)
     return Two(file, in_bucket)
+
+
+def _finish(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    build(con, settings, CATALOG)
 
 
 def _copy_landed(con: duckdb.DuckDBPyConnection, file: Path) -> None:
