@@ -215,7 +215,7 @@ def test_a_cluster_that_is_lost_in_the_middle_changes_nothing_of_a_lake_in_a_buc
     assert snapshots(settings) == before
     assert not settings.working.exists()
     with warehouse_session(settings) as con:
-        _by_spark(con, settings)
+        build(con, settings, CATALOG)
     assert published(settings) == undisturbed
 
 
