@@ -17,6 +17,8 @@ CASES = {
     "publish": "bench.publish",
     "report": "bench.evening_report",
     "endofday": "bench.endofday",
+    "replay": "bench.replaying",
+    "memory": "bench.memory",
 }
 
 

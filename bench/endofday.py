@@ -37,7 +37,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     rows = accounts * positions
     home = folder / "home"
     with broker(accounts, positions, BEFORE) as (url, _):
-        first, _ = run_timed(_eod(), _env(home, url))
+        first, _ = run_timed(daybook("eod"), env(home, url))
     traced, whole = [], []
     with broker(accounts, positions) as (url, _):
         for _ in range(count):
@@ -46,7 +46,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
             traced.append(json.loads(said.splitlines()[-1]) | run)
             _check(copy, rows)
             copy = _copy(home)
-            whole.append(run_timed(_eod(), _env(copy, url))[0])
+            whole.append(run_timed(daybook("eod"), env(copy, url))[0])
             _check(copy, rows)
     return {
         "accounts": accounts,
@@ -60,11 +60,13 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     }
 
 
-def _eod() -> list[str]:
-    return [str(Path(sys.executable).with_name("daybook")), "eod"]
+def daybook(*command: str) -> list[str]:
+    """The command as a person types it, of the environment that the bench runs in."""
+    return [str(Path(sys.executable).with_name("daybook")), *command]
 
 
-def _env(home: Path, url: str) -> dict[str, str]:
+def env(home: Path, url: str) -> dict[str, str]:
+    """The environment of a command on a home and a broker."""
     return {**os.environ, "CLEAR_STREET_BASE_URL": url, "DAYBOOK_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
 
 

@@ -67,7 +67,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
 def asked(settings: Settings, query: str, values: dict[str, Any] | None = None) -> Timing:
     """Seconds of a query in a new connection and, the median, again; CPU seconds of the quickest, and its rows."""
     seconds, spent, found = [], [], []
-    with open_published(settings.published) as con:
+    with open_published(settings.books) as con:
         for _ in range(1 + WARM):
             began, before = time.perf_counter(), cpu()
             found.append(len(con.execute(query, values).fetchall()))

@@ -90,3 +90,12 @@ def _targets(kept: Iterable[Kept]) -> list[str]:
         if figure.target is not None
     ]
     return table(["", "measured", "target", "met"], rows)
+
+
+def write_between(page: Path, by: str, text: str) -> None:
+    """Put what `python -m BY` has to say in its place on a page of people's."""
+    begin, end = f"<!-- written by python -m {by} -->", "<!-- end of what it wrote -->"
+    told = f"{begin}\n{text}\n{end}"
+    said, number = re.subn(f"{begin}.*?{end}", lambda _: told, page.read_text(), count=1, flags=re.DOTALL)
+    assert number == 1, f"{page} has no place for {by}"
+    page.write_text(said)

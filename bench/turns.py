@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from statistics import median
 from tempfile import TemporaryFile
+from typing import TypeVar
 
 #: Set by `python -m bench --rounds N`: how often a case runs each of the things that it compares.
 ROUNDS = "DAYBOOK_BENCH_ROUNDS"
 
 Run = dict[str, float]
+Returned = TypeVar("Returned")
 
 
 def rounds(usual: int) -> int:
@@ -21,7 +25,8 @@ def rounds(usual: int) -> int:
 
 
 def run_timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[Run, str]:
-    """Run a process to its end: its wall and CPU seconds, those of its own children included, and what it said.
+    """Run a process to its end: its wall and CPU seconds, those of its own children included, the most memory that it,
+    or one of them, has held, and what it said.
 
     Raises RuntimeError where it fails, with the last words of it.
     """
@@ -39,7 +44,13 @@ def run_timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> t
             errors.seek(0)
             last = (said + errors.read())[-2_000:]
             raise RuntimeError(f"`{' '.join(command)}` ended with {process.returncode}: {last}")
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime}, said
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss / 1024}, said
+
+
+def alone(step: Callable[..., Returned], *arguments: object) -> Returned:
+    """A function of a module, called in a new process: what it imports, and its memory, are its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(step, *arguments).result()
 
 
 def medians(runs: Iterable[Run]) -> Run:

@@ -26,8 +26,6 @@ QUESTION = """
     select trading_date, count(*), count(distinct account_id), sum(market_value)
     from pnl.position_daily group by trading_date order by trading_date
 """
-#: What DuckDB gives itself on a machine of 4 GiB, four fifths: on a larger one it takes more, because it may.
-DUCKDB_MB = 3276
 #: Between two questions of a reader, seconds: a dashboard that is never left alone.
 PAUSE = 0.5
 
@@ -41,7 +39,6 @@ def evening(home: Path, url: str) -> Said:
 
     settings = Settings(base_url=url, home=home)
     with hold(settings) as con:
-        con.execute(f"set global memory_limit = '{DUCKDB_MB}MiB'")
         began = time.perf_counter()
         snapshot = take_snapshot(con, settings)
         read, read_mb = time.perf_counter(), peak_mb()

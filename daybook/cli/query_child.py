@@ -58,15 +58,16 @@ def _run(query: dict[str, Any]) -> dict[str, Any]:
     from pipelines.errors import ConfigurationError, DaybookError
     from pipelines.warehouse.connect import open_published
 
+    books = _books(query["books"])
     try:
-        with open_published(_books(query["books"]), query["version"]) as con:
+        with open_published(books, query["version"]) as con:
             try:
                 limit = _limit_memory(con)
                 cut = _write(con, query)
             except (MemoryError, duckdb.OutOfMemoryException) as error:
                 raise DaybookError(_too_large(limit, error)) from None
             except duckdb.Error as error:
-                raise _failed(error) from None
+                raise _failed(error, books) from None
     except BrokenPipeError:
         return {"unread": True}
     except DaybookError as error:
@@ -109,14 +110,22 @@ def _limit_memory(con: duckdb.DuckDBPyConnection) -> str:
     return str(row[0]) if row else ""
 
 
-def _failed(error: duckdb.Error) -> Exception:
+def _failed(error: duckdb.Error, books: Books) -> Exception:
+    import duckdb
+
     from pipelines.errors import ConfigurationError, DaybookError
+    from pipelines.settings import Lake
 
     if "No space left on device" in str(error):
         return DaybookError(
             f"The disk of {Path(os.environ['TMPDIR']).parent} is full, and the query needs room there: free some, or "
             "set TMPDIR to a folder that has more."
         )
+    if isinstance(books, Lake) and isinstance(error, (duckdb.IOException, duckdb.HTTPException)):
+        from pipelines.warehouse.lake.problems import lost
+
+        if problem := lost(books, error):
+            return problem
     reason = str(error).partition("\n\nLINE ")[0]  # without the drawing of where it is
     return ConfigurationError(
         f"The query failed: {' '.join(line.strip() for line in reason.splitlines() if line.strip())}"

@@ -21,7 +21,7 @@ from pyarrow import fs
 from pipelines.addresses import S3
 from pipelines.archive.files import fsync, make_folder, whole_file
 from pipelines.archive.read import ArchivedRun, Damaged, StoredRun
-from pipelines.archive.stores import file_system, reason_of
+from pipelines.archive.stores import advice_of, file_system, reason_of
 from pipelines.archive.write import PAGES, RUN
 from pipelines.errors import DaybookError, StoreAway
 
@@ -152,7 +152,8 @@ class Bucket:
         try:
             yield
         except OSError as error:  # pyarrow's own are of that kind
-            raise StoreAway(f"The archive {self.place} can't be {what} ({reason_of(error)}).") from error
+            why = f"({reason_of(error)}): {advice_of(str(error))}"
+            raise StoreAway(f"The archive {self.place} can't be {what} {why}.") from error
 
 
 def _folder_of(file: fs.FileInfo) -> str:

@@ -22,6 +22,7 @@ from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.settings import Books
 from pipelines.warehouse.connect import open_published
+from pipelines.warehouse.limits import REPORT_THREAD
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
 from pipelines.warehouse.tables import OPEN_END, run_statement
 
@@ -71,7 +72,7 @@ def open_known(
     Raises ConfigurationError, with what there is instead, for a date without a session, a day or an instant of which
     nothing is known and an account that nobody has; NotPublished and DaybookError as `open_published` does.
     """
-    with open_published(published) as con:
+    with open_published(published, a_thread=REPORT_THREAD) as con:
         con.execute(catalog.functions)  # the selects of a build are run here, with what they call
         try:
             chosen = day or _last_day(con, known_at)

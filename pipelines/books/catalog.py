@@ -124,7 +124,9 @@ class Table:
         return description_of(self.path)
 
 
-@dataclass(frozen=True)
+@dataclass(
+    frozen=True, eq=False
+)  # there is one: by its value, every question that is remembered would hash all of its texts
 class Catalog:
     """Every derived table, in the order of its making; the functions that selects call, as statements, and the file of
     Spark's form of them; the selects that

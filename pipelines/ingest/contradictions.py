@@ -3,7 +3,7 @@ to be read again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
@@ -17,12 +17,13 @@ ROUNDING = 0.005
 OTHER_PRICE = 0.05
 
 
-def contradicted(positions: pa.RecordBatch, multipliers: Mapping[str, Decimal | None]) -> set[str]:
-    """The options of a page whose cost / (quantity x average price) or value / (quantity x price) is another multiplier
-    than the known one."""
-    options = positions.select(COLUMNS).filter(pc.equal(positions["instrument_type"], "OPTION"))
+def contradicted(pages: Sequence[pa.Table], multipliers: Mapping[str, Decimal | None]) -> set[str]:
+    """The options of an account's pages whose cost / (quantity x average price) or value / (quantity x price) is
+    another multiplier than the known one."""
+    positions = pa.concat_tables([page.select(COLUMNS) for page in pages])
+    options = positions.filter(pc.equal(positions["instrument_type"], "OPTION"))
     ids = options["instrument_id"].to_pylist()
-    stated = pa.array([_number(multipliers.get(each)) for each in ids], pa.float64())
+    stated = pa.chunked_array([[_number(multipliers.get(each)) for each in ids]], pa.float64())
     shares = _size(options, "quantity")
     units = pc.multiply(shares, stated)
     paid = pc.abs(pc.subtract(_size(options, "cost_basis"), pc.multiply(units, _size(options, "avg_price"))))
@@ -33,11 +34,11 @@ def contradicted(positions: pa.RecordBatch, multipliers: Mapping[str, Decimal | 
     return {each for each, is_off in zip(ids, off.to_pylist(), strict=True) if is_off}
 
 
-def _size(rows: pa.RecordBatch, name: str) -> pa.Array:
+def _size(rows: pa.Table, name: str) -> pa.ChunkedArray:
     return pc.abs(pc.cast(rows[name], pa.float64()))
 
 
-def _is_far(rows: pa.RecordBatch, units: pa.Array, price: str) -> pa.Array:
+def _is_far(rows: pa.Table, units: pa.ChunkedArray, price: str) -> pa.ChunkedArray:
     """Whether the value is far from what the units are worth at a price; null where one of them is not known."""
     worth = pc.multiply(units, _size(rows, price))
     return pc.greater(pc.abs(pc.subtract(_size(rows, "market_value"), worth)), pc.multiply(worth, OTHER_PRICE))

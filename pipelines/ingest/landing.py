@@ -101,8 +101,11 @@ def land(pipeline: Pipeline, tables: Tables) -> str:
 
 def extract(pipeline: Pipeline, tables: Tables) -> None:
     """Write one run's tables, by raw table, into files of dlt's. Raises DaybookError where that can't be done."""
+    given = dict(tables)
+    del tables  # dlt's source and its errors have themselves in them, and keep whatever they were made under
     with _or_kept(pipeline):
-        pipeline.extract(broker_source(tables, _there(pipeline)), loader_file_format="parquet")
+        pipeline.extract(broker_source(given, _there(pipeline)), loader_file_format="parquet")
+    given.clear()
 
 
 def load(pipeline: Pipeline) -> str:

@@ -40,6 +40,7 @@ _LISTED = ["account_id", "status", "open_date", "close_date"]
 _HOURS = ["date", "status", "today_sessions"]
 _NONE_HELD = schema_of(POSITIONS).empty_table().select(["instrument_id", "instrument_type"])
 _OPTION = ["instrument_id", "symbol", "underlying_instrument_id"]
+_NO_OPTION = schema_of(POSITIONS).empty_table().select(_OPTION)
 
 
 @dataclass(frozen=True)
@@ -320,19 +321,24 @@ def _expiring(
     return sorted(found)
 
 
-def _options(reads: list[EndpointRead]) -> Iterator[dict[str, str | None]]:
+def _options(reads: list[EndpointRead]) -> list[dict[str, str | None]]:
+    """The options held or traded, each once: accounts hold the same ones."""
+    found = [_NO_OPTION]
     for each in reads:
         for batch in each.read.batches:
             if each.read.endpoint == "positions":
-                yield from batch.filter(pc.equal(batch["instrument_type"], "OPTION")).select(_OPTION).to_pylist()
+                found.append(batch.filter(pc.equal(batch["instrument_type"], "OPTION")).select(_OPTION))
             elif each.read.endpoint == "executions":
-                yield from batch.filter(pc.is_valid(batch["underlying_instrument_id"])).select(_OPTION).to_pylist()
+                found.append(batch.filter(pc.is_valid(batch["underlying_instrument_id"])).select(_OPTION))
+    together = pa.concat_tables(found, promote_options="default")  # of a fill, what a position has may be missing
+    options: list[dict[str, str | None]] = together.group_by(_OPTION).aggregate([]).to_pylist()
+    return options
 
 
 def _options_to_read(reads: list[EndpointRead], held: set[tuple[str, str]], known: WarehouseState) -> set[str]:
     wanted = {instrument for instrument, kind in held if kind == "OPTION"} - known.contracts.keys()
-    pages = (page for each in reads if each.read.endpoint == "positions" for page in each.read.batches)
-    return wanted.union(*(contradicted(page, known.contracts) for page in pages))
+    lists = (each.read.batches for each in reads if each.read.endpoint == "positions" and each.read.batches)
+    return wanted.union(*(contradicted(pages, known.contracts) for pages in lists))
 
 
 def _or_not_asked(endpoint: str, wanted: Iterable[str], read: Callable[[], Read[pa.Table]]) -> Read[pa.Table]:

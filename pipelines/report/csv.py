@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
-from io import StringIO
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO, StringIO
 from typing import Any
 
 import pyarrow as pa
@@ -20,14 +20,20 @@ def extracts(sections: Mapping[str, Section]) -> dict[str, bytes]:
 
 
 def _table(section: Section) -> bytes:
+    text = BytesIO()
+    for lines in _lines(section):  # a few thousand at a time: all of them as text take three times what they come to
+        text.write("".join(lines).encode("utf-8", errors="backslashreplace"))
+    return text.getvalue()
+
+
+def _lines(section: Section) -> Iterator[list[str]]:
     names = [column.name for column in section.columns]
-    lines = [_line(names)]
+    yield [_line(names)]
     if isinstance(section.rows, ArrowRows):
         for batch in section.rows.table.select(names).to_batches(AT_ONCE):
-            lines += [",".join(row) + "\r\n" for row in zip(*map(_fields, batch.columns), strict=True)]
+            yield [",".join(row) + "\r\n" for row in zip(*map(_fields, batch.columns), strict=True)]
     else:
-        lines += [_line([exact(row[name]) for name in names]) for row in section.rows]
-    return "".join(lines).encode("utf-8", errors="backslashreplace")
+        yield [_line([exact(row[name]) for name in names]) for row in section.rows]
 
 
 def _line(fields: Sequence[str]) -> str:

@@ -48,12 +48,12 @@ class ArrowRows(Sequence[dict[str, Any]]):
         """The rows for which a column of truths is true, in their order."""
         return ArrowRows(self.table.filter(chosen))
 
-    def largest(self, name: str) -> ArrowRows:
+    def largest(self, name: str) -> InOrder:
         """The rows by the size of a figure, be it above or below zero; first those of which it is not known."""
         figure = self.table[name]
         keys = pa.table({"unknown": pc.cast(pc.is_null(figure), pa.int8()), "size": pc.abs(figure)})
         order = pc.sort_indices(keys, [("unknown", "descending"), ("size", "descending")])
-        return ArrowRows(self.table.take(order))
+        return InOrder(self, order)
 
     def with_column(self, name: str, values: Sequence[Any], like: str) -> ArrowRows:
         """The rows with one more column, of the type of another."""
@@ -66,6 +66,27 @@ class ArrowRows(Sequence[dict[str, Any]]):
             return None
         total: Decimal | None = pc.sum(column).as_py()
         return Decimal(0) if total is None else total
+
+
+class InOrder(Sequence[dict[str, Any]]):
+    """Rows in another order. They are put in it as they are looked at: nobody looks at all of them."""
+
+    def __init__(self, rows: ArrowRows, order: pa.Array) -> None:
+        self._table, self._order = rows.table, order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(at, slice):
+            found: list[dict[str, Any]] = self._table.take(self._order[at]).to_pylist()
+            return found
+        row: dict[str, Any] = self._table.slice(self._order[range(len(self))[at]].as_py(), 1).to_pylist()[0]
+        return row
 
 
 def digits(column: pa.Array) -> list[str | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -301,9 +302,19 @@ def _with_rows(package: BytesIO, sections: Mapping[str, Section], looks: _Looks)
                 whole.writestr(new, made.read(entry))
                 continue
             with whole.open(new, "w", force_zip64=len(section.rows) > MOST_ROWS // 2) as sheet:
-                for piece in _sheet_with_rows(made.read(entry), section, looks):
+                for piece in _one_ahead(_sheet_with_rows(made.read(entry), section, looks)):
                     sheet.write(piece)
     return target.getvalue()
+
+
+def _one_ahead(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Every piece, while the next one is made: compressing one takes as long, and lets another thread work."""
+    each = iter(pieces)
+    with ThreadPoolExecutor(1) as beside:
+        coming = beside.submit(next, each, None)
+        while (piece := coming.result()) is not None:
+            coming = beside.submit(next, each, None)
+            yield piece
 
 
 def _sheet_with_rows(frame: bytes, section: Section, looks: _Looks) -> Iterable[bytes]:

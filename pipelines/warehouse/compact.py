@@ -14,9 +14,9 @@ from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import open_warehouse
 from pipelines.warehouse.contents import Contents, contents, differences, literal
+from pipelines.warehouse.copying import check_space
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.missing_books import require_warehouse
-from pipelines.warehouse.publish import check_space
 
 
 @dataclass(frozen=True)

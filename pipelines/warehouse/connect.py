@@ -23,7 +23,7 @@ from pipelines.progress import OnProgress, Waiting, ignore_progress
 from pipelines.settings import Books, Lake
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
-from pipelines.warehouse.limits import memory_limit, temporary_limit
+from pipelines.warehouse.limits import BUILD_THREAD, hold_to, memory_limit, temporary_limit
 from pipelines.warehouse.restoring import finish_if_killed
 from pipelines.warehouse.tables import is_lake
 from pipelines.warehouse.temporary_name import private_folder, temporary_name
@@ -54,6 +54,7 @@ def open_warehouse(
         con.execute("SET GLOBAL autoinstall_known_extensions = false")
         con.execute("SET GLOBAL autoload_known_extensions = false")
         con.execute("SET enable_progress_bar = false")  # a long statement would draw one on stdout
+        hold_to(con, BUILD_THREAD)
     except (OSError, duckdb.Error) as error:
         con.close()
         raise DaybookError(f"{path} can't be opened ({error}).") from error
@@ -61,10 +62,13 @@ def open_warehouse(
 
 
 @contextmanager
-def open_published(books: Books, version: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_published(
+    books: Books, version: int | None = None, *, a_thread: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published books as they are now, for reading: no statement can write, or reach any other file, extension or
     setting. What does not fit into memory goes to a temporary folder that is this reader's own, and ends with it.
-    Of a lake, as it was at a `version` where one is given: the number of a snapshot.
+    Of a lake, as it was at a `version` where one is given: the number of a snapshot. `a_thread`: the most memory that
+    DuckDB takes for each of its threads, in bytes; without it, and where nothing can be spilled, half of what is free.
 
     They are attached to a connection of its own as `daybook`, not opened by their path: within a process DuckDB would
     hand out a copy that is open already, even when a newer one has been published over it.
@@ -78,10 +82,10 @@ def open_published(books: Books, version: int | None = None) -> Iterator[duckdb.
         if isinstance(books, Lake):
             from pipelines.warehouse.lake.opening import open_to_read
 
-            with open_to_read(books, _reading(own), version) as con:
+            with open_to_read(books, _reading(own), version, a_thread) as con:
                 yield con
             return
-        con = _attached(books, own)
+        con = _attached(books, own, a_thread)
         try:
             yield con
         finally:
@@ -96,7 +100,7 @@ def _find_published(path: Path) -> None:
     _refuse_special(path)
 
 
-def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:
+def _attached(path: Path, own: Path, a_thread: int | None) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(":memory:", config=_reading(own))
     try:
         con.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -105,6 +109,8 @@ def _attached(path: Path, own: Path) -> duckdb.DuckDBPyConnection:
         con.execute("USE daybook")
         if name is None:
             con.execute("SET temp_directory = ''")
+        elif a_thread is not None:
+            hold_to(con, a_thread)
         con.execute("SET enable_external_access = false")
         if name is None:  # no file can be opened from here on, a temporary one neither
             con.execute("SET disabled_filesystems = 'LocalFileSystem'")

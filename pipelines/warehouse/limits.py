@@ -1,4 +1,6 @@
-"""How much memory and temporary space a reader of the books may take: a share of what nobody else uses."""
+"""How much memory and temporary space DuckDB may take: of whoever asks a share of what nobody else uses, of an evening
+as much as its threads need. What doesn't fit is spilled: an evening of a million positions takes no longer for it, and
+a machine that does other work keeps its memory."""
 
 from __future__ import annotations
 
@@ -6,10 +8,16 @@ import re
 import shutil
 from pathlib import Path
 
+import duckdb
+
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 LEAST_MEMORY = 256 * 2**20
 MOST_TEMPORARY = 4 * 2**30
+#: Of a build each thread: what it sorts, joins and writes at a time, several times over. Of a report half as much.
+BUILD_THREAD = 512 * 2**20
+REPORT_THREAD = 256 * 2**20
+_TOLD = re.compile(r"([0-9.]+) ([KMGT])iB")
 
 
 def memory_limit() -> int | None:
@@ -17,6 +25,15 @@ def memory_limit() -> int | None:
     bounds = (_free_on_machine(), _free_in_container(), _allowed())
     free = [bound for bound in bounds if bound is not None]
     return max(min(free) // 2, LEAST_MEMORY) if free else None
+
+
+def hold_to(con: duckdb.DuckDBPyConnection, a_thread: int) -> None:
+    """Has a connection's DuckDB take so many bytes for each of its threads, two at least, where it may take more."""
+    row = con.execute("SELECT current_setting('threads'), current_setting('memory_limit')").fetchone()
+    threads, told = row or (1, "")
+    enough, may = a_thread * max(int(threads), 2), _TOLD.fullmatch(told)
+    if may is None or float(may[1]) * 1024 ** ("KMGT".index(may[2]) + 1) > enough:
+        con.execute(f"SET GLOBAL memory_limit = '{enough // 2**20}MiB'")
 
 
 def temporary_limit(folder: Path) -> int:

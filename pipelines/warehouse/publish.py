@@ -2,6 +2,7 @@
 
 The file is copied as a file and what isn't published is dropped from the copy: some twenty times faster than letting
 DuckDB write every row again (`COPY FROM DATABASE`), and views, macros, comments and the order of rows come along.
+Where the file system can share blocks, it grows with what is dropped and not with the books.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import duckdb
 
 from pipelines.archive.files import fsync, share
 from pipelines.errors import BuildFailed, first_line
+from pipelines.warehouse import copying
 from pipelines.warehouse.identity import check_not_replaced
 from pipelines.warehouse.temporary_name import BESIDE
 
@@ -29,7 +31,7 @@ PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
 ABANDONED = 3600.0
 
 # A process of its own copies the file. In ours, closing the warehouse file would drop the lock that DuckDB holds on it.
-_COPY = "import os, shutil, sys; os.umask(0o077); shutil.copyfile(*sys.argv[1:])"
+_COPY = (sys.executable, "-I", "-S", copying.__file__)
 
 
 def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str], group: str | None = None) -> None:
@@ -42,7 +44,7 @@ def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]
     _sweep(target)
     draft = target.with_name(f"{target.name}.{os.getpid()}.publishing")
     try:
-        copy_at_rest(con, draft)
+        copy_at_rest(con, draft, shared=True)
         _prune(draft, schemas)
         _swap(draft, target, group)
     except subprocess.CalledProcessError as error:
@@ -54,15 +56,16 @@ def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]
         _sweep(target)
 
 
-def copy_at_rest(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
-    """Copies the open warehouse's file, with all that is committed in it, to `draft`. Raises OSError where there is not
-    the space, WarehouseReplaced where the path names another file by now, CalledProcessError and duckdb.Error where it
-    can't be done."""
+def copy_at_rest(con: duckdb.DuckDBPyConnection, draft: Path, *, shared: bool = False) -> None:
+    """Copies the open warehouse's file, with all that is committed in it, to `draft`. Their blocks may be `shared`
+    where a bad one in both does no harm: not in a backup.
+
+    Raises WarehouseReplaced where the path names another file by now, CalledProcessError and duckdb.Error where it
+    can't be done, or there is not the space."""
     with con.cursor() as cursor, _at_rest(cursor) as source:
         check_not_replaced(source)
-        check_space(source, draft.parent)
         subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(draft)],
+            [*_COPY, "clone" if shared else "copy", str(source), str(draft)],
             check=True,
             capture_output=True,
             text=True,
@@ -88,13 +91,6 @@ def _at_rest(cursor: duckdb.DuckDBPyConnection) -> Iterator[Path]:
         yield Path(row[0])
     finally:
         cursor.execute("ROLLBACK")
-
-
-def check_space(source: Path, folder: Path) -> None:
-    """Raises OSError where `folder` has no room for a second `source`."""
-    need, free = source.stat().st_size, shutil.disk_usage(folder).free
-    if free < need:
-        raise OSError(f"{folder} has {free // 2**20} MiB free and the copy needs {need // 2**20} MiB")
 
 
 def _prune(draft: Path, schemas: Sequence[str]) -> None:

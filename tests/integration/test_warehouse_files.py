@@ -21,9 +21,11 @@ import pytest
 
 from pipelines.errors import BuildFailed, DaybookError, LockedOut, NotPublished, WrongWarehouse
 from pipelines.progress import ProgressEvent, Waiting
+from pipelines.warehouse import copying
 from pipelines.warehouse.connect import SCHEMA_VERSION, open_published, open_warehouse, remember_broker
 from pipelines.warehouse.lock import run_lock
-from pipelines.warehouse.publish import _at_rest, publish
+from pipelines.warehouse.publish import _at_rest, copy_at_rest, publish
+from tests.support.small_disk import MIB, sharing_disk, small_disk
 
 ROOT = Path(__file__).parents[2]
 DUCKDB2 = os.environ.get("DAYBOOK_DUCKDB2_PYTHON", "")
@@ -334,6 +336,39 @@ class TestPublish:
                 assert (rows(here), rows(fresh)) == (200_000, 1_000)
             answer, _ = other.communicate("now\n")
             assert answer.strip() == str((200_000, sum(range(200_000))))
+
+    def test_where_files_can_share_blocks_a_copy_takes_no_room_and_each_changes_for_itself(
+        self, tmp_path: Path
+    ) -> None:
+        with sharing_disk(tmp_path / "disk") as disk:
+            path, target = disk / "warehouse.duckdb", disk / "daybook.duckdb"
+            with open_warehouse(path) as con:
+                con.execute("CREATE SCHEMA pnl; CREATE SCHEMA staging; CREATE TABLE staging.day AS SELECT 1 AS id")
+                con.execute("CREATE TABLE pnl.day AS SELECT range AS id, hash(range) AS value FROM range(7000000)")
+                con.execute("CHECKPOINT")
+                with (disk / "ballast").open("wb") as ballast:  # half of the room that another warehouse would take
+                    os.posix_fallocate(ballast.fileno(), 0, shutil.disk_usage(disk).free - path.stat().st_size // 2)
+                subprocess.run(["sync", "--file-system", str(disk)], check=True)  # what is free is told then
+                assert shutil.disk_usage(disk).free < path.stat().st_size
+                publish(con, target, SCHEMAS)
+                con.execute("UPDATE pnl.day SET id = -1 WHERE id < 1000; CHECKPOINT")
+                with open_published(target) as copy:
+                    assert (rows(copy, "pnl.day WHERE id >= 0"), rows(con, "pnl.day WHERE id >= 0")) == (
+                        7_000_000,
+                        6_999_000,
+                    )
+                # a backup has blocks of its own: one that goes bad is bad in one of them
+                with pytest.raises(subprocess.CalledProcessError) as caught:
+                    copy_at_rest(con, disk / "backup.duckdb")
+                assert "free and the copy needs" in caught.value.stderr
+
+    def test_where_they_cannot_it_is_a_plain_copy(self, tmp_path: Path) -> None:
+        with small_disk(tmp_path / "disk") as disk:
+            (disk / "given").write_bytes(b"one" * MIB)
+            assert not copying.clone(disk / "given", disk / "shared")
+            copying.main("clone", str(disk / "given"), str(disk / "made"))
+            assert (disk / "made").read_bytes() == b"one" * MIB
+            assert stat.S_IMODE((disk / "made").stat().st_mode) == 0o600
 
     def test_the_warehouse_file_stands_still_while_it_is_copied(
         self, warehouse: duckdb.DuckDBPyConnection, tmp_path: Path

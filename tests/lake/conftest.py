@@ -116,6 +116,15 @@ def lake_of_thursday(lake: NewLake, tmp_path_factory: pytest.TempPathFactory) ->
     return settings
 
 
+@pytest.fixture(scope="session")
+def thursday_in_bucket(lake: NewLake, bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The same in a lake whose files are in a bucket."""
+    with broker(THURSDAY) as server:
+        settings = lake(tmp_path_factory.mktemp("bucket") / "home", bucket=bucket, url=server.url)
+        close_day(settings)
+    return settings
+
+
 @pytest.fixture
 def on_friday(
     postgres: Postgres, lake_of_thursday: Settings, tmp_path: Path

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +27,7 @@ from pipelines.errors import LockedOut
 from pipelines.ingest.part_session import part_session
 from pipelines.ingest.parts import PARTS, part_of
 from pipelines.ingest.snapshot import take_part, take_plan, take_snapshot
+from pipelines.ingest.upkeep import maintain
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.warehouse.pending_packages import count_entries, packages_waiting
@@ -63,8 +68,10 @@ def at_once() -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.mark.heavy
-def test_parts_of_four_processes_are_the_books_of_whole_evenings(lake: NewLake, tmp_path: Path) -> None:
-    with Sandbox(days=2, incidents=INCIDENTS) as sandbox, at_once() as pool:
+def test_parts_of_four_processes_are_the_books_of_whole_evenings_with_readers_and_upkeep_meanwhile(
+    lake: NewLake, tmp_path: Path
+) -> None:
+    with Sandbox(days=2, incidents=INCIDENTS) as sandbox, at_once() as pool, reading() as readers:
         parted = lake(tmp_path / "lake", url=sandbox.url)
         whole = Settings.model_validate({"base_url": sandbox.url, "home": tmp_path / "file", "api_key": "any"})
         for evening, day in enumerate(sandbox.days):
@@ -76,11 +83,63 @@ def test_parts_of_four_processes_are_the_books_of_whole_evenings(lake: NewLake, 
                 with warehouse_session(parted) as con:
                     take_plan(con, parted)
                 wanted = range(PARTS) if evening == 0 else HELD  # one of no account lands nothing, and takes a second
-                runs = list(pool.map(read_part, [parted] * len(wanted), wanted))
+                landing = [pool.submit(read_part, parted, part) for part in wanted]
+                kept = upkeep_until(parted, landing)
+                assert kept > 0
+                runs = [each.result() for each in landing]
                 assert len({run for run in runs if run}) == len(HELD)
                 with warehouse_session(parted) as con:
                     build(con, parted, CATALOG)
+                readers.begin(parted)
+        said = readers.end()
+    assert (said["errors"], said["torn"]) == ([], [])
+    assert min(said["asked"]) > 0
     assert different(whole.warehouse, parted) == []
+
+
+def upkeep_until(settings: Settings, landing: list[Future[str | None]]) -> int:
+    """Keep a lake tidy, again and again, until everything is landed; how often it was done in full."""
+    done = 0
+    while wait(landing, timeout=3).not_done:  # it takes a core that landing needs
+        maintain(settings, timedelta(0))
+        done += 1
+    return done
+
+
+class Readers:
+    """Eight readers in a process of their own, from the first evening that is built."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def begin(self, settings: Settings) -> None:
+        """Have them read a lake, unless they do."""
+        if self._process is None:
+            command = [sys.executable, "-m", "tests.support.lake_readers", str(settings.lake), str(settings.lake_data)]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            assert self._process.stdout is not None
+            assert self._process.stdout.readline() == "reading\n"
+
+    def end(self) -> dict[str, Any]:
+        """What they have seen."""
+        assert self._process is not None
+        said, _ = self._process.communicate(timeout=120)
+        return dict(json.loads(said))
+
+    def kill(self) -> None:
+        """They are gone, whatever they are at."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+@contextmanager
+def reading() -> Iterator[Readers]:
+    readers = Readers()
+    try:
+        yield readers
+    finally:
+        readers.kill()
 
 
 @pytest.fixture

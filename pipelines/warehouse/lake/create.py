@@ -23,7 +23,8 @@ def create_lake(
     """Make the lake of the settings, where there is none, and let `reader` read it; sentences that say what was done.
 
     Raises ConfigurationError where the settings name no lake, its files' place can't be written or is another lake's,
-    or the role can't be one that only reads; LockedOut where somebody else is making it; and as `attach_lake` does.
+    or the role can't be one that only reads; StoreAway where that place can't be trusted; LockedOut where somebody else
+    is making it; and as `attach_lake` does.
     """
     lake = lake_of(settings)
     with lake_lock(lake, wait=wait, on_progress=on_progress):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.archive import stores
-from pipelines.archive.stores import reason_of
-from pipelines.errors import ConfigurationError
+from pipelines.archive.stores import advice_of, is_distrust, reason_of
+from pipelines.errors import ConfigurationError, StoreAway
 from pipelines.settings import Lake
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def file_system(lake: Lake) -> tuple[FileSystem, str]:
 
 def check_store(lake: Lake) -> None:
     """Whether a new lake may put its files there. Raises ConfigurationError where they can't be written, or another
-    lake's are there already."""
+    lake's are there already; StoreAway where the store's certificate can't be trusted."""
     from pyarrow.fs import FileSelector
 
     try:
@@ -36,6 +36,9 @@ def check_store(lake: Lake) -> None:
         files.delete_file(f"{place}/{_PROBE}")
         found = files.get_file_info(FileSelector(f"{place}/tables", allow_not_found=True))
     except OSError as error:
+        if is_distrust(str(error)):
+            why = f"({reason_of(error)}): {advice_of(str(error))}"
+            raise StoreAway(f"DAYBOOK_LAKE_DATA ({lake.data}) can't be trusted {why}.") from error
         raise ConfigurationError(
             f"DAYBOOK_LAKE_DATA ({lake.data}) can't be written ({reason_of(error)}): name a bucket or a folder that "
             "daybook may write, and its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."

@@ -8,7 +8,16 @@ from contextlib import contextmanager
 
 import duckdb
 
-from pipelines.errors import ConfigurationError, DaybookError, NotPublished, WrongWarehouse, first_line
+from pipelines.archive.stores import advice_of
+from pipelines.errors import (
+    BuildFailed,
+    ConfigurationError,
+    DaybookError,
+    NotPublished,
+    WrongWarehouse,
+    first_line,
+    with_full_stop,
+)
 from pipelines.settings import Lake
 
 _CONNECTED = re.compile(
@@ -40,20 +49,27 @@ def told(lake: Lake) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        if problem := _lost(lake, str(error)):
+        if problem := lost(lake, error):
             raise problem from error
+        raise
+    except BuildFailed as error:  # it says what failed, and not what to do about a store
+        if isinstance(error.__cause__, duckdb.Error) and _STORE.search(text := str(error.__cause__)):
+            advice = f"To reach {lake.tables}, {advice_of(text)}."
+            raise BuildFailed(f"{with_full_stop(str(error))} {advice}") from error
         raise
 
 
-def _lost(lake: Lake, text: str) -> DaybookError | None:
+def lost(lake: Lake, error: duckdb.Error) -> DaybookError | None:
+    """The sentence for an error that says that the catalog or the files were lost; None for another one."""
+    text = str(error)
     if _CATALOG.search(text):
         return DaybookError(
             f"{_begin(lake)} was lost on the way ({_reason(text)}): what was committed is in the books; run it again."
         )
     if _STORE.search(text):
         return DaybookError(
-            f"The files of the lake in {lake.tables} can't be reached ({_reason(text)}): look at their server and the "
-            "AWS_* variables; what was committed is in the books."
+            f"The files of the lake in {lake.tables} can't be reached ({_reason(text)}): {advice_of(text)}; what was "
+            "committed is in the books."
         )
     return None
 

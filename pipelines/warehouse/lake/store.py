@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import duckdb
 
+from pipelines.archive.stores import authorities
 from pipelines.errors import ConfigurationError
 from pipelines.settings import Lake
+from pipelines.warehouse.contents import literal
 
 #: What DuckDB takes from the environment by itself, and shows to everybody who asks for its settings.
 _SHOWN = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
@@ -17,7 +19,7 @@ _SHOWN = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
 
 def open_store(con: duckdb.DuckDBPyConnection, lake: Lake, environ: Mapping[str, str] = os.environ) -> None:
     """Give a connection, whose extensions are loaded, the way to the lake's files. Raises ConfigurationError for an
-    AWS_ENDPOINT_URL that is no address.
+    AWS_ENDPOINT_URL that is no address, or an AWS_CA_BUNDLE that is no file.
 
     Keys go into a secret, which no query can read, and out of the settings, which any query can.
     """
@@ -25,6 +27,8 @@ def open_store(con: duckdb.DuckDBPyConnection, lake: Lake, environ: Mapping[str,
         con.execute(f"RESET GLOBAL {setting}")
     if not lake.data.startswith("s3://"):
         return
+    if (file := authorities(environ)) is not None:
+        con.execute(f"SET GLOBAL ca_cert_file = {literal(file)}")
     options = _options(environ)
     names = ", ".join(f"{name} ${name}" for name in options)
     con.execute(f"CREATE OR REPLACE TEMPORARY SECRET store (TYPE s3, PROVIDER config, {names})", options)
