@@ -3,6 +3,7 @@ changes nothing."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ from pipelines.warehouse.tables import (
 )
 
 RUNS = "core.run"
+logger = logging.getLogger("daybook.build")
 
 
 @dataclass
@@ -79,6 +81,7 @@ def build(
     except BuildFailed as why:
         if former is None or not isinstance(why.__cause__, duckdb.OutOfMemoryException):
             raise
+        logger.info("the build did not fit into its share of memory, and is done again without: %s", why)
     finally:
         if former is not None:
             let_go(con, former)
