@@ -63,9 +63,9 @@ def text(result: Result) -> str:
             "## Memory",
             "",
             *prose(
-                f"The second evening of {result['accounts']} accounts with {result['positions']:,} positions each: every "
-                "step in a process of its own, then `daybook eod` with all of them in one. DuckDB keeps to a share of "
-                "memory for each of its threads, two here, and spills what does not fit."
+                f"The second evening of {result['accounts']} accounts with {result['positions']:,} positions each: "
+                "each step in a process of its own, then `daybook eod` with all of them in one. DuckDB keeps to a "
+                "share of memory for each of its threads, two here, and spills what does not fit."
             ),
             "",
             *table(["", "wall s", "CPU s", "peak MB"], rows),

@@ -22,7 +22,6 @@ from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, DaybookError, first_line
 from pipelines.settings import Books
 from pipelines.warehouse.connect import open_published
-from pipelines.warehouse.limits import REPORT_THREAD
 from pipelines.warehouse.publish import PUBLISHED_SCHEMAS
 from pipelines.warehouse.tables import OPEN_END, run_statement
 
@@ -65,14 +64,21 @@ class BooksAsKnown:
 
 @contextmanager
 def open_known(
-    catalog: Catalog, published: Books, day: date | None, known_at: datetime | None, accounts: Sequence[str]
+    catalog: Catalog,
+    published: Books,
+    day: date | None,
+    known_at: datetime | None,
+    accounts: Sequence[str],
+    *,
+    a_thread: int | None = None,
 ) -> Iterator[BooksAsKnown]:
-    """The books of `day` (the last one, where None) as known at an instant (now, where None).
+    """The books of `day` (the last one, where None) as known at an instant (now, where None). `a_thread` as in
+    `open_published`.
 
     Raises ConfigurationError, with what there is instead, for a date without a session, a day or an instant of which
     nothing is known and an account that nobody has; NotPublished and DaybookError as `open_published` does.
     """
-    with open_published(published, a_thread=REPORT_THREAD) as con:
+    with open_published(published, a_thread=a_thread) as con:
         con.execute(catalog.functions)  # the selects of a build are run here, with what they call
         try:
             chosen = day or _last_day(con, known_at)

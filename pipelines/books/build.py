@@ -3,6 +3,7 @@ changes nothing."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from pipelines.calendar import TradingCalendar
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember, remembered
+from pipelines.warehouse.limits import BUILD_THREAD, hold_to, let_go
 from pipelines.warehouse.tables import (
     OPEN_END,
     add_versions,
@@ -38,6 +40,7 @@ from pipelines.warehouse.tables import (
 )
 
 RUNS = "core.run"
+logger = logging.getLogger("daybook.build")
 
 
 @dataclass
@@ -66,11 +69,24 @@ def build(
     """Build the days whose inputs changed, and those from `from_date` to `to_date` where given. `engine` computes the
     rows; DuckDB, where none is given.
 
-    All or nothing: raises BuildFailed, with the warehouse as it was, when a select fails; ConfigurationError for an
-    adjustments.csv that can't be read or dates in the wrong order.
+    DuckDB keeps to a share of memory; where it can't, all of it is done again without. All or nothing: raises
+    BuildFailed, with the warehouse as it was, when a select fails; ConfigurationError for an adjustments.csv that can't
+    be read or dates in the wrong order.
     """
+    asked = (settings, catalog, from_date, to_date, built_at, engine or Engine())
+    former = hold_to(con, BUILD_THREAD)
+    try:
+        with _folder(settings.working):
+            return _build(con, *asked)
+    except BuildFailed as why:
+        if former is None or not isinstance(why.__cause__, duckdb.OutOfMemoryException):
+            raise
+        logger.info("the build did not fit into its share of memory, and is done again without: %s", why)
+    finally:
+        if former is not None:
+            let_go(con, former)
     with _folder(settings.working):
-        return _build(con, settings, catalog, from_date, to_date, built_at, engine or Engine())
+        return _build(con, *asked)
 
 
 @contextmanager

@@ -124,9 +124,8 @@ class Table:
         return description_of(self.path)
 
 
-@dataclass(
-    frozen=True, eq=False
-)  # there is one: by its value, every question that is remembered would hash all of its texts
+# There is one, known by its identity: by its value, each answer that is remembered of it would hash all of its texts.
+@dataclass(frozen=True, eq=False)
 class Catalog:
     """Every derived table, in the order of its making; the functions that selects call, as statements, and the file of
     Spark's form of them; the selects that

@@ -3,14 +3,16 @@ named input_*."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.books.adjustments import adjustment_table, read_adjustments
-from pipelines.calendar import NEW_YORK, Override, TradingCalendar
+from pipelines.calendar import NEW_YORK, Override, Session, TradingCalendar
 from pipelines.ingest.warehouse_state import broker_overrides
 from pipelines.settings import Settings
 
@@ -26,26 +28,34 @@ def load_inputs(con: duckdb.DuckDBPyConnection, settings: Settings) -> TradingCa
 
 @lru_cache(maxsize=2)
 def _session_table(overrides: tuple[Override, ...]) -> pa.Table:
-    calendar, shipped = TradingCalendar.load(overrides), TradingCalendar.load()
-    said = {override.date for override in overrides}
-    sessions = calendar.sessions(calendar.first, calendar.last)
+    """All sessions. Those that the broker says nothing of are the same in every build, and made once."""
+    calendar, shipped, whole = TradingCalendar.load(overrides), TradingCalendar.load(), _shipped_table()
+    said = {each.date for each in overrides if calendar.first <= each.date <= calendar.last}
+    told = [calendar.session(day) for day in sorted(said) if calendar.is_session(day)]
+    conflicts = [not (shipped.is_session(each.date) and shipped.session(each.date) == each) for each in told]
+    unsaid = whole.filter(pc.invert(pc.is_in(whole["trading_date"], pa.array(said, pa.date32()))))
+    return pa.concat_tables([unsaid, _table_of(told, "API", conflicts)]).sort_by("trading_date")
+
+
+@lru_cache(maxsize=1)
+def _shipped_table() -> pa.Table:
+    shipped = TradingCalendar.load()
+    sessions = shipped.sessions(shipped.first, shipped.last)
+    return _table_of(sessions, "LIBRARY", [False] * len(sessions))
+
+
+def _table_of(sessions: Sequence[Session], source: str, conflicts: Sequence[bool]) -> pa.Table:
     utc = pa.timestamp("us", "UTC")
     return pa.table(
         {
-            "trading_date": pa.array([s.date for s in sessions], pa.date32()),
-            "pre_open": pa.array([_new_york(s.date, time(4)) for s in sessions], utc),
-            "regular_open": pa.array([s.open for s in sessions], utc),
-            "regular_close": pa.array([s.close for s in sessions], utc),
-            "post_close": pa.array([_new_york(s.date, time(20)) for s in sessions], utc),
-            "early_close": pa.array([s.early for s in sessions], pa.bool_()),
-            "source": pa.array(["API" if s.date in said else "LIBRARY" for s in sessions], pa.string()),
-            "conflict": pa.array(
-                [
-                    s.date in said and not (shipped.is_session(s.date) and shipped.session(s.date) == s)
-                    for s in sessions
-                ],
-                pa.bool_(),
-            ),
+            "trading_date": pa.array([each.date for each in sessions], pa.date32()),
+            "pre_open": pa.array([_new_york(each.date, time(4)) for each in sessions], utc),
+            "regular_open": pa.array([each.open for each in sessions], utc),
+            "regular_close": pa.array([each.close for each in sessions], utc),
+            "post_close": pa.array([_new_york(each.date, time(20)) for each in sessions], utc),
+            "early_close": pa.array([each.early for each in sessions], pa.bool_()),
+            "source": pa.array([source] * len(sessions), pa.string()),
+            "conflict": pa.array(conflicts, pa.bool_()),
         }
     )
 

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
+import duckdb
+
 from pipelines.archive.files import make_folder, share, write_whole
 from pipelines.books.as_known import open_known
 from pipelines.books.catalog import Catalog
@@ -17,6 +19,7 @@ from pipelines.errors import DaybookError
 from pipelines.progress import Activity, OnProgress, ignore_progress
 from pipelines.report.content import Report, collect_report
 from pipelines.settings import Settings
+from pipelines.warehouse.limits import REPORT_THREAD
 
 FORMATS = ("html", "pdf", "xlsx", "csv")
 #: How many of them are made at once: most of their time is spent in libraries that let another thread work.
@@ -48,12 +51,23 @@ def write_report(
     What the evening said first stays in the folder `first` when a later run says something else. Raises as `open_known`
     does, and DaybookError where a file can't be written.
     """
-    with open_known(catalog, settings.books, day, known_at, accounts) as books:
-        report = collect_report(books)
+    report = _collected(settings, catalog, day, known_at, accounts)
     name = file_name(f"report_{report.day}", known_at, report.accounts)
     makers = {form: partial(make, report, name) for form, make in _MAKERS.items()}
     keep_first = known_at is None and not accounts
     return Written(report, write_files(settings, makers, formats, on_progress, keep_first=keep_first))
+
+
+def _collected(
+    settings: Settings, catalog: Catalog, day: date | None, known_at: datetime | None, accounts: Sequence[str]
+) -> Report:
+    """The answers to every question: within a share of memory, and where they can't be had so, with what is free."""
+    try:
+        with open_known(catalog, settings.books, day, known_at, accounts, a_thread=REPORT_THREAD) as books:
+            return collect_report(books)
+    except duckdb.OutOfMemoryException:
+        with open_known(catalog, settings.books, day, known_at, accounts) as books:
+            return collect_report(books)
 
 
 def write_files(

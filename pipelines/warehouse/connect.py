@@ -23,7 +23,7 @@ from pipelines.progress import OnProgress, Waiting, ignore_progress
 from pipelines.settings import Books, Lake
 from pipelines.warehouse.contents import literal
 from pipelines.warehouse.identity import note_opened
-from pipelines.warehouse.limits import BUILD_THREAD, hold_to, memory_limit, temporary_limit
+from pipelines.warehouse.limits import hold_to, memory_limit, temporary_limit
 from pipelines.warehouse.restoring import finish_if_killed
 from pipelines.warehouse.tables import is_lake
 from pipelines.warehouse.temporary_name import private_folder, temporary_name
@@ -54,7 +54,6 @@ def open_warehouse(
         con.execute("SET GLOBAL autoinstall_known_extensions = false")
         con.execute("SET GLOBAL autoload_known_extensions = false")
         con.execute("SET enable_progress_bar = false")  # a long statement would draw one on stdout
-        hold_to(con, BUILD_THREAD)
     except (OSError, duckdb.Error) as error:
         con.close()
         raise DaybookError(f"{path} can't be opened ({error}).") from error

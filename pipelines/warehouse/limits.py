@@ -1,6 +1,6 @@
-"""How much memory and temporary space DuckDB may take: of whoever asks a share of what nobody else uses, of an evening
-as much as its threads need. What doesn't fit is spilled: an evening of a million positions takes no longer for it, and
-a machine that does other work keeps its memory."""
+"""How much memory and temporary space DuckDB may take: whoever asks, a share of what nobody else uses; a build and a
+report, as much as their threads need. What doesn't fit is spilled: a million positions take no longer for it, and a
+machine that does other work keeps its memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 
 import duckdb
+
+from pipelines.warehouse.contents import literal
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -27,13 +29,27 @@ def memory_limit() -> int | None:
     return max(min(free) // 2, LEAST_MEMORY) if free else None
 
 
-def hold_to(con: duckdb.DuckDBPyConnection, a_thread: int) -> None:
-    """Has a connection's DuckDB take so many bytes for each of its threads, two at least, where it may take more."""
+def hold_to(con: duckdb.DuckDBPyConnection, a_thread: int) -> str | None:
+    """Has a connection's DuckDB take so many bytes for each of its threads, two at least, where it may take more: then
+    what it might take before, as it writes it.
+
+    There are statements that it can't finish so, however much it may spill: who calls this tries them again without.
+    """
     row = con.execute("SELECT current_setting('threads'), current_setting('memory_limit')").fetchone()
-    threads, told = row or (1, "")
-    enough, may = a_thread * max(int(threads), 2), _TOLD.fullmatch(told)
-    if may is None or float(may[1]) * 1024 ** ("KMGT".index(may[2]) + 1) > enough:
-        con.execute(f"SET GLOBAL memory_limit = '{enough // 2**20}MiB'")
+    threads, former = row or (1, "")
+    enough, may = a_thread * max(int(threads), 2), _TOLD.fullmatch(former)
+    if may is not None and float(may[1]) * 1024 ** ("KMGT".index(may[2]) + 1) <= enough:
+        return None
+    try:
+        let_go(con, f"{enough // 2**20}MiB")
+    except duckdb.OutOfMemoryException:  # it holds more at the moment
+        return None
+    return str(former)
+
+
+def let_go(con: duckdb.DuckDBPyConnection, limit: str) -> None:
+    """Has a connection's DuckDB take so much, as it writes it."""
+    con.execute(f"SET GLOBAL memory_limit = {literal(limit)}")
 
 
 def temporary_limit(folder: Path) -> int:

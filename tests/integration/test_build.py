@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from assets.catalog import TABLES
+from pipelines.books import build
 from pipelines.errors import BuildFailed, ConfigurationError
 from pipelines.warehouse.tables import make_empty, make_working, replace_days
 from tests.support.desk import FRIDAY, HELD, THURSDAY, desk, fill, hold, shares, totals
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.heavy  # evenings, one after the other
 ABSURD = "0190c5a2-7e00-7000-8000-00000000abcd"
 
 
-def test_building_again_changes_nothing(tmp_path: Path) -> None:
+def test_building_again_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
         d.evening(THURSDAY)
         hold(d, "100", "151.00", "14500.00", "2025-10-31")
@@ -29,7 +32,16 @@ def test_building_again_changes_nothing(tmp_path: Path) -> None:
         again = d.build()
         assert not again.changed
         assert again.spans == []
-        forced = d.build(from_date=date(2025, 10, 30), to_date=date(2025, 10, 31))
+        # one that can't keep to its share of memory is done without, and its DuckDB may take what it might before
+        limit = d.ask("select current_setting('memory_limit')")
+        last = next(table for table in TABLES if table.name == "quality.day_finding")
+        greedy = "(select len(list(range)) from range(6000000)) > 0"  # of a list nothing can be spilled
+        monkeypatch.setitem(vars(last), "select", f"select * from ({last.select}) where {greedy}")
+        monkeypatch.setattr(build, "BUILD_THREAD", 16 * 2**20)
+        with caplog.at_level("INFO", "daybook.build"):
+            forced = d.build(from_date=date(2025, 10, 30), to_date=date(2025, 10, 31))
+        assert "did not fit" in caplog.text
+        assert d.ask("select current_setting('memory_limit')") == limit
         assert forced.spans == [(date(2025, 10, 30), date(2025, 10, 31))]
         assert not forced.changed
         assert d.ask("select * from pnl.position_daily_version order by all") == before

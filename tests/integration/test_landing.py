@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
+import weakref
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +19,7 @@ from models.shapes import POSITIONS
 from pipelines.broker.columns import to_batch, with_run
 from pipelines.calendar import TradingCalendar
 from pipelines.errors import ConfigurationError, NoAccountList, WrongWarehouse
-from pipelines.ingest.landing import broker_source
+from pipelines.ingest.landing import broker_source, extract, load
 from pipelines.warehouse.connect import remember_broker
 from pipelines.warehouse.dlt_pipeline import open_pipeline
 from tests.support.broker_server import Fault, position
@@ -53,6 +55,24 @@ def test_every_raw_table_exists_after_the_first_run_even_without_rows(tmp_path: 
         contract = "extract_run extract_manifest accounts positions position_instructions executions orders balances "
         contract += "portfolio_history option_contracts corporate_events market_hours market_snapshot quarantine"
         assert set(contract.split()) <= tables
+
+
+def test_what_is_extracted_lies_in_files_and_in_memory_no_longer(tmp_path: Path) -> None:
+    """Whatever dlt keeps of a run until Python looks for what has itself in it: of a large one hundreds of MB."""
+    with desk(tmp_path, accounts=[100], positions=HELD, instructions={}) as d:
+        d.sync(THURSDAY)
+        tables = _earlier_run(d)
+        kept = weakref.ref(tables["positions"][0])
+        pipeline = open_pipeline(d.con, d.settings.dlt)
+        gc.disable()
+        try:
+            extract(pipeline, tables)
+            del tables
+            assert kept() is None
+        finally:
+            gc.enable()
+        load(pipeline)
+        assert d.ask("select count(*) from raw.positions") == [(2,)]
 
 
 def test_a_table_that_is_there_and_of_which_nothing_was_read_is_not_loaded(tmp_path: Path) -> None:

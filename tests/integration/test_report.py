@@ -30,6 +30,7 @@ from daybook.cli.app import main
 from pipelines.books.as_known import open_known
 from pipelines.errors import ConfigurationError, DaybookError
 from pipelines.progress import PerformanceWritten, ProgressEvent, ReportWritten
+from pipelines.report import write
 from pipelines.report.charts import charts, cumulative
 from pipelines.report.content import Report, collect_report
 from pipelines.report.days import DayTotals
@@ -146,8 +147,21 @@ class TestNumbers:
             )
         ]
 
-    def test_every_position_is_in_the_extract_with_every_digit(self, small: Settings) -> None:
+    def test_every_position_is_in_the_extract_with_every_digit(
+        self, small: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int | None] = []
+        opened = open_known
+
+        def noted(*these: Any, a_thread: int | None = None) -> Any:
+            asked.append(a_thread)
+            return opened(*these, a_thread=a_thread)
+
+        # a share of memory that nothing can be asked in: it is asked again without one
+        monkeypatch.setattr(write, "open_known", noted)
+        monkeypatch.setattr(write, "REPORT_THREAD", 2**19)
         lines = csv_of(write_report(small, CATALOG, formats=["csv"]), "positions")
+        assert asked == [2**19, None]
         found = sql(
             small,
             "select instrument_id, quantity::varchar, market_value::varchar, total_pnl::varchar "

@@ -23,6 +23,7 @@ from pipelines.errors import BuildFailed, DaybookError, LockedOut, NotPublished,
 from pipelines.progress import ProgressEvent, Waiting
 from pipelines.warehouse import copying
 from pipelines.warehouse.connect import SCHEMA_VERSION, open_published, open_warehouse, remember_broker
+from pipelines.warehouse.limits import BUILD_THREAD, hold_to, let_go
 from pipelines.warehouse.lock import run_lock
 from pipelines.warehouse.publish import _at_rest, copy_at_rest, publish
 from tests.support.small_disk import MIB, sharing_disk, small_disk
@@ -148,6 +149,24 @@ class TestRunLock:
 
 
 class TestWarehouse:
+    def test_duckdb_takes_a_share_for_each_thread_where_it_may_take_more(self, tmp_path: Path) -> None:
+        path, told = tmp_path / "warehouse.duckdb", "SELECT current_setting('memory_limit')"
+        with open_warehouse(path) as con:
+            for many, share in {1: "1.0 GiB", 2: "1.0 GiB", 6: "3.0 GiB"}.items():  # of two threads at least
+                con.execute(f"SET threads = {many}; SET memory_limit = '20GiB'")
+                assert hold_to(con, BUILD_THREAD) == "20.0 GiB"
+                assert con.cursor().execute(told).fetchone() == (share,)
+                let_go(con, "20.0 GiB")
+                assert con.execute(told).fetchone() == ("20.0 GiB",)
+            con.execute("SET threads = 2; SET memory_limit = '700MiB'")  # of a small machine, or a container
+            assert hold_to(con, BUILD_THREAD) is None
+            assert con.execute(told).fetchone() == ("700.0 MiB",)
+            publish(con, tmp_path / "daybook.duckdb", SCHEMAS)
+        with open_published(tmp_path / "daybook.duckdb", a_thread=2**20) as reader:
+            found = reader.execute(f"SELECT current_setting('threads'), ({told})").fetchone()
+            assert found
+            assert found[1] == f"{max(int(found[0]), 2)}.0 MiB"
+
     @pytest.mark.parametrize("how", ["write", "read"])
     def test_whoever_has_it_open_is_named_after_a_bounded_wait(self, tmp_path: Path, how: str) -> None:
         path = tmp_path / "warehouse.duckdb"

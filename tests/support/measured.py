@@ -1,7 +1,7 @@
 """Which tests count lines and branches: of a test with many parameters the first, since the others run the same lines;
 none of faults, which break a run that other tests follow to its end, none that takes long by its marker, and none that
-hypothesis draws, which runs the same lines hundreds of times. Of the tests end to end, those of the command line: what
-else starts processes starts several, which count for seconds before they do anything.
+hypothesis draws, which runs the same lines hundreds of times. Of the tests end to end, those that are alone with what
+they run: commands, the demo, the explorer. The others start the same again, in processes that count for long.
 
 Counting makes a test a quarter slower, and nearly all of the time of a run is spent on such tests. What only they run
 is missing in the figures, so they never say too much.
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 #: How many parameters of a test count.
 FIRST = 1
 #: The folders whose tests don't count, and which of them do all the same.
-FAULTS, END_TO_END = "tests/faults/", "tests/e2e/"
-COMMAND_LINE = "tests/e2e/test_cli_"
+ELSEWHERE = ("tests/faults/", "tests/e2e/")
+ALONE = tuple(f"tests/e2e/test_{name}" for name in ("cli_", "demo.py", "explorer.py"))
 #: Markers of tests that don't count: the first two of pyproject.toml, and hypothesis' own.
 TAKE_LONG = ("heavy", "kill", "hypothesis")
 #: By these variables a process that a test starts counts, too (`patch = ["subprocess"]` in pyproject.toml).
 OF_CHILDREN = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+#: What a test that doesn't count has not got of them.
+_taken: dict[str, str] = {}
 
 
 def not_counting(items: Iterable[pytest.Item]) -> set[str]:
@@ -39,7 +41,7 @@ def not_counting(items: Iterable[pytest.Item]) -> set[str]:
         test = item.nodeid.partition("[")[0]
         before[test] += 1
         takes_long = any(item.get_closest_marker(marker) for marker in TAKE_LONG)
-        elsewhere = test.startswith((FAULTS, END_TO_END)) and not test.startswith(COMMAND_LINE)
+        elsewhere = test.startswith(ELSEWHERE) and not test.startswith(ALONE)
         if before[test] > FIRST or takes_long or elsewhere:
             found.add(item.nodeid)
     return found
@@ -52,7 +54,7 @@ def uncounted() -> Iterator[None]:
     if counting is None:
         yield
         return
-    theirs = {name: os.environ.pop(name) for name in OF_CHILDREN if name in os.environ}
+    _taken.update({name: os.environ.pop(name) for name in OF_CHILDREN if name in os.environ})
     counting.stop()
     # beginning again, it would look through all modules for what was imported too early, and fail at dlt's logger,
     # which answers with a function whatever it is asked for; processes that a test starts don't look either
@@ -60,13 +62,18 @@ def uncounted() -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ.update(theirs)
+        os.environ.update(_taken)
         counting.start()
 
 
 def counts() -> bool:
     """Whether this process counts now."""
     return Coverage.current() is not None
+
+
+def as_if_it_counted() -> dict[str, str]:
+    """The environment of a process that later tests share with this one, whether or not this one counts."""
+    return {**os.environ, **_taken}
 
 
 def save_what_was_counted() -> None:
@@ -76,6 +83,7 @@ def save_what_was_counted() -> None:
 
 
 def stop_counting() -> None:
-    """In a process that was forked from one that counts: leave it to others."""
+    """In a process that was forked from one that counts: leave it to others, and write nothing at its end."""
     if (counting := Coverage.current()) is not None:
         counting.stop()
+        counting._auto_save = False

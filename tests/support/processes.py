@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Self
 
-from tests.support.measured import counts
+from tests.support.measured import as_if_it_counted, counts
 
 ROOT = Path(__file__).parents[2]
 #: What Python and its libraries read when they start, and a forked process has behind it.
@@ -203,7 +203,9 @@ def _nursery(*more: str) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         command = [sys.executable, "-m", "tests.support.nursery", str(theirs.fileno()), *more]
-        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=as_if_it_counted()
+        )
     atexit.register(process.wait)
     atexit.register(ours.close)
     return ours

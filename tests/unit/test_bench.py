@@ -39,6 +39,12 @@ def _verdicts(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return {row.split("  ")[0].strip(): row.split("  ")[-1].strip() for row in rows}
 
 
+def test_what_is_timed_of_an_evening_is_there_to_be_timed() -> None:
+    code = "from bench.traced import Trace, watch_all; watch_all(Trace())"
+    watched = subprocess.run([sys.executable, "-c", code], cwd=beside.ROOT, capture_output=True, text=True, check=False)
+    assert not watched.returncode, watched.stderr
+
+
 def test_a_result_is_read_as_it_was_kept(tmp_path: Path) -> None:
     figure = Figure("daybook / floor", 1.5, 1.6, noise=1.2)
     _keep(tmp_path, "landing", figure)

@@ -15,10 +15,10 @@ from tests.support.measured import FIRST, TAKE_LONG, not_counting
 
 ROOT = Path(__file__).parents[2]
 COUNTED = """
-import sys
+import os, sys
 from types import ModuleType
 from coverage import Coverage
-from tests.support.measured import uncounted
+from tests.support.measured import as_if_it_counted, uncounted
 
 def three_lines():
     here = 1
@@ -29,8 +29,12 @@ measured = Coverage(data_file={data!r}, config_file=False, source=[{folder!r}], 
 measured.start()
 sys.modules["answers_all"] = answers_all = ModuleType("answers_all")
 answers_all.__file__, answers_all.__getattr__ = "answers_all.py", lambda name: print
+os.environ["COVERAGE_PROCESS_CONFIG"] = "of a child"
 with uncounted():
     three_lines()
+    assert "COVERAGE_PROCESS_CONFIG" not in os.environ
+    assert as_if_it_counted()["COVERAGE_PROCESS_CONFIG"] == "of a child"
+assert os.environ.pop("COVERAGE_PROCESS_CONFIG")
 {after}
 measured.stop()
 measured.save()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any
 
 import openpyxl
 import pyarrow as pa
+import pytest
 
 from pipelines.report.charts import LETTER, _ends, apart, calendar, pnl
 from pipelines.report.csv import extracts
@@ -115,6 +117,26 @@ def test_rows_are_looked_at_as_any_sequence_is() -> None:
     by_size = [row["value"] for row in rows.largest("value")]
     assert by_size == [None, *sorted((row["value"] for row in ROWS if row["value"] is not None), key=abs, reverse=True)]
     assert (rows.sum("value"), rows.sum("price")) == (None, Decimal("7.5"))
+    largest = rows.largest("value")
+    assert len(largest) == len(ROWS)
+    assert [largest[0]["value"], largest[-1]["value"]] == [by_size[0], by_size[-1]]
+    for part in (slice(0, 2), slice(0), slice(1, None), slice(None)):
+        assert [row["value"] for row in largest[part]] == by_size[part]
+    with pytest.raises(IndexError):
+        largest[len(ROWS)]
+
+
+def test_an_extract_takes_little_more_memory_than_the_file_has_bytes() -> None:
+    table = pa.concat_tables([arrow(ROWS).table] * (30_000 // len(ROWS))).combine_chunks()
+    many = SECTION.filled(ArrowRows(table))
+    tracemalloc.start()
+    try:
+        (text,) = extracts({"rows": many}).values()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert text.count(b"\r\n") > 29_000
+    assert peak < 2.5 * len(text) + 8 * 2**20  # rows of the few thousand at hand are Python objects
 
 
 def days(first: date, number: int) -> list[DayTotals]:

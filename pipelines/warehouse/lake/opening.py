@@ -13,7 +13,7 @@ from pipelines.warehouse.contents import literal
 from pipelines.warehouse.lake.advisory import lake_lock
 from pipelines.warehouse.lake.attach import READ, WRITTEN, attach_lake
 from pipelines.warehouse.lake.problems import told
-from pipelines.warehouse.limits import BUILD_THREAD, hold_to
+from pipelines.warehouse.limits import hold_to
 
 
 @contextmanager
@@ -24,7 +24,6 @@ def open_to_write(
     with lake_lock(lake, wait=wait, on_progress=on_progress):
         con = attach_lake(lake, WRITTEN)
         try:
-            hold_to(con, BUILD_THREAD)
             with told(lake):
                 yield con
         finally:

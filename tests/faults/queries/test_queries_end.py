@@ -35,6 +35,13 @@ def askers(temporary: Path) -> list[Path]:
     return found
 
 
+def has_copy(process: Path) -> bool:
+    """Whether a process has a published copy open, by whatever name."""
+    with suppress(OSError):
+        return any("daybook.duckdb" in str(handle.readlink()) for handle in (process / "fd").iterdir())
+    return False
+
+
 def eventually(holds: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not holds():
@@ -53,7 +60,7 @@ def asking(query: str, home: Path, temporary: Path) -> Iterator[subprocess.Popen
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
-        eventually(lambda: any(temporary.glob("daybook-*/daybook-*")))  # the copy is open
+        eventually(lambda: any(map(has_copy, askers(temporary))) and not any(home.glob("*.reading")))
         yield process
     finally:
         process.kill()
