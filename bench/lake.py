@@ -51,7 +51,7 @@ def measure(folder: Path, catalog: str, *, quick: bool) -> dict[str, Any]:
     """The first evening of each is not counted; medians of those after it."""
     from pipelines.warehouse.lake.create import create_lake
 
-    accounts, positions, evenings = (2, 200, 2) if quick else (20, 5_000, 4)
+    accounts, positions, evenings = (2, 200, 2) if quick else (20, 5_000, 3)
     stores = {
         "file": Settings.model_validate({"home": folder / "file"}),
         "lake": Settings.model_validate(
