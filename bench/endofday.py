@@ -23,12 +23,14 @@ from bench.case import Case, Figure, Result
 from bench.landing import BEFORE, broker
 from bench.picture import Bar, picture
 from bench.report import PICTURE, prose, table
-from bench.turns import medians, rounds, run_timed
+from bench.turns import Run, medians, rounds, run_timed
 
 Steps = dict[str, float]
 #: A part that takes less than this share of the evening is told together with others like it.
 LEAST = 0.01
 DAGSTER = "what Dagster adds"
+#: Accounts of a small book, and the positions of each.
+SMALL = 2, 500
 
 
 def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
@@ -53,11 +55,25 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
         "positions": positions,
         "rounds": count,
         "first": first,
+        "small": _small(folder / "small", count),
         "eod": medians(whole),
         "by_hand": medians({"wall": run["wall"], "cpu": run["cpu"]} for run in traced),
         "steps": _medians(run["steps"] for run in traced),
         "parts": {step: _medians(run["parts"][step] for run in traced) for step in traced[0]["parts"]},
     }
+
+
+def _small(home: Path, count: int) -> Run:
+    """The second day of a small book, `daybook eod` as a whole."""
+    with broker(*SMALL, BEFORE) as (url, _):
+        run_timed(daybook("eod"), env(home, url))
+    runs = []
+    with broker(*SMALL) as (url, _):
+        for _ in range(count):
+            copy = _copy(home)
+            runs.append(run_timed(daybook("eod"), env(copy, url))[0])
+            _check(copy, SMALL[0] * SMALL[1])
+    return medians(runs)
 
 
 def daybook(*command: str) -> list[str]:
@@ -120,10 +136,13 @@ def draw(result: Result) -> str:
 def figures(result: Result) -> list[Figure]:
     """What a job of Dagster's costs beside its steps alone, and the seconds of each."""
     whole, alone = result["eod"], result["by_hand"]
+    small = [result["small"]] if "small" in result else []  # an earlier result has none
     return [
         Figure("daybook eod / its steps without Dagster", whole["wall"] / alone["wall"]),
         Figure("daybook eod / its steps without Dagster, CPU", whole["cpu"] / alone["cpu"]),
-        Figure("daybook eod", whole["wall"], unit="s"),
+        Figure("daybook eod", whole["wall"], 20, unit="s"),
+        Figure(DAGSTER, whole["wall"] - alone["wall"], 4, unit="s"),
+        *(Figure("daybook eod, 1,000 positions", each["wall"], 3, unit="s") for each in small),
         *(Figure(step, result["steps"][step], unit="s") for step in ("sync", "build", "publish", "report")),
     ]
 
@@ -148,6 +167,7 @@ def text(result: Result) -> str:
                 "the last bar is what the job takes more: importing Dagster, its instance, events, counts and checks. "
                 "Parts of a step are sums, drawn one after the other; those below one percent are in the rest. "
                 "Interactive and static page, PDF, workbook and CSV files are made from the published copy."
+                + (f" Of 1,000 positions: {result['small']['wall']:.2f} s." if "small" in result else "")
             ),
             "",
             f"![Where the time of an evening goes]({PICTURE.name})",
