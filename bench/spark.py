@@ -1,8 +1,7 @@
 """Spark against DuckDB: the same history built anew by both, at two lengths, and where the lines cross.
 
-Not a case of `python -m bench`, which has no Spark: `.venv-lake/bin/python -m bench.spark [--quick]` writes the table
-of docs/spark.md; with `--quick` nothing is written. Both compute on this machine, Spark in `local[2]`, one after the
-other, so that their ratio is of one run.
+Not a case of `python -m bench`, which has no Spark: `.venv-lake/bin/python -m bench.spark [--quick]`. Both compute on
+this machine, Spark in `local[2]`, one after the other, so that their ratio is of one run.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from tempfile import TemporaryDirectory
 from assets.catalog import CATALOG
 from bench.history import REAL, SESSIONS, home, make_history
 from bench.rebuild import BOOKS, DERIVED
-from bench.report import table, write_between
-from bench.result_files import ROOT
+from bench.report import table
 from pipelines.books.build import build
 from pipelines.books.engine import Engine
 from pipelines.spark.engine import spark_engine
@@ -98,10 +96,7 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="a small history, to see that it works")
     quick = options.parse_args().quick
     with TemporaryDirectory(prefix="bench-spark-") as folder:
-        said = text(measure(Path(folder), quick=quick))
-    if not quick:
-        write_between(ROOT / "docs" / "spark.md", "bench.spark", said)
-    print(said, flush=True)
+        print(text(measure(Path(folder), quick=quick)), flush=True)
 
 
 if __name__ == "__main__":

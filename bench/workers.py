@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             size = Size(asked.simulate, 1, PARTS, asked.workers)
             result = kept | {"simulated": asdict(simulate(folder / "simulated", new(), size))}
         else:
-            result = kept | measured(one, quick=asked.quick)
+            result = ({} if asked.quick else kept) | measured(one, quick=asked.quick)
     if not asked.quick:
         write(result)
     print(tables(result))
