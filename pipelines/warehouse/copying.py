@@ -47,7 +47,7 @@ def main(what: str, source: str, target: str) -> None:
         if what != "clone" or not clone(Path(source), Path(target)):
             copy(Path(source), Path(target))
     except OSError as error:
-        sys.exit(str(error))
+        sys.exit(error.strerror or str(error))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ PUBLISHED_SCHEMAS = ("raw", "core", "pnl", "quality")
 ABANDONED = 3600.0
 
 # A process of its own copies the file. In ours, closing the warehouse file would drop the lock that DuckDB holds on it.
-_COPY = (sys.executable, "-I", "-S", copying.__file__)
+_COPY = ("-I", "-S", copying.__file__)
 
 
 def publish(con: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str], group: str | None = None) -> None:
@@ -65,7 +65,7 @@ def copy_at_rest(con: duckdb.DuckDBPyConnection, draft: Path, *, shared: bool = 
     with con.cursor() as cursor, _at_rest(cursor) as source:
         check_not_replaced(source)
         subprocess.run(
-            [*_COPY, "clone" if shared else "copy", str(source), str(draft)],
+            [sys.executable, *_COPY, "clone" if shared else "copy", str(source), str(draft)],
             check=True,
             capture_output=True,
             text=True,

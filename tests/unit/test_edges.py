@@ -218,7 +218,7 @@ def test_a_copy_that_fails_says_the_last_of_the_copying_process_or_how_it_ended(
                 publish(con, target, ("pnl",))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        assert str(failed.value).startswith(f"{target} was not published: OSError: [Errno 27] File too large")
+        assert str(failed.value).startswith(f"{target} was not published: File too large.")
         assert "Traceback" not in str(failed.value)
         monkeypatch.setattr(sys, "executable", "/bin/false")
         with pytest.raises(BuildFailed, match="was not published: copying ended with 1"):
