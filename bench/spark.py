@@ -1,22 +1,25 @@
 """Spark against DuckDB: the same history built anew by both, at two lengths, and where the lines cross.
 
-Not a case of `python -m bench`, which has no Spark: `.venv-lake/bin/python -m bench.spark [--quick]`. Both compute on
-this machine, Spark in `local[2]`, one after the other, so that their ratio is of one run.
+Not a case of `python -m bench`, which has no Spark: `.venv-lake/bin/python -m bench.spark [--quick]` writes
+bench/results/spark.json and its table in docs/spark.md; with `--quick` nothing is written. Both compute on this
+machine, Spark in `local[2]`, one after the other, so that their ratio is of one run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from assets.catalog import CATALOG
 from bench.history import REAL, SESSIONS, home, make_history
 from bench.rebuild import BOOKS, DERIVED
-from bench.report import table
+from bench.report import table, write_between
+from bench.result_files import RESULTS, ROOT
 from pipelines.books.build import build
 from pipelines.books.engine import Engine
 from pipelines.spark.engine import spark_engine
@@ -91,12 +94,16 @@ def text(measured: list[Measured]) -> str:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, write and print."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--quick", action="store_true", help="a small history, to see that it works")
+    options.add_argument("--quick", action="store_true", help="a small history; nothing is written")
     quick = options.parse_args().quick
     with TemporaryDirectory(prefix="bench-spark-") as folder:
-        print(text(measure(Path(folder), quick=quick)), flush=True)
+        measured = measure(Path(folder), quick=quick)
+    if not quick:
+        (RESULTS / "spark.json").write_text(json.dumps([asdict(each) for each in measured], indent=1) + "\n")
+        write_between(ROOT / "docs" / "spark.md", "bench.spark", text(measured))
+    print(text(measured), flush=True)
 
 
 if __name__ == "__main__":

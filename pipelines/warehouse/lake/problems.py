@@ -53,7 +53,8 @@ def told(lake: Lake) -> Iterator[None]:
             raise problem from error
         raise
     except BuildFailed as error:  # it says what failed, and not what to do about a store
-        if isinstance(error.__cause__, duckdb.Error) and _STORE.search(text := str(error.__cause__)):
+        text = str(error.__cause__) if isinstance(error.__cause__, duckdb.Error) else ""
+        if lake.data.startswith("s3://") and _STORE.search(text):
             advice = f"To reach {lake.tables}, {advice_of(text)}."
             raise BuildFailed(f"{with_full_stop(str(error))} {advice}") from error
         raise
