@@ -19,6 +19,7 @@ CONNECT_TIMEOUT, REQUEST_TIMEOUT = 5, 20  # seconds; pyarrow tries three times
 _REASON = re.compile(r"AWS Error \w+ during \w+ operation: (?:curlCode: \d+, )?(?P<reason>[^;]+)")
 _CERTIFICATE = re.compile(r"OpenSSL verify result: (?P<reason>[^(;]+)")
 _DISTRUST = re.compile(r"SSL (?:peer |CA )?cert")
+_MISSING = re.compile(r"NoSuchBucket|NO_SUCH_BUCKET|bucket does not exist")
 _REFUSED = re.compile(r"Access ?Denied|ACCESS_DENIED|Forbidden|\b403\b|InvalidAccessKeyId|SignatureDoesNotMatch")
 
 
@@ -59,6 +60,8 @@ def advice_of(said: str) -> str:
         return "renew the certificate of its server, or name the file of whoever signed it in AWS_CA_BUNDLE"
     if _REFUSED.search(said):
         return "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or have that key let in"
+    if _MISSING.search(said):
+        return "make that bucket, or correct its name"
     return "look at its server and the AWS_* variables"
 
 

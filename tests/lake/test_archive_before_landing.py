@@ -69,8 +69,9 @@ def test_a_store_that_is_away_loses_nothing_and_an_empty_machine_has_the_runs_fr
         with pytest.raises(StoreAway) as refused:
             sync(settings, broker, THURSDAY)
     assert str(refused.value) == (
-        f"The archive {place_of(settings)} can't be read (Could not connect to server). What was read stays in "
-        f"{settings.home}: the next run sends it and lands it, before anything else."
+        f"The archive {place_of(settings)} can't be read (Could not connect to server): look at its server and the "
+        f"AWS_* variables. What was read stays in {settings.home}: the next run sends it and lands it, before anything "
+        "else."
     )
     (waiting,) = archived_runs(settings.archive)
     assert waiting.is_sealed
