@@ -40,7 +40,7 @@ def measure(folder: Path, *, quick: bool) -> list[Measured]:
     """Two lengths of history, each built by DuckDB and by Spark, whose books are compared."""
     accounts, positions = (2, 200) if quick else (20, 1_000)
     found = []
-    for days in (REAL, REAL, 6) if quick else (REAL, 4, 40):
+    for days in (REAL, REAL, 6) if quick else (REAL, 4, 16):
         source = make_history(folder / str(days), accounts, positions, days).home
         found.append(_both(source, folder / "copy"))
         shutil.rmtree(source)
