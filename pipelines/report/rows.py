@@ -72,7 +72,7 @@ class InOrder(Sequence[dict[str, Any]]):
     """Rows in another order. They are put in it as they are looked at: nobody looks at all of them."""
 
     def __init__(self, rows: ArrowRows, order: pa.Array) -> None:
-        self._table, self._order = rows.table, order
+        self._rows, self._order = rows, order
 
     def __len__(self) -> int:
         return len(self._order)
@@ -83,10 +83,9 @@ class InOrder(Sequence[dict[str, Any]]):
     def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
     def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
         if isinstance(at, slice):
-            found: list[dict[str, Any]] = self._table.take(self._order[at]).to_pylist()
-            return found
-        row: dict[str, Any] = self._table.slice(self._order[range(len(self))[at]].as_py(), 1).to_pylist()[0]
-        return row
+            return list(ArrowRows(self._rows.table.take(self._order[at])))
+        place: int = self._order[range(len(self))[at]].as_py()
+        return self._rows[place]
 
 
 def digits(column: pa.Array) -> list[str | None]:

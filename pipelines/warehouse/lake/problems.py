@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from pipelines.addresses import S3
 from pipelines.archive.stores import advice_of
 from pipelines.errors import (
     BuildFailed,
@@ -54,7 +55,7 @@ def told(lake: Lake) -> Iterator[None]:
         raise
     except BuildFailed as error:  # it says what failed, and not what to do about a store
         text = str(error.__cause__) if isinstance(error.__cause__, duckdb.Error) else ""
-        if lake.data.startswith("s3://") and _STORE.search(text):
+        if lake.data.startswith(S3) and _STORE.search(text):
             advice = f"To reach {lake.tables}, {advice_of(text)}."
             raise BuildFailed(f"{with_full_stop(str(error))} {advice}") from error
         raise
