@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.books.inputs import _session_table
 from pipelines.calendar import Assignment, Override, TradingCalendar
 from pipelines.errors import ConfigurationError
 
@@ -180,3 +181,23 @@ def test_the_end_of_the_table_is_known_ahead() -> None:
     assert CALENDAR.last >= date(2027, 12, 31)
     assert CALENDAR.days_left(CALENDAR.last - timedelta(days=90)) == 90
     assert CALENDAR.days_left(CALENDAR.last + timedelta(days=1)) == -1
+
+
+def test_a_session_that_the_broker_tells_otherwise_is_a_conflict_and_the_others_are_as_shipped() -> None:
+    def told(day: int, close: int) -> Override:
+        opened = datetime(2025, 11, day, 14, 30, tzinfo=UTC)
+        return Override(opened.date(), opened, opened.replace(hour=close, minute=0))
+
+    overrides = (told(3, 21), told(5, 18), told(8, 18), Override(date(2025, 11, 4), None, None))
+    week = {date(2025, 11, day) for day in range(3, 10)}
+    rows = {
+        row["trading_date"].day: row for row in _session_table(overrides).to_pylist() if row["trading_date"] in week
+    }
+    assert {day: (row["source"], row["conflict"]) for day, row in rows.items()} == {
+        3: ("API", False),
+        5: ("API", True),
+        6: ("LIBRARY", False),
+        7: ("LIBRARY", False),
+        8: ("API", True),
+    }
+    assert rows[5]["early_close"]
