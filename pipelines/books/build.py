@@ -23,7 +23,7 @@ from pipelines.calendar import TradingCalendar
 from pipelines.errors import BuildFailed, ConfigurationError, DaybookError, first_line
 from pipelines.settings import Settings
 from pipelines.warehouse.connect import remember, remembered
-from pipelines.warehouse.limits import BUILD_THREAD, hold_to, let_go
+from pipelines.warehouse.limits import BUILD_THREAD, Size
 from pipelines.warehouse.tables import (
     OPEN_END,
     add_versions,
@@ -69,24 +69,21 @@ def build(
     """Build the days whose inputs changed, and those from `from_date` to `to_date` where given. `engine` computes the
     rows; DuckDB, where none is given.
 
-    DuckDB keeps to a share of memory; where it can't, all of it is done again without. All or nothing: raises
-    BuildFailed, with the warehouse as it was, when a select fails; ConfigurationError for an adjustments.csv that can't
-    be read or dates in the wrong order.
+    Few positions are built by one thread. For more, DuckDB keeps to a share of memory; where it can't, all of it is
+    done again without. All or nothing: raises BuildFailed, with the warehouse as it was, when a select fails;
+    ConfigurationError for an adjustments.csv that can't be read or dates in the wrong order.
     """
     asked = (settings, catalog, from_date, to_date, built_at, engine or Engine())
-    former = hold_to(con, BUILD_THREAD)
-    try:
+    with Size(con, BUILD_THREAD) as size:
+        try:
+            with _folder(settings.working):
+                return _build(con, size, *asked)
+        except BuildFailed as why:
+            if not isinstance(why.__cause__, duckdb.OutOfMemoryException) or not size.free():
+                raise
+            logger.info("the build did not fit into its share of memory, and is done again without: %s", why)
         with _folder(settings.working):
-            return _build(con, *asked)
-    except BuildFailed as why:
-        if former is None or not isinstance(why.__cause__, duckdb.OutOfMemoryException):
-            raise
-        logger.info("the build did not fit into its share of memory, and is done again without: %s", why)
-    finally:
-        if former is not None:
-            let_go(con, former)
-    with _folder(settings.working):
-        return _build(con, *asked)
+            return _build(con, size, *asked)
 
 
 @contextmanager
@@ -109,8 +106,27 @@ def _folder(working: Path) -> Iterator[None]:
         shutil.rmtree(working, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """A build that goes on: what every step of it needs."""
+
+    con: duckdb.DuckDBPyConnection
+    size: Size
+    catalog: Catalog
+    working: Path
+    values: Mapping[str, Any]
+    calendar: TradingCalendar
+    engine: Engine
+    built: Built = field(default_factory=Built)
+
+    def on(self, first: date, last: date) -> Mapping[str, Any]:
+        """The values of selects that derive the days from `first` to `last`."""
+        return {**self.values, "from_date": first, "to_date": last}
+
+
 def _build(
     con: duckdb.DuckDBPyConnection,
+    size: Size,
     settings: Settings,
     catalog: Catalog,
     from_date: date | None,
@@ -124,21 +140,10 @@ def _build(
         "risk_free": settings.risk_free,
         "built_at": built_at or datetime.now(UTC),
     }
+    work = _Work(con, size, catalog, settings.working, values, calendar, engine)
     con.execute("begin")
     try:
-        asked = _asked(calendar, from_date, to_date)
-        anew = make_tables(con, catalog, settings.working, values)
-        if anew:
-            asked += all_days(con, calendar)
-        changed = changed_days(con, catalog, anew=anew)  # beside what the books were made of until now
-        for table in catalog.of_kind("whole"):
-            replace_whole(con, table.name, table.select, values)
-        built = Built()
-        ranges = spans(con, sorted({*changed, *asked}), calendar)
-        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built, engine)
-        ranges = spans(con, dates_of(con, catalog.unsettled), calendar)
-        _build_ranges(con, catalog, settings.working, values, ranges, calendar, built, engine)
-        _build_alone(con, catalog, settings.working, values, calendar, built)
+        _build_all(work, _asked(calendar, from_date, to_date))
         con.execute("commit")
     except duckdb.Error as error:
         _roll_back(con)
@@ -146,7 +151,20 @@ def _build(
     except DaybookError:
         _roll_back(con)
         raise
-    return built
+    return work.built
+
+
+def _build_all(work: _Work, asked: list[date]) -> None:
+    con, catalog, calendar = work.con, work.catalog, work.calendar
+    anew = make_tables(con, catalog, work.working, work.values)
+    if anew:
+        asked = asked + all_days(con, calendar)
+    changed = changed_days(con, catalog, anew=anew)  # beside what the books were made of until now
+    for table in catalog.of_kind("whole"):
+        replace_whole(con, table.name, table.select, work.values)
+    _build_ranges(work, spans(con, sorted({*changed, *asked}), calendar))
+    _build_ranges(work, spans(con, dates_of(con, catalog.unsettled), calendar))
+    _build_alone(work)
 
 
 def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
@@ -215,71 +233,42 @@ def _make_current(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     )
 
 
-def _build_ranges(
-    con: duckdb.DuckDBPyConnection,
-    catalog: Catalog,
-    working: Path,
-    values: Mapping[str, Any],
-    ranges: list[tuple[date, date]],
-    calendar: TradingCalendar,
-    built: Built,
-    engine: Engine,
-) -> None:
+def _build_ranges(work: _Work, ranges: list[tuple[date, date]]) -> None:
     for start, end in ranges:  # all of them first: a run tells of earlier days too
-        replace_days(con, RUNS, catalog[RUNS].select, {"from_date": start, "to_date": end})
+        replace_days(work.con, RUNS, work.catalog[RUNS].select, {"from_date": start, "to_date": end})
     for start, end in ranges:
-        for first, last in pieces(con, start, end, calendar, engine.rows_at_once):
-            _build_days(con, catalog, working, {**values, "from_date": first, "to_date": last}, built, engine)
-    built.spans += ranges
+        for piece in pieces(work.con, start, end, work.calendar, work.engine.rows_at_once):
+            work.size.suit(piece.positions)
+            _build_days(work, work.on(piece.first, piece.last))
+    work.built.spans += ranges
 
 
-def _build_days(
-    con: duckdb.DuckDBPyConnection,
-    catalog: Catalog,
-    working: Path,
-    values: Mapping[str, Any],
-    built: Built,
-    engine: Engine,
-) -> None:
-    load_earlier(con, values["from_date"])
-    values = {**values, "account_in_turn": account_in_turn(con, values["to_date"])}
-    engine.begin(con, catalog, values)
-    for table in catalog.of_kind("days", "working", "versions"):
+def _build_days(work: _Work, values: Mapping[str, Any]) -> None:
+    load_earlier(work.con, values["from_date"])
+    values = {**values, "account_in_turn": account_in_turn(work.con, values["to_date"])}
+    work.engine.begin(work.con, work.catalog, values)
+    for table in work.catalog.of_kind("days", "working", "versions"):
         if table.name != RUNS:
-            _derive(con, table, working, values, built, engine)
+            _derive(work, table, values, work.engine)
 
 
-def _derive(
-    con: duckdb.DuckDBPyConnection,
-    table: Table,
-    working: Path,
-    values: Mapping[str, Any],
-    built: Built,
-    engine: Engine,
-) -> None:
+def _derive(work: _Work, table: Table, values: Mapping[str, Any], engine: Engine) -> None:
     """The rows of a table for the days from `from_date` to `to_date`."""
-    rows = engine.rows(table)
+    con, rows = work.con, engine.rows(table)
     if table.kind == "days":
         replace_days(con, table.name, rows.select, values)
     elif rows.are_stored:
         make_working_view(con, table.working, rows.select)
     else:
-        make_working(con, table.working, working, rows.select, values)
+        make_working(con, table.working, work.working, rows.select, values)
     if table.kind == "versions":
         added = add_versions(con, table.versions, table.working, table.key, table.reason, values)
-        built.versions[table.name] = built.versions.get(table.name, 0) + added
+        work.built.versions[table.name] = work.built.versions.get(table.name, 0) + added
 
 
-def _build_alone(
-    con: duckdb.DuckDBPyConnection,
-    catalog: Catalog,
-    working: Path,
-    values: Mapping[str, Any],
-    calendar: TradingCalendar,
-    built: Built,
-) -> None:
+def _build_alone(work: _Work) -> None:
     """Days on which one table is made again and no other: those before the books are such days."""
-    for table in catalog.tables:
-        for first, last in days_alone(con, table, built.spans, calendar):
-            for each in [*catalog.working_for(table), table]:
-                _derive(con, each, working, {**values, "from_date": first, "to_date": last}, built, Engine())
+    for table in work.catalog.tables:
+        for first, last in days_alone(work.con, table, work.built.spans, work.calendar):
+            for each in [*work.catalog.working_for(table), table]:
+                _derive(work, each, work.on(first, last), Engine())

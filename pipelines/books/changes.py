@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import duckdb
 
@@ -48,6 +49,14 @@ _POSITIONS_LANDED = """
     where run.trading_date between $start and $end and manifest.endpoint = 'positions'
     group by run.trading_date
 """
+
+
+class Piece(NamedTuple):
+    """Days that are built in one go, from the `first` to the `last`, and how many positions were landed for them."""
+
+    first: date
+    last: date
+    positions: int
 
 
 def changed_days(con: duckdb.DuckDBPyConnection, catalog: Catalog, *, anew: bool = False) -> list[date]:
@@ -101,18 +110,17 @@ def spans(con: duckdb.DuckDBPyConnection, days: list[date], calendar: TradingCal
 
 def pieces(
     con: duckdb.DuckDBPyConnection, start: date, end: date, calendar: TradingCalendar, rows_at_once: int
-) -> list[tuple[date, date]]:
-    """A range of days as consecutive ones of about `rows_at_once` landed positions each, and never less than a day."""
+) -> list[Piece]:
+    """A range of days as consecutive pieces of about `rows_at_once` landed positions each, and never less than a
+    day."""
     landed = dict(con.execute(_POSITIONS_LANDED, {"start": start, "end": end}).fetchall())
-    cut: list[tuple[date, date]] = []
-    rows = 0
+    cut: list[Piece] = []
     for session in calendar.sessions(start, end):
-        more = landed.get(session.date, 0)
-        if not cut or (rows and rows + more > rows_at_once):
-            cut.append((session.date, session.date))
-            rows = 0
-        cut[-1] = (cut[-1][0], session.date)
-        rows += more
+        day = Piece(session.date, session.date, landed.get(session.date, 0))
+        if cut and (not cut[-1].positions or cut[-1].positions + day.positions <= rows_at_once):
+            day = Piece(cut[-1].first, day.last, cut[-1].positions + day.positions)
+            cut.pop()
+        cut.append(day)
     return cut
 
 

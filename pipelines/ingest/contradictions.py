@@ -4,7 +4,6 @@ to be read again."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,13 +16,13 @@ ROUNDING = 0.005
 OTHER_PRICE = 0.05
 
 
-def contradicted(pages: Sequence[pa.Table], multipliers: Mapping[str, Decimal | None]) -> set[str]:
+def contradicted(pages: Sequence[pa.Table], multipliers: Mapping[str, float | None]) -> set[str]:
     """The options of an account's pages whose cost / (quantity x average price) or value / (quantity x price) is
     another multiplier than the known one."""
     positions = pa.concat_tables([page.select(COLUMNS) for page in pages])
     options = positions.filter(pc.equal(positions["instrument_type"], "OPTION"))
     ids = options["instrument_id"].to_pylist()
-    stated = pa.chunked_array([[_number(multipliers.get(each)) for each in ids]], pa.float64())
+    stated = pa.chunked_array([pa.array(map(multipliers.get, ids), pa.float64())])
     shares = _size(options, "quantity")
     units = pc.multiply(shares, stated)
     paid = pc.abs(pc.subtract(_size(options, "cost_basis"), pc.multiply(units, _size(options, "avg_price"))))
@@ -42,7 +41,3 @@ def _is_far(rows: pa.Table, units: pa.ChunkedArray, price: str) -> pa.ChunkedArr
     """Whether the value is far from what the units are worth at a price; null where one of them is not known."""
     worth = pc.multiply(units, _size(rows, price))
     return pc.greater(pc.abs(pc.subtract(_size(rows, "market_value"), worth)), pc.multiply(worth, OTHER_PRICE))
-
-
-def _number(multiplier: Decimal | None) -> float | None:
-    return None if multiplier is None else float(multiplier)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -67,7 +66,7 @@ _HISTORY = """
 """
 
 _CONTRACTS = """
-    select id, try_cast(multiplier as decimal(12, 4)) from raw.option_contracts
+    select id, cast(try_cast(multiplier as decimal(12, 4)) as double) from raw.option_contracts
     qualify row_number() over (partition by id order by run_id desc) = 1
 """
 
@@ -82,13 +81,14 @@ _HOURS = """
 class WarehouseState:
     """What the next read depends on: each account's last trading date with a whole end-of-day snapshot, the accounts
     that were expected on the last complete day and since, the closing dates of accounts that were listed as closed, the
-    multiplier of each option contract that is landed, the broker's own calendar, the days of each account's history
-    that are still to be read, and the accounts of which some were asked for last time and did not come."""
+    multiplier of each option contract that is landed, which only finds rows that contradict it, the
+    broker's own calendar, the days of each account's history that are still to be read, and the accounts of which some
+    were asked for last time and did not come."""
 
     last_complete: dict[str, date] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
     closed: dict[str, date] = field(default_factory=dict)
-    contracts: dict[str, Decimal | None] = field(default_factory=dict)
+    contracts: dict[str, float | None] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     history: dict[str, tuple[Days, ...]] = field(default_factory=dict)
     history_failed: frozenset[str] = frozenset()

@@ -14,6 +14,7 @@ import duckdb
 
 from pipelines.errors import BuildFailed
 from pipelines.warehouse.contents import literal
+from pipelines.warehouse.limits import ROWS_A_THREAD
 
 #: A parameter; or a comment or a text, in which there is none.
 _PARAMETER = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\$([a-z_]+)")
@@ -22,8 +23,6 @@ _NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)?$")
 
 #: Columns of a row that tell of where it came from: another origin of the same values is no new version.
 _ORIGIN = ("inputs_known_at", "run_id", "semantics_source")
-#: Of a working file a thread reads so many rows at a time: few enough that every thread gets some.
-ROWS_READ_TOGETHER = 40_960
 #: No two working files of a process have the same name.
 _numbers = count()
 OPEN_END = "9999-12-31 00:00:00+00"
@@ -70,7 +69,7 @@ def make_working(
     former = list(folder.glob(f"{_checked(name)}.*.parquet"))
     file = literal(str(folder / f"{name}.{next(_numbers)}.parquet"))
     plain = "format parquet, compression uncompressed, dictionary_size_limit 1"
-    run_statement(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_READ_TOGETHER})", values)
+    run_statement(con, f"copy ({select}) to {file} ({plain}, row_group_size {ROWS_A_THREAD})", values)
     make_working_view(con, name, f"select * from read_parquet({file})")
     for path in former:
         path.unlink()

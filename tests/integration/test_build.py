@@ -13,6 +13,7 @@ import pytest
 from assets.catalog import TABLES
 from pipelines.books import build
 from pipelines.errors import BuildFailed, ConfigurationError
+from pipelines.warehouse import limits
 from pipelines.warehouse.tables import make_empty, make_working, replace_days
 from tests.support.desk import FRIDAY, HELD, THURSDAY, desk, fill, hold, shares, totals
 
@@ -33,15 +34,16 @@ def test_building_again_changes_nothing(
         assert not again.changed
         assert again.spans == []
         # one that can't keep to its share of memory is done without, and its DuckDB may take what it might before
-        limit = d.ask("select current_setting('memory_limit')")
+        limit = d.ask("select current_setting('memory_limit'), current_setting('threads')")
         last = next(table for table in TABLES if table.name == "quality.day_finding")
         greedy = "(select len(list(range)) from range(6000000)) > 0"  # of a list nothing can be spilled
         monkeypatch.setitem(vars(last), "select", f"select * from ({last.select}) where {greedy}")
         monkeypatch.setattr(build, "BUILD_THREAD", 16 * 2**20)
+        monkeypatch.setattr(limits, "ROWS_A_THREAD", 0)  # of few positions there would be no share to keep to
         with caplog.at_level("INFO", "daybook.build"):
             forced = d.build(from_date=date(2025, 10, 30), to_date=date(2025, 10, 31))
         assert "did not fit" in caplog.text
-        assert d.ask("select current_setting('memory_limit')") == limit
+        assert d.ask("select current_setting('memory_limit'), current_setting('threads')") == limit
         assert forced.spans == [(date(2025, 10, 30), date(2025, 10, 31))]
         assert not forced.changed
         assert d.ask("select * from pnl.position_daily_version order by all") == before

@@ -178,5 +178,7 @@ def test_only_options_that_contradict_their_contract_are_read_again() -> None:
     ]
     page = pa.Table.from_pylist(rows).select(COLUMNS)
     pages = [page.slice(0, 4), page.slice(4)]
-    known = {each["instrument_id"]: Decimal(100) for each in rows if each["instrument_id"] != "not seen before"}
+    known: dict[str, float | None] = {
+        each["instrument_id"]: 100.0 for each in rows if each["instrument_id"] != "not seen before"
+    }
     assert contradicted(pages, known) == {"adjusted", "cost alone", "value alone"}
