@@ -143,6 +143,10 @@ def test_a_run_is_remembered_with_row_counts_a_preview_and_its_checks(settings: 
         assert metadata("raw", "positions")["dagster/partition_row_count"] == 2
         assert metadata("raw", "quarantine")["dagster/partition_row_count"] == 0
         assert metadata("pnl", "position_daily")["dagster/partition_row_count"] == 2
+        assert metadata("quality", "reconciliation")["dagster/partition_row_count"] > 0
+        assert metadata("core", "calendar")["dagster/row_count"] > 5000
+        # to count it would be to compute it, of every account for all of its days
+        assert metadata("pnl", "performance") == metadata("pnl", "period") == {}
         assert "| 200 |  |  |  |  |  | UNKNOWN |" in metadata("pnl", "account_daily")["P&L of the day"]
         assert metadata("published")["bytes"] == settings.published.stat().st_size
 
