@@ -19,6 +19,7 @@ CASES = {
     "endofday": "bench.endofday",
     "replay": "bench.replaying",
     "memory": "bench.memory",
+    "profiles": "bench.profiles",
 }
 
 
