@@ -26,7 +26,8 @@ from pipelines.books.build import Built, build
 from pipelines.books.inputs import load_earlier
 from pipelines.errors import BuildFailed
 from pipelines.ingest.moving import import_home
-from pipelines.ingest.snapshot import take_snapshot
+from pipelines.ingest.replay import replay
+from pipelines.ingest.snapshot import Snapshot, take_snapshot
 from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.spark.exchange import Exchange
@@ -38,7 +39,6 @@ from tests.support.fault_books import Books, broker, published
 from tests.support.lakes import Bucket, copy_of, exported, snapshots
 from tests.support.postgres import Postgres
 from tests.support.processes import Process
-from tests.support.same_books import different
 from tests.support.spark_books import LANDED, drawn, land_together
 from tests.support.spark_cluster import children, executors, free_port, kill, servers, spark_cluster
 
@@ -293,19 +293,26 @@ def test_without_pyspark_the_extra_is_named(
 def test_all_evenings_of_the_demo_make_the_same_books_in_a_file_on_a_lake_and_by_spark(
     lake: NewLake, bucket: Bucket, tmp_path: Path
 ) -> None:
+    on_lake = lake(tmp_path / "home", bucket=bucket)
     with Sandbox(incidents=INCIDENTS) as sandbox:
-        on_lake = lake(tmp_path / "home", bucket=bucket, url=sandbox.url)
-        in_file = on_lake.model_copy(update={"home": tmp_path / "file", "lake": None, "lake_data": None})
-        for settings in (in_file, on_lake):
-            with warehouse_session(settings) as con:
-                for at in (at for day in sandbox.days for at in runs_of(sandbox, day)):
-                    sandbox.clock.set(at)
-                    take_snapshot(con, settings)
-                    build(con, settings, CATALOG)
-    assert different(in_file.warehouse, on_lake) == []
-    with warehouse_session(on_lake) as con:
-        again = _by_spark(con, on_lake, **_everything(con))
-        days = con.execute("select count(distinct trading_date) from pnl.account_daily").fetchone()
+        in_file = Settings.model_validate({"base_url": sandbox.url, "home": tmp_path / "alone", "api_key": "any"})
+        with warehouse_session(in_file) as con:
+            for at in (at for day in sandbox.days for at in runs_of(sandbox, day)):
+                sandbox.clock.set(at)
+                snapshot = take_snapshot(con, in_file)
+                build(con, in_file, CATALOG, built_at=snapshot.finished_at)
+            types = exported(con, "warehouse", tmp_path / "file")
+            days = con.execute("select count(distinct trading_date) from pnl.account_daily").fetchone()
     assert days == (len(sandbox.days),)
-    assert set(again.versions.values()) == {0}, "Spark's rows are others"
-    assert different(in_file.warehouse, on_lake) == []
+    with warehouse_session(on_lake, rebuilding=True) as con:
+
+        def after(snapshot: Snapshot) -> None:
+            build(con, on_lake, CATALOG, built_at=snapshot.finished_at)
+
+        assert not replay(con, on_lake, archive=in_file.home / "archive", after=after).damaged
+        assert exported(con, "lake", tmp_path / "lake") == types
+        assert {name: found for name in types if (found := _differing(tmp_path, name))} == {}
+        again = _by_spark(con, on_lake, **_everything(con))
+        assert set(again.versions.values()) == {0}, "Spark's rows are others"
+        assert exported(con, "lake", tmp_path / "lake") == types
+    assert {name: found for name in types if (found := _differing(tmp_path, name))} == {}
