@@ -127,10 +127,16 @@ def replace_days(con: duckdb.DuckDBPyConnection, name: str, select: str, values:
 
 
 def replace_whole(con: duckdb.DuckDBPyConnection, name: str, select: str, values: Mapping[str, Any]) -> None:
-    """Replace all rows of a small table."""
+    """Replace all rows of a small table, where they are others than it has: DuckDB reads past what was deleted until
+    the file is written anew, and the calendar is asked for in most selects of a build."""
     make_temporary(con, "replacement", select, values)
-    con.execute(f"delete from {_checked(name)}")
-    con.execute(f"insert into {name} by name select * from replacement")
+    columns = ", ".join(_columns(con, "replacement"))
+    there, come = (f"select {columns} from {table}" for table in (_checked(name), "replacement"))
+    others = f"select exists (({there}) except all ({come})), (select count(*) from {name}), count(*) from replacement"
+    is_other, had, has = con.execute(others).fetchone() or (True, 0, 0)
+    if is_other or had != has:
+        con.execute(f"delete from {name}")
+        con.execute(f"insert into {name} by name {come}")
     con.execute("drop table replacement")
 
 

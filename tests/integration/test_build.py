@@ -14,7 +14,7 @@ from assets.catalog import TABLES
 from pipelines.books import build
 from pipelines.errors import BuildFailed, ConfigurationError
 from pipelines.warehouse import limits
-from pipelines.warehouse.tables import make_empty, make_working, replace_days
+from pipelines.warehouse.tables import make_empty, make_working, replace_days, replace_whole
 from tests.support.desk import FRIDAY, HELD, THURSDAY, desk, fill, hold, shares, totals
 
 pytestmark = pytest.mark.heavy  # evenings, one after the other
@@ -264,3 +264,17 @@ def test_no_working_file_is_written_over_for_duckdb_may_answer_with_what_it_read
             (file,) = tmp_path.iterdir()
             seen.append(file.name)
     assert len(set(seen)) == 3
+
+
+def test_a_small_table_is_written_again_only_where_its_rows_are_others() -> None:
+    with duckdb.connect() as con:
+        con.execute("create schema core; create table core.small as select 1 as a, 'one' as b")
+        rows = "select rowid, a, b from core.small order by all"
+        replace_whole(con, "core.small", "select 'one' as b, 1 as a", {})
+        assert con.execute(rows).fetchall() == [(0, 1, "one")]
+        replace_whole(con, "core.small", "select 'one' as b, 1 as a union all select 'one', 1", {})
+        assert [row[1:] for row in con.execute(rows).fetchall()] == [(1, "one"), (1, "one")]
+        replace_whole(con, "core.small", "select null as b, 2 as a", {})
+        assert [row[1:] for row in con.execute(rows).fetchall()] == [(2, None)]
+        replace_whole(con, "core.small", "select null as b, 2 as a where false", {})
+        assert con.execute(rows).fetchall() == []
