@@ -24,6 +24,7 @@ from bench.result_files import ROOT
 Function = tuple[str, int, str]
 THREADS = "DuckDB's and Arrow's own threads"
 OURS = "daybook"
+FLOOR = "the floor's script"
 IMPORTS = "importing modules"
 PYTHON = "Python itself"
 #: What belongs together, by the package that it is in.
@@ -62,7 +63,9 @@ def owner(function: Function) -> str | None:
     if "site-packages" in path.parts:
         package = path.parts[path.parts.index("site-packages") + 1].removesuffix(".py")
         return GROUPS.get(package, package)
-    return OURS if path.is_relative_to(ROOT) else None
+    if path.is_relative_to(ROOT):
+        return FLOOR if path.is_relative_to(ROOT / "bench") else OURS
+    return None
 
 
 class Owners:

@@ -54,6 +54,7 @@ def alone(step: Callable[..., Returned], *arguments: object) -> Returned:
 
 
 def medians(runs: Iterable[Run]) -> Run:
-    """The median of each figure over several runs."""
+    """The median of each figure over several runs; of what only some of them did, with nothing for the others."""
     each = list(runs)
-    return {name: median(run[name] for run in each) for name in each[0]}
+    names = {name: None for run in each for name in run}
+    return {name: median(run.get(name, 0.0) for run in each) for name in names}
