@@ -113,8 +113,25 @@ def text(result: Result) -> str:
             "commits. It joins nothing and computes nothing. Medians.",
             "",
             *table(heads, rows),
+            "",
+            "The dearest statements of those builds, by what they write or first read, in wall seconds. What finds the",
+            "days of new fills, events and instructions reads `core.run` first, and is what grows with the history:",
+            "",
+            *table(["statement", *(f"{length} days" for length in result["days"])], _statements(result["days"])),
         ]
     )
+
+
+def _statements(days: dict[str, Run]) -> list[list[str]]:
+    """The ten statements that took longest on the longest history, with what each took on every one."""
+    dearest = sorted(
+        (name for name in list(days.values())[-1] if name.startswith("of ")),
+        key=lambda name: -list(days.values())[-1][name],
+    )
+    return [
+        [f"`{name.removeprefix('of ')}`", *(f"{day.get(name, 0.0):.2f}" for day in days.values())]
+        for name in dearest[:10]
+    ]
 
 
 def figures(result: Result) -> list[Figure]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipelines.warehouse import tables
+
+#: The file of a working table, and the table's name in it.
+_WORKING = re.compile(r"/(\w+)\.\d+\.parquet'")
 
 
 @contextmanager
@@ -32,6 +36,8 @@ def statements() -> Iterator[dict[str, float]]:
 
 
 def _what(statement: str) -> str:
+    if working := _WORKING.search(statement):
+        return f"copy {working[1]}"
     words = statement.split()
     after = ("table", "into", "from", "update")
     return next((f"{words[0]} {words[at + 1]}" for at, word in enumerate(words[:-1]) if word in after), words[0])
