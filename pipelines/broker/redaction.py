@@ -71,7 +71,7 @@ class Redaction:
         cleaned, last = bytearray(), 0
         for start, end in _joined(self._places(lower)):
             cleaned += body[last : _before_escape(body, start)] + MARK.encode()
-            last = end
+            last = _after_escape(body, end)
         cleaned += body[last:]
         return MARK.encode() if self._has_key(cleaned.lower()) else bytes(cleaned)
 
@@ -207,6 +207,15 @@ def _before_escape(body: bytes, start: int) -> int:
     while before and body[before - 1] == _BACKSLASH:
         before -= 1
     return start - (start - before) % 2
+
+
+def _after_escape(body: bytes, end: int) -> int:
+    """The end, or a backslash later where that belongs to the one before it: a key that ends in one is sent with two,
+    and the second alone would make an escape of what follows."""
+    before = end
+    while before and body[before - 1] == _BACKSLASH:
+        before -= 1
+    return end + (end - before) % 2 * (body[end : end + 1] == b"\\")
 
 
 def one_line(text: str, longest: int = 300) -> str:

@@ -56,6 +56,15 @@ def test_each_letter_may_have_a_shape_of_its_own(key: str, shapes: list[str], be
     assert key not in said
 
 
+@pytest.mark.parametrize("after", ["", '"', "\\", '\\"', "x", "\n"])
+@pytest.mark.parametrize("key", ["000000000000000\\", "00000000000000\\\\", "000000000000000\\0"])
+def test_a_key_with_backslashes_at_its_end_leaves_the_json_one(key: str, after: str) -> None:
+    said = orjson.loads(Redaction([key]).body(orjson.dumps({"a": key + after, "b": 1})))
+    assert MARK in said["a"]
+    assert key not in said["a"]
+    assert said["b"] == 1
+
+
 @given(st.recursive(st.none() | st.integers(-(2**53), 2**53) | st.text(), lambda inner: st.lists(inner)), texts)
 def test_an_answer_without_a_key_is_not_touched(value: object, text: str) -> None:
     for body in (orjson.dumps([value, text]), str(value).encode("utf-8", "surrogatepass")):
