@@ -239,6 +239,9 @@ def test_a_command_is_slower_where_its_fastest_round_takes_longer_than_the_slowe
     assert beside.Compared("daybook sync", before=[1.2, 1.4], now=[1.0, 1.1]).verdict == "faster"
     assert beside.Compared("daybook sync", before=[1.0, 1.3], now=[1.2, 1.4]).verdict == "same"
     assert beside.Compared("daybook sync", before=[1.0, 1.0], now=[1.01, 1.01]).verdict == "same"
+    once = beside.Compared("daybook sync", before=[1.0], now=[1.1])  # one round may be that much off by itself
+    assert (once.verdict, once.noise) == ("same", beside.ONE_ROUND)
+    assert beside.Compared("daybook sync", before=[1.0], now=[1.2]).verdict == "slower"
 
 
 def test_a_revision_is_checked_out_beside_this_one_and_gone_afterwards(tmp_path: Path) -> None:
