@@ -62,13 +62,14 @@ class Compared:
     @property
     def noise(self) -> float:
         """By which ratio rounds of the same thing differ, at most; of one round, what they have differed by."""
-        seen = max(max(self.before) / min(self.before), max(self.now) / min(self.now))
-        return seen if len(self.now) > 1 else ONE_ROUND
+        if len(self.now) == 1:
+            return ONE_ROUND
+        return max(max(self.before) / min(self.before), max(self.now) / min(self.now))
 
     @property
     def verdict(self) -> str:
         """Whether it got slower or faster, beyond what rounds of the same thing differ by."""
-        least = LEAST if len(self.now) > 1 else ONE_ROUND
+        least = ONE_ROUND if len(self.now) == 1 else LEAST
         if min(self.now) > max(self.before) and self.ratio > least:
             return "slower"
         return "faster" if min(self.before) > max(self.now) and self.ratio < 1 / least else "same"

@@ -124,10 +124,8 @@ def text(result: Result) -> str:
 
 def _statements(days: dict[str, Run]) -> list[list[str]]:
     """The ten statements that took longest on the longest history, with what each took on every one."""
-    dearest = sorted(
-        (name for name in list(days.values())[-1] if name.startswith("of ")),
-        key=lambda name: -list(days.values())[-1][name],
-    )
+    *_, longest = days.values()
+    dearest = sorted((name for name in longest if name.startswith("of ")), key=lambda name: -longest[name])
     return [
         [f"`{name.removeprefix('of ')}`", *(f"{day.get(name, 0.0):.2f}" for day in days.values())]
         for name in dearest[:10]

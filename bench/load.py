@@ -97,9 +97,14 @@ def replay_a_year(home: Path, *, quick: bool) -> Result:
     return replayed(home, *((10, 2, 50) if quick else (250, 4, 100)))
 
 
+def first_sessions(count: int) -> list[date]:
+    """So many sessions in a row, from the first that is measured."""
+    return [session.date for session in TradingCalendar.load().sessions(FIRST, DAYS[-1])][:count]
+
+
 def replayed(home: Path, sessions: int, accounts: int, positions: int) -> Result:
     """So many sessions up to the last day, closed one by one and then landed again."""
-    days = [session.date for session in TradingCalendar.load().sessions(FIRST, DAYS[-1])][:sessions]
+    days = first_sessions(sessions)
     with broker_process(accounts, positions) as serving:
         settings = Settings(base_url=serving.url, home=home / "first")
         with warehouse_session(settings) as con:

@@ -14,11 +14,10 @@ from pathlib import Path
 from bench.case import Case, Figure, Result
 from bench.endofday import SMALL, daybook, env
 from bench.landing import BEFORE, broker
-from bench.load import DAYS, FIRST, broker_process
+from bench.load import broker_process, first_sessions
 from bench.profiled import IMPORTS, THREADS
 from bench.report import prose, table
 from bench.turns import run_timed
-from pipelines.calendar import TradingCalendar
 
 SESSIONS = 12
 #: What was tried for targets that are missed, and what it brought; figures of the day on which it was tried.
@@ -50,7 +49,7 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
     """The second evening of a large book and of a small one, and some sessions that are landed again."""
     large = (2, 1_000) if quick else (20, 10_000)
     home, out = folder / "home", folder / "profile.json"
-    found: Result = {"large": large, "small": SMALL, "sessions": SESSIONS}
+    found: Result = {"large": large, "small": SMALL, "sessions": 2 if quick else SESSIONS}
     for size, names in ((large, ("sync", "floor")), (SMALL, ("eod",))):
         shutil.rmtree(home, ignore_errors=True)
         with broker(*size, BEFORE) as (url, _):
@@ -62,15 +61,14 @@ def measure(folder: Path, quick: bool) -> Result:  # noqa: FBT001
                 found[name] = _run(
                     out, ["floor", url, str(folder)] if name == "floor" else ["daybook", name], home, url
                 )
-    found["replay"] = _replayed(folder, out, quick=quick)
+    found["replay"] = _replayed(folder, out, found["sessions"])
     return found
 
 
-def _replayed(folder: Path, out: Path, *, quick: bool) -> dict[str, float]:
-    days = [session.date for session in TradingCalendar.load().sessions(FIRST, DAYS[-1])][: 2 if quick else SESSIONS]
+def _replayed(folder: Path, out: Path, sessions: int) -> dict[str, float]:
     home = folder / "again"
     with broker_process(4, 100) as serving:
-        for day in days:
+        for day in first_sessions(sessions):
             serving.move(day)
             run_timed(daybook("sync"), env(folder / "evenings", serving.url))
         archive = str(folder / "evenings" / "archive")

@@ -19,6 +19,7 @@ from pipelines.books.build import Built, build
 from pipelines.progress import Activity
 from pipelines.report.markdown_chart import pnl_chart
 
+#: Views that are computed when asked, and whose rows nobody has to look for.
 _COMPUTED = frozenset(table.name for table in CATALOG.of_kind("view") if table.schema != "quality")
 
 _PNL = """

@@ -81,9 +81,9 @@ _HOURS = """
 class WarehouseState:
     """What the next read depends on: each account's last trading date with a whole end-of-day snapshot, the accounts
     that were expected on the last complete day and since, the closing dates of accounts that were listed as closed, the
-    multiplier of each option contract that is landed, which only finds rows that contradict it, the
-    broker's own calendar, the days of each account's history that are still to be read, and the accounts of which some
-    were asked for last time and did not come."""
+    multiplier of each option contract that is landed, which only finds rows that contradict it, the broker's own
+    calendar, the days of each account's history that are still to be read, and the accounts of which some were asked
+    for last time and did not come."""
 
     last_complete: dict[str, date] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
